@@ -1,0 +1,216 @@
+"""What the tab-separated formats share: sentences as blocks of lines, and token rows of columns.
+
+A block keeps the text it was read from, so that a sentence can be written back byte by byte.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .errors import DataError
+from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
+from .sentence import Sentence, Tree
+
+Row: TypeAlias = tuple[int, list[str]]
+"""A token row: its line number and its columns."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines of one sentence: comments, token rows and the blank lines after them."""
+
+    path: str
+    line: int
+    """Number of the block's first line."""
+    text: str
+    preamble: str | None = None
+    """What stands before the file's first block (byte order mark, header, blank lines); else None."""
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Yield (line number, line without its line end) of the lines that are not blank."""
+        for number, line in enumerate(self.text.split("\n"), self.line):
+            if not _is_blank(line):
+                yield number, line.removesuffix("\r")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a sentence came from: the value of `Sentence.source`."""
+
+    format: str
+    block: Block
+    original: Sentence
+    """The sentence as it was read (without its source)."""
+
+
+def read_blocks(source: Readable, *, comments: bool, header: str | None = None) -> Iterator[Block]:
+    """Split a file at its blank lines, holding one block at a time.
+
+    Args:
+        source: a path or an open file.
+        comments: whether lines that start with "#" are comments; a block needs other lines too.
+        header: how lines before the first block start that belong to the file, not to the block.
+
+    Raises:
+        DataError: a block of comments alone.
+    """
+    name = display_name(source)
+    preamble: str | None = ""
+    lines: list[str] = []
+    start = number = 0
+    has_rows = ended = False
+    lone_comments = "expected token lines after the comments, found "
+    for number, line in numbered_lines(source):
+        if number == 1 and line.startswith(BOM):
+            preamble, line = BOM, line.removeprefix(BOM)
+        blank = _is_blank(line)
+        if preamble is not None and not lines and (blank or (header and line.startswith(header))):
+            preamble += line
+            continue
+        if ended and not blank:
+            yield Block(name, start, "".join(lines), preamble)
+            preamble, lines, has_rows, ended = None, [], False, False
+        if not lines:
+            start = number
+        lines.append(line)
+        if blank and not has_rows:
+            raise DataError(name, number, lone_comments + "a blank line")
+        ended = blank
+        has_rows = has_rows or not (comments and line.startswith("#"))
+    if lines and not has_rows:
+        raise DataError(name, number, lone_comments + "the end of the file")
+    if lines:
+        yield Block(name, start, "".join(lines), preamble)
+
+
+def write_blocks(
+    sentences: Iterable[Sentence],
+    target: Writable,
+    *,
+    format: str,
+    render: Callable[[Sentence], str],
+    preamble: str = "",
+) -> None:
+    """Write the text that `render` gives for each sentence, with a blank line between any two.
+
+    `preamble` opens the file unless the first sentence brings its own from a file of this `format`.
+    """
+    with open_output(target) as file:
+        text: str | None = None
+        for sentence in sentences:
+            if text is None:
+                source = source_of(sentence, format)
+                own = source.block.preamble if source else None
+                file.write(preamble if own is None else own)
+            else:
+                file.write(_missing_line_ends(text))
+            text = render(sentence)
+            file.write(text)
+        if text is None:
+            file.write(preamble)
+
+
+def source_of(sentence: Sentence, format: str) -> Source | None:
+    """Return the sentence's source if it was read from a file of this format, else None."""
+    source = sentence.source
+    return source if isinstance(source, Source) and source.format == format else None
+
+
+def map_rows(text: str, change: Callable[[list[str]], list[str]]) -> str:
+    """Return a block's text with `change` applied to the columns of each row whose id is a plain number."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        columns = line.removesuffix("\r").split("\t")
+        if columns[0].isdecimal():
+            lines[index] = "\t".join(change(columns)) + ("\r" if line.endswith("\r") else "")
+    return "\n".join(lines)
+
+
+def new_block(comments: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return the text of a block made from scratch."""
+    return "".join(f"{line}\n" for line in comments) + "".join("\t".join(row) + "\n" for row in rows) + "\n"
+
+
+def interned(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values as a tuple; equal ones share memory, which in a corpus are nearly all."""
+    return tuple(map(sys.intern, values))
+
+
+def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
+    """Return the tree in two columns (head, label) of the token rows; None if each head is "_".
+
+    Raises:
+        DataError: a head is not a number from 0 to the number of tokens, or the heads form a cycle.
+    """
+    texts = [columns[column] for _, columns in rows]
+    if all(text == "_" for text in texts):
+        return None
+    for (line, _), text in zip(rows, texts, strict=True):
+        if not (text.isascii() and text.isdecimal() and int(text) <= len(rows)):
+            raise DataError(block.path, line, f"expected a head from 0 to {len(rows)}, found {text!r}")
+    heads = tuple(map(int, texts))
+    token = _token_on_cycle(heads)
+    if token is not None:
+        line = rows[token - 1][0]
+        raise DataError(block.path, line, f"expected a tree, found a cycle through token {token}")
+    return Tree(heads, interned(columns[column + 1] or "_" for _, columns in rows))
+
+
+def check_writable(sentence: Sentence) -> None:
+    """Refuse a sentence whose tokens or tree the tab-separated formats cannot hold.
+
+    Raises:
+        ValueError: annotations differ in length from the tokens, a value is empty or holds a tab or line end,
+            or a head is out of range; the message names the sentence.
+    """
+    n = len(sentence)
+    values: dict[str, tuple[str, ...]] = {
+        "forms": sentence.forms,
+        "lemmas": sentence.lemmas,
+        "tags": sentence.tags,
+    }
+    if sentence.tree is not None:
+        values["labels"] = sentence.tree.labels
+        if len(sentence.tree.heads) != n or not all(0 <= head <= n for head in sentence.tree.heads):
+            raise ValueError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, found {sentence.tree.heads}")
+    for name, cells in values.items():
+        if len(cells) != n:
+            raise ValueError(f"sentence {sentence.id}: expected {n} {name}, found {len(cells)}")
+        check_values(sentence, name, cells)
+
+
+def check_values(sentence: Sentence, name: str, values: Sequence[str]) -> None:
+    """Raise a ValueError that names the sentence if a value does not fit into one column."""
+    for value in values:
+        if not value or "\t" in value or "\n" in value or "\r" in value:
+            raise ValueError(
+                f"sentence {sentence.id}: {name}: expected text without tabs and line ends, found {value!r}"
+            )
+
+
+def _is_blank(line: str) -> bool:
+    """Return whether a line ends a sentence; one with tabs is a row of empty columns, an error elsewhere."""
+    return not line.strip(" \r\n")
+
+
+def _missing_line_ends(text: str) -> str:
+    """Return what must follow a block's text before another block may begin."""
+    if not text.endswith("\n"):
+        return "\n\n"
+    return "" if _is_blank(text[:-1].rpartition("\n")[2]) else "\n"
+
+
+def _token_on_cycle(heads: Sequence[int]) -> int | None:
+    """Return a token that is its own ancestor, or None if the heads form a tree."""
+    walk = [0] * (len(heads) + 1)  # the walk towards ROOT that came first through each token
+    for start in range(1, len(heads) + 1):
+        token = start
+        while token and not walk[token]:
+            walk[token] = start
+            token = heads[token - 1]
+        if token and walk[token] == start:
+            return token
+    return None

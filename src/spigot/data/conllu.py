@@ -1,0 +1,147 @@
+"""CoNLL-U files (Universal Dependencies), read and written without loss.
+
+The `conllu` library interprets comments, ids and values. It does not keep the text as it was (repeated or
+unusual comments, empty columns, columns with two spaces), so the text stays with the sentence instead;
+`token_list` gives the library's view of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from conllu.exceptions import ParseException
+from conllu.models import Metadata, Token, TokenList
+from conllu.parser import DEFAULT_FIELD_PARSERS, DEFAULT_FIELDS, parse_comment_line, parse_id_value
+
+from .blocks import Block, Row, check_values, check_writable, new_block, read_blocks, source_of, write_blocks
+from .conllx import new_rows, sentence_of_rows, split_rows, with_new_columns
+from .errors import DataError
+from .files import Readable, Writable
+from .sentence import Sentence
+
+FORMAT = "conllu"
+
+
+def read_conllu(source: Readable) -> Iterator[Sentence]:
+    """Yield the sentences of a CoNLL-U file, one at a time.
+
+    Tokens are the syntactic words. Tags are XPOS, or UPOS where that is "_"; the id is `sent_id`, or the
+    running number of the sentence where there is none; a sentence whose heads are all "_" has no tree.
+    Multiword tokens, empty nodes, comments and all other columns stay in the sentence's source and come back
+    when it is written.
+
+    Args:
+        source: path ("-" is standard input, ".gz" is unpacked) or open file.
+
+    Raises:
+        DataError: wrong number of columns, ids out of order, heads that are no tree, comments without tokens.
+    """
+    for number, block in enumerate(read_blocks(source, comments=True), 1):
+        rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
+        yield sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows))
+
+
+def write_conllu(sentences: Iterable[Sentence], target: Writable) -> None:
+    """Write sentences as CoNLL-U.
+
+    A sentence that was read from CoNLL-U is written as it stood there; what was changed since (id, form,
+    lemma, tag, head, label) is put in its place. Others get the comments `sent_id` and `text` (the forms with
+    blanks between them) and their tags as XPOS.
+
+    Args:
+        sentences: what to write; the file grows as they come.
+        target: path ("-" is standard output, ".gz" is packed) or open text file.
+
+    Raises:
+        ValueError: a sentence does not fit the format; the message names it.
+    """
+    write_blocks(sentences, target, format=FORMAT, render=_render)
+
+
+def token_list(sentence: Sentence) -> TokenList:
+    """Return the source of a sentence that was read from CoNLL-U as the `conllu` library's `TokenList`.
+
+    It holds what a `Sentence` leaves out: multiword tokens, empty nodes, FEATS, DEPS, MISC and comments.
+
+    Raises:
+        ValueError: the sentence was not read from CoNLL-U.
+    """
+    source = source_of(sentence, FORMAT)
+    if source is None:
+        raise ValueError(f"sentence {sentence.id}: expected a sentence that was read from CoNLL-U")
+    tokens, metadata = [], Metadata()
+    for _, line in source.block.lines():
+        if line.startswith("#"):
+            metadata.update(parse_comment_line(line))
+        else:
+            columns = line.split("\t")
+            tokens.append(Token((field, _value(field, columns, i)) for i, field in enumerate(DEFAULT_FIELDS)))
+    return TokenList(tokens, metadata, default_fields=DEFAULT_FIELDS)
+
+
+def _value(field: str, columns: list[str], index: int) -> Any:
+    parser = DEFAULT_FIELD_PARSERS.get(field)
+    return parser(columns, index) if parser else columns[index]
+
+
+def _sentence_id(block: Block) -> str | None:
+    """Return the value of the comment `sent_id`."""
+    for _, line in block.lines():
+        if line.startswith("#") and "sent_id" in line:
+            for key, value in parse_comment_line(line):
+                if key == "sent_id":
+                    return value
+    return None
+
+
+def _words(block: Block, rows: list[Row]) -> list[Row]:
+    """Return the rows of syntactic words, having checked the order of all ids."""
+    words: list[Row] = []
+    empty_nodes = span_end = span_line = 0
+    for line, columns in rows:
+        try:
+            token_id = parse_id_value(columns[0])
+        except ParseException:
+            token_id = None
+        match token_id:
+            case int() if token_id == len(words) + 1:
+                words.append((line, columns))
+                empty_nodes = 0
+            case (int() as first, "-", int() as last) if first == len(words) + 1 and first > span_end:
+                span_end, span_line = last, line
+            case (int() as word, ".", int() as node) if word == len(words) and node == empty_nodes + 1:
+                empty_nodes = node
+            case _:
+                raise DataError(block.path, line, f"expected token id {len(words) + 1}, found {columns[0]!r}")
+    if not words:
+        raise DataError(block.path, rows[0][0], "expected at least one word, found other rows only")
+    if span_end > len(words):
+        message = f"expected a multiword token within {len(words)} words, found one up to {span_end}"
+        raise DataError(block.path, span_line, message)
+    return words
+
+
+def _render(sentence: Sentence) -> str:
+    source = source_of(sentence, FORMAT)
+    if source is not None and sentence == source.original:
+        return source.block.text
+    check_values(sentence, "id", (sentence.id,))
+    if source is None:
+        check_writable(sentence)
+        comments = [f"# sent_id = {sentence.id}", f"# text = {' '.join(sentence.forms)}"]
+        return new_block(comments, new_rows(sentence, coarse_tags=("_",) * len(sentence)))
+    text = with_new_columns(sentence, source)
+    return text if sentence.id == source.original.id else _with_new_id(text, sentence.id)
+
+
+def _with_new_id(text: str, sentence_id: str) -> str:
+    """Return a block's text with another `sent_id`, at the top if there was none."""
+    lines = text.split("\n")
+    end = "\r" if lines[0].endswith("\r") else ""
+    comment = f"# sent_id = {sentence_id}{end}"
+    for index, line in enumerate(lines):
+        if line.startswith("#") and any(key == "sent_id" for key, _ in parse_comment_line(line)):
+            lines[index] = comment
+            return "\n".join(lines)
+    return "\n".join([comment, *lines])

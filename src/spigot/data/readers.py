@@ -1,0 +1,91 @@
+"""Reading sentences from a file whose format its name, or its first lines, tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from os import PathLike
+from pathlib import PurePath
+from typing import Literal, TypeAlias
+
+from .conllu import read_conllu
+from .conllx import read_conllx
+from .files import BOM, Readable, display_name, open_lines
+from .plain import read_plain
+from .sdp import read_sdp
+from .sentence import Sentence
+
+Format: TypeAlias = Literal["conllu", "conllx", "sdp", "text"]
+
+READERS: dict[str, Callable[[Readable], Iterator[Sentence]]] = {
+    "conllu": read_conllu,
+    "conllx": read_conllx,
+    "sdp": read_sdp,
+    "text": read_plain,
+}
+FORMAT_OF_EXTENSION: dict[str, Format] = {
+    ".conllu": "conllu",
+    ".conllx": "conllx",
+    ".conll": "conllx",
+    ".sdp": "sdp",
+    ".txt": "text",
+}
+
+
+def read_sentences(source: Readable, format: Format | None = None) -> Iterator[Sentence]:
+    """Return an iterator over the sentences of a file, which holds one sentence at a time.
+
+    Args:
+        source: path ("-" is standard input, ".gz" is unpacked) or open file.
+        format: "conllu", "conllx", "sdp" or "text" (one tokenised sentence a line). None: by the extension of
+            the name (.conllu, .conllx, .conll, .sdp, .txt; also with .gz), else by the first lines: "#SDP"
+            opens an SDP file, ten tab-separated columns (after any comments) are CoNLL-U, all else is text.
+
+    Raises:
+        ValueError: no such format.
+        DataError: while reading, see the reader of the format.
+    """
+    if format is None and isinstance(source, str | PathLike):
+        format = FORMAT_OF_EXTENSION.get(PurePath(os.fspath(source).removesuffix(".gz")).suffix)
+    if format is None:
+        return _read_unknown(source)
+    if format not in READERS:
+        raise ValueError(f"format: expected one of {', '.join(READERS)}, found {format!r}")
+    return READERS[format](source)
+
+
+def _read_unknown(source: Readable) -> Iterator[Sentence]:
+    with open_lines(source) as lines:
+        iterator = iter(lines)
+        head: list[str | bytes] = []
+        format: Format | None = None
+        while format is None:
+            line = next(iterator, None)
+            if line is None:
+                format = "text"
+            else:
+                head.append(line)
+                format = _format_of_line(line)
+        yield from READERS[format](_Lines(display_name(source), chain(head, iterator)))
+
+
+def _format_of_line(line: str | bytes) -> Format | None:
+    """Return the format that a line shows, None for one that leaves it open: blank lines and comments."""
+    text = (line if isinstance(line, str) else line.decode("utf-8", "replace")).removeprefix(BOM)
+    if text.startswith("#SDP"):
+        return "sdp"
+    if not text.strip() or text.startswith("#"):
+        return None
+    return "conllu" if len(text.split("\t")) == 10 else "text"
+
+
+class _Lines(Iterable[str | bytes]):
+    """Lines with the name of the file that they come from."""
+
+    def __init__(self, name: str, lines: Iterator[str | bytes]) -> None:
+        self.name = name
+        self.lines = lines
+
+    def __iter__(self) -> Iterator[str | bytes]:
+        return self.lines

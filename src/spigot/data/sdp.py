@@ -1,0 +1,240 @@
+"""Semantic dependency graphs in the format of SemEval 2015 Task 18 (SDP).
+
+Columns: id, form, lemma, pos, top (+/-), pred (+/-), frame, and one column of arguments for each predicate,
+in the order of the predicates. The *companion* variant has a syntactic head and label between pos and top.
+See Oepen et al. (2015), "SemEval 2015 Task 18: Broad-Coverage Semantic Dependency Parsing".
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from .blocks import (
+    Block,
+    Row,
+    Source,
+    check_values,
+    check_writable,
+    interned,
+    map_rows,
+    new_block,
+    read_blocks,
+    read_tree,
+    source_of,
+    write_blocks,
+)
+from .errors import DataError
+from .files import Readable, Writable
+from .sentence import TOP, Arc, Graph, Sentence
+
+FORMAT, COMPANION_FORMAT = "sdp", "sdp-companion"
+HEADER = "#SDP 2015"
+
+
+def read_sdp(source: Readable, companion: bool | None = None) -> Iterator[Sentence]:
+    """Yield the sentences of an SDP 2015 file, one at a time, each with a graph.
+
+    Tops are arcs `Arc(0, token, TOP)`; the arcs of a graph are sorted. The id is what the "#" line before the
+    sentence says, or the sentence's running number where there is none.
+
+    Args:
+        source: path ("-" is standard input, ".gz" is unpacked) or open file.
+        companion: whether the file has the two columns of a syntactic tree, which then becomes the sentence's
+            `tree`; None: see from the first sentence.
+
+    Raises:
+        DataError: another header, wrong number of columns, ids that do not count 1, 2, 3, ..., top or pred
+            other than + and -, companion heads that are no tree.
+    """
+    for number, block in enumerate(read_blocks(source, comments=True, header="#SDP"), 1):
+        _check_header(block)
+        rows: list[Row] = [(line, text.split("\t")) for line, text in block.lines() if text[0] != "#"]
+        if companion is None:
+            companion = _looks_like_companion(rows[0][1])
+        yield _sentence(block, number, rows, companion)
+
+
+def write_sdp(sentences: Iterable[Sentence], target: Writable, companion: bool | None = None) -> None:
+    """Write sentences as SDP 2015.
+
+    A sentence that was read from SDP and not changed is written as it stood there; otherwise its rows are
+    made from its forms, lemmas, tags, tree (with `companion`) and graph, and its comments stay.
+
+    Args:
+        sentences: what to write; the file grows as they come.
+        target: path ("-" is standard output, ".gz" is packed) or open text file.
+        companion: whether to write the two columns of the syntactic tree; None: as in the file that the first
+            sentence was read from, no if it comes from elsewhere.
+
+    Raises:
+        ValueError: a sentence has no graph or does not fit the format (an arc from a token that is not a
+            predicate, two arcs between the same tokens, ...); the message names it.
+    """
+    iterator = iter(sentences)
+    first = next(iterator, None)
+    if companion is None:
+        companion = first is not None and source_of(first, COMPANION_FORMAT) is not None
+    format = COMPANION_FORMAT if companion else FORMAT
+
+    def render(sentence: Sentence) -> str:
+        source = source_of(sentence, format)
+        if source is not None and sentence == source.original:
+            return source.block.text
+        rows = _new_rows(sentence, companion)
+        if source is None:
+            return new_block([f"#{sentence.id}"], rows)
+        return _with_new_rows(sentence, source, rows)
+
+    write_blocks(
+        chain([] if first is None else [first], iterator),
+        target,
+        format=format,
+        render=render,
+        preamble=HEADER + "\n",
+    )
+
+
+def _check_header(block: Block) -> None:
+    # A file without a header is read as if it had the right one.
+    for line, text in enumerate((block.preamble or "").split("\n"), 1):
+        found = text.lstrip("\ufeff").rstrip(" \r")
+        if found and found != HEADER:
+            raise DataError(block.path, line, f"expected the header {HEADER!r}, found {found!r}")
+
+
+def _looks_like_companion(columns: list[str]) -> bool:
+    plain, shifted = columns[4:6], columns[6:8]
+    return not set(plain) <= {"+", "-"} and len(shifted) == 2 and set(shifted) <= {"+", "-"}
+
+
+def _comment_id(block: Block) -> str:
+    """Return what the first comment says, passing over headers of files that were joined; "" without one."""
+    comments = (text for _, text in block.lines() if text.startswith("#") and text.rstrip() != HEADER)
+    return next(comments, "#")[1:].strip()
+
+
+def _sentence(block: Block, number: int, rows: list[Row], companion: bool) -> Sentence:
+    top = 6 if companion else 4
+    predicates = _predicates(block, rows, top)
+    original = Sentence(
+        id=_comment_id(block) or str(number),
+        forms=interned(columns[1] for _, columns in rows),
+        lemmas=interned(columns[2] or "_" for _, columns in rows),
+        tags=interned(columns[3] or "_" for _, columns in rows),
+        tree=read_tree(block, rows, 4) if companion else None,
+        graph=Graph(
+            arcs=_arcs(block, rows, top, predicates),
+            predicates=frozenset(predicates),
+            frames=interned(columns[top + 2] or "_" for _, columns in rows),
+        ),
+    )
+    return replace(original, source=Source(COMPANION_FORMAT if companion else FORMAT, block, original))
+
+
+def _predicates(block: Block, rows: list[Row], top: int) -> list[int]:
+    """Return the tokens flagged as predicates, having checked all columns before the arguments."""
+    for token, (line, columns) in enumerate(rows, 1):
+        if len(columns) < top + 3:
+            message = f"expected at least {top + 3} tab-separated columns, found {len(columns)}"
+            raise DataError(block.path, line, message)
+        if columns[0] != str(token):
+            raise DataError(block.path, line, f"expected token id {token}, found {columns[0]!r}")
+        if not columns[1]:
+            raise DataError(block.path, line, "expected a form in column 2, found nothing")
+        for name, flag in zip(("top", "pred"), columns[top : top + 2], strict=True):
+            if flag not in ("+", "-"):
+                raise DataError(block.path, line, f"expected + or - in column {name}, found {flag!r}")
+    return [token for token, (_, columns) in enumerate(rows, 1) if columns[top + 1] == "+"]
+
+
+def _arcs(block: Block, rows: list[Row], top: int, predicates: list[int]) -> tuple[Arc, ...]:
+    """Return the sorted arcs of the argument columns and the tops."""
+    fixed, expected = top + 3, top + 3 + len(predicates)
+    arcs = []
+    for token, (line, columns) in enumerate(rows, 1):
+        if len(columns) != expected:
+            message = f"expected {expected} columns ({len(predicates)} predicates), found {len(columns)}"
+            raise DataError(block.path, line, message)
+        if columns[top] == "+":
+            arcs.append(Arc(0, token, TOP))
+        for head, label in zip(predicates, columns[fixed:], strict=True):
+            if not label:
+                raise DataError(block.path, line, "expected a label or _ in each argument column, found nothing")
+            if label != "_":
+                arcs.append(Arc(head, token, sys.intern(label)))
+    return tuple(sorted(arcs))
+
+
+def _new_rows(sentence: Sentence, companion: bool) -> list[list[str]]:
+    """Return the columns of each token, made from the sentence alone."""
+    check_values(sentence, "id", (sentence.id,))
+    check_writable(sentence)
+    graph, n = sentence.graph, len(sentence)
+    if graph is None:
+        raise ValueError(f"sentence {sentence.id}: expected a graph, found none")
+    frames = graph.frames or ("_",) * n
+    if len(frames) != n:
+        raise ValueError(f"sentence {sentence.id}: expected {n} frames, found {len(frames)}")
+    check_values(sentence, "frames", frames)
+    heads = map(str, sentence.tree.heads) if sentence.tree else ("_",) * n
+    labels = sentence.tree.labels if sentence.tree else ("_",) * n
+    syntax = list(zip(heads, labels, strict=True))
+    tops = {arc.modifier for arc in graph.arcs if arc.head == 0}
+    arguments = _argument_columns(sentence, graph)
+    return [
+        [
+            *(str(token), sentence.forms[token - 1], sentence.lemmas[token - 1], sentence.tags[token - 1]),
+            *(syntax[token - 1] if companion else ()),
+            *("+" if token in tokens else "-" for tokens in (tops, graph.predicates)),
+            frames[token - 1],
+            *arguments[token - 1],
+        ]
+        for token in range(1, n + 1)
+    ]
+
+
+def _argument_columns(sentence: Sentence, graph: Graph) -> list[list[str]]:
+    """Return for each token the label of its arc from each predicate, or "_"."""
+    n = len(sentence)
+    check_values(sentence, "arc labels", [arc.label for arc in graph.arcs])
+    predicates = sorted(graph.predicates)
+    if predicates and not 1 <= predicates[0] <= predicates[-1] <= n:
+        raise ValueError(f"sentence {sentence.id}: expected predicates from 1 to {n}, found {predicates}")
+    column = {head: index for index, head in enumerate(predicates)}
+    arguments = [["_"] * len(predicates) for _ in range(n)]
+    for arc in graph.arcs:
+        if not 1 <= arc.modifier <= n:
+            raise ValueError(f"sentence {sentence.id}: expected modifiers from 1 to {n}, found {arc}")
+        if arc.head == 0 and arc.label == TOP:
+            continue
+        if arc.head not in column or arc.label == "_":
+            raise ValueError(f"sentence {sentence.id}: expected arcs from predicates (or {TOP} from 0), found {arc}")
+        if arguments[arc.modifier - 1][column[arc.head]] != "_":
+            raise ValueError(
+                f"sentence {sentence.id}: expected at most one arc between two tokens, found a second: {arc}"
+            )
+        arguments[arc.modifier - 1][column[arc.head]] = arc.label
+    return arguments
+
+
+def _with_new_rows(sentence: Sentence, source: Source, rows: list[list[str]]) -> str:
+    """Return the text of the sentence's source with other token rows, and another id if that was changed."""
+    if len(rows) != len(source.original):
+        raise ValueError(
+            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
+            f"found {len(rows)} (set source=None to write it from scratch)"
+        )
+    iterator = iter(rows)
+    text = map_rows(source.block.text, lambda _: next(iterator))
+    if sentence.id == source.original.id:
+        return text
+    old = _comment_id(source.block)
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if old and line.startswith("#") and line[1:].strip() == old:
+            lines[index] = f"#{sentence.id}" + ("\r" if line.endswith("\r") else "")
+            return "\n".join(lines)
+    return "\n".join([f"#{sentence.id}", *lines])

@@ -1,0 +1,130 @@
+"""Attachment scores of dependency trees: UAS, LAS, complete trees, with and without punctuation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from spigot.data.sentence import Sentence, Tree
+from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
+from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
+
+NO_LABEL = "_"
+
+
+@dataclass(frozen=True)
+class AttachmentScore(Additive):
+    """Counts over sentences; `AttachmentScore()` is zero.
+
+    Words are the tokens that the punctuation rule leaves. Labels are compared whole, subtypes included.
+    """
+
+    sentences: int = 0
+    tokens: int = 0
+    heads: int = 0
+    """Tokens with the right head."""
+    labels: int = 0
+    """Tokens with the right head and the right label."""
+    words: int = 0
+    word_heads: int = 0
+    word_labels: int = 0
+    trees: int = 0
+    """Sentences with every head right."""
+    labelled_trees: int = 0
+    """Sentences with every head and every label right."""
+    gold_labels: int = 0
+    """Gold tokens that have a label, other than "_"."""
+    system_labels: int = 0
+    by_label: CountsByLabel = field(default_factory=CountsByLabel)
+    """For each label, the tokens that carry it; correct are those with the right head too."""
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether both sides have any label at all: an unlabelled parser's "_" cannot be scored."""
+        return self.gold_labels > 0 and self.system_labels > 0
+
+    @property
+    def punctuation(self) -> int:
+        """The number of tokens that the punctuation rule left out."""
+        return self.tokens - self.words
+
+    @property
+    def uas(self) -> float:
+        """Share of all tokens, punctuation included, with the right head."""
+        return ratio(self.heads, self.tokens)
+
+    @property
+    def las(self) -> float | None:
+        """Share of all tokens with the right head and label, or None where one side has no labels."""
+        return ratio(self.labels, self.tokens) if self.has_labels else None
+
+    @property
+    def uas_without_punctuation(self) -> float:
+        """As `uas`, over words."""
+        return ratio(self.word_heads, self.words)
+
+    @property
+    def las_without_punctuation(self) -> float | None:
+        """As `las`, over words."""
+        return ratio(self.word_labels, self.words) if self.has_labels else None
+
+    @property
+    def exact_match(self) -> float:
+        """Share of sentences with every head right, punctuation included."""
+        return ratio(self.trees, self.sentences)
+
+    @property
+    def labelled_exact_match(self) -> float | None:
+        """Share of sentences with every head and label right, or None where one side has no labels."""
+        return ratio(self.labelled_trees, self.sentences) if self.has_labels else None
+
+    @property
+    def head_counts(self) -> Counts:
+        """Correct heads as counts whose F1 is UAS."""
+        return Counts(self.tokens, self.tokens, self.heads)
+
+    @property
+    def label_counts(self) -> Counts:
+        """Correct heads and labels as counts whose F1 is LAS."""
+        return Counts(self.tokens, self.tokens, self.labels)
+
+
+def attachment(gold: Sentence, system: Sentence, punctuation: PunctuationRule = FORMS_RULE) -> AttachmentScore:
+    """Score one sentence's tree; the gold side's forms and tags say what is punctuation.
+
+    Raises ValueError if a tree is missing or the sentences differ in length.
+    """
+    gold_tree, system_tree = _tree(gold, "gold"), _tree(system, "system")
+    if len(gold) != len(system):
+        raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, found {len(system)}")
+    right = [a == b for a, b in zip(gold_tree.heads, system_tree.heads, strict=True)]
+    labels = list(zip(gold_tree.labels, system_tree.labels, strict=True))
+    both = [head and a == b for head, (a, b) in zip(right, labels, strict=True)]
+    word = [not punctuation.test(*token) for token in zip(gold.forms, gold.tags, strict=True)]
+    return AttachmentScore(
+        sentences=1,
+        tokens=len(gold),
+        heads=sum(right),
+        labels=sum(both),
+        words=sum(word),
+        word_heads=sum(a and b for a, b in zip(word, right, strict=True)),
+        word_labels=sum(a and b for a, b in zip(word, both, strict=True)),
+        trees=int(all(right)),
+        labelled_trees=int(all(both)),
+        gold_labels=sum(label != NO_LABEL for label in gold_tree.labels),
+        system_labels=sum(label != NO_LABEL for label in system_tree.labels),
+        by_label=_by_label(gold_tree, system_tree, both),
+    )
+
+
+def _tree(sentence: Sentence, side: str) -> Tree:
+    if sentence.tree is None:
+        raise ValueError(f"sentence {sentence.id!r}: expected a tree on the {side} side, found none")
+    return sentence.tree
+
+
+def _by_label(gold: Tree, system: Tree, correct: list[bool]) -> CountsByLabel:
+    golds, systems = Counter(gold.labels), Counter(system.labels)
+    hits = Counter(label for label, hit in zip(gold.labels, correct, strict=True) if hit)
+    names = golds.keys() | systems.keys()
+    return CountsByLabel({label: Counts(golds[label], systems[label], hits[label]) for label in names})

@@ -1,0 +1,93 @@
+"""Pair the sentences of a gold file with those of a system's output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+
+from spigot.data.errors import DataError
+from spigot.data.sentence import Sentence
+
+Path = str | PathLike[str]
+
+
+def match(
+    gold: Iterable[Sentence],
+    system: Iterable[Sentence],
+    gold_path: Path = "gold",
+    system_path: Path = "system",
+) -> list[tuple[Sentence, Sentence]]:
+    """Pair by id, in gold order.
+
+    By position instead where the ids differ and one side has none of its own: readers number the sentences
+    of such files 1, 2, 3, ...
+
+    Raises DataError that names file and sentence for a missing, additional or repeated sentence, and for
+    different tokens.
+    """
+    golds, systems = list(gold), list(system)
+    same_ids = {sentence.id for sentence in golds} == {sentence.id for sentence in systems}
+    if not same_ids and not (_has_ids(golds) and _has_ids(systems)):
+        pairs = _by_position(golds, systems, gold_path, system_path)
+    else:
+        pairs = _by_id(golds, systems, gold_path, system_path)
+    for number, (one, other) in enumerate(pairs, 1):
+        _same_tokens(one, other, number, gold_path, system_path)
+    return pairs
+
+
+def _has_ids(sentences: list[Sentence]) -> bool:
+    return any(sentence.id != str(number) for number, sentence in enumerate(sentences, 1))
+
+
+def _by_position(
+    golds: list[Sentence], systems: list[Sentence], gold_path: Path, system_path: Path
+) -> list[tuple[Sentence, Sentence]]:
+    if len(golds) != len(systems):
+        raise DataError(
+            system_path,
+            None,
+            f"expected {len(golds)} sentences, as in {gold_path}, found {len(systems)} (no ids to match by)",
+        )
+    return list(zip(golds, systems, strict=True))
+
+
+def _by_id(
+    golds: list[Sentence], systems: list[Sentence], gold_path: Path, system_path: Path
+) -> list[tuple[Sentence, Sentence]]:
+    ours, theirs = _index(golds, gold_path), _index(systems, system_path)
+    for key in ours:
+        if key not in theirs:
+            missing = sum(other not in theirs for other in ours)
+            raise DataError(system_path, None, f"sentence {key!r} of {gold_path} is missing{_more(missing)}")
+    for key in theirs:
+        if key not in ours:
+            extra = sum(other not in ours for other in theirs)
+            raise DataError(system_path, None, f"sentence {key!r} is not in {gold_path}{_more(extra)}")
+    return [(sentence, theirs[key]) for key, sentence in ours.items()]
+
+
+def _index(sentences: list[Sentence], path: Path) -> dict[str, Sentence]:
+    table: dict[str, Sentence] = {}
+    for number, sentence in enumerate(sentences, 1):
+        if sentence.id in table:
+            raise DataError(path, None, f"sentence {sentence.id!r}: expected once, found again as number {number}")
+        table[sentence.id] = sentence
+    return table
+
+
+def _more(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""
+
+
+def _same_tokens(one: Sentence, other: Sentence, number: int, gold_path: Path, system_path: Path) -> None:
+    name = f"sentence {one.id!r}" if one.id == other.id else f"sentence {one.id!r} (number {number})"
+    if len(one) != len(other):
+        raise DataError(system_path, None, f"{name}: expected {len(one)} tokens, as in {gold_path}, found {len(other)}")
+    for token, (form, found) in enumerate(zip(one.forms, other.forms, strict=True), 1):
+        if form != found:
+            raise DataError(
+                system_path,
+                None,
+                f"{name}: expected token {token} to be {form!r}, as in {gold_path}, found {found!r}",
+            )

@@ -1,0 +1,159 @@
+"""Scores as lines of text and as JSON, each with the convention that it was computed by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spigot.evaluation.attachment import AttachmentScore
+from spigot.evaluation.counts import Counts, CountsByLabel
+from spigot.evaluation.graph_f1 import GraphScore
+from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
+
+if TYPE_CHECKING:
+    # numpy need not be loaded to report scores that are not compared.
+    from spigot.evaluation.significance import Comparison
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number between 0 and 1 (None where it is undefined), the counts behind it and what it means."""
+
+    name: str
+    value: float | None
+    counts: Mapping[str, int]
+    convention: str
+
+
+def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_RULE) -> list[Measure]:
+    """UAS and LAS with and without punctuation, and complete trees.
+
+    `punctuation` must be the rule that the score was computed by.
+    """
+    everything = "all tokens, punctuation included"
+    words = f"without {score.punctuation} punctuation tokens ({punctuation.name}: {punctuation.description})"
+    labels = "labels compared whole" if score.has_labels else "one side has no labels"
+    return [
+        Measure("UAS", score.uas, _share(score.heads, score.tokens), f"heads, {everything}"),
+        Measure("LAS", score.las, _share(score.labels, score.tokens), f"heads and labels, {everything}; {labels}"),
+        Measure(
+            "UAS-nopunct",
+            score.uas_without_punctuation,
+            _share(score.word_heads, score.words),
+            f"heads, {words}",
+        ),
+        Measure(
+            "LAS-nopunct",
+            score.las_without_punctuation,
+            _share(score.word_labels, score.words),
+            f"heads and labels, {words}; {labels}",
+        ),
+        Measure(
+            "UEM",
+            score.exact_match,
+            _share(score.trees, score.sentences),
+            f"sentences, heads of {everything}",
+        ),
+        Measure(
+            "LEM",
+            score.labelled_exact_match,
+            _share(score.labelled_trees, score.sentences),
+            f"sentences, heads and labels of {everything}; {labels}",
+        ),
+    ]
+
+
+def graph_measures(score: GraphScore) -> list[Measure]:
+    """LP, LR, LF, LM and UP, UR, UF, UM with tops; F1 without tops, of tops and of predicates."""
+    tops, bare = "arcs with tops (as arcs from ROOT), micro", "arcs without tops, micro"
+    every = "sentences with all of them right and none too many"
+    return [
+        *_precision_recall_f1("L", score.labelled, f"labelled {tops}"),
+        Measure("LM", score.lm, _share(score.exact, score.sentences), f"labelled arcs with tops, {every}"),
+        *_precision_recall_f1("U", score.unlabelled, f"unlabelled {tops}"),
+        Measure(
+            "UM",
+            score.um,
+            _share(score.exact_unlabelled, score.sentences),
+            f"unlabelled arcs with tops, {every}",
+        ),
+        _f1("LF-notop", score.labelled_arcs, f"labelled {bare}"),
+        _f1("UF-notop", score.unlabelled_arcs, f"unlabelled {bare}"),
+        _f1("top-F", score.tops, "top nodes, micro"),
+        _f1("pred-F", score.predicates, "tokens flagged as predicates, micro"),
+    ]
+
+
+def label_measures(by_label: CountsByLabel) -> list[Measure]:
+    """F1 of each label, most frequent gold label first."""
+    order = sorted(by_label, key=lambda label: (-by_label[label].gold, label))
+    return [_f1(label, by_label[label], "arcs with this label, micro") for label in order]
+
+
+def comparison_text(name: str, result: Comparison) -> str:
+    """Tell a comparison of two systems in one line; scores in points of 100."""
+    scores = f"{100 * result.first:.2f} against {100 * result.second:.2f}"
+    interval = f"[{100 * result.low:+.2f}, {100 * result.high:+.2f}]"
+    return (
+        f"{name}: {scores}, difference {100 * result.difference:+.2f}, p = {result.p_value:.4g} "
+        f"(paired permutation of sentences, two-sided), {100 * result.confidence:g}% interval {interval} "
+        f"(paired bootstrap of sentences), {result.rounds} rounds, seed {result.seed}"
+    )
+
+
+def comparison_json(result: Comparison) -> dict[str, Any]:
+    """Return the comparison as a JSON object; scores between 0 and 1."""
+    return {
+        "first": result.first,
+        "second": result.second,
+        "difference": result.difference,
+        "p_value": result.p_value,
+        "test": "paired permutation of sentences, two-sided, corpus-level F1",
+        "interval": [result.low, result.high],
+        "interval_method": f"paired bootstrap of sentences, percentile, {result.confidence:g}",
+        "rounds": result.rounds,
+        "seed": result.seed,
+    }
+
+
+def as_text(measures: Sequence[Measure]) -> list[str]:
+    """Return one line a measure: name, points of 100, counts, convention."""
+    cells = [(m.name, _points(m.value), _counts_text(m.counts), m.convention) for m in measures]
+    widths = [max((len(row[column]) for row in cells), default=0) for column in range(3)]
+    return [
+        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {counts:>{widths[2]}}  {convention}"
+        for name, value, counts, convention in cells
+    ]
+
+
+def as_json(measures: Iterable[Measure]) -> dict[str, Any]:
+    """Return {name: {value, counts ..., convention}}; values between 0 and 1, null where undefined."""
+    return {m.name: {"value": m.value, **m.counts, "convention": m.convention} for m in measures}
+
+
+def _share(correct: int, total: int) -> dict[str, int]:
+    return {"correct": correct, "total": total}
+
+
+def _precision_recall_f1(letter: str, counts: Counts, convention: str) -> list[Measure]:
+    return [
+        Measure(f"{letter}P", counts.precision, _share(counts.correct, counts.system), f"precision, {convention}"),
+        Measure(f"{letter}R", counts.recall, _share(counts.correct, counts.gold), f"recall, {convention}"),
+        _f1(f"{letter}F", counts, convention),
+    ]
+
+
+def _f1(name: str, counts: Counts, convention: str) -> Measure:
+    numbers = {"correct": counts.correct, "gold": counts.gold, "system": counts.system}
+    return Measure(name, counts.f1, numbers, f"F1, {convention}")
+
+
+def _points(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.2f}"
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    if "total" in counts:
+        return f"{counts['correct']}/{counts['total']}"
+    return f"{counts['correct']}/{counts['gold']} gold/{counts['system']} system"

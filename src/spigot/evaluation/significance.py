@@ -1,0 +1,130 @@
+"""Is one system better than another on this test set? Paired tests over sentences.
+
+Both systems are scored on the same sentences; the statistic is the corpus-level F1 computed from summed
+counts. UAS and LAS are the case in which gold and system items are the tokens
+(`AttachmentScore.head_counts`, `label_counts`). The tests speak of the sample of sentences alone, not of the
+variation between training runs: for that, train with several seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spigot.evaluation.counts import Counts
+
+CHUNK = 2**21
+"""Random numbers held at a time."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """System `first` against system `second`; F1 and differences lie between 0 and 1, or -1 and 1."""
+
+    first: float
+    second: float
+    p_value: float
+    low: float
+    high: float
+    """Ends of the confidence interval of `first - second`."""
+    confidence: float
+    rounds: int
+    seed: int
+
+    @property
+    def difference(self) -> float:
+        """F1 of the first system less that of the second."""
+        return self.first - self.second
+
+
+def compare(
+    first: Sequence[Counts],
+    second: Sequence[Counts],
+    rounds: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Test and interval together; item i of both sequences belongs to sentence i."""
+    low, high = bootstrap_interval(first, second, rounds, seed, confidence)
+    p_value = permutation_test(first, second, rounds, seed)
+    ours, theirs = (sum(counts, Counts()).f1 for counts in (first, second))
+    return Comparison(ours, theirs, p_value, low, high, confidence, rounds, seed)
+
+
+def permutation_test(first: Sequence[Counts], second: Sequence[Counts], rounds: int = 10_000, seed: int = 0) -> float:
+    """Two-sided p-value of the difference in corpus-level F1 under random swaps of the systems' outputs.
+
+    If the systems were interchangeable, exchanging their outputs on any subset of sentences would give an
+    equally likely outcome. The p-value is (1 + hits) / (1 + rounds), hits being the swaps whose difference
+    is at least as large as the observed one; it is a valid p-value for any number of rounds (Noreen 1989;
+    for the exact value see Zmigrod, Vieira & Cotterell 2022).
+    """
+    ours, theirs = _table(first, second, rounds)
+    observed = abs(_f1(ours.sum(0)) - _f1(theirs.sum(0)))
+    # Swapping equal outputs changes nothing: only the sentences where they differ need coins.
+    change = (theirs - ours)[(ours != theirs).any(1)]
+    random = np.random.default_rng(seed)
+    hits = 0
+    for size in _chunks(rounds, len(change)):
+        swaps = random.integers(0, 2, (size, len(change)), dtype=np.int8)
+        moved = swaps.astype(np.float64) @ change
+        difference = np.abs(_f1(ours.sum(0) + moved) - _f1(theirs.sum(0) - moved))
+        # The observed outcome and its mirror image are among the swaps: rounding must not lose them.
+        hits += int((difference >= observed - 1e-12).sum())
+    return (1 + hits) / (1 + rounds)
+
+
+def bootstrap_interval(
+    first: Sequence[Counts],
+    second: Sequence[Counts],
+    rounds: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of the difference in corpus-level F1 over resampled test sets.
+
+    Sentences are drawn with replacement, the same ones for both systems.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: expected a number between 0 and 1, found {confidence}")
+    ours, theirs = _table(first, second, rounds)
+    random = np.random.default_rng(seed)
+    differences = []
+    for size in _chunks(rounds, len(ours)):
+        drawn = random.integers(0, len(ours), (size, len(ours)))
+        cells = drawn + len(ours) * np.arange(size)[:, None]
+        times = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape).astype(np.float64)
+        differences.append(_f1(times @ ours) - _f1(times @ theirs))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.concatenate(differences), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _table(
+    first: Sequence[Counts], second: Sequence[Counts], rounds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return two arrays [sentences, (correct, gold + system)]; counts stay exact in float64."""
+    if rounds < 1:
+        raise ValueError(f"rounds: expected at least 1, found {rounds}")
+    if len(first) != len(second) or not first:
+        found = f"found {len(first)} and {len(second)}"
+        raise ValueError(f"first, second: expected counts of the same sentences, at least one, {found}")
+    if any(a.gold != b.gold for a, b in zip(first, second, strict=True)):
+        raise ValueError("first, second: expected the same gold counts sentence by sentence")
+    ours, theirs = (
+        np.array([(c.correct, c.gold + c.system) for c in counts], np.float64) for counts in (first, second)
+    )
+    return ours, theirs
+
+
+def _f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 of summed (correct, gold + system) in the last axis; 0 where there is no item, as `Counts.f1`."""
+    return 2 * sums[..., 0] / np.maximum(sums[..., 1], 1)
+
+
+def _chunks(rounds: int, sentences: int) -> list[int]:
+    size = max(1, min(rounds, CHUNK // max(sentences, 1)))
+    return [min(size, rounds - start) for start in range(0, rounds, size)]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+
+import pytest
+
+from spigot.data.errors import DataError
+from spigot.data.files import display_name, numbered_lines, open_output
+
+UNUSUAL = "a\r\nb\u2028c\x0cd\u0085e\rf\n\nlast"
+
+
+def test_only_line_feeds_end_lines_and_nothing_is_translated(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(UNUSUAL.encode())
+    expected = [(1, "a\r\n"), (2, "b\u2028c\x0cd\u0085e\rf\n"), (3, "\n"), (4, "last")]
+    assert list(numbered_lines(path)) == expected
+    assert list(numbered_lines(str(path))) == expected
+    with open(path, "rb") as file:
+        assert list(numbered_lines(file)) == expected
+        assert not file.closed
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_what_is_written_is_read_back_unchanged(tmp_path, name):
+    path = tmp_path / name
+    with open_output(path) as file:
+        file.write(UNUSUAL)
+    assert "".join(line for _, line in numbered_lines(path)) == UNUSUAL
+    raw = path.read_bytes()
+    assert (gzip.decompress(raw) if name.endswith(".gz") else raw) == UNUSUAL.encode()
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_gzip_output_is_reproducible(tmp_path):
+    for name in ("a.gz", "b.gz"):
+        with open_output(tmp_path / name) as file:
+            file.write("same")
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(0o640)
+
+    def stop_half_way():
+        with open_output(path) as file:
+            file.write("new")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        stop_half_way()
+    assert path.read_text() == "old"
+    with open_output(path) as file:
+        file.write("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    with open_output(link) as file:
+        file.write("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    with open_output("/dev/null") as file:
+        file.write("gone")
+
+
+def test_standard_streams(monkeypatch, capfdbinary):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("é\r\nf".encode()), encoding="ascii"))
+    assert list(numbered_lines("-")) == [(1, "é\r\n"), (2, "f")]
+    assert display_name("-") == "<stdin>"
+    with open_output("-") as file:
+        file.write("é\r\n")
+    print("and on")
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == "é\r\nand on\n".encode()
+
+
+def test_bad_bytes_are_reported_with_their_line(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"fine\n" * 3000 + b"caf\xe9\n" + b"fine\n" * 3000)
+    with pytest.raises(DataError, match=r"a\.txt:3001: expected UTF-8 text, found b'\\xe9'"):
+        list(numbered_lines(path))
+
+
+def test_damaged_gzip_files_are_reported(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(b"no gzip at all")
+    with pytest.raises(DataError, match=r"a\.gz:1: expected an intact gzip file"):
+        list(numbered_lines(path))
+    path.write_bytes(gzip.compress(b"\n".join(b"%d" % i for i in range(20000)))[:-500])
+    with pytest.raises(DataError, match=r"a\.gz:\d+: expected an intact gzip file"):
+        list(numbered_lines(path))
+
+
+def test_a_missing_file_is_the_usual_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        list(numbered_lines(tmp_path / "none"))

@@ -1,0 +1,85 @@
+import pytest
+
+from spigot.data.errors import DataError
+from spigot.data.sentence import Sentence
+from spigot.evaluation.matching import match
+
+TEXTS = {"a": "One fish .", "b": "Two fish .", "c": "Red fish ."}
+
+
+def sentence(id, text):
+    forms = tuple(text.split())
+    return Sentence(id, forms, forms, forms)
+
+
+def sentences(*ids):
+    return [sentence(id, TEXTS[id]) for id in ids]
+
+
+def numbered(*keys):
+    return [sentence(str(number), TEXTS[key]) for number, key in enumerate(keys, 1)]
+
+
+def pairs_of(*arguments):
+    return [(one.id, other.id) for one, other in match(*arguments)]
+
+
+def test_pairs_by_id_in_gold_order():
+    assert pairs_of(sentences("a", "b", "c"), sentences("c", "a", "b")) == [
+        ("a", "a"),
+        ("b", "b"),
+        ("c", "c"),
+    ]
+
+
+def test_running_numbers_pair_by_position():
+    assert pairs_of(sentences("b", "a"), numbered("b", "a")) == [("b", "1"), ("a", "2")]
+    assert pairs_of(numbered("b", "a"), sentences("b", "a")) == [("1", "b"), ("2", "a")]
+
+
+def test_shuffled_numbers_are_ids():
+    gold = numbered("a", "b", "c")
+    assert pairs_of(gold, [gold[2], gold[0], gold[1]]) == [("1", "1"), ("2", "2"), ("3", "3")]
+
+
+@pytest.mark.parametrize(
+    ("gold", "system", "message"),
+    [
+        (sentences("a", "b"), sentences("a"), "sys.sdp: sentence 'b' of gold.sdp is missing"),
+        (sentences("a", "b", "c"), sentences("a"), r"sys.sdp: sentence 'b' .* is missing \(and 1 more\)"),
+        (sentences("a"), sentences("a", "c"), "sys.sdp: sentence 'c' is not in gold.sdp"),
+        (
+            sentences("a"),
+            sentences("a", "a"),
+            "sys.sdp: sentence 'a': expected once, found again as number 2",
+        ),
+        (
+            sentences("a", "a"),
+            sentences("a"),
+            "gold.sdp: sentence 'a': expected once, found again as number 2",
+        ),
+        (numbered("a", "b"), numbered("a"), "sys.sdp: expected 2 sentences, as in gold.sdp, found 1"),
+        (
+            sentences("a"),
+            [sentence("a", "One dish .")],
+            "sys.sdp: sentence 'a': expected token 2 to be 'fish', as in gold.sdp, found 'dish'",
+        ),
+        (
+            sentences("a"),
+            [sentence("a", "One")],
+            "sys.sdp: sentence 'a': expected 3 tokens, as in gold.sdp, found 1",
+        ),
+        (
+            sentences("b", "a"),
+            numbered("a", "b"),
+            r"sys.sdp: sentence 'b' \(number 1\): expected token 1 to be 'Two'",
+        ),
+    ],
+)
+def test_mismatches_name_file_and_sentence(gold, system, message):
+    with pytest.raises(DataError, match="^" + message):
+        match(gold, system, "gold.sdp", "sys.sdp")
+
+
+def test_two_empty_files_pair_to_nothing():
+    assert match([], []) == []

@@ -1,0 +1,112 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from spigot.evaluation import significance
+from spigot.evaluation.counts import ZERO, Counts
+from spigot.evaluation.significance import bootstrap_interval, compare, permutation_test
+
+
+def random_counts(seed, sentences, advantage=0.0):
+    random = np.random.default_rng(seed)
+    first, second = [], []
+    for _ in range(sentences):
+        gold = int(random.integers(1, 12))
+        for system, chance in ((first, 0.7 + advantage), (second, 0.7)):
+            correct = int(random.binomial(gold, chance))
+            system.append(Counts(gold, correct + int(random.integers(0, 4)), correct))
+    return first, second
+
+
+def f1(counts):
+    return sum(counts, ZERO).f1
+
+
+def exact_p_value(first, second):
+    """Share of all 2^N swaps whose difference is at least as large as the observed one."""
+    observed = abs(f1(first) - f1(second))
+    hits = 0
+    for swaps in product([False, True], repeat=len(first)):
+        ours = [b if swap else a for a, b, swap in zip(first, second, swaps, strict=True)]
+        theirs = [a if swap else b for a, b, swap in zip(first, second, swaps, strict=True)]
+        hits += abs(f1(ours) - f1(theirs)) >= observed - 1e-12
+    return hits / 2 ** len(first)
+
+
+@pytest.mark.parametrize(("seed", "advantage"), [(0, 0.0), (1, 0.1), (2, 0.2)])
+def test_permutation_test_agrees_with_all_swaps(seed, advantage):
+    first, second = random_counts(seed, 9, advantage)
+    exact, rounds = exact_p_value(first, second), 20_000
+    # The estimate's standard deviation is sqrt(p (1 - p) / rounds).
+    tolerance = 5 * np.sqrt(exact * (1 - exact) / rounds) + 1 / rounds
+    assert permutation_test(first, second, rounds, seed=seed) == pytest.approx(exact, abs=tolerance)
+
+
+def test_worked_example():
+    # Ten sentences of one token; the first system is right on 8 that the second gets wrong, both else agree.
+    # Only "all 8 one way" is as extreme: p = 2 / 2^8.
+    first = [Counts(1, 1, 1)] * 10
+    second = [Counts(1, 1, 0)] * 8 + [Counts(1, 1, 1)] * 2
+    assert exact_p_value(first, second) == 2 / 2**8
+    assert permutation_test(first, second, 100_000) == pytest.approx(2 / 2**8, abs=0.0015)
+
+
+def test_equal_systems_are_never_different():
+    first, _ = random_counts(3, 20)
+    result = compare(first, first, rounds=200)
+    assert (result.difference, result.p_value, result.low, result.high) == (0, 1, 0, 0)
+
+
+def test_order_of_systems_only_turns_the_sign():
+    first, second = random_counts(4, 30, 0.1)
+    one, other = compare(first, second, 500), compare(second, first, 500)
+    assert one.p_value == other.p_value
+    assert one.difference == pytest.approx(-other.difference)
+    assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
+
+
+def test_p_value_is_at_least_one_in_rounds_plus_one():
+    first, second = [Counts(5, 5, 5)] * 40, [Counts(5, 5, 0)] * 40
+    assert permutation_test(first, second, rounds=99) == 1 / 100
+
+
+def test_bootstrap_agrees_with_all_resamples():
+    first, second = random_counts(5, 5, 0.1)
+    differences = [
+        f1([first[k] for k in drawn]) - f1([second[k] for k in drawn]) for drawn in product(range(5), repeat=5)
+    ]
+    exact = np.quantile(differences, [0.1, 0.9])
+    assert bootstrap_interval(first, second, 20_000, confidence=0.8) == pytest.approx(exact, abs=0.01)
+    assert exact[1] - exact[0] > 0.05
+
+
+def test_interval_surrounds_the_difference_and_narrows_with_data():
+    few, many = (compare(*random_counts(6, n, 0.1), rounds=1000) for n in (30, 3000))
+    for result in (few, many):
+        assert result.low < result.difference < result.high
+    assert many.high - many.low < (few.high - few.low) / 5
+
+
+def test_results_depend_on_the_seed_alone(monkeypatch):
+    first, second = random_counts(7, 30, 0.05)
+    once = compare(first, second, 1000, seed=3)
+    assert compare(first, second, 1000, seed=3) == once
+    assert compare(first, second, 1000, seed=4) != once
+    # Small chunks cover every round too.
+    monkeypatch.setattr(significance, "CHUNK", 100)
+    assert permutation_test(first, second, 1000, seed=3) == pytest.approx(once.p_value, abs=0.1)
+
+
+def test_bad_arguments_are_named():
+    first, second = random_counts(8, 4)
+    with pytest.raises(ValueError, match="found 4 and 3"):
+        permutation_test(first, second[:3])
+    with pytest.raises(ValueError, match="found 0 and 0"):
+        permutation_test([], [])
+    with pytest.raises(ValueError, match="same gold counts"):
+        permutation_test(first, [Counts(99, 1, 1)] * 4)
+    with pytest.raises(ValueError, match="rounds: expected at least 1, found 0"):
+        permutation_test(first, second, rounds=0)
+    with pytest.raises(ValueError, match=r"confidence: .* found 95"):
+        bootstrap_interval(first, second, confidence=95)
