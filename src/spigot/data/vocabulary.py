@@ -1,0 +1,188 @@
+"""What a parser knows of words: the strings of its training data and their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spigot.data.sentence import TOP, Sentence
+
+UNKNOWN, ROOT, END = "_unk_", "_root_", "_end_"
+SPECIAL = (UNKNOWN, ROOT, END)
+UNKNOWN_ROLE = "_UNKROLE_"
+
+
+class Tokens(NamedTuple):
+    """A batch of sentences as numbers.
+
+    `words`, `lemmas` and `tags` are `[batch, n + 1]` (int64): ROOT at 0, the tokens at 1..length, the end
+    marker right after them, padding (the unknown symbol) behind. `lengths[batch]` counts tokens alone, and
+    n = the longest length + 1 is the number of nodes.
+    """
+
+    words: Tensor
+    lemmas: Tensor
+    tags: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device | str) -> Tokens:
+        """Return the batch on another device."""
+        return Tokens(*(column.to(device, non_blocking=True) for column in self))
+
+
+class Index:
+    """Strings and their numbers; 0 is the unknown symbol, and what an unseen string maps to."""
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        self.strings = list(strings)
+        self._ids = {string: k for k, string in enumerate(self.strings)}
+        if len(self._ids) != len(self.strings):
+            raise ValueError("strings: expected every string once, found duplicates")
+
+    def __len__(self) -> int:
+        return len(self.strings)
+
+    def __getitem__(self, string: str) -> int:
+        return self._ids.get(string, 0)
+
+    def __contains__(self, string: str) -> bool:
+        return string in self._ids
+
+
+class Vocabulary:
+    """The words, lemmas and tags of a training corpus.
+
+    Words are lower-cased forms. `counts[k]` says how often word k was seen in training: it decides the word
+    dropout. Words that are in the vector file alone follow the training words, with count 0.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        counts: Sequence[int],
+        lemmas: Sequence[str],
+        tags: Sequence[str],
+        vector_words: Sequence[str] = (),
+    ) -> None:
+        if len(words) != len(counts):
+            raise ValueError(f"counts: expected one for each of {len(words)} words, found {len(counts)}")
+        self.trained_words = len(words)
+        self.words = Index([*words, *vector_words])
+        self.counts = np.concatenate([np.asarray(counts, np.int64), np.zeros(len(vector_words), np.int64)])
+        self.lemmas = Index(lemmas)
+        self.tags = Index(tags)
+
+    @classmethod
+    def build(cls, sentences: Iterable[Sentence], vector_words: Iterable[str] = ()) -> Vocabulary:
+        """Collect the strings of training sentences; `vector_words` are added behind the trained ones."""
+        words: Counter[str] = Counter()
+        lemmas: Counter[str] = Counter()
+        tags: Counter[str] = Counter()
+        for sentence in sentences:
+            words.update(form.lower() for form in sentence.forms)
+            lemmas.update(sentence.lemmas)
+            tags.update(sentence.tags)
+        for symbol in SPECIAL:  # a token may be spelled like a special symbol
+            for counter in (words, lemmas, tags):
+                counter.pop(symbol, None)
+        extra = dict.fromkeys(word for word in vector_words if word not in words and word not in SPECIAL)
+        return cls(
+            [*SPECIAL, *words],
+            [0, 0, 0, *words.values()],
+            [*SPECIAL, *lemmas],
+            [*SPECIAL, *tags],
+            list(extra),
+        )
+
+    def encode(
+        self, sentences: Sequence[Sentence], dropout: float = 0.0, random: np.random.Generator | None = None
+    ) -> tuple[Tokens, Tensor]:
+        """Turn sentences into numbers.
+
+        Returns the tokens and `dropped[batch, n + 1]` (bool): which tokens word dropout chose to make
+        unknown, with probability dropout / (dropout + count) (Kiperwasser & Goldberg 2016). The tokens are
+        not yet changed: which columns a dropped token loses is the encoder's choice.
+        """
+        lengths = np.fromiter((len(s) for s in sentences), np.int64, len(sentences))
+        width = int(lengths.max(initial=0)) + 2
+        columns = np.zeros((3, len(sentences), width), np.int64)
+        for row, sentence in enumerate(sentences):
+            n = len(sentence)
+            columns[0, row, 1 : n + 1] = [self.words[form.lower()] for form in sentence.forms]
+            columns[1, row, 1 : n + 1] = [self.lemmas[lemma] for lemma in sentence.lemmas]
+            columns[2, row, 1 : n + 1] = [self.tags[tag] for tag in sentence.tags]
+            columns[:, row, 0] = SPECIAL.index(ROOT)
+            columns[:, row, n + 1] = SPECIAL.index(END)
+        dropped = np.zeros(columns.shape[1:], bool)
+        if dropout > 0 and random is not None:
+            position = np.arange(width)
+            token = (position >= 1) & (position <= lengths[:, None])
+            chance = dropout / (dropout + self.counts[columns[0]])
+            dropped = token & (random.random(chance.shape) < chance)
+        words, lemmas, tags = torch.from_numpy(columns)
+        return Tokens(words, lemmas, tags, torch.from_numpy(lengths)), torch.from_numpy(dropped)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` needs, in JSON types."""
+        trained = self.trained_words
+        return {
+            "words": self.words.strings[:trained],
+            "counts": self.counts[:trained].tolist(),
+            "lemmas": self.lemmas.strings,
+            "tags": self.tags.strings,
+            "vector_words": self.words.strings[trained:],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Vocabulary:
+        """Rebuild a vocabulary from `to_dict`."""
+        return cls(**content)
+
+
+class Roles:
+    """The labels of semantic arcs; 0 stands for rare ones, 1 is `TOP`.
+
+    `deterministic[k]` is true if no training predicate has two arguments with role k.
+    """
+
+    def __init__(self, names: Sequence[str], deterministic: Sequence[bool]) -> None:
+        self.names = Index(names)
+        self.deterministic = tuple(bool(flag) for flag in deterministic)
+        if len(self.deterministic) != len(self.names):
+            raise ValueError(
+                f"deterministic: expected one flag for each of {len(self.names)} roles, found {len(self.deterministic)}"
+            )
+
+    @classmethod
+    def build(cls, sentences: Iterable[Sentence], min_count: int = 1) -> Roles:
+        """Collect the roles of training graphs; those with fewer than `min_count` arcs become unknown."""
+        counts: Counter[str] = Counter()
+        repeated: set[str] = set()
+        for sentence in sentences:
+            if sentence.graph is None:
+                continue
+            uses = Counter((arc.head, arc.label) for arc in sentence.graph.arcs)
+            repeated.update(label for (_, label), count in uses.items() if count > 1)
+            counts.update(arc.label for arc in sentence.graph.arcs)
+        counts.pop(UNKNOWN_ROLE, None)
+        counts.pop(TOP, None)
+        common = [role for role, count in counts.most_common() if count >= min_count]
+        names = [UNKNOWN_ROLE, TOP, *common]
+        return cls(names, [False, TOP not in repeated, *(role not in repeated for role in common)])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` needs, in JSON types."""
+        return {"names": self.names.strings, "deterministic": list(self.deterministic)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Roles:
+        """Rebuild roles from `to_dict`."""
+        return cls(**content)
