@@ -1,0 +1,41 @@
+"""Hard structured decisions inside neural networks, and gradients to train through them."""
+
+from .structured import (
+    SPIGOT,
+    Categorical,
+    Detach,
+    Marginals,
+    MarginalStructure,
+    NonProjectiveTree,
+    Polytope,
+    ProjectiveTree,
+    Simplex,
+    SingleHead,
+    StraightThrough,
+    Structure,
+    StructuredArgmax,
+    Surrogate,
+    arcs_to_heads,
+    heads_to_arcs,
+    structured_argmax,
+)
+
+__all__ = [
+    "SPIGOT",
+    "Categorical",
+    "Detach",
+    "MarginalStructure",
+    "Marginals",
+    "NonProjectiveTree",
+    "Polytope",
+    "ProjectiveTree",
+    "Simplex",
+    "SingleHead",
+    "StraightThrough",
+    "Structure",
+    "StructuredArgmax",
+    "Surrogate",
+    "arcs_to_heads",
+    "heads_to_arcs",
+    "structured_argmax",
+]

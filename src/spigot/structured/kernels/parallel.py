@@ -1,0 +1,63 @@
+"""Split a batch over a few ordinary threads.
+
+The kernels are compiled with `nogil=True`, so threads run truly side by side. numba's own parallel layers
+are avoided: they crash or deadlock after `fork` and under concurrent callers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+
+
+def _forget_pool() -> None:
+    """Drop the pool in a forked child: its threads did not survive the fork."""
+    global _pool, _pool_size
+    _pool, _pool_size = None, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def _threads(size: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    if _pool is None or _pool_size != size:
+        # A replaced pool may still serve another caller: it is dropped, not shut down.
+        _pool, _pool_size = ThreadPoolExecutor(size, thread_name_prefix="spigot"), size
+    return _pool
+
+
+def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float = float("inf")) -> None:
+    """Call `kernel(start, stop, *arrays)` so that the calls cover range(batch) once.
+
+    `work` estimates the elementary operations of the whole call: below about 10^5 a thread costs more
+    than it saves, and everything runs in the caller.
+    """
+    if batch == 0:
+        return
+    size = min(torch.get_num_threads(), batch)
+    if size <= 1 or work < 1e5:
+        kernel(0, batch, *arrays)
+        return
+    # More chunks than threads, since rows of one batch differ in length.
+    chunks = min(batch, 4 * size)
+    bounds = [batch * k // chunks for k in range(chunks + 1)]
+    futures = [_threads(size).submit(kernel, start, stop, *arrays) for start, stop in pairwise(bounds)]
+    for future in futures:
+        future.result()
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Return a contiguous array with the values of `tensor`, sharing its memory if it can."""
+    return tensor.detach().cpu().contiguous().numpy()

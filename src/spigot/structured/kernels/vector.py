@@ -1,0 +1,110 @@
+"""Row operations on charts, eight cells at a time.
+
+A compiler must prove that a loop may be turned into vector code, and for the short rows of a chart its precautions
+cost more than the loop. These functions are vector code from the start: each is a loop over blocks of eight cells, on
+any processor. The last block may reach past `end`: rows are padded to `padded(size)` cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 8
+
+
+@njit(nogil=True, cache=True)
+def padded(size):  # type: ignore[no-untyped-def]
+    """Return how many cells a row needs: a block may start at any of its first `size` cells."""
+    return size + LANES
+
+
+def _block(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    """Return a pointer to the eight cells from `at` on of a contiguous one-dimensional array."""
+    vector = ir.VectorType(context.get_value_type(kind.dtype), LANES)
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    """Return a vector with `value` in all lanes."""
+    empty = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
+    first = builder.insert_element(empty, value, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, empty, lanes)
+
+
+def _push(combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
+    """Make `push(target, values, rows, begin, end)`, which combines each row, given its value, into the target."""
+
+    @intrinsic
+    def push(typing: Any, target: Any, values: Any, rows: Any, begin: Any, end: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            size = target.dtype.bitwidth // 8
+            into, numbers, others, start, stop = arguments
+            spread = [
+                _spread(builder, context.cast(builder, builder.extract_value(numbers, k), kind, target.dtype))
+                for k, kind in enumerate(values)
+            ]
+            step = ir.Constant(start.type, LANES)
+            with cgutils.for_range_slice(builder, start, stop, step) as (at, _):
+                cells = _block(context, builder, target, into, at)
+                total = builder.load(cells, align=size)
+                for k, kind in enumerate(rows):
+                    row = builder.extract_value(others, k)
+                    block = builder.load(_block(context, builder, kind, row, at), align=size)
+                    total = combine(builder, total, spread[k], block)
+                builder.store(total, cells, align=size)
+            return context.get_dummy_value()
+
+        return types.void(target, values, rows, types.intp, types.intp), generate
+
+    return push
+
+
+def _max_plus(builder: Any, total: Any, value: Any, block: Any) -> Any:
+    bits = 32 if isinstance(total.type.element, ir.FloatType) else 64
+    maximum = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(total.type, [total.type] * 2), f"llvm.maxnum.v{LANES}f{bits}"
+    )
+    return builder.call(maximum, [builder.fadd(value, block), total], fastmath=("nnan", "nsz"))
+
+
+def _sum_product(builder: Any, total: Any, value: Any, block: Any) -> Any:
+    return builder.fadd(total, builder.fmul(value, block, flags=("contract",)), flags=("contract",))
+
+
+push_max = _push(_max_plus)
+"""target[j] = max(target[j], values[k] + rows[k][j] for all k), for j in begin .. end; nothing may be NaN."""
+
+push_sum = _push(_sum_product)
+"""target[j] += Σ_k values[k] · rows[k][j], for j in begin .. end."""
+
+
+@intrinsic
+def dot(typing: Any, a: Any, b: Any, begin: Any, end: Any) -> Any:
+    """Return Σ_j a[j] · b[j] for j from `begin` on; what lies between `end` and the end of its block must be 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = a.dtype.bitwidth // 8
+        left, right, start, stop = arguments
+        scalar = context.get_value_type(a.dtype)
+        total = cgutils.alloca_once_value(builder, ir.Constant(ir.VectorType(scalar, LANES), [0.0] * LANES))
+        with cgutils.for_range_slice(builder, start, stop, ir.Constant(start.type, LANES)) as (at, _):
+            blocks = [
+                builder.load(_block(context, builder, kind, array, at), align=size)
+                for kind, array in ((a, left), (b, right))
+            ]
+            builder.store(_sum_product(builder, builder.load(total), *blocks), total)
+        lanes = builder.load(total)
+        parts = [builder.extract_element(lanes, ir.Constant(ir.IntType(32), k)) for k in range(LANES)]
+        while len(parts) > 1:
+            parts = [builder.fadd(x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+        return parts[0]
+
+    return a.dtype(a, b, types.intp, types.intp), generate

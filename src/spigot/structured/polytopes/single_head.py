@@ -1,0 +1,38 @@
+"""Each modifier has one head: the outer polytope of all dependency trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base import Polytope
+from ..checks import check_arguments, lengths_or_full, widen
+from ..kernels.simplex import project_columns
+
+
+@dataclass(frozen=True)
+class SingleHead(Polytope):
+    """{z : z >= 0, Σ_h z[h, m] = 1 for each modifier m} (Peng et al. 2018, Equation 5).
+
+    Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), ROOT among them as in the
+    program published with the paper. That the arcs form a tree, and how many leave ROOT, is relaxed.
+    """
+
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the nearest point of the polytope.
+
+        Args:
+            point: `[batch, head, modifier]`, node 0 is ROOT. NaN or +inf at a candidate makes its column NaN.
+            lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
+            mask: bool, shaped like `point`; True = candidate.
+
+        Returns:
+            The projection, shaped like `point`, 0 where there is no candidate.
+
+        Raises:
+            ValueError: `mask` leaves a modifier with no head.
+        """
+        check_arguments("point", point, "batch head modifier", lengths, mask)
+        tokens = lengths_or_full(point, lengths, point.size(1) - 1)
+        return project_columns(widen(point), tokens, mask, True).to(point.dtype)

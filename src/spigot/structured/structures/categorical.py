@@ -1,0 +1,88 @@
+"""One of k categories: the teaching case, with closed forms for everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import MarginalStructure, Polytope
+from ..checks import check_arguments, lengths_or_full, refuse_rows, widen
+from ..polytopes.simplex import Simplex
+
+
+@dataclass(frozen=True)
+class Categorical(MarginalStructure):
+    """One-hot vectors over the candidates of each row.
+
+    Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. The smallest index
+    wins a tie. A row of length 0 has the empty structure: zeros, log-partition 0.
+    """
+
+    @property
+    def relaxation(self) -> Polytope:
+        """The simplex, which is also the convex hull."""
+        return Simplex()
+
+    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return which categories may be chosen (bool, shaped like `scores`)."""
+        check_arguments("scores", scores, "batch category", lengths, mask)
+        sizes = lengths_or_full(scores, lengths, scores.size(1))
+        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
+        valid = inside & (scores != -torch.inf)
+        return valid if mask is None else valid & mask
+
+    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
+        candidates = self._candidates(scores.detach(), lengths, mask)
+        best = (candidates == candidates.amax(1, keepdim=True)) & (candidates != -torch.inf)
+        first = best & (best.cumsum(1) == 1)
+        return first.to(scores.dtype)
+
+    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return log Σ_k exp s_k, shape `[batch]`."""
+        candidates = self._candidates(scores, lengths, mask)
+        empty = (candidates == -torch.inf).all(1)
+        # The gradient of a logsumexp over nothing is NaN, so an empty row sums other numbers.
+        total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
+        return total.masked_fill(empty, 0).to(scores.dtype)
+
+    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return softmax(s), shaped like `scores`."""
+        candidates = self._candidates(scores, lengths, mask)
+        empty = (candidates == -torch.inf).all(1, keepdim=True)
+        return candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0).to(scores.dtype)
+
+    def marginals_vjp(
+        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Return (diag p - p pᵀ) g, shaped like `scores`."""
+        valid = self.part_mask(scores, lengths, mask)
+        p = self.marginals(widen(scores), lengths, mask)
+        grad = widen(grad_marginals).masked_fill(~valid, 0)
+        return (p * (grad - (p * grad).sum(1, keepdim=True))).to(scores.dtype)
+
+    def sample(
+        self,
+        scores: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return a one-hot sample of softmax(s), shaped like `scores`."""
+        candidates = self._candidates(scores.detach(), lengths, mask).double()
+        uniform = torch.rand(candidates.shape, generator=generator, dtype=candidates.dtype, device=candidates.device)
+        gumbel = -(-uniform.log()).log()
+        return self.argmax(candidates + gumbel, lengths, mask).to(scores.dtype)
+
+    def _candidates(self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
+        """Return `scores` in working precision with -inf where there is no candidate."""
+        valid = self.part_mask(scores, lengths, mask)
+        sizes = lengths_or_full(scores, lengths, scores.size(1))
+        refuse_rows((sizes < 0) | (sizes > scores.size(1)), "lengths: out of range for the shape of scores")
+        candidates = widen(scores).masked_fill(~valid, -torch.inf)
+        refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate")
+        refuse_rows((sizes > 0) & ~valid.any(1), "scores: no category that mask and -inf scores leave")
+        return candidates

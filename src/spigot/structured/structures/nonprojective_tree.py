@@ -1,0 +1,88 @@
+"""Dependency trees, projective or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..arcs import arc_part_mask
+from ..base import MarginalStructure, Polytope
+from ..checks import check_arguments, lengths_or_full, widen
+from ..kernels.arborescence import nonprojective_argmax
+from ..kernels.matrix_tree import (
+    nonprojective_log_partition,
+    nonprojective_marginals,
+    nonprojective_marginals_jvp,
+)
+from ..kernels.nonprojective_sampling import nonprojective_sample
+from ..polytopes.single_head import SingleHead
+
+
+@dataclass(frozen=True)
+class NonProjectiveTree(MarginalStructure):
+    """All dependency trees over the tokens of a sentence; with `single_root`, those with one child of ROOT.
+
+    Scores are `[batch, head, modifier]`, node 0 being ROOT; `lengths[batch]` counts tokens without ROOT. The argmax is
+    a maximum spanning arborescence (McDonald et al. 2005), in O(n²). Sums over trees are those of the matrix-tree
+    theorem (Koo et al. 2007), in O(n³), and right at any scale of the scores. All of it is computed in float64 on the
+    CPU, wherever the scores are.
+    """
+
+    single_root: bool = True
+
+    @property
+    def relaxation(self) -> Polytope:
+        """Each modifier has one head."""
+        return SingleHead()
+
+    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return which arcs may be chosen (bool, shaped like `scores`)."""
+        return arc_part_mask(scores, lengths, mask)
+
+    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the highest-scoring tree, 0/1, shaped and typed like `scores`, detached.
+
+        Ties go to the smaller head.
+
+        Raises:
+            ValueError: shapes do not fit; a candidate scores NaN or +inf; a sentence has no tree.
+        """
+        return nonprojective_argmax(*self._arguments(scores.detach(), lengths, mask)).to(scores.dtype)
+
+    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return log Σ_z exp <scores, z>, shape `[batch]`; twice differentiable. Errors are those of `argmax`."""
+        return nonprojective_log_partition(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+
+    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
+        return nonprojective_marginals(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+
+    def marginals_vjp(
+        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the gradient for `scores`, given the one for `marginals(scores)`; both shaped like `scores`."""
+        wide, tokens, mask, single_root = self._arguments(scores.detach(), lengths, mask)
+        direction = widen(grad_marginals.detach())
+        return nonprojective_marginals_jvp(wide, direction, tokens, mask, single_root).to(scores.dtype)
+
+    def sample(
+        self,
+        scores: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return one exact sample for each row, 0/1, shaped like `scores`, detached. Errors are those of `argmax`."""
+        arguments = self._arguments(scores.detach(), lengths, mask)
+        device = "cpu" if generator is None else generator.device
+        seeds = torch.randint(2**63 - 1, (scores.size(0),), generator=generator, device=device)
+        return nonprojective_sample(*arguments, seeds).to(scores.dtype)
+
+    def _arguments(
+        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+        check_arguments("arc_scores", scores, "batch head modifier", lengths, mask)
+        return widen(scores), lengths_or_full(scores, lengths, scores.size(1) - 1), mask, self.single_root

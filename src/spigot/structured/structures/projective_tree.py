@@ -1,0 +1,92 @@
+"""Projective dependency trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..arcs import arc_part_mask
+from ..base import MarginalStructure, Polytope
+from ..checks import check_arguments, lengths_or_full, widen
+from ..kernels.eisner import projective_argmax
+from ..kernels.inside_outside import (
+    projective_log_partition,
+    projective_marginals,
+    projective_marginals_jvp,
+)
+from ..kernels.projective_sampling import projective_sample
+from ..polytopes.single_head import SingleHead
+
+
+@dataclass(frozen=True)
+class ProjectiveTree(MarginalStructure):
+    """Dependency trees over ROOT and the tokens, drawn without crossing arcs (Eisner 1996).
+
+    Scores are `[batch, head, modifier]`, node 0 is ROOT, `lengths[batch]` counts tokens without ROOT. A sentence of
+    length 0 has the empty tree. All is exact: O(n³) time and O(n²) memory for each sentence, on the CPU; CUDA tensors
+    are copied there and back. Marginals are computed in float64.
+
+    Args:
+        single_root: ROOT has exactly one child; else at least one.
+
+    Ties: equal trees are told apart from the top down. With `single_root` the first possible child of ROOT is taken.
+    Everywhere else a head takes the last possible outermost child on its right, and the last possible outermost child
+    on its left; and what lies between a head and its child goes to the left of the two as far as possible. So if all
+    trees are equal, all tokens hang from ROOT, or, with `single_root`, from the first token. Trees count as
+    equal if their scores are so in the arithmetic of the chart, after the best score of each modifier is taken off all
+    its arcs; integers up to 2^24 / n, for instance, are compared exactly.
+    """
+
+    single_root: bool = True
+
+    @property
+    def relaxation(self) -> Polytope:
+        """Each modifier has one head."""
+        return SingleHead()
+
+    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return which arcs may be chosen (bool, shaped like `scores`)."""
+        return arc_part_mask(scores, lengths, mask)
+
+    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the arcs of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
+        return projective_argmax(*self._arguments(scores.detach(), lengths, mask)).to(scores.dtype)
+
+    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
+        return projective_log_partition(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+
+    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
+        return projective_marginals(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+
+    def marginals_vjp(
+        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
+        wide, tokens, mask, single_root = self._arguments(scores, lengths, mask)
+        # The Jacobian is symmetric, so a product from the left is one from the right.
+        return projective_marginals_jvp(wide, grad_marginals, tokens, mask, single_root).to(scores.dtype)
+
+    def sample(
+        self,
+        scores: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the arcs of one exact sample, 0/1, shaped and typed like `scores`."""
+        arguments = self._arguments(scores.detach(), lengths, mask)
+        device = "cpu" if generator is None else generator.device
+        shape = (scores.size(0), 2 * scores.size(1))
+        uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
+        return projective_sample(*arguments, uniform).to(scores.dtype)
+
+    def _arguments(
+        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+        check_arguments("arc_scores", scores, "batch head modifier", lengths, mask)
+        return widen(scores), lengths_or_full(scores, lengths, scores.size(1) - 1), mask, self.single_root

@@ -1,0 +1,36 @@
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import spigot
+import spigot.structured as core
+from spigot import Polytope, Structure, Surrogate
+from tests.contracts.registry import POLYTOPES, STRUCTURES, SURROGATES
+
+
+@pytest.mark.parametrize(
+    ("axis", "listed"),
+    [
+        (Structure, [case.structure for case in STRUCTURES]),
+        (Polytope, [case.polytope for case in POLYTOPES]),
+        (Surrogate, list(SURROGATES.values())),
+    ],
+    ids=["structures", "polytopes", "surrogates"],
+)
+def test_every_public_class_is_listed(axis, listed):
+    public = {getattr(spigot, name) for name in spigot.__all__}
+    concrete = {c for c in public if inspect.isclass(c) and issubclass(c, axis) and not inspect.isabstract(c)}
+    assert concrete == {type(entry) for entry in listed}
+
+
+def test_every_class_in_the_folders_is_public():
+    for folder in ("structures", "polytopes", "surrogates"):
+        package = importlib.import_module(f"{core.__name__}.{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            contents = vars(importlib.import_module(f"{package.__name__}.{module.name}"))
+            own = [c for c in contents.values() if inspect.isclass(c) and c.__module__.endswith(module.name)]
+            for cls in own:
+                if issubclass(cls, Structure | Polytope | Surrogate):
+                    assert cls.__name__ in spigot.__all__, cls
