@@ -1,0 +1,18 @@
+"""The option --device."""
+
+from __future__ import annotations
+
+import typer
+
+
+def checked_device(name: str) -> str:
+    """Return the name of a device if it can be used; raise a usage error if not."""
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        message = f"expected cpu or another device that torch has, found {name!r}: {reason}"
+        raise typer.BadParameter(message, param_hint="--device") from None
+    return name

@@ -1,0 +1,75 @@
+"""`spigot parse`: sentences in, trees and graphs out, as a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from spigot.cli.device import checked_device
+
+if TYPE_CHECKING:
+    from spigot.data.sentence import Sentence
+
+
+def parse(
+    run: Annotated[str, typer.Argument(help="A run's folder, or a hub id.")],
+    file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
+    to: Annotated[Literal["sdp", "conllu", "json"], typer.Option(help="Output format.")] = "sdp",
+    source: Annotated[
+        Literal["conllu", "conllx", "sdp", "text"] | None,
+        typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
+    ] = None,
+    spacy: Annotated[
+        str | None,
+        typer.Option(help="Read raw text through this spaCy pipeline (en_core_web_sm, or blank:en)."),
+    ] = None,
+    batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens parsed at a time.")] = 2048,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+) -> None:
+    """Parse sentences with a trained system; memory does not grow with the size of the input."""
+    from spigot.data.readers import read_sentences
+    from spigot.models.streaming import parse_stream
+    from spigot.models.system import SyntaxThenSemantics
+
+    model = SyntaxThenSemantics.from_pretrained(run, checked_device(device))
+    if to == "conllu" and model.syntax is None:
+        raise typer.BadParameter(f"{run} has no syntactic parser: no trees to write", param_hint="--to")
+    if spacy is not None:
+        from spigot.data.raw import read_raw
+
+        sentences = read_raw(file, spacy)
+    else:
+        sentences = read_sentences(file, source)
+    _writer(to)(parse_stream(model, sentences, batch_tokens))
+
+
+def _writer(to: str) -> Callable[[Iterable[Sentence]], None]:
+    from spigot.data.conllu import write_conllu
+    from spigot.data.sdp import write_sdp
+
+    if to == "json":
+        return _write_json
+    write = write_sdp if to == "sdp" else write_conllu
+    return lambda sentences: write(sentences, "-")
+
+
+def _write_json(sentences: Iterable[Sentence]) -> None:
+    """One object a line; heads and arcs count tokens from 1, and 0 is ROOT (arcs from it mark tops)."""
+    from spigot.data.files import open_output
+
+    with open_output("-") as output:
+        for s in sentences:
+            output.write(_as_json(s) + "\n")
+
+
+def _as_json(s: Sentence) -> str:
+    content: dict[str, object] = {"id": s.id, "forms": s.forms, "lemmas": s.lemmas, "tags": s.tags}
+    if s.tree is not None:
+        content["heads"] = s.tree.heads
+    if s.graph is not None:
+        content["predicates"] = sorted(s.graph.predicates)
+        content["arcs"] = s.graph.arcs
+    return json.dumps(content, ensure_ascii=False)

@@ -1,0 +1,149 @@
+"""`spigot score`: compare a system's output with a gold file, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from spigot.cli.console import emit, emit_json
+from spigot.errors import UserError
+
+if TYPE_CHECKING:
+    from spigot.data.sentence import Sentence
+    from spigot.evaluation.counts import Counts
+    from spigot.evaluation.punctuation import PunctuationRule
+    from spigot.evaluation.report import Measure
+    from spigot.evaluation.significance import Comparison
+
+
+def score(
+    gold: Annotated[str, typer.Argument(help="SDP or CoNLL-U file with the right answers; .gz and - are understood.")],
+    system: Annotated[str, typer.Argument(help="File of the same kind with a system's answers.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
+    file_format: Annotated[
+        Literal["sdp", "conllu", "conllx"] | None,
+        typer.Option("--format", help="Format of the files, if their names do not tell."),
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="Another system's file to compare with.")] = None,
+    punctuation: Annotated[
+        Literal["forms", "tags"],
+        typer.Option(help="What UAS without punctuation leaves out, judged by form or by gold tag."),
+    ] = "forms",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the test and the interval of --against.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the test and the interval of --against.")] = 0,
+) -> None:
+    """Score a system's trees or graphs against gold ones.
+
+    Sentences are matched by id. CoNLL-U files give UAS and LAS, SDP files labelled and unlabelled F1.
+    """
+    from spigot.data.readers import read_sentences
+    from spigot.evaluation.punctuation import PUNCTUATION_RULES
+    from spigot.evaluation.report import as_text, comparison_text
+
+    paths = [gold, system] if against is None else [gold, system, against]
+    if paths.count("-") > 1:
+        raise UserError("standard input (-) can stand for one file only")
+    golds, *systems = [list(read_sentences(path, file_format)) for path in paths]
+    rule = PUNCTUATION_RULES[punctuation]
+    results = [_score(golds, sentences, gold, path, rule) for path, sentences in zip(paths[1:], systems, strict=True)]
+    comparison = _compare(results, rounds, seed) if against is not None else {}
+    if as_json:
+        objects = [result.as_json(per_label) for result in results]
+        emit_json({"gold": gold, **objects[0], **_against_json(objects, comparison)})
+        return
+    for result in results:
+        emit(f"{result.system}: {result.sentences} sentences, scored against {gold}")
+        for line in as_text([*result.measures, *(result.labels if per_label else [])]):
+            emit(line)
+    for name, difference in comparison.items():
+        emit(comparison_text(name, difference))
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Scores of one system."""
+
+    system: str
+    sentences: int
+    measures: list[Measure]
+    labels: list[Measure]
+    details: dict[str, Any]
+    comparable: dict[str, list[Counts]]
+    """For each score that systems are compared by, the counts of each sentence."""
+
+    def as_json(self, per_label: bool) -> dict[str, Any]:
+        from spigot.evaluation.report import as_json
+
+        value = {
+            "system": self.system,
+            "sentences": self.sentences,
+            **self.details,
+            "scores": as_json(self.measures),
+        }
+        return {**value, "labels": as_json(self.labels)} if per_label else value
+
+
+def _score(
+    golds: Sequence[Sentence], systems: Sequence[Sentence], gold: str, system: str, rule: PunctuationRule
+) -> _Result:
+    from spigot.data.errors import DataError
+    from spigot.evaluation.matching import match
+
+    if not golds:
+        raise DataError(gold, None, "expected sentences, found none")
+    graphs = golds[0].graph is not None
+    for path, sentences in ((gold, golds), (system, systems)):
+        for sentence in sentences:
+            if (sentence.graph if graphs else sentence.tree) is None:
+                kind = "graph" if graphs else "tree"
+                raise DataError(path, None, f"sentence {sentence.id!r}: expected a {kind}, found none")
+    pairs = match(golds, systems, gold, system)
+    return _score_graphs(pairs, system) if graphs else _score_trees(pairs, system, rule)
+
+
+def _score_graphs(pairs: Iterable[tuple[Sentence, Sentence]], system: str) -> _Result:
+    from spigot.evaluation.graph_f1 import GraphScore, graph_score
+    from spigot.evaluation.report import graph_measures, label_measures
+
+    scores = [graph_score(*pair) for pair in pairs]
+    total = sum(scores, GraphScore())
+    comparable = {"UF": [s.unlabelled for s in scores], "LF": [s.labelled for s in scores]}
+    details = {"kind": "graphs"}
+    return _Result(system, total.sentences, graph_measures(total), label_measures(total.by_label), details, comparable)
+
+
+def _score_trees(pairs: Iterable[tuple[Sentence, Sentence]], system: str, rule: PunctuationRule) -> _Result:
+    from spigot.evaluation.attachment import AttachmentScore, attachment
+    from spigot.evaluation.report import label_measures, tree_measures
+
+    scores = [attachment(*pair, rule) for pair in pairs]
+    total = sum(scores, AttachmentScore())
+    comparable = {"UAS": [s.head_counts for s in scores]}
+    if total.has_labels:
+        comparable["LAS"] = [s.label_counts for s in scores]
+    details = {
+        "kind": "trees",
+        "punctuation": {"rule": rule.name, "description": rule.description, "tokens": total.punctuation},
+    }
+    measures = tree_measures(total, rule)
+    return _Result(system, total.sentences, measures, label_measures(total.by_label), details, comparable)
+
+
+def _compare(results: list[_Result], rounds: int, seed: int) -> dict[str, Comparison]:
+    from spigot.evaluation.significance import compare
+
+    ours, theirs = (result.comparable for result in results)
+    return {name: compare(ours[name], theirs[name], rounds, seed) for name in ours if name in theirs}
+
+
+def _against_json(objects: list[dict[str, Any]], comparison: dict[str, Comparison]) -> dict[str, Any]:
+    from spigot.evaluation.report import comparison_json
+
+    if len(objects) < 2:
+        return {}
+    other = {key: objects[1][key] for key in ("system", "scores", "labels") if key in objects[1]}
+    return {"against": other, "comparison": {name: comparison_json(c) for name, c in comparison.items()}}

@@ -1,0 +1,40 @@
+"""`spigot train`: one recipe, one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spigot.cli.console import emit_json
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped recipe (paper/spigot).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the run: new or empty, unless resuming.")],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="A TOML file with a [data] table, or a shipped name (data/redwoods)."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override, such as training.epochs=3; may be repeated."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    device: Annotated[str | None, typer.Option(help="'cpu' keeps off a GPU that is there.", metavar="cpu")] = None,
+) -> None:
+    """Train the system of a recipe; print the dev scores of the epoch that was kept, as JSON."""
+    from spigot.training.loop import Interrupted, Trainer
+    from spigot.training.recipe import load_recipe
+
+    if device not in (None, "cpu"):
+        raise typer.BadParameter(f"expected 'cpu' or nothing, found {device!r}", param_hint="--device")
+    trainer = Trainer(load_recipe(recipe, settings or [], data), out, resume=resume, device=device)
+    try:
+        best = trainer.fit()
+    except Interrupted as interrupted:
+        typer.echo(f"spigot: {interrupted}; go on with --resume", err=True)
+        raise typer.Exit(130) from None
+    if trainer.main:
+        emit_json(best)

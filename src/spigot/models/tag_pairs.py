@@ -1,0 +1,47 @@
+"""Which roles may link which tags: the static pruning of NeurboParser (Peng et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from spigot.data.sentence import TOP, Sentence
+from spigot.data.vocabulary import ROOT, Roles, Vocabulary
+
+
+class TagPairs(nn.Module):
+    """Bars a role from an arc if training never saw it between these two tags.
+
+    A tag that training never saw is open to all roles. Tops, and nothing else, hang from ROOT.
+    """
+
+    allowed: Tensor
+    """bool `[tag of the head, tag of the modifier, role]`"""
+
+    def __init__(self, vocabulary: Vocabulary, roles: Roles) -> None:
+        super().__init__()
+        tags, root, top = len(vocabulary.tags), vocabulary.tags[ROOT], roles.names[TOP]
+        allowed = torch.ones(tags, tags, len(roles), dtype=torch.bool)
+        allowed[:, :, top] = False
+        allowed[root] = False
+        allowed[root, :, top] = True
+        self.register_buffer("allowed", allowed)
+        self._tags, self._roles, self._top = vocabulary.tags, roles.names, top
+
+    def observe(self, sentences: Sequence[Sentence]) -> None:
+        """From now on allow, between known tags, what occurs in the graphs of `sentences`."""
+        seen = torch.zeros_like(self.allowed)
+        for sentence in sentences:
+            tags = [self._tags[ROOT], *(self._tags[tag] for tag in sentence.tags)]
+            for head, modifier, label in sentence.graph.arcs if sentence.graph is not None else ():
+                seen[tags[head], tags[modifier], self._roles[label]] = True
+        restricted = torch.ones_like(seen)
+        restricted[0] = restricted[:, 0] = False
+        restricted[..., self._top] = False
+        self.allowed &= seen | ~restricted
+
+    def forward(self, tags: Tensor) -> Tensor:
+        """Return what `tags[batch, n]` allow, bool `[batch, head, modifier, role]`."""
+        return self.allowed[tags[:, :, None], tags[:, None, :]]

@@ -1,0 +1,57 @@
+"""What the parsers are trained to do: structured hinge losses, and the log-loss of structured attention.
+
+All losses are sums over the sentences of a batch, one per sentence before that: the surrogate of the
+argmax between two tasks then sees each sentence's own gradient, whatever the size of the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spigot.models.semantic import Decoded
+from spigot.structured import MarginalStructure, Structure, heads_to_arcs
+from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
+
+FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
+"""Costs of a labelled arc too many and one too few in NeurboParser's hinge loss."""
+
+
+def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:
+    """Return max_z [<s, z> + cost(z)] - <s, gold> for each sentence, `[batch]`.
+
+    The cost counts wrong heads (Taskar-style margin, Kiperwasser & Goldberg 2016). If the gold tree is no
+    member of the structure (say, a non-projective one) the difference may be negative: it is cut at 0.
+    """
+    gold = heads_to_arcs(heads, dtype=arc_scores.dtype)
+    cost = 1 - gold
+    with torch.no_grad():
+        best = structure.argmax(arc_scores + cost, lengths)
+    violation = structure.score(arc_scores, best - gold, lengths) + structure.score(cost, best, lengths)
+    return F.relu(violation)
+
+
+def tree_nll(structure: MarginalStructure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:
+    """Return -log p(gold) for each sentence, `[batch]`: the log-loss of structured attention."""
+    return -structure.log_prob(arc_scores, heads_to_arcs(heads, dtype=arc_scores.dtype), lengths)
+
+
+def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:
+    """Return max_z [<s, z> + cost(z)] - <s, gold> for each sentence, `[batch]`, by exact decoding.
+
+    The cost is 0.4 for a labelled arc that is not gold and 0.6 for a gold one that is missing.
+    """
+    chosen = gold.arc_labels >= 0
+    at = gold.arc_labels.clamp(min=0)[..., None]
+    with torch.no_grad():
+        labels = parts.labels + FALSE_POSITIVE
+        gold_labels = labels.gather(-1, at) - (FALSE_POSITIVE + FALSE_NEGATIVE) * chosen[..., None]
+        labels.scatter_(-1, at, gold_labels)
+        best = Decoded(*structure.decode(parts._replace(labels=labels), lengths))
+    predicted = best.arc_labels >= 0
+    correct = (predicted & (best.arc_labels == gold.arc_labels)).flatten(1).sum(1)
+    false_positives = predicted.flatten(1).sum(1) - correct
+    false_negatives = chosen.flatten(1).sum(1) - correct
+    cost = FALSE_POSITIVE * false_positives + FALSE_NEGATIVE * false_negatives
+    return F.relu(structure.score(parts, *best) + cost - structure.score(parts, *gold))

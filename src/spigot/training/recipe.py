@@ -1,0 +1,247 @@
+"""A recipe: one experiment, as a TOML file read into a typed, checked description."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+import spigot
+from spigot.errors import UserError
+from spigot.models.config import SystemConfig
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class RecipeError(UserError):
+    """A recipe that cannot be read; the message is one line that names the file and the key."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BuiltinConfig(_Strict):
+    """How many sentences of the built-in corpus to use. The two training sets do not overlap."""
+
+    syntax_train: int = Field(1000, ge=1)
+    semantics_train: int = Field(1000, ge=1)
+    dev: int = Field(200, ge=1)
+    test: int = Field(200, ge=1)
+    """Sentences kept out of both, to be looked at in the end."""
+    seed: int = Field(1, ge=0)
+
+
+class DataConfig(_Strict):
+    """Where the treebanks are. The two corpora need not overlap; paths are relative to `root`."""
+
+    root: Path = Path(".")
+    syntax_train: Path | None = None
+    """CoNLL-U or CoNLL-X, plain or gzip."""
+    syntax_dev: Path | None = None
+    semantics_train: Path | None = None
+    """SDP 2015, plain or gzip."""
+    semantics_dev: Path | None = None
+    train_ids: Path | None = None
+    """A file with one sentence id a line: only these train."""
+    vectors: Path | None = None
+    """Word vectors in GloVe's text format, plain or gzip."""
+    max_length: int | None = Field(None, ge=1)
+    """Longer training sentences are left out (and counted in the log)."""
+    builtin: BuiltinConfig | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        files = [self.syntax_train, self.syntax_dev, self.semantics_train, self.semantics_dev]
+        if self.builtin is not None and any(files):
+            raise ValueError("builtin: expected either the built-in corpus or files, found both")
+        return self
+
+
+class IntermediateConfig(_Strict):
+    """How the intermediate (syntactic) parser is trained, and what the end task may do to it."""
+
+    loss: Literal["hinge", "nll"] = "hinge"
+    pretrain_epochs: int = Field(0, ge=0)
+    """Epochs over the syntactic data alone before joint training starts."""
+    init: Path | None = None
+    """A run whose syntactic parser (and its vocabulary) to start from instead of a random one."""
+    frozen: bool = False
+    """Whether joint training leaves the syntactic parser as it is: the paper's PIPELINE."""
+    end_task_weight: float = Field(1.0, ge=0)
+    """Factor on the gradient that the end task sends into the syntactic parser."""
+    end_task_warmup: float = Field(0.0, ge=0)
+    """Epochs of joint training over which that factor grows linearly from 0."""
+
+
+class TrainingConfig(_Strict):
+    """Optimisation. The defaults are the published ones, but for the size of a batch."""
+
+    epochs: int = Field(100, ge=1)
+    """Epochs of joint training: passes over the union of the two corpora."""
+    batch_tokens: int = Field(256, ge=1)
+    """Most tokens in a batch, ROOT and padding included; 1 gives batches of one sentence."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    """Decay of Adam's averages of the gradient and of its square."""
+    semantics_betas: tuple[Decay, Decay] | None = None
+    """Those of the semantic parser, if they differ: as in the original, each parser has its own optimiser."""
+    weight_decay: float = Field(1e-6, ge=0)
+    clip_norm: float | None = Field(1.0, gt=0)
+    """Cap on the norm of the gradient of each parser, after averaging over the sentences of the batch."""
+    schedule: Literal["constant", "halve", "linear"] = "halve"
+    halve_every: int = Field(10, ge=1)
+    warmup_epochs: float = Field(0.0, ge=0)
+    """Epochs over which the learning rate grows linearly from 0, with schedule "linear"."""
+    min_role_count: int = Field(30, ge=1)
+    """Roles with fewer training arcs are never predicted."""
+    selection: Literal["lf", "uas"] = "lf"
+    """The dev score that decides which epoch is kept."""
+    mixed_precision: Literal["no", "bf16"] = "no"
+    seed: int = Field(1, ge=0)
+
+    @model_validator(mode="after")
+    def _schedule(self) -> TrainingConfig:
+        given = self.model_fields_set
+        if "halve_every" in given and self.schedule != "halve":
+            raise ValueError(f'halve_every: expected schedule = "halve" beside it, found "{self.schedule}"')
+        if "warmup_epochs" in given and self.schedule != "linear":
+            raise ValueError(f'warmup_epochs: expected schedule = "linear" beside it, found "{self.schedule}"')
+        return self
+
+
+class Recipe(_Strict):
+    """One experiment."""
+
+    description: str = ""
+    system: SystemConfig = SystemConfig()
+    data: DataConfig = DataConfig()
+    intermediate: IntermediateConfig = IntermediateConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        how, name = self.intermediate, self.system.surrogate.name
+        if self.system.syntax is None:
+            if "intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set:
+                raise ValueError("system.syntax: expected a parser for [intermediate] or a surrogate, found none")
+            if self.training.selection == "uas":
+                raise ValueError('training.selection: expected "lf" in a system without syntax, found "uas"')
+        if how.frozen and name not in ("detach", "marginals"):
+            raise ValueError(f'intermediate.frozen: expected surrogate "detach" beside it, found "{name}"')
+        if how.frozen and not how.pretrain_epochs and how.init is None:
+            raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, found neither")
+        if name == "detach" and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
+            raise ValueError('intermediate.end_task_weight: expected a surrogate with a gradient, found "detach"')
+        return self
+
+
+def find_recipe(name: str) -> Path:
+    """Return the file of a recipe: a path, or the name of one that comes with the package ("paper/spigot")."""
+    package = Path(spigot.__file__).parent
+    # Beside the package in a wheel, at the top of a checkout.
+    shipped = [folder / "recipes" for folder in (package, package.parent.parent)]
+    for path in (Path(name), *(folder / f"{name.removesuffix('.toml')}.toml" for folder in shipped)):
+        if path.is_file():
+            return path
+    known = sorted(
+        path.relative_to(folder).with_suffix("").as_posix() for folder in shipped for path in folder.rglob("*.toml")
+    )
+    # A slip in the last part of a name ("spigto" for "paper/spigot") is near enough, too.
+    parts = {key: full for full in known for key in (full, full.rpartition("/")[2])}
+    near = dict.fromkeys(parts[key] for key in difflib.get_close_matches(name, parts))
+    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}; found neither")
+
+
+def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
+    """Read a recipe, with `section.key=value` overrides (values in TOML; bare words are strings).
+
+    A recipe may start from another with `base = "FILE"`, relative to its own folder. `data` is a file (or
+    a shipped name) that holds a [data] table, to take the place of the recipe's own.
+    """
+    path = find_recipe(name)
+    content = _read(path)
+    if data is not None:
+        try:
+            described = _read(find_recipe(data))
+        except RecipeError as error:
+            raise RecipeError(f"--data {error}") from None
+        if set(described) - {"description"} != {"data"}:
+            raise RecipeError(f"--data {data}: expected one table, [data], found {', '.join(described) or 'none'}")
+        content["data"] = described["data"]
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError(f"--set {override}: expected section.key=value")
+        _merge(content, _nested(key.strip().split("."), _value(value.strip())))
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
+    """Check the content of a recipe; `where` names it in errors."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if part not in ("detach", "ste", "spigot", "marginals"))
+        if first["type"] == "value_error":
+            # Messages of the validators above begin with the key that is wrong.
+            message = ".".join(filter(None, (key, str(first["ctx"]["error"]))))
+        elif first["type"] == "extra_forbidden":
+            message = f"{key}: no such key"
+        else:
+            message = f"{key}: {first['msg']}"
+            message += "" if first["type"] == "missing" else f", found {first['input']!r}"
+        raise RecipeError(f"{where}: {message}") from None
+
+
+def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return the content of a recipe, laid over that of its bases; `above` are the recipes that build on it."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: expected TOML: {error}") from None
+    base = content.pop("base", None)
+    if base is None:
+        return content
+    if not isinstance(base, str) or not (path.parent / base).is_file():
+        raise RecipeError(f"{path}: base: expected the path of a recipe, found {base!r}")
+    above = (*above, path.resolve())
+    if (path.parent / base).resolve() in above:
+        raise RecipeError(f"{path}: base: expected a recipe that does not build on this one, found {base!r}")
+    merged = _read(path.parent / base, above)
+    merged.pop("description", None)
+    return _merge(merged, content)
+
+
+def _merge(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Put `changes` into `content`, table by table; a table with another `name` replaces the old one."""
+    for key, value in changes.items():
+        old = content.get(key)
+        if (
+            isinstance(old, dict)
+            and isinstance(value, Mapping)
+            and value.get("name", old.get("name")) == old.get("name")
+        ):
+            _merge(old, value)
+        else:
+            content[key] = value
+    return content
+
+
+def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return value
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

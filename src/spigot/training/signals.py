@@ -1,0 +1,34 @@
+"""Signals that ask a run to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+@contextmanager
+def noting_signals(note: Callable[[], None]) -> Iterator[None]:
+    """Call `note` at SIGINT or SIGTERM, so that a step can be finished first; a second one acts at once.
+
+    Only the main thread gets signals: in another one nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        note()
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {}
+    for handled in (signal.SIGINT, signal.SIGTERM):
+        before[handled] = signal.signal(handled, heed)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

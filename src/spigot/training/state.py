@@ -1,0 +1,50 @@
+"""Everything that an interrupted run needs to go on, in one safetensors file that is replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+from torch.optim import Optimizer
+
+STATE = "state.safetensors"
+
+
+def save_state(folder: Path, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
+    """Write the model's and the optimiser's tensors, and `progress` (JSON types) into the file's header.
+
+    Random numbers need no state: every epoch and step draws from its own seed.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    names: dict[torch.Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
+            tensors[f"optimizer.{key}.{names[parameter]}"] = torch.as_tensor(value)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{STATE}.part"
+    save_file({name: t.contiguous() for name, t in tensors.items()}, part, {"progress": json.dumps(progress)})
+    os.replace(part, folder / STATE)
+
+
+def load_state(folder: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    """Put the saved tensors back and return `progress`."""
+    parameters = dict(model.named_parameters())
+    weights: dict[str, torch.Tensor] = {}
+    with safe_open(folder / STATE, "pt") as file:
+        progress = json.loads(file.metadata()["progress"])
+        for name in file.keys():  # noqa: SIM118 (not a dict)
+            group, rest = name.split(".", 1)
+            if group == "model":
+                weights[rest] = file.get_tensor(name)
+            else:
+                key, parameter = rest.split(".", 1)
+                target = parameters[parameter]
+                optimizer.state[target][key] = file.get_tensor(name).to(target.device)
+    model.load_state_dict(weights)
+    return progress

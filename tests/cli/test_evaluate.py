@@ -1,0 +1,74 @@
+import json
+
+import pytest
+
+from spigot.data.conllu import write_conllu
+from spigot.data.sdp import write_sdp
+from spigot.evaluation.system import score_graphs, score_trees
+from spigot.models.system import SyntaxThenSemantics
+from tests.models.tiny import SENTENCES
+
+
+@pytest.fixture
+def gold(tmp_path):
+    write_sdp(SENTENCES[:10], tmp_path / "gold.sdp")
+    write_conllu(SENTENCES[10:25], tmp_path / "gold.conllu")
+    return tmp_path
+
+
+def test_scores(spigot, runs, gold):
+    code, out, err = spigot(
+        "evaluate", runs / "run", "--sdp", gold / "gold.sdp", "--conllu", gold / "gold.conllu", "--json"
+    )
+    assert (code, err) == (0, "")
+    content = json.loads(out)
+    model = SyntaxThenSemantics.from_pretrained(runs / "run")
+    graphs, trees = score_graphs(model, SENTENCES[:10]), score_trees(model, SENTENCES[10:25])
+    assert content["run"] == str(runs / "run")
+    assert (content["graphs"]["sentences"], content["trees"]["sentences"]) == (10, 15)
+    assert content["graphs"]["gold"] == str(gold / "gold.sdp")
+    text = json.dumps(content["graphs"]["scores"]) + json.dumps(content["trees"]["scores"])
+    for value in (graphs.lf, graphs.uf, trees.uas):
+        assert json.dumps(value) in text
+
+
+def test_for_people_each_score_comes_with_its_convention(spigot, runs, gold):
+    code, out, _ = spigot(
+        "evaluate", runs / "run", "--sdp", gold / "gold.sdp", "--conllu", gold / "gold.conllu", "--per-label"
+    )
+    assert code == 0
+    for expected in ("gold.sdp: graphs of 10", "gold.sdp: labels of 10", "gold.conllu: trees of 15", "LF", "UAS"):
+        assert expected in out
+    assert "tops" in out
+    assert "punctuation" in out
+    assert "ARG1" in out
+
+
+def test_one_file_is_enough(spigot, runs, gold):
+    code, out, _ = spigot("evaluate", runs / "neurbo", "--sdp", gold / "gold.sdp", "--json")
+    assert (code, set(json.loads(out))) == (0, {"run", "graphs"})
+    code, out, _ = spigot("evaluate", runs / "run", "--conllu", gold / "gold.conllu", "--json")
+    assert (code, set(json.loads(out))) == (0, {"run", "trees"})
+
+
+def test_refusals(refused, runs, gold):
+    run = runs / "run"
+    (gold / "empty.sdp").write_text("")
+    (gold / "bad.conllu").write_text("1\tdog\n\n")
+    cases = {
+        "Invalid value for --sdp, --conllu: expected at least one of them, found neither": [run],
+        f"{gold / 'empty.sdp'}: expected sentences, found none": [run, "--sdp", gold / "empty.sdp"],
+        f"{gold / 'none.sdp'}: no such file or directory": [run, "--sdp", gold / "none.sdp"],
+        f"{gold / 'bad.conllu'}:1: expected 10 tab-separated columns, found 2": [run, "--conllu", gold / "bad.conllu"],
+        f"{gold / 'gold.conllu'}: sentence": [run, "--sdp", gold / "gold.conllu"],
+        f"{gold / 'gold.sdp'}: sentence": [run, "--conllu", gold / "gold.sdp"],
+        f"{gold}: expected a checkpoint, found no config.json": [gold, "--sdp", gold / "gold.sdp"],
+        "Invalid value for --device: ": [run, "--sdp", gold / "gold.sdp", "--device", "warp"],
+        f"Invalid value for --conllu: {runs / 'neurbo'} has no syntactic parser to score": [
+            runs / "neurbo",
+            "--conllu",
+            gold / "gold.conllu",
+        ],
+    }
+    for message, arguments in cases.items():
+        assert refused("evaluate", *arguments).startswith(message)

@@ -1,0 +1,177 @@
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from spigot.data.conllu import read_conllu, write_conllu
+from spigot.data.conllx import write_conllx
+from spigot.data.sdp import read_sdp, write_sdp
+from spigot.models.system import SyntaxThenSemantics
+from tests.models.tiny import SENTENCES
+
+FEW = SENTENCES[:5]
+SPIGOT = [sys.executable, "-m", "spigot"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def as_text(write, sentences=FEW):
+    file = io.StringIO()
+    write(sentences, file)
+    return file.getvalue()
+
+
+def plain(sentences=FEW):
+    return "".join(" ".join(s.forms) + "\n" for s in sentences)
+
+
+INPUTS = {
+    "conllu": as_text(write_conllu),
+    "conllx": as_text(write_conllx),
+    "sdp": as_text(write_sdp),
+    "text": plain(),
+}
+
+
+def read_json(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("source", INPUTS)
+def test_every_format_in_and_out(spigot, runs, source):
+    model = SyntaxThenSemantics.from_pretrained(runs / "run")
+    outputs = {}
+    for to in ("sdp", "conllu", "json"):
+        code, outputs[to], err = spigot("parse", runs / "run", "--from", source, "--to", to, stdin=INPUTS[source])
+        assert (code, err) == (0, "")
+    graphs, trees = (list(read(io.StringIO(outputs[to]))) for read, to in ((read_sdp, "sdp"), (read_conllu, "conllu")))
+    objects = read_json(outputs["json"])
+    assert len(graphs) == len(trees) == len(objects) == 5
+    for given, graph, tree, content in zip(FEW, graphs, trees, objects, strict=True):
+        assert graph.forms == tree.forms == tuple(content["forms"]) == given.forms
+        assert list(tree.tree.heads) == content["heads"]
+        assert [list(arc) for arc in graph.graph.arcs] == content["arcs"]
+        assert sorted(graph.graph.predicates) == content["predicates"]
+        if source != "text":
+            assert graph.id == content["id"]
+            assert tuple(content["lemmas"]) == given.lemmas
+            (alone,) = model.parse([given])
+            assert (tree.tree.heads, graph.graph.arcs) == (alone.tree.heads, tuple(sorted(alone.graph.arcs)))
+
+
+@pytest.mark.parametrize("source", ["conllu", "sdp", "text"])
+def test_the_first_lines_tell_the_format(spigot, runs, source):
+    told = spigot("parse", runs / "run", "--to", "json", "--from", source, stdin=INPUTS[source])
+    assert spigot("parse", runs / "run", "-", "--to", "json", stdin=INPUTS[source]) == told
+
+
+def test_files_plain_and_packed(spigot, runs, tmp_path):
+    (tmp_path / "a.sdp").write_text(INPUTS["sdp"])
+    with gzip.open(tmp_path / "a.sdp.gz", "wt") as file:
+        file.write(INPUTS["sdp"])
+    told = spigot("parse", runs / "run", stdin=INPUTS["sdp"])
+    assert told[0] == 0
+    assert told[1].startswith("#SDP 2015\n")
+    assert spigot("parse", runs / "run", tmp_path / "a.sdp") == told
+    assert spigot("parse", runs / "run", tmp_path / "a.sdp.gz") == told
+
+
+def test_small_batches_change_nothing(spigot, runs):
+    told = spigot("parse", runs / "run", stdin=INPUTS["text"])
+    assert spigot("parse", runs / "run", "--batch-tokens", 1, stdin=INPUTS["text"]) == told
+
+
+def test_without_a_syntactic_parser(spigot, refused, runs):
+    code, out, _ = spigot("parse", runs / "neurbo", "--to", "json", stdin="the dog sleeps\n")
+    assert code == 0
+    assert "heads" not in json.loads(out)
+    line = refused("parse", runs / "neurbo", "--to", "conllu", stdin="the dog sleeps\n")
+    assert "has no syntactic parser: no trees to write" in line
+
+
+def test_nothing_in_nothing_out(spigot, runs, tmp_path):
+    (tmp_path / "empty.sdp").write_text("")
+    for to in ("json", "conllu"):
+        assert spigot("parse", runs / "run", tmp_path / "empty.sdp", "--to", to) == (0, "", "")
+        assert spigot("parse", runs / "run", "--to", to, stdin="\n\n") == (0, "", "")
+    assert list(read_sdp(io.StringIO(spigot("parse", runs / "run", stdin="")[1]))) == []
+
+
+def test_letters_of_all_alphabets(spigot, runs):
+    code, out, _ = spigot("parse", runs / "run", "--to", "json", stdin="naïve 犬 😀\n")
+    assert code == 0
+    assert json.loads(out)["forms"] == ["naïve", "犬", "😀"]
+
+
+def test_refusals(refused, runs, tmp_path):
+    run = runs / "run"
+    (tmp_path / "bad.sdp").write_text("#SDP 2015\n#1\n1\ta\n\n")
+    (tmp_path / "bad.txt").write_bytes(b"the dog\n\xff\n")
+    (tmp_path / "notes").mkdir()
+    cases = {
+        f"{tmp_path / 'none.sdp'}: no such file or directory": [run, tmp_path / "none.sdp"],
+        f"{tmp_path / 'bad.sdp'}:3: expected at least 7 tab-separated columns, found 2": [run, tmp_path / "bad.sdp"],
+        f"{tmp_path / 'bad.txt'}:2: expected UTF-8 text": [run, tmp_path / "bad.txt"],
+        f"{tmp_path / 'notes'}: expected a checkpoint, found no config.json": [tmp_path / "notes"],
+        f"{tmp_path / 'a' / 'b'}: expected a folder or a hub id, found neither": [tmp_path / "a" / "b"],
+        "Invalid value for --device: expected cpu or another device that torch has, found 'gpu': ": [
+            run,
+            "--device",
+            "gpu",
+        ],
+        "Invalid value for '--to': 'xml' is not one of": [run, "--to", "xml"],
+        "Invalid value for '--from': 'pdf' is not one of": [run, "--from", "pdf"],
+        "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
+    }
+    for message, arguments in cases.items():
+        assert refused("parse", *arguments).startswith(message)
+
+
+def test_raw_text_needs_spacy(refused, spigot, runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    line = refused("parse", runs / "run", "--spacy", "blank:en", stdin="It rains. It pours.\n")
+    assert line == "raw text: expected spaCy, which is not installed: pip install 'torch-spigot[text]'"
+
+
+def test_raw_text(spigot, runs):
+    pytest.importorskip("spacy")
+    code, out, _ = spigot("parse", runs / "run", "--spacy", "blank:en", "--to", "json", stdin="It rains. It's wet.\n")
+    assert code == 0
+    assert [content["forms"] for content in read_json(out)] == [["It", "rains", "."], ["It", "'s", "wet", "."]]
+
+
+def test_a_stream_is_parsed_before_it_ends(runs):
+    command = [*SPIGOT, "parse", str(runs / "run"), "--to", "json"]
+    process = subprocess.Popen(
+        command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        # More than one window: the first sentences come back while the input stays open.
+        process.stdin.write(plain(SENTENCES) * 14)
+        process.stdin.flush()
+        first = process.stdout.readline()
+        assert json.loads(first)["id"] == "1"
+        process.stdin.write(plain(SENTENCES[:3]))
+        process.stdin.close()
+        out, err = process.stdout.read(), process.stderr.read()
+        process.wait(timeout=600)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (0, "")
+    contents = read_json(out)
+    assert [content["id"] for content in contents] == [str(k) for k in range(2, 40 * 14 + 4)]
+    assert [tuple(content["forms"]) for content in contents[-3:]] == [s.forms for s in SENTENCES[:3]]
+
+
+def test_a_reader_that_leaves_is_no_failure_to_speak_of(runs):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*SPIGOT, "parse", str(runs / "run")]
+    with os.fdopen(writer, "wb") as closed:
+        result = subprocess.run(
+            command, env=ENVIRONMENT, input=plain().encode(), stdout=closed, stderr=subprocess.PIPE, timeout=600
+        )
+    assert (result.returncode, result.stderr) == (1, b"")

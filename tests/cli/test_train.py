@@ -1,0 +1,84 @@
+import json
+
+import pytest
+
+from spigot.training.loop import Interrupted, Trainer
+from spigot.training.recipe import load_recipe
+
+TINY = {
+    "system.syntax": "{mlp = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}",
+    "system.semantics": "{mlp = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}",
+    "data.builtin": "{syntax_train = 12, semantics_train = 12, dev = 6, test = 20}",
+    "training.epochs": "1",
+}
+SETTINGS = [text for key, value in TINY.items() for text in ("--set", f"{key}={value}")]
+
+
+def test_the_scores_are_on_stdout_and_the_rest_on_stderr(spigot, tmp_path):
+    out = tmp_path / "run"
+    code, text, err = spigot("train", "paper/spigot", "--out", out, "--device", "cpu", *SETTINGS)
+    assert code == 0
+    row = json.loads(text)
+    assert row == json.loads((out / "metrics.jsonl").read_text())
+    assert set(row["dev"]) == {"uas", "uf", "lf"}
+    lines = err.splitlines()
+    assert lines[0].startswith("spigot ")
+    assert lines[1].startswith("epoch 1  loss ")
+    settings = SETTINGS[1::2]
+    assert json.loads((out / "recipe.json").read_text()) == json.loads(
+        load_recipe("paper/spigot", settings).model_dump_json(exclude_unset=True)
+    )
+
+
+def test_refusals(refused, tmp_path):
+    out = tmp_path / "run"
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    (tmp_path / "data.toml").write_text(
+        f'[data]\nroot = "{tmp_path}"\nsyntax_train = "none.conllu"\nsyntax_dev = "x"\n'
+        'semantics_train = "x"\nsemantics_dev = "x"\n'
+    )
+    cases = {
+        "paper/spigto: expected a file or one of paper/spigot": ["paper/spigto", "--out", out],
+        "--set training.epochs: expected section.key=value": ["demo", "--out", out, "--set", "training.epochs"],
+        f"{tmp_path / 'none.conllu'}: no such file or directory": [
+            *("paper/spigot", "--out", out, "--data", tmp_path / "data.toml")
+        ],
+        "data.syntax_train: expected a file (or [data.builtin]), found none": ["paper/spigot", "--out", out],
+        f"--out {tmp_path / 'full'}: expected a new or empty folder": ["demo", "--out", tmp_path / "full"],
+        f"--resume: expected an interrupted run in {out}, found no saved run": ["demo", "--out", out, "--resume"],
+        "--data nowhere: expected a file or one of": ["demo", "--out", out, "--data", "nowhere"],
+        "Invalid value for --device: expected 'cpu' or nothing, found 'tpu'": [
+            *("demo", "--out", out, "--device", "tpu")
+        ],
+        "Missing option '--out'": ["demo"],
+    }
+    for message, arguments in cases.items():
+        assert refused("train", *arguments).startswith(message)
+    line = refused("train", "demo", "--out", out, "--set", "training.epoch=3")
+    assert line.endswith("recipes/demo.toml: training.epoch: no such key")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", [["train", "demo"], ["demo"]])
+def test_an_interruption_has_its_own_exit_code(spigot, tmp_path, monkeypatch, command):
+    def interrupted(self):
+        raise Interrupted("interrupted in epoch 1")
+
+    monkeypatch.setattr(Trainer, "fit", interrupted)
+    code, out, err = spigot(*command, "--out", tmp_path / "run", *SETTINGS)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1].startswith("spigot: interrupted in epoch 1")
+
+
+def test_demo(spigot, refused, tmp_path):
+    out = tmp_path / "run"
+    code, text, err = spigot("demo", "--out", out, *SETTINGS, "--set", "intermediate.pretrain_epochs=0")
+    assert code == 0
+    assert "built-in corpus" in err
+    assert "On 20 new sentences of the built-in corpus:" in text
+    for expected in ("UAS", "LF", "syntactic tree", "semantic graph", f"spigot parse {out}"):
+        assert expected in text
+    assert refused("demo", "--out", out).startswith(f"--out {out}: expected a new or empty folder")
+    code, text, _ = spigot("parse", out, "--to", "json", stdin="the dog sleeps .\n")
+    assert (code, json.loads(text)["forms"]) == (0, ["the", "dog", "sleeps", "."])

@@ -1,0 +1,58 @@
+"""Systems small enough to build and train in a test, and sentences for them."""
+
+from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
+from spigot.data.synthetic import generate
+from spigot.data.vocabulary import Roles, Vocabulary
+from spigot.models.config import SystemConfig
+from spigot.models.system import SyntaxThenSemantics, Vocabularies
+
+SENTENCES = generate(40, seed=11)
+
+
+def parser(**encoder):
+    """A parser's table of a recipe."""
+    sizes = {"word_dim": 6, "second_dim": 3, "tag_dim": 3, "hidden": 8, "layers": 1}
+    return {"mlp": 6, "encoder": sizes | encoder}
+
+
+def system(surrogate="spigot", syntax=True, **settings):
+    """A system's table of a recipe."""
+    if not syntax:
+        return {"semantics": parser(), "syntax": False}
+    return {"semantics": parser(), "syntax": parser(), "surrogate": {"name": surrogate, **settings}}
+
+
+def tiny_vocabularies(sentences=SENTENCES, syntax=True, vector_words=()):
+    vocabulary = Vocabulary.build(sentences, vector_words)
+    return Vocabularies(vocabulary, Roles.build(sentences), vocabulary if syntax else None)
+
+
+def tiny_model(surrogate="spigot", syntax=True, seed=0, **settings):
+    """An untrained system over the words of `SENTENCES`, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = SystemConfig.model_validate(system(surrogate, syntax, **settings))
+    return SyntaxThenSemantics(config, tiny_vocabularies(syntax=syntax)).eval()
+
+
+def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):
+    """A sentence from a string of forms."""
+    words = tuple(forms.split())
+    blank = ("_",) * len(words)
+    graph = None
+    if arcs is not None:
+        arcs = tuple(sorted(Arc(*arc) for arc in arcs))
+        graph = Graph(arcs, frozenset(arc.head for arc in arcs) - {0})
+    return Sentence(
+        id,
+        words,
+        blank if lemmas is None else tuple(lemmas.split()),
+        blank if tags is None else tuple(tags.split()),
+        tree=None if heads is None else Tree(tuple(heads), blank),
+        graph=graph,
+    )
+
+
+def top(token):
+    return (0, token, TOP)

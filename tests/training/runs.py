@@ -1,0 +1,69 @@
+"""Runs of a second: tiny systems on a few sentences of the built-in corpus."""
+
+import json
+
+import torch
+
+from spigot.training.loop import Interrupted, Trainer
+from spigot.training.recipe import parse_recipe
+from tests.models.tiny import system
+
+SYSTEMS = {
+    "neurbo": {"system": system(syntax=False)},
+    "pipeline": {"system": system("detach"), "intermediate": {"pretrain_epochs": 1, "frozen": True}},
+    "sa": {"system": system("marginals"), "intermediate": {"loss": "nll"}},
+    "ste": {"system": system("ste")},
+    "spigot": {"system": system("spigot", max_norm=1.0)},
+}
+
+
+def content(name="spigot", sentences=24, **training):
+    """A recipe's tables; two epochs unless told."""
+    builtin = {"syntax_train": sentences, "semantics_train": sentences, "dev": 8}
+    how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3, "min_role_count": 1}
+    return {**SYSTEMS[name], "data": {"builtin": builtin}, "training": how | training}
+
+
+def recipe(name="spigot", tables=None, **training):
+    """A recipe; `tables` replace or add tables."""
+    return parse_recipe(content(name, **training) | (tables or {}), "test")
+
+
+def train(out, wanted=None, resume=False):
+    """Train to the end; return the trainer."""
+    trainer = Trainer(recipe() if wanted is None else wanted, out, resume=resume, device="cpu")
+    trainer.fit()
+    return trainer
+
+
+def train_interrupted(out, wanted, steps, resume=False):
+    """Train until the given number of steps is done, as if a signal arrived during the last of them."""
+    trainer = Trainer(wanted, out, resume=resume, device="cpu")
+    update, done = trainer._update, 0
+
+    def counted(*arguments):
+        nonlocal done
+        done += 1
+        trainer.stop = done == steps
+        return update(*arguments)
+
+    trainer._update = counted
+    try:
+        trainer.fit()
+    except Interrupted:
+        return trainer
+    raise AssertionError(f"expected more than {steps} steps, found {done}")
+
+
+def weights(trainer):
+    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+
+def same(ours, theirs):
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def metrics(out):
+    """The rows of metrics.jsonl without their clock times."""
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [{k: v for k, v in row.items() if not k.endswith("second") and k != "seconds"} for row in rows]

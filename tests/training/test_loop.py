@@ -1,0 +1,262 @@
+import json
+import math
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+
+from spigot.models.checkpoint import CONFIG, VOCABULARY, WEIGHTS
+from spigot.models.system import SyntaxThenSemantics
+from spigot.training.build import build_model
+from spigot.training.loop import Trainer
+from spigot.training.plan import Step
+from spigot.training.recipe import RecipeError
+from tests.models.tiny import system
+from tests.training.runs import SYSTEMS, metrics, recipe, same, train, weights
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_five_systems_learn(tmp_path, name):
+    trainer = train(tmp_path / "run", recipe(name, epochs=3))
+    joint = [row for row in trainer.history if not row["pretraining"]]
+    assert len(joint) == 3
+    for task in joint[0]["loss"]:
+        losses = [row["loss"][task] for row in joint]
+        assert losses == sorted(losses, reverse=True)
+        assert losses[-1] < 0.9 * losses[0] if task == "semantics" else losses[-1] < losses[0]
+    expected = {"neurbo": {"semantics"}, "pipeline": {"semantics"}}.get(name, {"semantics", "syntax"})
+    assert set(joint[0]["loss"]) == expected
+    assert set(joint[0]["dev"]) == ({"uf", "lf"} if name == "neurbo" else {"uas", "uf", "lf"})
+
+
+def test_what_a_run_leaves(tmp_path):
+    out = tmp_path / "deep" / "run"
+    wanted = recipe("pipeline")
+    trainer = train(out, wanted)
+    assert {path.name for path in out.iterdir()} == {
+        CONFIG,
+        VOCABULARY,
+        WEIGHTS,
+        "metrics.jsonl",
+        "recipe.json",
+        "tensorboard",
+    }
+    assert any("tfevents" in path.name for path in (out / "tensorboard").rglob("*"))
+    assert type(wanted).model_validate_json((out / "recipe.json").read_text("utf-8")) == wanted
+    rows = metrics(out)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert [row["pretraining"] for row in rows] == [True, False, False]
+    assert [row["sentences"] for row in rows] == [24, 24, 24]
+    assert [set(row["loss"]) for row in rows] == [{"syntax"}, {"semantics"}, {"semantics"}]
+    assert [json.loads(line) for line in (out / "metrics.jsonl").open()] == trainer.history
+
+
+def test_tensorboard_has_the_scores_of_every_epoch(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    rows = metrics(tmp_path / "run")
+    for tag, key in (("dev/uas", "uas"), ("dev/lf", "lf")):
+        logged = events.Scalars(tag)
+        assert [event.step for event in logged] == [1, 2]
+        assert [event.value for event in logged] == pytest.approx([row["dev"][key] for row in rows], rel=1e-6)
+    assert {"loss/syntax", "loss/semantics", "learning_rate"} <= set(events.Tags()["scalars"])
+
+
+def test_the_seed_fixes_everything(tmp_path):
+    tables = {"system": {**SYSTEMS["spigot"]["system"], "semantics": {"mlp": 6, "encoder": {"dropout": 0.2}}}}
+    first, again = (train(tmp_path / name, recipe(tables=tables)) for name in "ab")
+    assert same(weights(first), weights(again))
+    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
+    other = train(tmp_path / "c", recipe(tables=tables, seed=2))
+    assert not same(weights(first), weights(other))
+    assert metrics(tmp_path / "a") != metrics(tmp_path / "c")
+
+
+def scripted(monkeypatch, scores):
+    """Let the dev scores be these; return the weights of each epoch, as they are collected."""
+    kept = []
+
+    def dev(self, pretraining):
+        kept.append(weights(self))
+        score = scores[len(kept) - 1]
+        return {"uas": 1 - score} | ({} if pretraining else {"uf": score, "lf": score})
+
+    monkeypatch.setattr(Trainer, "_dev", dev)
+    return kept
+
+
+@pytest.mark.parametrize(("selection", "best"), [("lf", 2), ("uas", 4)])
+def test_the_best_dev_score_decides_what_is_kept(tmp_path, monkeypatch, selection, best):
+    kept = scripted(monkeypatch, [0.2, 0.7, 0.7, 0.1])
+    trainer = Trainer(recipe(epochs=4, selection=selection), tmp_path / "run", device="cpu")
+    assert trainer.fit()["epoch"] == best
+    assert same(load_file(tmp_path / "run" / WEIGHTS), kept[best - 1])
+    loaded = SyntaxThenSemantics.from_pretrained(tmp_path / "run")
+    assert same(loaded.state_dict(), kept[best - 1])
+
+
+def test_pretraining_is_never_selected(tmp_path, monkeypatch):
+    kept = scripted(monkeypatch, [0.0, 0.3, 0.2])
+    tables = {"intermediate": {"pretrain_epochs": 1}}
+    trainer = Trainer(recipe(tables=tables, selection="uas"), tmp_path / "run", device="cpu")
+    assert trainer.fit()["epoch"] == 3
+    assert same(load_file(tmp_path / "run" / WEIGHTS), kept[2])
+
+
+def test_a_pipeline_leaves_the_frozen_parser_as_it_is(tmp_path, monkeypatch):
+    kept = scripted(monkeypatch, [0, 0, 0])
+    trainer = train(tmp_path / "run", recipe("pipeline", weight_decay=0.1))
+    pretrained, *later = kept
+    syntax = [name for name in pretrained if name.startswith("syntax.")]
+    assert len(syntax) > 5
+    for state in later:
+        changed = {name for name in state if not torch.equal(state[name], pretrained[name])}
+        assert changed
+        assert not changed & set(syntax)
+    assert not trainer.model.syntax.training
+    assert trainer.model.semantics.encoder is not None
+
+
+def test_no_weight_and_detach_are_the_same(tmp_path):
+    # Joint training in which the end task says nothing to the syntactic parser.
+    detached = train(tmp_path / "a", recipe(tables={"system": system("detach")}))
+    tables = {"system": system("spigot"), "intermediate": {"end_task_weight": 0.0}}
+    weightless = train(tmp_path / "b", recipe(tables=tables))
+    assert same(weights(detached), weights(weightless))
+    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
+    # Nor does anything of the other task's steps: the syntactic parser trains as if it were alone.
+    reaching = train(tmp_path / "c", recipe(tables={"system": system("spigot")}))
+    assert not same(weights(detached), weights(reaching))
+
+
+@pytest.mark.parametrize("name", ["spigot", "ste", "sa"])
+def test_a_semantic_step_moves_the_syntactic_parser(tmp_path, name):
+    trainer = Trainer(recipe(name), tmp_path / "run", device="cpu")
+    before = weights(trainer)
+    step = Step("semantics", trainer.corpora.semantics_train[:6])
+    trainer._update(step, 0, 0.0)
+    moved = {key for key, tensor in weights(trainer).items() if not torch.equal(tensor, before[key])}
+    assert {"syntax.arc.head.weight", "syntax.encoder.word.weight", "semantics.arc.head.weight"} <= moved
+
+
+def test_a_syntactic_step_leaves_the_semantic_parser(tmp_path):
+    trainer = Trainer(recipe(), tmp_path / "run", device="cpu")
+    before = weights(trainer)
+    trainer._update(Step("syntax", trainer.corpora.syntax_train[:6]), 0, 0.0)
+    moved = {key for key, tensor in weights(trainer).items() if not torch.equal(tensor, before[key])}
+    assert moved
+    assert all(key.startswith("syntax.") for key in moved)
+
+
+def test_neurbo_has_no_syntax(tmp_path):
+    trainer = train(tmp_path / "run", recipe("neurbo"))
+    assert trainer.model.syntax is None
+    assert trainer.corpora.syntax_train == trainer.corpora.syntax_dev == []
+    assert not any("syntax" in name for name in load_file(tmp_path / "run" / WEIGHTS))
+
+
+@pytest.mark.parametrize("clip", [None, 1e-3])
+def test_gradients_are_means_over_the_batch_and_capped_for_each_parser(tmp_path, clip):
+    tables = {"training": {"min_role_count": 1} | ({} if clip is None else {"clip_norm": clip})}
+    trainer = Trainer(recipe(tables=tables), tmp_path / "run", device="cpu")
+    object.__setattr__(trainer.recipe.training, "clip_norm", clip)
+    sentences = trainer.corpora.semantics_train[:4]
+    trainer._losses(Step("semantics", sentences), 0, 0.0).sum().backward()
+    sums = {name: p.grad.clone() for name, p in trainer.model.named_parameters()}
+    trainer._scale_and_clip(len(sentences))
+    for part in ("syntax.", "semantics."):
+        mean = {name: grad / 4 for name, grad in sums.items() if name.startswith(part)}
+        norm = torch.stack([grad.norm() for grad in mean.values()]).norm()
+        assert norm > 1e-3
+        scale = 1.0 if clip is None else clip / norm
+        for name, grad in mean.items():
+            ours = trainer.model.get_parameter(name).grad
+            torch.testing.assert_close(ours, scale * grad, rtol=1e-3, atol=1e-9)
+
+
+def test_learning_rates_are_those_of_the_schedule(tmp_path):
+    train(tmp_path / "run", recipe(epochs=3, halve_every=2))
+    assert [row["learning_rate"] for row in metrics(tmp_path / "run")] == [5e-3, 5e-3, 2.5e-3]
+
+
+def test_bf16(tmp_path):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        trainer = train(tmp_path / "run", recipe("spigot", mixed_precision="bf16"))
+        before, after = (row["loss"] for row in trainer.history)
+        assert all(math.isfinite(after[task]) and after[task] < before[task] for task in ("syntax", "semantics"))
+        assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
+        # The forward pass really is in half precision: the loss differs, but by no more than that explains.
+        AcceleratorState._reset_state(reset_partial_state=True)
+        single = train(tmp_path / "single", recipe("spigot"))
+        ours, theirs = trainer.history[0]["loss"]["semantics"], single.history[0]["loss"]["semantics"]
+        assert ours != theirs
+        assert ours == pytest.approx(theirs, rel=0.05)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_a_folder_with_files_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("")
+    with pytest.raises(RecipeError, match=r"--out .*run: expected a new or empty folder"):
+        Trainer(recipe(), tmp_path / "run", device="cpu")
+    with pytest.raises(RecipeError, match=r"--out .*thesis.tex: expected a new or empty folder"):
+        Trainer(recipe(), tmp_path / "run" / "thesis.tex", device="cpu")
+    (tmp_path / "empty").mkdir()
+    Trainer(recipe(), tmp_path / "empty", device="cpu")
+
+
+def test_starting_from_another_runs_parser(tmp_path):
+    first = train(tmp_path / "a", recipe(tables={"system": system("detach")}))
+    saved = load_file(tmp_path / "a" / WEIGHTS)
+    tables = {
+        "system": system("detach"),
+        "intermediate": {"init": str(tmp_path / "a"), "frozen": True},
+        "data": {"builtin": {"syntax_train": 5, "semantics_train": 20, "dev": 8, "seed": 3}},
+    }
+    second = train(tmp_path / "b", recipe(tables=tables))
+    ours = weights(second)
+    for name, tensor in saved.items():
+        if name.startswith("syntax."):
+            assert torch.equal(ours[name], tensor)
+    # The vocabulary comes along; the semantic parser's is that of the new data.
+    assert second.model.syntax.vocabulary.to_dict() == first.model.syntax.vocabulary.to_dict()
+    assert second.model.semantics.vocabulary.to_dict() != first.model.semantics.vocabulary.to_dict()
+
+
+def test_pretraining_may_go_on_from_another_runs_parser(tmp_path):
+    train(tmp_path / "a", recipe(tables={"system": system("detach")}))
+    start = load_file(tmp_path / "a" / WEIGHTS)["syntax.arc.head.weight"]
+    tables = {"intermediate": {"init": str(tmp_path / "a"), "frozen": True, "pretrain_epochs": 1}}
+    second = train(tmp_path / "b", recipe("pipeline", tables))
+    assert [row["pretraining"] for row in second.history] == [True, False, False]
+    assert not torch.equal(weights(second)["syntax.arc.head.weight"], start)
+
+
+def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
+    train(tmp_path / "a", recipe(epochs=1))
+    other = system("spigot")
+    other["syntax"]["mlp"] = 7
+    tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
+    with pytest.raises(RecipeError, match=r"intermediate.init: expected a run with the same \[system.syntax\]"):
+        Trainer(recipe(tables=tables), tmp_path / "b", device="cpu")
+    assert not (tmp_path / "b").exists()
+
+
+def test_word_vectors(tmp_path):
+    (tmp_path / "vectors.txt").write_text("the 1 2 3 4 5 6\nwolverine 6 5 4 3 2 1\n")
+    tables = {"data": {"vectors": str(tmp_path / "vectors.txt"), "builtin": {"syntax_train": 9, "semantics_train": 9}}}
+    trainer = Trainer(recipe(tables=tables), tmp_path / "run", device="cpu")
+    for parser in (trainer.model.syntax, trainer.model.semantics):
+        the = parser.encoder.word.weight[parser.vocabulary.words["the"]]
+        assert the.tolist() == [1, 2, 3, 4, 5, 6]
+        assert parser.encoder.vector_word.tolist() == [[6, 5, 4, 3, 2, 1]]
+    tables["data"]["vectors"] = str(tmp_path / "narrow.txt")
+    (tmp_path / "narrow.txt").write_text("the 1 2\n")
+    with pytest.raises(RecipeError, match=r"word_dim: expected 2, the size of .*narrow.txt, found 6"):
+        build_model(recipe(tables=tables), trainer.corpora)

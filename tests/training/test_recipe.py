@@ -1,0 +1,231 @@
+from pathlib import Path
+
+import pytest
+
+from spigot.errors import UserError
+from spigot.training.recipe import Recipe, RecipeError, find_recipe, load_recipe, parse_recipe
+
+SHIPPED = Path(__file__).parents[2] / "recipes"
+NAMES = sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.toml"))
+DATA = [name for name in NAMES if name.startswith("data/")]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="mine.toml"):
+        path = tmp_path / name
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_recipes_are_valid(name):
+    recipe = load_recipe(name)
+    assert recipe.description
+    assert recipe == load_recipe(str(SHIPPED / f"{name}.toml"))
+    # What a run writes down reads back as the same recipe.
+    assert Recipe.model_validate_json(recipe.model_dump_json(exclude_unset=True)) == recipe
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DATA])
+@pytest.mark.parametrize("data", DATA)
+def test_shipped_recipes_take_shipped_data(name, data):
+    assert load_recipe(name, data=data).data == load_recipe(data).data
+
+
+def test_the_five_systems():
+    surrogates = {name: load_recipe(f"paper/{name}").system.surrogate for name in ("sa", "ste", "spigot")}
+    assert surrogates["sa"].name == "marginals"
+    assert (surrogates["ste"].name, surrogates["ste"].max_norm) == ("ste", None)
+    spigot = surrogates["spigot"]
+    assert (spigot.name, spigot.step_size, spigot.max_norm) == ("spigot", 1.0, 1.0)
+    assert load_recipe("paper/sa").intermediate.loss == "nll"
+    assert load_recipe("paper/neurbo").system.syntax is None
+    pipeline = load_recipe("paper/pipeline")
+    assert (pipeline.system.surrogate.name, pipeline.intermediate.frozen) == ("detach", True)
+
+
+def test_published_optimisation_is_the_default():
+    training = Recipe().training
+    assert (training.optimizer, training.learning_rate, training.betas) == ("adam", 1e-3, (0.9, 0.999))
+    assert (training.weight_decay, training.clip_norm, training.epochs) == (1e-6, 1.0, 100)
+    assert (training.schedule, training.halve_every, training.min_role_count) == ("halve", 10, 30)
+
+
+def test_overrides():
+    recipe = load_recipe(
+        "paper/spigot",
+        [
+            "training.epochs=3",
+            "training.learning_rate = 2e-3",
+            "training.betas=[0.9, 0.95]",
+            "data.root=/some/where",
+            'description="mine"',
+            "training.clip_norm=7",
+            "training.clip_norm=8",
+            "system.surrogate.step_size=0.5",
+        ],
+    )
+    assert recipe.training.epochs == 3
+    assert recipe.training.learning_rate == 2e-3
+    assert recipe.training.betas == (0.9, 0.95)
+    assert recipe.data.root == Path("/some/where")
+    assert recipe.description == "mine"
+    assert recipe.training.clip_norm == 8  # the last one counts
+    assert recipe.system.surrogate.step_size == 0.5
+    assert recipe.system.surrogate.max_norm == 1.0
+
+
+def test_another_surrogate_leaves_nothing_of_the_old_one():
+    recipe = load_recipe("paper/spigot", ["system.surrogate.name=ste"])
+    assert recipe.system.surrogate.max_norm is None
+    recipe = load_recipe("paper/spigot", ['system.surrogate={name="ste", max_norm=2.0}'])
+    assert recipe.system.surrogate.max_norm == 2.0
+
+
+def test_a_chain_of_bases(write):
+    write('description = "first"\n[training]\nepochs = 5\nseed = 4\n', "first.toml")
+    write('base = "first.toml"\n[training]\nepochs = 6\n', "second.toml")
+    recipe = load_recipe(write('base = "second.toml"\n[system]\nsyntax = false\n'))
+    assert (recipe.training.epochs, recipe.training.seed) == (6, 4)
+    assert recipe.system.syntax is None
+    assert recipe.description == ""  # a description is of one recipe alone
+
+
+def test_a_base_is_relative_to_the_recipe(write, tmp_path):
+    (tmp_path / "deep").mkdir()
+    write("[training]\nseed = 9\n", "top.toml")
+    path = write('base = "../top.toml"\n', "deep/mine.toml")
+    assert load_recipe(path).training.seed == 9
+
+
+def test_data_takes_the_place_of_the_recipes_own(write):
+    mine = write("[data.builtin]\ndev = 3\n")
+    other = write('[data]\nroot = "x"\nsemantics_train = "y.sdp"\n', "data.toml")
+    recipe = load_recipe(mine, data=other)
+    assert recipe.data.builtin is None
+    assert recipe.data.semantics_train == Path("y.sdp")
+    assert load_recipe(mine, ["data.root=z"], other).data.root == Path("z")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[training]\nepoch = 3\n", "training.epoch: no such key"),
+        ("[trainings]\nepochs = 3\n", "trainings: no such key"),
+        (
+            '[system]\nsurrogate = { name = "ste", step_size = 1.0 }\n',
+            "system.surrogate.step_size: no such key",
+        ),
+        ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, found 0"),
+        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, found 1.0"),
+        ("[training]\nepochs = 'many'\n", "training.epochs: .*, found 'many'"),
+        ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', found 'sgd'"),
+        ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate: .*'spigto'"),
+        ("[system.syntax.encoder]\nhiden = 3\n", "system.syntax.encoder.hiden: no such key"),
+        (
+            '[training]\nschedule = "linear"\nhalve_every = 3\n',
+            'training.halve_every: expected schedule = "halve" beside it, found "linear"',
+        ),
+        (
+            "[training]\nwarmup_epochs = 1\n",
+            'training.warmup_epochs: expected schedule = "linear" beside it, found "halve"',
+        ),
+        (
+            '[data]\nsyntax_train = "x"\n[data.builtin]\n',
+            "data.builtin: expected either the built-in corpus or files, found both",
+        ),
+        (
+            "[system]\nsyntax = false\n[intermediate]\npretrain_epochs = 1\n",
+            r"system.syntax: expected a parser for \[intermediate\] or a surrogate, found none",
+        ),
+        (
+            '[system]\nsyntax = false\n[training]\nselection = "uas"\n',
+            'training.selection: expected "lf" in a system without syntax, found "uas"',
+        ),
+        (
+            '[system]\nsurrogate = { name = "spigot" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',
+            'intermediate.frozen: expected surrogate "detach" beside it, found "spigot"',
+        ),
+        (
+            "[intermediate]\nfrozen = true\n",
+            "intermediate.frozen: expected pretrain_epochs or init beside it, found neither",
+        ),
+        (
+            "[intermediate]\nend_task_weight = 0.5\n",
+            'intermediate.end_task_weight: expected a surrogate with a gradient, found "detach"',
+        ),
+        ("[training\n", "expected TOML: "),
+        ('base = "none.toml"\n', "base: expected the path of a recipe, found 'none.toml'"),
+        ("base = 3\n", "base: expected the path of a recipe, found 3"),
+        ('base = "mine.toml"\n', "base: expected a recipe that does not build on this one, found 'mine.toml'"),
+    ],
+)
+def test_wrong_recipes_are_told_in_one_line(write, text, message):
+    path = write(text)
+    with pytest.raises(RecipeError, match=f"{path}: {message}") as caught:
+        load_recipe(path)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, UserError)
+
+
+def test_recipes_that_build_on_each_other(write):
+    write('base = "mine.toml"\n', "other.toml")
+    with pytest.raises(RecipeError, match=r"other.toml: base: .*, found 'mine.toml'"):
+        load_recipe(write('base = "other.toml"\n'))
+
+
+def test_text_that_is_not_utf8(tmp_path):
+    (tmp_path / "bad.toml").write_bytes(b'description = "\xff"')
+    with pytest.raises(RecipeError, match=r"bad.toml: expected TOML: "):
+        load_recipe(str(tmp_path / "bad.toml"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs", "--set training.epochs: expected section.key=value"),
+        ("=3", "--set =3: expected section.key=value"),
+        ("training.epochs=", "training.epochs: .*, found ''"),
+        ("training.epochs.x=1", "training.epochs: "),
+        ("training=5", "training: .*, found 5"),
+        ("epochs=5", "epochs: no such key"),
+    ],
+)
+def test_wrong_overrides(override, message):
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("paper/spigot", [override])
+
+
+def test_names():
+    assert find_recipe("paper/spigot") == find_recipe("paper/spigot.toml") == SHIPPED / "paper" / "spigot.toml"
+    for name in ("paper/spigt", "spigto", "papr/spigot"):
+        with pytest.raises(RecipeError, match=rf"{name}: expected a file or one of .*paper/spigot\b"):
+            find_recipe(name)
+    with pytest.raises(RecipeError) as caught:
+        find_recipe("xyz")
+    assert all(name in str(caught.value) for name in NAMES)
+    with pytest.raises(RecipeError, match="expected a file or one of"):
+        find_recipe(str(SHIPPED))
+
+
+def test_wrong_data(write):
+    with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], found data, training"):
+        load_recipe("demo", data=write("[data]\n[training]\n"))
+    with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], found none"):
+        load_recipe("demo", data=write(""))
+    with pytest.raises(RecipeError, match=r"--data data/redwods: expected a file or one of .*data/redwoods"):
+        load_recipe("demo", data="data/redwods")
+
+
+def test_a_file_of_the_users_comes_before_a_shipped_recipe(tmp_path, monkeypatch):
+    (tmp_path / "demo").write_text("[training]\nseed = 77\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("demo").training.seed == 77
+
+
+def test_parse_recipe_names_its_source():
+    with pytest.raises(RecipeError, match=r"there: training\.seed: "):
+        parse_recipe({"training": {"seed": -1}}, "there")
