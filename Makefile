@@ -1,0 +1,41 @@
+# Both `make demo` and `make test` need Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+DEMO ?= runs/demo
+
+.PHONY: help demo test format clean
+
+help:
+	@echo "make demo    train a small parser through a hard parse, and parse sentences with it"
+	@echo "make test    formatter, linter, types, import contract and tests"
+	@echo "make format  format the code"
+	@echo "make clean   remove the virtual environment and the demo's run"
+
+$(VENV)/installed-nlp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[nlp]'
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed-nlp
+	$(PIP) --editable '.[nlp,dev]'
+	touch $@
+
+demo: $(VENV)/installed-nlp
+	rm -rf $(DEMO)
+	$(BIN)/spigot demo --out $(DEMO)
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --numprocesses 2
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) runs/demo

@@ -1,0 +1,270 @@
+"""The tables of README.md, made from the JSON in results/: `python benchmarks/tables.py` rewrites them in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from common import digits, duration, ratio, table
+
+HERE = Path(__file__).parent
+Result = Mapping[str, Any]
+
+REFERENCE_TRAINING = {"original program, as published": 11.0, "original program, matrix-vector products repaired": 34.0}
+"""Sentences a second of the joint model, one sentence a batch, 14 tokens a sentence, one thread: from a run of the
+original C++ program on a machine of this kind. Quoted, not measured here."""
+REFERENCE_PARSING = 60.0
+"""Sentences a second, as above."""
+
+
+def trees(result: Result) -> str:
+    """Return the tables of trees.py."""
+    peak, speeds = result["efficiency"]["peak"], result["efficiency"]["rows"]
+    clock = peak["clock_hz"]
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Projective trees, single root, batch of {result['batch']}:",
+            table(
+                [
+                    "task",
+                    "n",
+                    "spigot",
+                    "plain torch",
+                    "supar",
+                    "torch / spigot",
+                    "supar / spigot",
+                    "largest difference",
+                ],
+                [
+                    [
+                        row["task"],
+                        row["n"],
+                        *(duration(row["seconds"].get(name)) for name in ("spigot", "torch", "supar")),
+                        *(_times(row["seconds"], name) for name in ("torch", "supar")),
+                        f"{row['largest_difference']:.0e}",
+                    ]
+                    for row in result["projective"]
+                ],
+            ),
+            "How far the argmax is from what one core can do (single precision, one thread), and how its time and that "
+            "of the marginals grow: t ~ n^k between each length and the one before. Measured on this core: clock "
+            f"{clock / 1e9:.2f} GHz; row update x[j] = max(x[j], a + y[j]), in the first-level cache, "
+            f"{peak['row_update'] / 1e9:.1f} G additions and maxima a second ({peak['row_update'] / clock:.1f} a "
+            f"cycle); arithmetic alone {peak['arithmetic'] / 1e9:.1f} G ({peak['arithmetic'] / clock:.1f} a cycle).",
+            table(
+                [
+                    "n",
+                    "a sentence",
+                    "operations",
+                    "G/s",
+                    "a cycle",
+                    "of row update",
+                    "of arithmetic",
+                    "k",
+                    "k, marginals",
+                ],
+                [
+                    [
+                        row["n"],
+                        duration(row["seconds"]["argmax"]),
+                        f"{row['operations']:,}",
+                        f"{row['operations_per_second'] / 1e9:.2f}",
+                        f"{row['operations_per_second'] / clock:.2f}",
+                        f"{row['operations_per_second'] / peak['row_update']:.0%}",
+                        f"{row['operations_per_second'] / peak['arithmetic']:.0%}",
+                        *(f"{row['exponent'][k]:.2f}" if "exponent" in row else "-" for k in ("argmax", "marginals")),
+                    ]
+                    for row in speeds
+                ],
+            ),
+            f"Maximum arborescence, batch of {result['batch']}, times for the whole batch; `ufal.chu_liu_edmonds` has "
+            "no batches, and no single root:",
+            table(
+                ["n", "ufal", "spigot", "one at a time", "single root", "ufal / spigot", "ufal / one at a time"],
+                [
+                    [
+                        row["n"],
+                        duration(row["seconds"]["ufal"]),
+                        duration(row["seconds"]["spigot"]),
+                        duration(row["seconds"]["spigot, one at a time"]),
+                        duration(row["seconds"]["spigot, single root"]),
+                        _times(row["seconds"], "ufal"),
+                        _times(row["seconds"], "ufal", "spigot, one at a time"),
+                    ]
+                    for row in result["nonprojective"]
+                ],
+            ),
+            "Projections, forward and with gradient, against `entmax.sparsemax` (for `SingleHead` over the heads, the "
+            "diagonal masked):",
+            table(
+                ["polytope", "shape", "entmax", "spigot", "ratio", "entmax, gradient", "spigot, gradient", "ratio"],
+                [
+                    [
+                        row["polytope"],
+                        " x ".join(map(str, row["shape"])),
+                        *(
+                            cell
+                            for key in ("seconds", "seconds_with_gradient")
+                            for cell in (
+                                duration(row[key]["entmax"]),
+                                duration(row[key]["spigot"]),
+                                _times(row[key], "entmax"),
+                            )
+                        ),
+                    ]
+                    for row in result["projections"]
+                ],
+            ),
+        ]
+    )
+
+
+def training(result: Result) -> str:
+    """Return the tables of training.py."""
+    budgets = sorted({row["batch_tokens"] for row in result["throughput"]})
+    speed = {(row["system"], row["batch_tokens"]): row for row in result["throughput"]}
+    rows = []
+    for system in dict.fromkeys(row["system"] for row in result["throughput"]):
+        here = [speed[system, budget] for budget in budgets]
+        rates = [row["sentences_per_second"] for row in here]
+        versus = [rates[-1] / reference for reference in REFERENCE_TRAINING.values()] if system == "spigot" else []
+        rows.append([system, *map(digits, rates), *(map(ratio, versus) if versus else ("-", "-"))])
+    sizes = [speed["spigot", budget]["sentences_per_batch"] for budget in budgets]
+    heads = ["1 sentence a batch" if budget == 1 else f"{budget} tokens a batch" for budget in budgets]
+    references = [[name, digits(rate), *["-"] * (len(budgets) + 1)] for name, rate in REFERENCE_TRAINING.items()]
+    labels = list(result["where"][0]["share"])
+    labels.sort(key=lambda label: -result["where"][-1]["share"].get(label, 0.0))
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Sentences a second in training at published sizes ({result['parameters']:,} parameters), over both "
+            f"corpora; corpus: {result['corpus']}, {result['mean_length']:.1f} tokens a sentence. Batches hold "
+            f"{', '.join(digits(size) for size in sizes)} sentences on average. The original "
+            "program's figures are quoted from its own run on a machine of this kind, not measured here; the last two "
+            "columns set the largest batches against them.",
+            table(["system", *heads, "/ published", "/ repaired"], [*rows, *references]),
+            "A step on semantics with SPIGOT against one with the straight-through estimator (STE), in one model, on "
+            'identical batches, in turn; the medians over batches and the sums. "STE again" shows what chance does.',
+            table(
+                ["batch", "STE", "SPIGOT", "SPIGOT / STE, median", "sum", "STE again / STE, median", "sum"],
+                [
+                    [
+                        _batch(row),
+                        duration(row["seconds_per_step"]["ste"]),
+                        duration(row["seconds_per_step"]["spigot"]),
+                        *(
+                            f"{row[kind][name] - 1:+.1%}"
+                            for name in ("spigot", "ste again")
+                            for kind in ("median_ratio_to_ste", "total_ratio_to_ste")
+                        ),
+                    ]
+                    for row in result["step_cost"]
+                ],
+            ),
+            "Decoding and projection as a share of joint training with SPIGOT (clocks around the calls; decoding "
+            "trees counts the layer's and the loss's, projection all of SPIGOT's backward):",
+            table(
+                ["batch", "a step", "decoding trees", "decoding graphs", "projection", "sum"],
+                [
+                    [
+                        _batch(row),
+                        duration(row["seconds_per_step"]),
+                        *(f"{row['share'][k]:.1%}" for k in DECODING),
+                        f"{sum(row['share'][k] for k in DECODING):.1%}",
+                    ]
+                    for row in result["shares"]
+                ],
+            ),
+            "Where the time of joint training with SPIGOT goes (torch's profiler, whose own cost weighs on small "
+            "operations):",
+            table(
+                ["work", *(_batch(row) for row in result["where"])],
+                [[label, *(f"{row['share'].get(label, 0.0):.1%}" for row in result["where"])] for label in labels],
+            ),
+        ]
+    )
+
+
+DECODING = ("decoding trees", "decoding graphs", "projection")
+
+
+def _batch(row: Result) -> str:
+    return "1 sentence" if row["batch_tokens"] == 1 else f"{row['batch_tokens']} tokens"
+
+
+def parsing(result: Result) -> str:
+    """Return the table of parsing.py."""
+    rows = []
+    for case in result["cases"]:
+        reference = case["sentences_per_second"] / REFERENCE_PARSING if case["length"] == 14 else None
+        rows.append(
+            [
+                case["length"],
+                "1 sentence" if case["batch_tokens"] == 1 else "default",
+                digits(case["sentences_per_second"]),
+                digits(case["words_per_second"]),
+                f"{case['arcs_per_token']:.2f}",
+                f"{case['peak_bytes'] / 2**20:,.0f} MiB",
+                f"{(case['peak_bytes'] - case['loaded_bytes']) / 2**20:,.0f} MiB",
+                ratio(reference),
+            ]
+        )
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Trees and graphs; model: {result['model']}; random words; each case in a fresh process. The original "
+            f"program parses {REFERENCE_PARSING:.0f} sentences of 14 tokens a second, one at a time (quoted from its "
+            "own run on a machine of this kind, not measured here).",
+            table(
+                [
+                    "tokens",
+                    "batch",
+                    "sentences/s",
+                    "words/s",
+                    "arcs a token",
+                    "peak memory",
+                    "of that, above the loaded model",
+                    "/ original",
+                ],
+                rows,
+            ),
+        ]
+    )
+
+
+def _times(seconds: Mapping[str, float], slower: str, faster: str = "spigot") -> str:
+    return ratio(seconds[slower] / seconds[faster] if slower in seconds else None)
+
+
+def _machine(result: Result) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items() if number is not None)
+    threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
+    line = f"{result['processor']}, {threads}; {versions}. `{result['command']}`"
+    return line + ("\n\n**Made with --quick: the figures mean nothing.**" if result["quick"] else "")
+
+
+def rewrite(text: str, name: str, content: str) -> str:
+    """Return `text` with `content` between the markers of `name`."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"README.md: expected the markers <!-- {name} --> and <!-- /{name} -->, found none")
+    return pattern.sub(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
+
+
+def main() -> None:
+    makers: dict[str, Callable[[Result], str]] = {"trees": trees, "training": training, "parsing": parsing}
+    readme = HERE / "README.md"
+    text = readme.read_text("utf-8")
+    for name, make in makers.items():
+        source = HERE / "results" / f"{name}.json"
+        if source.is_file():
+            text = rewrite(text, name, make(json.loads(source.read_text("utf-8"))))
+    readme.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
