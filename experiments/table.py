@@ -17,10 +17,21 @@ README = HERE.parent / "README.md"
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 
 
-def rows(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return the runs in the order of their `order` key."""
-    found = [(path.stem, json.loads(path.read_text("utf-8"))) for path in folder.glob("*.json")]
-    return sorted(found, key=lambda item: item[1]["order"])
+ROWS = {
+    "neurbo": ("`neurbo`", "no syntax"),
+    "pipeline": ("`pipeline`", "pre-trained, frozen"),
+    "sa": ("`sa`", "from scratch"),
+    "ste": ("`ste`", "from scratch"),
+    "spigot": ("`spigot`", "from scratch"),
+    "spigot-warm": ("`spigot`", "pre-trained"),
+}
+"""What each file of `table1` is: the recipe, and how its syntactic parser starts."""
+
+
+def rows(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the title, the start and the content of each run that is there."""
+    paths = {name: folder / f"{name}.json" for name in ROWS}
+    return [(*ROWS[name], json.loads(path.read_text("utf-8"))) for name, path in paths.items() if path.is_file()]
 
 
 def points(value: float | None) -> str:
@@ -28,21 +39,21 @@ def points(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
 
 
-def table(runs: list[tuple[str, dict[str, Any]]]) -> str:
+def table(runs: list[tuple[str, str, dict[str, Any]]]) -> str:
     """Return the table in Markdown, with what is needed to read it."""
     lines = [
         "| system | syntax starts | UF | LF | UAS | UF ood | LF ood | UAS ood | LF against `pipeline`: p, p ood |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for _, run in runs:
+    for title, start, run in runs:
         test, ood = run["scores"]["test"], run["scores"]["ood"]
         p = [part["lf_against_pipeline"]["p_value"] for part in (test, ood) if "lf_against_pipeline" in part]
-        cells = [run["title"], run["start"]]
+        cells = [title, start]
         cells += [points(part.get(key)) for part in (test, ood) for key in ("uf", "lf", "uas")]
         lines.append("| " + " | ".join([*cells, ", ".join(f"{value:.4f}" for value in p)]) + " |")
-    first = runs[0][1]
+    first = runs[0][2]
     versions = ", ".join(f"{name} {number}" for name, number in first["versions"].items())
-    seeds = sorted({run["seed"] for _, run in runs})
+    seeds = sorted({run["seed"] for *_, run in runs})
     lines += [
         "",
         f"Seeds: {seeds}. {versions}. {first['machine']}. Commands and learning curves: `experiments/table1/`.",
