@@ -1,4 +1,4 @@
-"""Set before torch is imported: one thread a process, so that sums have one order and workers do not crowd each other."""
+"""One thread a process, set before torch is imported: sums have one order, and workers do not crowd each other."""
 
 import os
 
