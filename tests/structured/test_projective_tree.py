@@ -73,6 +73,13 @@ def test_large_scores_that_nearly_tie(single_root):
 
 
 @ROOTS
+def test_samples_of_large_scores(single_root):
+    tree = ProjectiveTree(single_root)
+    scores = random_scores(4, 12, 9, 1e4)
+    assert torch.equal(tree.sample(scores), tree.argmax(scores))
+
+
+@ROOTS
 def test_candidates(single_root):
     scores = random_scores(12, 4, 3)
     mask = torch.rand(scores.shape, generator=torch.Generator().manual_seed(4)) < 0.5

@@ -17,6 +17,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..checks import INFEASIBLE
+from .inside_outside_scaled import OUT_OF_RANGE
+from .reading import read_arc_scores
+
 
 @njit(nogil=True, cache=True, inline="always")
 def _term(terms, k, a, b):  # type: ignore[no-untyped-def]
@@ -138,3 +142,38 @@ def outside(nodes, single_root, charts, p_charts, p_arcs, terms):  # type: ignor
             _share(terms, count, gap[i, j], p_gap[i, j])
             for k in range(i, i + count):
                 _give(terms, k - i, p_to_i[i, k], p_to_j[k + 1, j])
+
+
+@njit(nogil=True, cache=True)
+def sum_trees_in_log_space(  # type: ignore[no-untyped-def]
+    start, stop, scores, lengths, mask, single_root, direction, log_z, expected, log_charts, status
+):
+    """Do what `sum_trees` and, given a direction, `slopes_of_marginals` left as `OUT_OF_RANGE`."""
+    dual = int(direction.size > 0)
+    for b in range(start, stop):
+        if status[b] != OUT_OF_RANGE:
+            continue
+        nodes = lengths[b] + 1
+        arcs, best = np.empty((nodes, nodes)), np.empty(nodes)
+        status[b] = read_arc_scores(scores[b], mask[b if mask.size > 0 else 0], lengths[b], arcs, best)
+        pairs = np.zeros((nodes, nodes, 2))
+        for head in range(nodes):
+            for modifier in range(nodes):
+                pairs[head, modifier, 0] = arcs[head, modifier]
+                if dual and arcs[head, modifier] > -np.inf:
+                    pairs[head, modifier, 1] = direction[b, head, modifier]
+        charts, terms = np.empty((5, nodes, nodes, 2)), np.empty((nodes, 2))
+        inside(nodes, single_root, pairs, charts, terms)
+        if charts[4, 0, nodes - 1, 0] == -np.inf:
+            status[b] = INFEASIBLE
+            continue
+        log_z[b] = charts[4, 0, nodes - 1, 0] + best.sum()
+        if expected.size > 0:
+            outside(nodes, single_root, charts, np.empty_like(charts), pairs, terms)
+            for head in range(nodes):
+                for modifier in range(1, nodes):
+                    expected[b, head, modifier] = pairs[head, modifier, dual]
+        for chart in range(4 if log_charts.size > 0 else 0):
+            for i in range(nodes):
+                for j in range(i, nodes):
+                    log_charts[b, chart, i, j] = charts[chart + 1, i, j, 0]

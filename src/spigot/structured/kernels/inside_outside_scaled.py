@@ -1,23 +1,52 @@
-"""Inside-outside for projective trees by plain sums and products.
+"""Inside-outside for projective trees by plain sums and products, in float64.
 
-The charts are those of `eisner.py` with sums for maxima, and cells are pushed to the right in the same way. What can
-go wrong is range: `inside_outside.py` scales the potentials, and turns to `inside_outside_log_space.py` where the
-numbers do not fit.
+The charts are those of `eisner.py` with sums for maxima, and cells are pushed to the right in the same way. `outside`
+is `inside` run backwards: o_left[i, j] is the derivative of log Z by left[i, j].
 
-`outside` is `inside` run backwards (reverse-mode differentiation): o_left[i, j] is the derivative of log Z by
-left[i, j]. The functions that end in `_slopes` differentiate the two along one direction of the scores (forward mode):
-an array called `d_left` holds the slopes of `left`.
+What can go wrong is range. The potentials are exp(score - offset), where the offset of a modifier cancels and is chosen
+to keep the sums in range: log-sum-exp over its heads, so that a chart would sum to at most 1 if modifiers were
+independent, but no more than log 6.75 above its best head, 6.75 being the factor by which the number of projective
+trees grows with each token. If Z still comes out too near to the ends of the range of floating-point numbers to be
+trusted, the sentence is reported as `OUT_OF_RANGE`. The best tree is then hundreds of nats from what the best heads
+would add up to if they could be had together.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
+from ..checks import OK
+from .reading import read_arc_scores
 from .vector import LANES, dot, padded, push_sum
+
+OUT_OF_RANGE = -1
+GROWTH = 6.75
+# A cell below 1e-308 counts as nothing. With Z above 1e-250 no marginal can miss more than 1e-28 by that, even
+# if the rest of the tree came to 1e30.
+SMALLEST, LARGEST = 1e-250, 1e250
 
 
 @njit(nogil=True, cache=True)
-def _clear(nodes, chart):  # type: ignore[no-untyped-def]
+def scale(nodes, arcs, potentials, total):  # type: ignore[no-untyped-def]
+    """Set `potentials[head, modifier]`, and return Σ of the offsets; `total` is scratch."""
+    total[:nodes] = 0.0
+    for head in range(nodes):
+        for modifier in range(nodes):
+            potentials[head, modifier] = np.exp(arcs[head, modifier])
+            total[modifier] += potentials[head, modifier]
+    offsets = 0.0
+    for modifier in range(1, nodes):
+        total[modifier] = min(total[modifier], GROWTH)
+        offsets += np.log(total[modifier])
+    for head in range(nodes):
+        for modifier in range(1, nodes):
+            potentials[head, modifier] /= total[modifier]
+    return offsets
+
+
+@njit(nogil=True, cache=True)
+def clear(nodes, chart):  # type: ignore[no-untyped-def]
     """Set the cells that `dot` may read though they mean nothing, i > j and past the last, to 0; all others too."""
     chart[:nodes, : padded(nodes)] = 0.0
 
@@ -29,9 +58,9 @@ def inside(nodes, single_root, arcs, charts, rows):  # type: ignore[no-untyped-d
     `rows` is scratch for the row in work, `[3, j]`. Two cells are finished and pushed at a time.
     """
     left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
-    _clear(nodes, left)
-    _clear(nodes, to_j)
-    _clear(nodes, to_i)
+    clear(nodes, left)
+    clear(nodes, to_j)
+    clear(nodes, to_i)
     gaps, ends, starts = rows[0], rows[1], rows[2]
     for i in range(nodes - 1, -1, -1):
         to_j[i, i] = 1.0
@@ -68,43 +97,14 @@ def inside(nodes, single_root, arcs, charts, rows):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def inside_slopes(nodes, single_root, arcs, direction, charts, d_charts, rows):  # type: ignore[no-untyped-def]
-    """Fill the slopes of the charts, as the scores, the logarithms of `arcs`, move in `direction`."""
-    left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
-    d_left, d_right, d_to_j, d_to_i = d_charts[0], d_charts[1], d_charts[2], d_charts[3]
-    _clear(nodes, d_left)
-    _clear(nodes, d_to_j)
-    _clear(nodes, d_to_i)
-    d_gaps, d_ends, d_starts = rows[0], rows[1], rows[2]
-    for i in range(nodes - 1, -1, -1):
-        below = d_to_j[min(i + 1, nodes - 1)]
-        for j in range(i, nodes):
-            d_gaps[j] = below[j]
-            d_ends[j] = 0.0
-            d_starts[j] = 0.0
-        for k in range(i + 1, nodes):
-            d_left[i, k] = d_gaps[k] * arcs[k, i] + left[i, k] * direction[k, i]
-            d_right[i, k] = d_gaps[k] * arcs[i, k] + right[i, k] * direction[i, k]
-            d_to_j[i, k] = d_ends[k] + d_left[i, k]
-            d_to_i[i, k] = d_starts[k] + d_right[i, k]
-            if k + 1 == nodes:
-                break
-            begin = (k + 1) // LANES * LANES
-            push_sum(d_starts, (right[i, k], d_right[i, k]), (d_to_i[k], to_i[k]), begin, nodes)
-            push_sum(d_ends, (to_j[i, k], d_to_j[i, k]), (d_left[k], left[k]), begin, nodes)
-            if i > 0 or not single_root:
-                push_sum(d_gaps, (to_i[i, k], d_to_i[i, k]), (d_to_j[k + 1], to_j[k + 1]), begin, nodes)
-
-
-@njit(nogil=True, cache=True)
 def outside(nodes, single_root, arcs, charts, o_charts):  # type: ignore[no-untyped-def]
     """Fill o_left, o_right, o_to_j, o_to_i and o_gap; an arc has the probability left · o_left or right · o_right."""
     left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
     o_left, o_right, o_to_j, o_to_i, o_gap = o_charts[0], o_charts[1], o_charts[2], o_charts[3], o_charts[4]
-    _clear(nodes, o_gap)
-    _clear(nodes, o_left)
-    _clear(nodes, o_to_j)
-    _clear(nodes, o_to_i)
+    clear(nodes, o_gap)
+    clear(nodes, o_left)
+    clear(nodes, o_to_j)
+    clear(nodes, o_to_i)
     o_to_i[0, nodes - 1] = 1.0 / to_i[0, nodes - 1]
     for i in range(nodes):
         for k in range(nodes - 1, i, -1):
@@ -123,33 +123,43 @@ def outside(nodes, single_root, arcs, charts, o_charts):  # type: ignore[no-unty
 
 
 @njit(nogil=True, cache=True)
-def outside_slopes(  # type: ignore[no-untyped-def]
-    nodes, single_root, arcs, direction, charts, d_charts, o_charts, do_charts
-):
-    """Fill the slopes of the outside charts."""
-    left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
-    d_left, d_right, d_to_j, d_to_i = d_charts[0], d_charts[1], d_charts[2], d_charts[3]
-    o_left, o_right, o_to_j, o_to_i, o_gap = o_charts[0], o_charts[1], o_charts[2], o_charts[3], o_charts[4]
-    do_left, do_right, do_to_j, do_to_i = do_charts[0], do_charts[1], do_charts[2], do_charts[3]
-    do_gap = do_charts[4]
-    _clear(nodes, do_gap)
-    _clear(nodes, do_left)
-    _clear(nodes, do_to_j)
-    _clear(nodes, do_to_i)
-    do_to_i[0, nodes - 1] = -d_to_i[0, nodes - 1] / to_i[0, nodes - 1] / to_i[0, nodes - 1]
+def collect(nodes, charts, o_charts, expected):  # type: ignore[no-untyped-def]
+    """Add left · o_left and right · o_right to `expected[head, modifier]`: probabilities, or a part of their slopes."""
     for i in range(nodes):
-        for k in range(nodes - 1, i, -1):
-            m = k + 1
-            if m < nodes:
-                if i > 0 or not single_root:
-                    do_to_i[i, k] += dot(do_gap[i], to_j[m], m, nodes) + dot(o_gap[i], d_to_j[m], m, nodes)
-                    push_sum(do_to_j[m], (to_i[i, k], d_to_i[i, k]), (do_gap[i], o_gap[i]), m, nodes)
-                do_to_j[i, k] += dot(do_to_j[i], left[k], m, nodes) + dot(o_to_j[i], d_left[k], m, nodes)
-                push_sum(do_left[k], (to_j[i, k], d_to_j[i, k]), (do_to_j[i], o_to_j[i]), m, nodes)
-            do_left[i, k] += do_to_j[i, k]
-            do_right[i, k] = dot(do_to_i[i], to_i[k], k, nodes) + dot(o_to_i[i], d_to_i[k], k, nodes)
-            push_sum(do_to_i[k], (right[i, k], d_right[i, k]), (do_to_i[i], o_to_i[i]), k, nodes)
-            do_gap[i, k] = arcs[k, i] * (do_left[i, k] + o_left[i, k] * direction[k, i])
-            do_gap[i, k] += arcs[i, k] * (do_right[i, k] + o_right[i, k] * direction[i, k])
-        if i + 1 < nodes:
-            push_sum(do_to_j[i + 1], (1.0,), (do_gap[i],), i + 1, nodes)
+        for j in range(i + 1, nodes):
+            expected[i, j] += charts[1, i, j] * o_charts[1, i, j]
+            if i > 0:
+                expected[j, i] += charts[0, i, j] * o_charts[0, i, j]
+
+
+@njit(nogil=True, cache=True)
+def sum_trees(  # type: ignore[no-untyped-def]
+    start, stop, scores, lengths, mask, single_root, log_z, marginals, log_charts, status
+):
+    """Set `log_z[b]`, `status[b]` and, unless they are empty, `marginals[b]` and `log_charts[b]`.
+
+    The latter are the logarithms of left, right, to_j and to_i, up to a factor for each modifier.
+    """
+    size = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
+    arcs, best, potentials = np.empty((size, size)), np.empty(size), np.empty((size, size))
+    rows = np.empty((3, padded(size)))
+    charts, o_charts = np.zeros((4, size, padded(size))), np.zeros((5, size, padded(size)))
+    for b in range(start, stop):
+        nodes = lengths[b] + 1
+        status[b] = read_arc_scores(scores[b], mask[b if mask.size > 0 else 0], lengths[b], arcs, best)
+        if status[b] != OK:
+            continue
+        offsets = scale(nodes, arcs, potentials, rows[0])
+        inside(nodes, single_root, potentials, charts, rows)
+        z = charts[3, 0, nodes - 1]
+        if not SMALLEST < z < LARGEST:
+            status[b] = OUT_OF_RANGE
+            continue
+        log_z[b] = np.log(z) + offsets + best[:nodes].sum()
+        if marginals.size > 0:
+            outside(nodes, single_root, potentials, charts, o_charts)
+            collect(nodes, charts, o_charts, marginals[b])
+        for chart in range(4 if log_charts.size > 0 else 0):
+            for i in range(nodes):
+                for j in range(i, nodes):
+                    log_charts[b, chart, i, j] = np.log(charts[chart, i, j])

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
+from .vector import LANES, push_max, push_sum
 
 
 @njit(nogil=True, cache=True)
@@ -19,7 +20,7 @@ def read_arc_scores(scores, mask, length, arcs, best):  # type: ignore[no-untype
         mask: bool, the same, or empty: all arcs are candidates.
         length: tokens, without ROOT.
         arcs: set to the scores less the best ones, -inf where there is no candidate, `[head, modifier]`.
-        best: set to the best score of each modifier, `[modifier]`.
+        best: set to the best score of each modifier, 0 for ROOT, `[modifier]`.
 
     Returns:
         A status of `checks.py`.
@@ -27,24 +28,32 @@ def read_arc_scores(scores, mask, length, arcs, best):  # type: ignore[no-untype
     if length < 0 or length >= scores.shape[0]:
         return BAD_LENGTH
     nodes = length + 1
-    masked = mask.size > 0
-    proper = True
+    blocks = nodes // LANES * LANES
+    improper = 0
     best[:nodes] = -np.inf
     for head in range(nodes):
-        arcs[head, 0] = -np.inf
-        for modifier in range(1, nodes):
-            score = scores[head, modifier]
-            if head == modifier or (masked and not mask[head, modifier]):
-                score = -np.inf
-            proper &= score < np.inf
-            best[modifier] = max(best[modifier], score)
-            arcs[head, modifier] = score
-    if not proper:
+        row = arcs[head]
+        for modifier in range(nodes):
+            row[modifier] = scores[head, modifier]
+        if mask.size > 0:
+            for modifier in range(nodes):
+                if not mask[head, modifier]:
+                    row[modifier] = -np.inf
+        row[0] = -np.inf
+        row[head] = -np.inf
+        for modifier in range(nodes):
+            improper += not (row[modifier] < np.inf)
+        push_max(best, (0.0,), (row,), 0, blocks)
+        for modifier in range(blocks, nodes):
+            best[modifier] = max(best[modifier], row[modifier])
+    if improper > 0:
         return NOT_A_NUMBER
     for modifier in range(1, nodes):
         if best[modifier] == -np.inf:
             return INFEASIBLE
+    best[0] = 0.0
     for head in range(nodes):
-        for modifier in range(1, nodes):
+        push_sum(arcs[head], (-1.0,), (best,), 0, blocks)
+        for modifier in range(blocks, nodes):
             arcs[head, modifier] -= best[modifier]
     return OK

@@ -1,0 +1,46 @@
+"""Row operations against their definitions in numpy."""
+
+import numpy as np
+import pytest
+from numba import njit
+
+from spigot.structured.kernels import vector
+
+push_max = njit(lambda target, values, rows, begin, end: vector.push_max(target, values, rows, begin, end))
+push_sum = njit(lambda target, values, rows, begin, end: vector.push_sum(target, values, rows, begin, end))
+dot = njit(lambda a, b, begin, end: vector.dot(a, b, begin, end))
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def rows(request):
+    size = vector.padded(30)
+    return np.random.default_rng(0).standard_normal((3, size)).astype(request.param)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0, 30), (5, 13), (8, 16), (29, 30), (7, 7)])
+def test_pushes(rows, begin, end):
+    for push, combine in ((push_max, np.maximum), (push_sum, np.add)):
+        target = rows[0].copy()
+        push(target, (2.0, -1.0), (rows[1], rows[2]), begin, end)
+        expected = rows[0]
+        for value, row in ((2.0, rows[1]), (-1.0, rows[2])):
+            expected = combine(expected, value + row if push is push_max else value * row)
+        np.testing.assert_allclose(target[begin:end], expected[begin:end], rtol=1e-5)
+        last = begin + -(-(end - begin) // vector.LANES) * vector.LANES
+        np.testing.assert_array_equal(target[:begin], rows[0, :begin])
+        np.testing.assert_array_equal(target[last:], rows[0, last:])
+
+
+def test_minus_infinity_in_a_push(rows):
+    target = np.full_like(rows[0], -np.inf)
+    push_max(target, (-np.inf,), (rows[1],), 0, 30)
+    assert (target == -np.inf).all()
+    push_max(target, (1.0,), (rows[1],), 0, 30)
+    np.testing.assert_allclose(target[:30], 1 + rows[1, :30], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0, 30), (5, 13), (29, 30), (7, 7)])
+def test_dot(rows, begin, end):
+    a, b = rows[0].copy(), rows[1].copy()
+    a[end:] = 0
+    np.testing.assert_allclose(dot(a, b, begin, end), a[begin:end] @ b[begin:end], rtol=1e-5, atol=1e-6)
