@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_arguments, lengths_or_full, refuse_rows
+from .checks import check_arguments, lengths_or_full, refuse_rows, widen
 
 
 def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -23,6 +23,14 @@ def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tenso
         inside = node <= lengths.to(arc_scores.device)[:, None]
         valid &= inside[:, :, None] & inside[:, None, :]
     return valid if mask is None else valid & mask
+
+
+def arc_arguments(
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Check the arguments that a tree's method got, and return them as its kernels take them."""
+    check_arguments("arc_scores", arc_scores, "batch head modifier", lengths, mask)
+    return widen(arc_scores), lengths_or_full(arc_scores, lengths, arc_scores.size(1) - 1), mask
 
 
 def heads_to_arcs(heads: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

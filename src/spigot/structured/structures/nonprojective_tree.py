@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..arcs import arc_part_mask
+from ..arcs import arc_arguments, arc_part_mask
 from ..base import MarginalStructure, Polytope
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import widen
 from ..kernels.arborescence import nonprojective_argmax
 from ..kernels.matrix_tree import (
     nonprojective_log_partition,
@@ -84,5 +84,4 @@ class NonProjectiveTree(MarginalStructure):
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None, bool]:
-        check_arguments("arc_scores", scores, "batch head modifier", lengths, mask)
-        return widen(scores), lengths_or_full(scores, lengths, scores.size(1) - 1), mask, self.single_root
+        return *arc_arguments(scores, lengths, mask), self.single_root
