@@ -265,7 +265,7 @@ def main() -> None:
     seconds = 0.05 if quick else 3.0
     result["batch"] = BATCH
     # First what the machine must be calm for.
-    result["efficiency"] = efficiency(lengths if quick else (*LENGTHS, 320, 640), seconds)
+    result["efficiency"] = efficiency(lengths if quick else (*LENGTHS, 320), seconds)
     result["nonprojective"] = nonprojective((5, 10) if quick else (20, 40, 60, 80, 100), seconds / 2)
     shapes = [(32, 10), (64, 16)] if quick else [(32, 10), (256, 32), (1024, 64), (4096, 128)]
     result["projections"] = projections(shapes, lengths, seconds / 4)
