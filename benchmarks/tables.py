@@ -33,8 +33,10 @@ def trees(result: Result) -> str:
                     "task",
                     "n",
                     "spigot",
+                    "plain loop",
                     "plain torch",
                     "supar",
+                    "loop / spigot",
                     "torch / spigot",
                     "supar / spigot",
                     "largest difference",
@@ -43,8 +45,8 @@ def trees(result: Result) -> str:
                     [
                         row["task"],
                         row["n"],
-                        *(duration(row["seconds"].get(name)) for name in ("spigot", "torch", "supar")),
-                        *(_times(row["seconds"], name) for name in ("torch", "supar")),
+                        *(duration(row["seconds"].get(name)) for name in ("spigot", "loop", "torch", "supar")),
+                        *(_times(row["seconds"], name) for name in ("loop", "torch", "supar")),
                         f"{row['largest_difference']:.0e}",
                     ]
                     for row in result["projective"]
@@ -118,6 +120,53 @@ def trees(result: Result) -> str:
                     ]
                     for row in result["projections"]
                 ],
+            ),
+        ]
+    )
+
+
+def graphs(result: Result) -> str:
+    """Return the tables of graphs.py."""
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"The best graph under random scores, {result['labels']} labels, {result['deterministic']} of them "
+            f"at most once for each predicate; time for one sentence, in batches of {result['batch']}. `assignment` is "
+            "`scipy.optimize.linear_sum_assignment`, called for each predicate. AD³ is set as in the original program "
+            "(at most 500 iterations); fractional: predicates with an arc or label between 0.05 and 0.95 or so; "
+            "score: of its rounded graphs, in all, against the best.",
+            table(
+                [
+                    "scores",
+                    "n",
+                    "arcs a token",
+                    "spigot",
+                    "assignment",
+                    "AD³",
+                    "assignment / spigot",
+                    "AD³ / spigot",
+                    "AD³ iterations",
+                    "fractional",
+                    "score",
+                ],
+                [
+                    [
+                        row["scores"],
+                        row["n"],
+                        f"{row['arcs_per_token']:.2f}",
+                        *(duration(row["seconds"].get(name)) for name in ("spigot", "assignment", "AD3")),
+                        *(_times(row["seconds"], name) for name in ("assignment", "AD3")),
+                        f"{row['ad3_iterations']:.0f}",
+                        f"{row['ad3_fractional']:.1%}",
+                        f"{row['ad3_score']:.2%}",
+                    ]
+                    for row in result["decoding"]
+                ],
+            ),
+            "Projections a second, of points a small step away from a graph (forward alone):",
+            table(
+                ["n", *result["projections"][0]["per_second"]],
+                [[row["n"], *map(digits, row["per_second"].values())] for row in result["projections"]],
             ),
         ]
     )
@@ -236,6 +285,50 @@ def parsing(result: Result) -> str:
     )
 
 
+def hull(result: Result) -> str:
+    """Return the tables of hull.py."""
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"The layer, forward and backward, batch of {result['batch']}, for standard normal scores and a normal "
+            "gradient of the given size. Steps: of the active set for SPIGOT with the hull, each an argmax of the rows "
+            "that are not done; gap: the largest duality gap left; cosine: between the gradients for the scores of "
+            "SPIGOT with the hull and with the relaxation.",
+            table(
+                [
+                    "trees",
+                    "n",
+                    "gradient",
+                    "single head",
+                    "hull",
+                    "SparseMAP",
+                    "hull / single head",
+                    "steps (most)",
+                    "vertices",
+                    "gap",
+                    "SparseMAP's steps",
+                    "cosine",
+                ],
+                [
+                    [
+                        row["trees"],
+                        row["n"],
+                        row["gradient"],
+                        *(duration(row["seconds"][name]) for name in ("single head", "hull", "SparseMAP")),
+                        _times(row["seconds"], "hull", "single head"),
+                        f"{row['steps']:.0f} ({row['most_steps']})",
+                        f"{row['vertices']:.0f}",
+                        f"{row['gap']:.0e}",
+                        f"{row['sparsemap_steps']:.0f}",
+                        f"{row['cosine']:.2f}",
+                    ]
+                    for row in result["layers"]
+                ],
+            ),
+        ]
+    )
+
+
 def _times(seconds: Mapping[str, float], slower: str, faster: str = "spigot") -> str:
     return ratio(seconds[slower] / seconds[faster] if slower in seconds else None)
 
@@ -256,7 +349,13 @@ def rewrite(text: str, name: str, content: str) -> str:
 
 
 def main() -> None:
-    makers: dict[str, Callable[[Result], str]] = {"trees": trees, "training": training, "parsing": parsing}
+    makers: dict[str, Callable[[Result], str]] = {
+        "trees": trees,
+        "graphs": graphs,
+        "hull": hull,
+        "training": training,
+        "parsing": parsing,
+    }
     readme = HERE / "README.md"
     text = readme.read_text("utf-8")
     for name, make in makers.items():

@@ -15,7 +15,7 @@ import numpy as np
 import peak
 import tables
 import torch
-from baselines import plain_torch, supar_crf
+from baselines import plain_loop, plain_torch, supar_crf
 from common import finish, interleaved, medians, options, progress, start
 from torch import Tensor
 
@@ -105,7 +105,12 @@ def _tasks(crf: Any, scores: Tensor, towards: Tensor) -> dict[str, Functions]:
         return gradient(crf(x, multiroot=False).marginals, x, towards.mT).mT
 
     tasks: dict[str, Functions] = {
-        "argmax": {"spigot": lambda: tree.argmax(scores), "torch": torch_argmax, "supar": supar_argmax},
+        "argmax": {
+            "spigot": lambda: tree.argmax(scores),
+            "loop": lambda: plain_loop(scores),
+            "torch": torch_argmax,
+            "supar": supar_argmax,
+        },
         "log Z and gradient": {"spigot": spigot_sum, "torch": torch_sum, "supar": supar_sum},
         "marginals and gradient": {"spigot": spigot_marginals, "torch": torch_marginals, "supar": supar_marginals},
     }

@@ -43,6 +43,15 @@ def enumerated_score(predicates, arcs, labels, deterministic) -> float:
 
 def integer_program_score(predicates, arcs, labels, deterministic) -> float:
     """Return the score of the best graph of one sentence with the paper's constraints and scipy's `milp`."""
+    return _program_score(predicates, arcs, labels, deterministic, whole=True)
+
+
+def linear_program_score(predicates, arcs, labels, deterministic) -> float:
+    """Return the highest score under the same constraints when parts need not be whole."""
+    return _program_score(predicates, arcs, labels, deterministic, whole=False)
+
+
+def _program_score(predicates, arcs, labels, deterministic, whole) -> float:
     n, label_count = len(predicates), labels.shape[2]
     parts = [("predicate", i) for i in range(n)]
     pairs = [(i, j) for i in range(n) for j in range(1, n) if i != j]
@@ -67,7 +76,7 @@ def integer_program_score(predicates, arcs, labels, deterministic) -> float:
     result = milp(
         -np.where(forbidden, 0, value),
         constraints=LinearConstraint(matrix.tocsr(), [low for _, low, _ in rows], [up for _, _, up in rows]),
-        integrality=np.ones(len(parts)),
+        integrality=np.full(len(parts), int(whole)),
         bounds=Bounds(0, np.where(forbidden, 0, 1)),
     )
     return -result.fun

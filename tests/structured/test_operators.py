@@ -33,3 +33,15 @@ def test_not_differentiable(mask):
     opcheck(projective_argmax, (scores, lengths, candidates, True))
     opcheck(projective_marginals_jvp, (scores, scores, lengths, candidates, True))
     opcheck(projective_sample, (scores, lengths, candidates, True, torch.full((2, 8), 0.5, dtype=torch.float64)))
+
+
+def test_a_derivative_too_many_is_refused():
+    scores, lengths, _ = arguments(mask=False, grad=True)
+    marginals = projective_marginals(scores, lengths, None, True)
+    (slope,) = torch.autograd.grad(marginals[0, 0, 1], scores, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiated once"):
+        torch.autograd.grad(slope.sum(), scores)
+
+
+def test_an_operator_keeps_its_docstring():
+    assert "highest-scoring projective tree" in projective_argmax.__doc__

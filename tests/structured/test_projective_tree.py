@@ -1,7 +1,12 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 
 from spigot import ProjectiveTree, arcs_to_heads, heads_to_arcs
+from spigot.structured.kernels.inside_outside_log_space import sum_trees_in_log_space
+from spigot.structured.kernels.inside_outside_scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
 from tests.oracles import trees
 
 ROOTS = pytest.mark.parametrize("single_root", [True, False], ids=["single-root", "multi-root"])
@@ -239,3 +244,23 @@ def test_the_two_arithmetics_agree():
         slope = (log_z[0] - log_z[1]) / (2 * step)
         assert torch.isclose(slope, tree.score(scores, marginals), rtol=1e-6)
         assert torch.allclose(marginals.sum(1)[0, 1:], torch.ones(40, dtype=torch.float64))
+
+
+@ROOTS
+def test_a_long_sentence_whose_sum_leaves_the_range(single_root):
+    scores, direction = random_scores(2, 130, 12, 8.0).numpy(), random_scores(2, 130, 13).numpy()
+    lengths, mask = np.array([130, 123]), np.empty((1, 0, 0), dtype=np.bool_)
+    arguments = (0, 2, scores, lengths, mask, single_root)
+    found, expected = ([np.zeros(2), np.zeros_like(scores), np.zeros_like(scores)] for _ in range(2))
+    status, logs = np.zeros((2, 2), dtype=np.int64), np.empty((1, 0, 0, 0))
+    sum_trees(*arguments, *found[:2], logs, status[0])
+    slopes_of_marginals(*arguments, direction, found[2], status[1])
+    assert (status == 0).all()
+    status[:] = OUT_OF_RANGE
+    sum_trees_in_log_space(*arguments, np.empty((1, 0, 0)), *expected[:2], logs, status[0])
+    sum_trees_in_log_space(*arguments, direction, np.zeros(2), expected[2], logs, status[1])
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-11)
+    # Z with the best score of each modifier taken off, which is at most as small with the offsets that come first.
+    offsets = sum(np.delete(scores[0, :, modifier], modifier).max() for modifier in range(1, 131))
+    assert expected[0][0] - offsets < math.log(1e-250)

@@ -46,11 +46,33 @@ def test_score_is_that_of_the_best_graph(deterministic, integers):
     for n in (1, 2, 3, 4, 5):
         parts = random_parts(12, n, 3, seed=n, integers=integers)
         predicates, arc_labels = graph.decode(parts)
-        scores = graph.score(parts, predicates, arc_labels)
+        scores = graph.score_decoded(parts, predicates, arc_labels)
         for b in range(12):
             assert is_graph(predicates[b].tolist(), arc_labels[b].tolist(), deterministic)
             one = [part[b].double().numpy() for part in parts]
             assert scores[b].item() == pytest.approx(enumerated_score(*one, deterministic), abs=1e-5)
+
+
+@pytest.mark.parametrize("integers", [False, True], ids=["reals", "ties"])
+@pytest.mark.parametrize("deterministic", [(False,) * 3, (True, False, True), (True,) * 3])
+def test_small_graphs_agree_with_an_integer_program(deterministic, integers):
+    graph = SemanticGraph(deterministic)
+    for tokens in (1, 2, 3, 4, 5):
+        parts = random_parts(3, tokens + 1, 3, seed=10 * tokens, integers=integers)
+        # Several tops in the first sentence; in the second, some arcs without a label that they may have.
+        parts.predicates[0, 0] = 1.0
+        parts.arcs[0, 0] += 3.0
+        bare = torch.rand(parts.arcs.shape[1:], generator=torch.Generator().manual_seed(tokens)) < 0.4
+        parts.labels[1, bare] = -INF
+        predicates, arc_labels = graph.decode(parts)
+        assert not (arc_labels[1, bare] >= 0).any()
+        assert predicates[0, 0]
+        for b in range(3):
+            assert is_graph(predicates[b].tolist(), arc_labels[b].tolist(), deterministic)
+            one = [part[b].double().numpy() for part in parts]
+            expected = integer_program_score(*one, deterministic)
+            found = graph.score_decoded(row(parts, b), predicates[b : b + 1], arc_labels[b : b + 1])
+            assert found.item() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
@@ -66,7 +88,7 @@ def test_score_agrees_with_an_integer_program(share):
         predicates, arc_labels = graph.decode(parts)
         assert is_graph(predicates[0].tolist(), arc_labels[0].tolist(), deterministic)
         expected = integer_program_score(*(part[0].double().numpy() for part in parts), deterministic)
-        assert graph.score(parts, predicates, arc_labels).item() == pytest.approx(expected, abs=1e-4)
+        assert graph.score_decoded(parts, predicates, arc_labels).item() == pytest.approx(expected, abs=1e-4)
 
 
 def test_parts_are_consistent_and_have_the_dtype_of_the_scores():
@@ -83,7 +105,7 @@ def test_parts_are_consistent_and_have_the_dtype_of_the_scores():
         (score.double() * part.double()).flatten(1).sum(1) for score, part in zip(parts, decoded, strict=True)
     )
     in_full = SemanticGraphParts(*(part.double() for part in parts))
-    torch.testing.assert_close(graph.score(in_full, predicates, arc_labels), expected)
+    torch.testing.assert_close(graph.score_decoded(in_full, predicates, arc_labels), expected)
 
 
 def test_a_contested_label_goes_where_the_total_is_best():

@@ -126,7 +126,7 @@ def test_spigot_of_two_heads(step):
 
 def test_another_polytope():
     class Everything(type(Categorical().relaxation)):
-        def project(self, point, lengths=None, mask=None):
+        def project(self, point, lengths=None, mask=None, *, start=None):
             return point
 
     grad = gradient(EXAMPLE, ProjectiveTree(), SPIGOT(step_size=0.5, polytope=Everything()), GAMMA)

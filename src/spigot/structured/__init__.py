@@ -1,34 +1,112 @@
 """The core: structured decisions as layers. Knows nothing of words; needs torch and numba alone."""
 
 from .arcs import arcs_to_heads, heads_to_arcs
+from .audit_table import Audit, AuditRow
 from .base import MarginalStructure, Polytope, Structure, Surrogate
+from .chain import LinearChainParts
+from .enumeration import all_structures
+from .gradient_audit import audit, default_surrogates
+from .graph_parts import SemanticGraphParts
 from .layer import StructuredArgmax, structured_argmax
+from .losses import hamming_cost, hinge_loss, negative_log_likelihood, perceptron_loss, perturbed_loss, sparsemap_loss
+from .parts import Parts
+from .polytopes.birkhoff import Birkhoff
+from .polytopes.capped_simplex import CappedSimplex
+from .polytopes.chain_simplices import ChainSimplices
+from .polytopes.clipped_arcs import ClippedArcs
+from .polytopes.graph_hull import GraphHull
+from .polytopes.hull import Hull, HullSolution
+from .polytopes.labeled_arcs import LabeledArcs
+from .polytopes.linear_constraints import LinearConstraints
 from .polytopes.simplex import Simplex
 from .polytopes.single_head import SingleHead
+from .polytopes.span_box import SpanBox
+from .problem import Problem
+from .structures.approximate_semantic_graph import ApproximateSemanticGraph
+from .structures.binary_tree import BinaryTree
 from .structures.categorical import Categorical
+from .structures.k_subset import KSubset
+from .structures.linear_chain import LinearChain
+from .structures.linear_program import LinearProgram
+from .structures.matching import Matching
 from .structures.nonprojective_tree import NonProjectiveTree
 from .structures.projective_tree import ProjectiveTree
+from .structures.semantic_graph import SemanticGraph
+from .surrogates.aimle import AIMLE
+from .surrogates.blackbox import Blackbox
 from .surrogates.detach import Detach
+from .surrogates.gumbel import Gumbel
+from .surrogates.imle import IMLE
+from .surrogates.marginal_jacobian import MarginalJacobian
 from .surrogates.marginals import Marginals
+from .surrogates.negative_identity import NegativeIdentity
+from .surrogates.perturbed import Perturbed
+from .surrogates.score_function import ScoreFunction
+from .surrogates.sparsemap import SparseMAP
 from .surrogates.spigot import SPIGOT
+from .surrogates.spigot_ce import SPIGOTCE
+from .surrogates.spigot_eg import SPIGOTEG
 from .surrogates.straight_through import StraightThrough
 
 __all__ = [
+    "AIMLE",
+    "IMLE",
     "SPIGOT",
+    "SPIGOTCE",
+    "SPIGOTEG",
+    "ApproximateSemanticGraph",
+    "Audit",
+    "AuditRow",
+    "BinaryTree",
+    "Birkhoff",
+    "Blackbox",
+    "CappedSimplex",
     "Categorical",
+    "ChainSimplices",
+    "ClippedArcs",
     "Detach",
+    "GraphHull",
+    "Gumbel",
+    "Hull",
+    "HullSolution",
+    "KSubset",
+    "LabeledArcs",
+    "LinearChain",
+    "LinearChainParts",
+    "LinearConstraints",
+    "LinearProgram",
+    "MarginalJacobian",
     "MarginalStructure",
     "Marginals",
+    "Matching",
+    "NegativeIdentity",
     "NonProjectiveTree",
+    "Parts",
+    "Perturbed",
     "Polytope",
+    "Problem",
     "ProjectiveTree",
+    "ScoreFunction",
+    "SemanticGraph",
+    "SemanticGraphParts",
     "Simplex",
     "SingleHead",
+    "SpanBox",
+    "SparseMAP",
     "StraightThrough",
     "Structure",
     "StructuredArgmax",
     "Surrogate",
+    "all_structures",
     "arcs_to_heads",
+    "audit",
+    "default_surrogates",
+    "hamming_cost",
     "heads_to_arcs",
+    "hinge_loss",
+    "negative_log_likelihood",
+    "perceptron_loss",
+    "perturbed_loss",
+    "sparsemap_loss",
     "structured_argmax",
 ]

@@ -1,37 +1,54 @@
 """The three axes of the core: `Structure`, `Polytope`, `Surrogate`.
 
-Every tensor here is batched, with the batch first. `lengths[batch]` says how much of each row is real,
-`mask` (bool, shaped like the scores, True = candidate) which parts may be chosen. Cells that these two,
-or the structure itself, rule out are never read (they may hold NaN) and come back as 0.
+Scores, points and structures are `Parts`: a tensor, or a NamedTuple of tensors, batched, with the batch first.
+`lengths[batch]` says how much of each row is real, `mask` (bool, shaped like the scores, True = candidate) which parts
+may be chosen. Cells that these two, or the structure itself, rule out are never read (they may hold NaN) and come
+back as 0.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from .checks import widen
+from .parts import Parts, flatten, inner, like, map_parts, masked, tensors
+
+if TYPE_CHECKING:
+    from .problem import Problem
 
 
 class Polytope(ABC):
     """A convex set of (relaxed) structures onto which a point can be projected."""
 
     @abstractmethod
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Return the nearest point of the set in Euclidean distance, shaped like `point`."""
+    def project(
+        self,
+        point: Parts,
+        lengths: Tensor | None = None,
+        mask: Parts | None = None,
+        *,
+        start: Parts | None = None,
+    ) -> Parts:
+        """Return the nearest point of the set in Euclidean distance, shaped like `point`.
+
+        `start`, a structure in the set that is thought to be near, is where iterative projections begin; others have
+        no use for it.
+        """
 
 
 class Structure(ABC):
     """A set of 0/1 structures, and the way to find the one with the highest score."""
 
     @abstractmethod
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return which cells of `scores` are parts that may be chosen (bool, shaped like `scores`)."""
 
     @abstractmethod
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return argmax_z <scores, z> as a 0/1 tensor with the shape and dtype of `scores`.
 
         Not differentiable, so the result is detached: gradients come from `structured_argmax` and a `Surrogate`.
@@ -42,92 +59,95 @@ class Structure(ABC):
     def relaxation(self) -> Polytope:
         """The default outer polytope: a superset of the structures that is cheap to project onto."""
 
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull of the structures: by active set, unless the structure knows better."""
+        from .polytopes.hull import Hull
+
+        return Hull(self)
+
     def score(
-        self, scores: Tensor, structure: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+        self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
         """Return <scores, structure> for each row, shape `[batch]`, over candidate parts; differentiable in both."""
         valid = self.part_mask(scores, lengths, mask)
-        weight = widen(structure.masked_fill(~valid, 0))
-        total = (widen(scores.masked_fill(~valid, 0)) * weight).flatten(1).sum(1)
-        return total.to(scores.dtype)
+        total = inner(map_parts(widen, masked(scores, valid)), map_parts(widen, masked(structure, valid)))
+        return total.to(tensors(scores)[0].dtype)
 
 
 class MarginalStructure(Structure):
     """A structure whose Gibbs distribution p(z) ∝ exp <scores, z> can be summed exactly."""
 
     @abstractmethod
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
 
     @abstractmethod
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
 
     def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Parts, grad_marginals: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Parts:
         """Return the gradient for `scores`, given the one for `marginals(scores)`; both shaped like `scores`.
 
         `grad_marginals` is never read where there is no candidate.
         """
         valid = self.part_mask(scores, lengths, mask)
         with torch.enable_grad():
-            leaf = scores.detach().requires_grad_()
-            marginals = self.marginals(leaf, lengths, mask)
-        return torch.autograd.grad(marginals, leaf, grad_marginals.masked_fill(~valid, 0))[0]
+            leaves = map_parts(lambda part: part.detach().requires_grad_(), scores)
+            marginals = self.marginals(leaves, lengths, mask)
+        grads = torch.autograd.grad(tensors(marginals), tensors(leaves), tensors(masked(grad_marginals, valid)))
+        return like(scores, grads)
 
     @abstractmethod
     def sample(
         self,
-        scores: Tensor,
+        scores: Parts,
         lengths: Tensor | None = None,
-        mask: Tensor | None = None,
+        mask: Parts | None = None,
         *,
         generator: torch.Generator | None = None,
-    ) -> Tensor:
+    ) -> Parts:
         """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached."""
 
     def log_prob(
-        self, scores: Tensor, structure: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+        self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
         """Return log p(structure) for each row, shape `[batch]`; differentiable in `scores`.
 
         It is -inf where `structure` has a part that is no candidate. That the parts are those of one structure,
         a tree for example, is taken on trust.
         """
-        possible = self.part_mask(torch.zeros_like(scores), lengths)
-        refused = possible & ~self.part_mask(scores, lengths, mask) & (structure > 0)
-        wide = widen(scores)
+        possible = self.part_mask(map_parts(torch.zeros_like, scores), lengths)
+        allowed = self.part_mask(scores, lengths, mask)
+        refused = map_parts(lambda p, a, z: p & ~a & (z > 0), possible, allowed, structure)
+        wide = map_parts(widen, scores)
         log_prob = self.score(wide, structure, lengths, mask) - self.log_partition(wide, lengths, mask)
-        return log_prob.masked_fill(refused.flatten(1).any(1), float("-inf")).to(scores.dtype)
+        return log_prob.masked_fill(flatten(refused).any(1), float("-inf")).to(tensors(scores)[0].dtype)
 
-    def entropy(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
-        wide = widen(scores)
+        wide = map_parts(widen, scores)
         expected = self.score(wide, self.marginals(wide, lengths, mask), lengths, mask)
-        return (self.log_partition(wide, lengths, mask) - expected).to(scores.dtype)
+        return (self.log_partition(wide, lengths, mask) - expected).to(tensors(scores)[0].dtype)
 
 
 class Surrogate(ABC):
     """What stands in for the zero Jacobian of a structured argmax.
 
     `forward` gives the layer's output (the argmax, unless the surrogate relaxes it), `backward` turns the
-    gradient that arrives at the output into one for the scores. Neither ever sees a label, the end model or
-    its loss.
+    gradient that arrives at the output into one for the scores. Neither ever sees a label or the end model; its loss
+    only as `Problem.downstream`, and only those that evaluate it again.
     """
 
-    def forward(self, structure: Structure, scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
-        """Return the layer's output, shaped like `scores`."""
-        return structure.argmax(scores, lengths, mask)
+    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+        """Return the layer's output, shaped like the scores, and what `backward` needs besides (such as noise)."""
+        return problem.argmax(), ()
 
     @abstractmethod
-    def backward(
-        self,
-        structure: Structure,
-        scores: Tensor,
-        output: Tensor,
-        grad_output: Tensor,
-        lengths: Tensor | None,
-        mask: Tensor | None,
-    ) -> Tensor:
-        """Return the gradient for `scores`, given `grad_output`, the one for the layer's output."""
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return the gradient for the scores, given the one for the layer's output; 0 where there is no candidate.
+
+        `grad_output` means nothing, and may hold NaN, where there is no candidate.
+        """

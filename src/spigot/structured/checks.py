@@ -81,7 +81,7 @@ def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
         name: what the caller calls the scores.
         infeasible: what does not exist, such as "no projective tree".
     """
-    if not status.any():
+    if not np.count_nonzero(status):  # several times faster than `any`
         return
     row = int(np.flatnonzero(status)[0])
     reason = {

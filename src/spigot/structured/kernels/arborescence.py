@@ -18,6 +18,7 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import INFEASIBLE, OK, raise_for_status
+from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
 from .reading import read_arc_scores
 
@@ -152,10 +153,10 @@ def _argmax(start, stop, scores, lengths, mask, single_root, out, status):  # ty
             status[b] = INFEASIBLE
             continue
         for modifier in range(1, nodes):
-            out[b, heads[modifier], modifier] = True
+            out[b, heads[modifier], modifier] = 1
 
 
-@torch.library.custom_op("spigot::nonprojective_argmax", mutates_args=())
+@operator(fake=like_first)
 def nonprojective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the arcs, 0/1, of the highest-scoring tree of each sentence.
 
@@ -168,23 +169,19 @@ def nonprojective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | Non
         single_root: ROOT has exactly one child.
     """
     batch, nodes = arc_scores.shape[:2]
-    out = torch.zeros(arc_scores.shape, dtype=torch.bool)
+    scores = to_numpy(arc_scores)
+    out = np.zeros_like(scores)
     status = np.zeros(batch, dtype=np.int64)
     over_batch(
         _argmax,
         batch,
-        to_numpy(arc_scores.double()),
+        scores,
         to_numpy(lengths),
         np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
         single_root,
-        out.numpy(),
+        out,
         status,
         work=10.0 * batch * nodes**2,
     )
     raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
-    return out.to(arc_scores)
-
-
-@nonprojective_argmax.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)
+    return torch.from_numpy(out).to(arc_scores.device)

@@ -23,6 +23,7 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import INFEASIBLE, OK, raise_for_status
+from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
 from .reading import read_arc_scores
 from .vector import LANES, padded, push_max
@@ -43,7 +44,8 @@ def _fill_charts(nodes, single_root, arcs, gap, left, to_j, to_i, rows):  # type
             gaps[j] = below[j]
             ends[j] = -np.inf
             starts[j] = -np.inf
-        open_gap = i > 0 or not single_root
+        # Nothing may stand in the gap between ROOT and its one child.
+        beside = to_i.dtype.type(-np.inf if i == 0 and single_root else 0.0)
         k = i + 1
         while k < nodes:
             gap[i, k] = gaps[k]
@@ -54,7 +56,7 @@ def _fill_charts(nodes, single_root, arcs, gap, left, to_j, to_i, rows):  # type
             m = k + 1
             if m == nodes:
                 break
-            gap[i, m] = max(gaps[m], to_i[i, k]) if open_gap else gaps[m]
+            gap[i, m] = max(gaps[m], to_i[i, k] + beside)
             left[i, m] = gap[i, m] + arcs[m, i]
             next_right = gap[i, m] + arcs[i, m]
             to_j[i, m] = max(ends[m], to_j[i, k] + left[k, m], left[i, m])
@@ -64,10 +66,13 @@ def _fill_charts(nodes, single_root, arcs, gap, left, to_j, to_i, rows):  # type
                 break
             # Whole blocks: the same cells are read soon after they are written. Those before k are not needed.
             begin = k // LANES * LANES
-            push_max(starts, (right, next_right), (to_i[k - 2], to_i[m]), begin, nodes)
-            push_max(ends, (to_j[i, k - 2], to_j[i, m]), (left[k - 2], left[m]), begin, nodes)
-            if open_gap:
-                push_max(gaps, (to_i[i, k - 2], to_i[i, m]), (to_j[m], to_j[k]), begin, nodes)
+            push_max(
+                (starts, ends, gaps),
+                (right, next_right, to_j[i, k - 2], to_j[i, m], to_i[i, k - 2] + beside, to_i[i, m] + beside),
+                (to_i[k - 2], to_i[m], left[k - 2], left[m], to_j[m], to_j[k]),
+                begin,
+                nodes,
+            )
 
 
 TO_I, TO_J, GAP = 0, 1, 2
@@ -135,11 +140,11 @@ def _argmax(start, stop, scores, lengths, mask, single_root, out, status):  # ty
         _trace(nodes, single_root, arcs, gap, left, to_j, to_i, stack, out[b])
 
 
-@torch.library.custom_op("spigot::projective_argmax", mutates_args=())
+@operator(fake=like_first, triton="eisner")
 def projective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the arcs, 0/1, of the highest-scoring projective tree of each sentence.
 
-    A CUDA tensor goes to the CPU and back: there is no GPU kernel.
+    On a GPU the trees are the same. Without triton, a CUDA tensor goes to the CPU and back.
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
@@ -148,24 +153,20 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, 
         single_root: ROOT has exactly one child.
     """
     batch, nodes = arc_scores.shape[:2]
-    out = torch.zeros(arc_scores.shape, dtype=arc_scores.dtype)
+    scores = to_numpy(arc_scores)
+    out = np.zeros_like(scores)
     status = np.zeros(batch, dtype=np.int64)
     candidates = np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
     over_batch(
         _argmax,
         batch,
-        to_numpy(arc_scores),
+        scores,
         to_numpy(lengths),
         candidates,
         single_root,
-        out.numpy(),
+        out,
         status,
         work=batch * nodes**3 / 2,
     )
     raise_for_status(status, "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
-    return out.to(arc_scores.device)
-
-
-@projective_argmax.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)
+    return torch.from_numpy(out).to(arc_scores.device)

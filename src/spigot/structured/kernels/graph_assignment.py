@@ -7,6 +7,8 @@ deterministic labels, in which each argument may also stay with its best free la
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numba import njit
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from ..checks import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status, widen
 from .assignment import assign
+from .operator import operator
 from .parallel import over_batch, to_numpy
 
 NO_ARC = -1
@@ -155,7 +158,11 @@ def _decode(
                     arc_labels[b, i, found[a]] = choices[a]
 
 
-@torch.library.custom_op("spigot::semantic_graph_argmax", mutates_args=())
+def _fake_argmax(predicates: Tensor, arcs: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    return predicates.new_empty(predicates.shape, dtype=torch.bool), arcs.new_empty(arcs.shape, dtype=torch.int64)
+
+
+@operator(fake=_fake_argmax)
 def semantic_graph_argmax(
     predicates: Tensor,
     arcs: Tensor,
@@ -194,18 +201,3 @@ def semantic_graph_argmax(
     )
     raise_for_status(status, "parts", "no graph")
     return chosen.to(predicates.device), arc_labels.to(predicates.device)
-
-
-@semantic_graph_argmax.register_fake
-def _(
-    predicates: Tensor,
-    arcs: Tensor,
-    labels: Tensor,
-    lengths: Tensor,
-    deterministic: Tensor,
-    predicate_mask: Tensor,
-    arc_mask: Tensor,
-    label_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    chosen = predicates.new_empty(predicates.shape, dtype=torch.bool)
-    return chosen, arcs.new_empty(arcs.shape, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""log Z, marginals and their derivatives for projective trees, in O(n³) time and O(n²) memory, all in float64.
+"""log Z, marginals and their derivatives for projective trees, in O(n³) time and O(n²) memory, in float64 on the CPU.
 
 The fast way is `inside_outside_scaled.py`. Sentences whose numbers do not fit there are done again, slowly, in
 `inside_outside_log_space.py`.
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..checks import raise_for_status
 from .inside_outside_log_space import sum_trees_in_log_space
-from .inside_outside_scaled import OUT_OF_RANGE, sum_trees
-from .inside_outside_slopes import slopes_of_marginals
+from .inside_outside_scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
+from .operator import like_first, once_differentiable, operator
 from .parallel import over_batch, to_numpy
 
 
@@ -57,11 +57,32 @@ def run_inside_outside(
     return log_z, expected, charts
 
 
-@torch.library.custom_op("spigot::projective_log_partition", mutates_args=())
+def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    arc_scores, lengths, mask, ctx.single_root = inputs
+    ctx.save_for_backward(arc_scores, lengths, mask)
+
+
+def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    arc_scores, lengths, mask = ctx.saved_tensors
+    marginals = projective_marginals(arc_scores, lengths, mask, ctx.single_root)
+    return grad[:, None, None] * marginals, None, None, None
+
+
+def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    arc_scores, lengths, mask = ctx.saved_tensors
+    return projective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
+
+
+def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
+    return arc_scores.new_empty(arc_scores.size(0))
+
+
+@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save_inputs, triton="inside_outside")
 def projective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return log Σ exp <scores, z> over the projective trees z of each sentence, `[batch]`.
 
-    A CUDA tensor goes to the CPU and back: there is no GPU kernel. The gradient is `projective_marginals`.
+    On a GPU it is computed in the precision of the scores; without triton, a CUDA tensor goes to the CPU and back. The
+    gradient is `projective_marginals`.
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
@@ -73,7 +94,7 @@ def projective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor |
     return torch.from_numpy(log_z).to(arc_scores)
 
 
-@torch.library.custom_op("spigot::projective_marginals", mutates_args=())
+@operator(fake=like_first, backward=_marginals_backward, save=_save_inputs, triton="inside_outside")
 def projective_marginals(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc, shaped like `arc_scores`; see `projective_log_partition`.
 
@@ -83,44 +104,10 @@ def projective_marginals(arc_scores: Tensor, lengths: Tensor, mask: Tensor | Non
     return torch.from_numpy(expected).to(arc_scores)
 
 
-@torch.library.custom_op("spigot::projective_marginals_jvp", mutates_args=())
+@operator(fake=like_first, backward=once_differentiable, triton="inside_outside")
 def projective_marginals_jvp(
     arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool
 ) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
     _, slopes, _ = run_inside_outside(arc_scores, lengths, mask, single_root, direction=direction)
     return torch.from_numpy(slopes).to(arc_scores)
-
-
-@projective_log_partition.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return arc_scores.new_empty(arc_scores.size(0))
-
-
-@projective_marginals.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)
-
-
-@projective_marginals_jvp.register_fake
-def _(arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)
-
-
-def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    arc_scores, lengths, mask, ctx.single_root = inputs
-    ctx.save_for_backward(arc_scores, lengths, mask)
-
-
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    marginals = projective_marginals(*ctx.saved_tensors, ctx.single_root)
-    return grad[:, None, None] * marginals, None, None, None
-
-
-def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    arc_scores, lengths, mask = ctx.saved_tensors
-    return projective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
-
-
-projective_log_partition.register_autograd(_log_partition_backward, setup_context=_save_inputs)
-projective_marginals.register_autograd(_marginals_backward, setup_context=_save_inputs)

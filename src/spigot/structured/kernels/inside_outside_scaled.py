@@ -1,14 +1,10 @@
 """Inside-outside for projective trees by plain sums and products, in float64.
 
-The charts are those of `eisner.py` with sums for maxima, and cells are pushed to the right in the same way. `outside`
-is `inside` run backwards: o_left[i, j] is the derivative of log Z by left[i, j].
-
-What can go wrong is range. The potentials are exp(score - offset), where the offset of a modifier cancels and is chosen
-to keep the sums in range: log-sum-exp over its heads, so that a chart would sum to at most 1 if modifiers were
-independent, but no more than log 6.75 above its best head, 6.75 being the factor by which the number of projective
-trees grows with each token. If Z still comes out too near to the ends of the range of floating-point numbers to be
-trusted, the sentence is reported as `OUT_OF_RANGE`. The best tree is then hundreds of nats from what the best heads
-would add up to if they could be had together.
+What can go wrong is range. With the default offsets of the potentials, the sums are right if Z is far enough from the
+smallest number. If it is not, offsets are chosen on the way. There is no bound beforehand then, but the derivatives of
+log Z tell what was lost: that a cell below 1e-308 counts as 0 changes no probability by more than 1e-308 times its
+derivative, and a lost derivative none by more than 1e-308 times the cell. A sentence for which this fails too is
+reported as `OUT_OF_RANGE`; its scores range over hundreds of nats within a few tokens.
 """
 
 from __future__ import annotations
@@ -17,149 +13,164 @@ import numpy as np
 from numba import njit
 
 from ..checks import OK
+from .inside_outside_charts import (
+    CHARTS,
+    LEFT,
+    O_LEFT,
+    O_RIGHT,
+    O_TAKEN,
+    O_TO_I,
+    O_TO_J,
+    RIGHT,
+    ROOT,
+    SPANS,
+    TAKEN,
+    TO_I,
+    TO_J,
+    inside_tiles,
+    outside,
+)
+from .inside_outside_potentials import level, set_potentials, set_slopes
+from .inside_outside_root import inside_root, outside_root
+from .quads import LANES
 from .reading import read_arc_scores
-from .vector import LANES, dot, padded, push_sum
 
 OUT_OF_RANGE = -1
-GROWTH = 6.75
-# A cell below 1e-308 counts as nothing. With Z above 1e-250 no marginal can miss more than 1e-28 by that, even
-# if the rest of the tree came to 1e30.
 SMALLEST, LARGEST = 1e-250, 1e250
+"""Z with the default offsets: no marginal can miss more than 1e-28, even if the rest of the tree came to 1e30."""
+PRODUCT = 1e280
+"""With others, of the largest cell and the largest derivative: no marginal can miss more than 1e-28 · n²."""
 
 
 @njit(nogil=True, cache=True)
-def scale(nodes, arcs, potentials, total):  # type: ignore[no-untyped-def]
-    """Set `potentials[head, modifier]`, and return Σ of the offsets; `total` is scratch."""
-    total[:nodes] = 0.0
-    for head in range(nodes):
-        for modifier in range(nodes):
-            potentials[head, modifier] = np.exp(arcs[head, modifier])
-            total[modifier] += potentials[head, modifier]
-    offsets = 0.0
-    for modifier in range(1, nodes):
-        total[modifier] = min(total[modifier], GROWTH)
-        offsets += np.log(total[modifier])
-    for head in range(nodes):
-        for modifier in range(1, nodes):
-            potentials[head, modifier] /= total[modifier]
-    return offsets
+def _is_in_range(size, raised, charts):  # type: ignore[no-untyped-def]
+    """Return whether the largest cell and the largest derivative are so small that nothing that matters was lost."""
+    chart = charts[0]
+    cell, derivative, total = 0.0, 0.0, 0.0
+    for i in range(size):
+        for j in range(i, size):
+            cell = max(cell, chart[LEFT, i, j], chart[RIGHT, i, j], chart[TO_J, i, j], chart[TO_I, i, j])
+            derivative = max(derivative, chart[O_LEFT, i, j], chart[O_RIGHT, i, j])
+            derivative = max(derivative, chart[O_TO_J, i, j], chart[O_TO_I, i, j])
+            for part in charts:
+                total += part[LEFT, i, j] * part[O_LEFT, i, j] + part[RIGHT, i, j] * part[O_RIGHT, i, j]
+    return np.isfinite(total) and cell * derivative * raised < PRODUCT
 
 
 @njit(nogil=True, cache=True)
-def clear(nodes, chart):  # type: ignore[no-untyped-def]
-    """Set the cells that `dot` may read though they mean nothing, i > j and past the last, to 0; all others too."""
-    chart[:nodes, : padded(nodes)] = 0.0
+def _sum_charts(tokens, single_root, derivatives, charts):  # type: ignore[no-untyped-def]
+    """Fill the charts from the potentials, with or without derivatives; return whether they are right, and log Z."""
+    size = (tokens + LANES - 1) // LANES * LANES
+    for leveled in (False, True):
+        offsets, raised = 0.0, 1.0
+        for column in range(0, size, LANES):
+            inside_tiles(column, charts)
+            if leveled and LANES <= column < tokens - LANES:
+                added = level(column, size, charts)
+                offsets += added
+                # What was lost until now would have been made larger by this.
+                raised = max(raised, np.exp(-added))
+        z = inside_root(tokens, size, single_root, charts)
+        if not SMALLEST < z < LARGEST:
+            continue
+        if derivatives or leveled:
+            outside_root(tokens, size, single_root, charts)
+            outside(size, charts)
+        if not leveled or _is_in_range(size, raised, charts):
+            return True, offsets + np.log(z)
+    return False, 0.0
 
 
 @njit(nogil=True, cache=True)
-def inside(nodes, single_root, arcs, charts, rows):  # type: ignore[no-untyped-def]
-    """Fill the charts left, right, to_j and to_i from the potentials `arcs[head, modifier]`; to_i[0, nodes - 1] is Z.
-
-    `rows` is scratch for the row in work, `[3, j]`. Two cells are finished and pushed at a time.
-    """
-    left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
-    clear(nodes, left)
-    clear(nodes, to_j)
-    clear(nodes, to_i)
-    gaps, ends, starts = rows[0], rows[1], rows[2]
-    for i in range(nodes - 1, -1, -1):
-        to_j[i, i] = 1.0
-        to_i[i, i] = 1.0
-        below = to_j[min(i + 1, nodes - 1)]
-        for j in range(i, nodes):
-            gaps[j] = below[j]
-            ends[j] = 0.0
-            starts[j] = 0.0
-        open_gap = i > 0 or not single_root
-        k = i + 1
-        while k < nodes:
-            left[i, k] = gaps[k] * arcs[k, i]
-            right[i, k] = gaps[k] * arcs[i, k]
-            to_j[i, k] = ends[k] + left[i, k]
-            to_i[i, k] = starts[k] + right[i, k]
-            m = k + 1
-            if m == nodes:
-                break
-            gap = gaps[m] + to_i[i, k] if open_gap else gaps[m]
-            left[i, m] = gap * arcs[m, i]
-            right[i, m] = gap * arcs[i, m]
-            to_j[i, m] = ends[m] + to_j[i, k] * left[k, m] + left[i, m]
-            to_i[i, m] = starts[m] + right[i, k] * to_i[k, m] + right[i, m]
-            k += 2
-            if k == nodes:
-                break
-            # Whole blocks: the same cells are read soon after they are written. Those before k are not needed.
-            begin = k // LANES * LANES
-            push_sum(starts, (right[i, k - 2], right[i, m]), (to_i[k - 2], to_i[m]), begin, nodes)
-            push_sum(ends, (to_j[i, k - 2], to_j[i, m]), (left[k - 2], left[m]), begin, nodes)
-            if open_gap:
-                push_sum(gaps, (to_i[i, k - 2], to_i[i, m]), (to_j[m], to_j[k]), begin, nodes)
+def _collect(tokens, charts, expected):  # type: ignore[no-untyped-def]
+    """Set `expected[head, modifier]` to the probabilities of arcs, or to their slopes if there are any."""
+    last = len(charts) - 1
+    for j in range(tokens):
+        total = 0.0
+        for part in range(last + 1):
+            total += charts[part][ROOT, TAKEN, j] * charts[last - part][ROOT, O_TAKEN, j]
+        expected[0, j + 1] = total
+    for i in range(tokens):
+        for j in range(i + 1, tokens):
+            total = 0.0
+            for part in range(last + 1):
+                total += charts[part][RIGHT, i, j] * charts[last - part][O_RIGHT, i, j]
+            expected[i + 1, j + 1] = total
+        for j in range(i + 1, tokens):
+            total = 0.0
+            for part in range(last + 1):
+                total += charts[part][LEFT, i, j] * charts[last - part][O_LEFT, i, j]
+            expected[j + 1, i + 1] = total
 
 
 @njit(nogil=True, cache=True)
-def outside(nodes, single_root, arcs, charts, o_charts):  # type: ignore[no-untyped-def]
-    """Fill o_left, o_right, o_to_j, o_to_i and o_gap; an arc has the probability left · o_left or right · o_right."""
-    left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
-    o_left, o_right, o_to_j, o_to_i, o_gap = o_charts[0], o_charts[1], o_charts[2], o_charts[3], o_charts[4]
-    clear(nodes, o_gap)
-    clear(nodes, o_left)
-    clear(nodes, o_to_j)
-    clear(nodes, o_to_i)
-    o_to_i[0, nodes - 1] = 1.0 / to_i[0, nodes - 1]
-    for i in range(nodes):
-        for k in range(nodes - 1, i, -1):
-            if k + 1 < nodes:
-                if i > 0 or not single_root:
-                    o_to_i[i, k] += dot(o_gap[i], to_j[k + 1], k + 1, nodes)
-                    push_sum(o_to_j[k + 1], (to_i[i, k],), (o_gap[i],), k + 1, nodes)
-                o_to_j[i, k] += dot(o_to_j[i], left[k], k + 1, nodes)
-                push_sum(o_left[k], (to_j[i, k],), (o_to_j[i],), k + 1, nodes)
-            o_left[i, k] += o_to_j[i, k]
-            o_right[i, k] = dot(o_to_i[i], to_i[k], k, nodes)
-            push_sum(o_to_i[k], (right[i, k],), (o_to_i[i],), k, nodes)
-            o_gap[i, k] = o_left[i, k] * arcs[k, i] + o_right[i, k] * arcs[i, k]
-        if i + 1 < nodes:
-            push_sum(o_to_j[i + 1], (1.0,), (o_gap[i],), i + 1, nodes)
+def _write_logs(tokens, chart, logs):  # type: ignore[no-untyped-def]
+    """Set `logs`, of left, right, to_j and to_i over all nodes, up to a factor for each modifier."""
+    logs[:, 0, 0] = 0.0
+    for j in range(tokens):
+        logs[1, 0, j + 1] = np.log(chart[ROOT, TAKEN, j])
+        logs[3, 0, j + 1] = np.log(chart[ROOT, SPANS, j])
+    for i in range(tokens):
+        for j in range(i, tokens):
+            logs[0, i + 1, j + 1] = np.log(chart[LEFT, i, j])
+            logs[1, i + 1, j + 1] = np.log(chart[RIGHT, i, j])
+            logs[2, i + 1, j + 1] = np.log(chart[TO_J, i, j])
+            logs[3, i + 1, j + 1] = np.log(chart[TO_I, i, j])
 
 
 @njit(nogil=True, cache=True)
-def collect(nodes, charts, o_charts, expected):  # type: ignore[no-untyped-def]
-    """Add left · o_left and right · o_right to `expected[head, modifier]`: probabilities, or a part of their slopes."""
-    for i in range(nodes):
-        for j in range(i + 1, nodes):
-            expected[i, j] += charts[1, i, j] * o_charts[1, i, j]
-            if i > 0:
-                expected[j, i] += charts[0, i, j] * o_charts[0, i, j]
+def _new_chart(nodes):  # type: ignore[no-untyped-def]
+    """Return zeros for the charts of up to `nodes` nodes."""
+    # Rows lie an odd number of cache lines apart: else those of one column would compete for the same few places.
+    lines = (nodes + 2 * LANES + 7) // 8
+    return np.zeros((CHARTS, nodes + 2 * LANES, 8 * (lines + 1 - lines % 2)))
 
 
 @njit(nogil=True, cache=True)
 def sum_trees(  # type: ignore[no-untyped-def]
     start, stop, scores, lengths, mask, single_root, log_z, marginals, log_charts, status
 ):
-    """Set `log_z[b]`, `status[b]` and, unless they are empty, `marginals[b]` and `log_charts[b]`.
-
-    The latter are the logarithms of left, right, to_j and to_i, up to a factor for each modifier.
-    """
-    size = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
-    arcs, best, potentials = np.empty((size, size)), np.empty(size), np.empty((size, size))
-    rows = np.empty((3, padded(size)))
-    charts, o_charts = np.zeros((4, size, padded(size))), np.zeros((5, size, padded(size)))
+    """Set `log_z[b]`, `status[b]` and, unless they are empty, `marginals[b]` and `log_charts[b]`."""
+    nodes = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
+    arcs, best, total = np.empty((nodes, nodes)), np.empty(nodes), np.empty(nodes)
+    charts = (_new_chart(nodes),)
     for b in range(start, stop):
-        nodes = lengths[b] + 1
-        status[b] = read_arc_scores(scores[b], mask[b if mask.size > 0 else 0], lengths[b], arcs, best)
-        if status[b] != OK:
+        tokens = lengths[b]
+        status[b] = read_arc_scores(scores[b], mask[b if mask.size > 0 else 0], tokens, arcs, best)
+        if status[b] != OK or tokens == 0:
             continue
-        offsets = scale(nodes, arcs, potentials, rows[0])
-        inside(nodes, single_root, potentials, charts, rows)
-        z = charts[3, 0, nodes - 1]
-        if not SMALLEST < z < LARGEST:
+        offsets = set_potentials(tokens, arcs, total, charts[0])
+        right, log_weight = _sum_charts(tokens, single_root, marginals.size > 0, charts)
+        if not right:
             status[b] = OUT_OF_RANGE
             continue
-        log_z[b] = np.log(z) + offsets + best[:nodes].sum()
+        log_z[b] = log_weight + offsets + best[: tokens + 1].sum()
         if marginals.size > 0:
-            outside(nodes, single_root, potentials, charts, o_charts)
-            collect(nodes, charts, o_charts, marginals[b])
-        for chart in range(4 if log_charts.size > 0 else 0):
-            for i in range(nodes):
-                for j in range(i, nodes):
-                    log_charts[b, chart, i, j] = np.log(charts[chart, i, j])
+            _collect(tokens, charts, marginals[b])
+        if log_charts.size > 0:
+            _write_logs(tokens, charts[0], log_charts[b])
+
+
+@njit(nogil=True, cache=True)
+def slopes_of_marginals(  # type: ignore[no-untyped-def]
+    start, stop, scores, lengths, mask, single_root, direction, slopes, status
+):
+    """Set `slopes[b]`, the derivative of the marginals along `direction[b]`, and `status[b]`.
+
+    Since the Jacobian of the marginals is symmetric, this is also the gradient of <direction, marginals>.
+    """
+    nodes = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
+    arcs, best, total = np.empty((nodes, nodes)), np.empty(nodes), np.empty(nodes)
+    charts = (_new_chart(nodes), _new_chart(nodes))
+    for b in range(start, stop):
+        tokens = lengths[b]
+        status[b] = read_arc_scores(scores[b], mask[b if mask.size > 0 else 0], tokens, arcs, best)
+        if status[b] != OK or tokens == 0:
+            continue
+        set_potentials(tokens, arcs, total, charts[0])
+        set_slopes(tokens, direction[b], charts[0], charts[1])
+        right, _ = _sum_charts(tokens, single_root, True, charts)
+        if right:
+            _collect(tokens, charts, slopes[b])
+        else:
+            status[b] = OUT_OF_RANGE

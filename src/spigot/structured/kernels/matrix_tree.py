@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from .elimination import TINY, copy_tokens, eliminate, read_weights
+from .operator import like_first, once_differentiable, operator
 from .parallel import over_batch, to_numpy
 from .weights import FLOOR, accumulate, divide, none, total
 
@@ -196,7 +197,27 @@ def _run(
     return torch.from_numpy(log_z).to(arc_scores), torch.from_numpy(out).to(arc_scores)
 
 
-@torch.library.custom_op("spigot::nonprojective_log_partition", mutates_args=())
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    arc_scores, lengths, mask, ctx.single_root = inputs
+    ctx.save_for_backward(arc_scores, lengths, mask)
+
+
+def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    arc_scores, lengths, mask = ctx.saved_tensors
+    marginals = nonprojective_marginals(arc_scores, lengths, mask, ctx.single_root)
+    return grad[:, None, None] * marginals, None, None, None
+
+
+def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    arc_scores, lengths, mask = ctx.saved_tensors
+    return nonprojective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
+
+
+def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
+    return arc_scores.new_empty(arc_scores.size(0))
+
+
+@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save)
 def nonprojective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the log-partition of each sentence, `[batch]`; differentiable, twice.
 
@@ -211,18 +232,13 @@ def nonprojective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tenso
     return _run(arc_scores, lengths, mask, single_root, marginals=False)[0]
 
 
-@nonprojective_log_partition.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return arc_scores.new_empty(arc_scores.shape[0])
-
-
-@torch.library.custom_op("spigot::nonprojective_marginals", mutates_args=())
+@operator(fake=like_first, backward=_marginals_backward, save=_save)
 def nonprojective_marginals(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc; differentiable once. See `nonprojective_log_partition`."""
     return _run(arc_scores, lengths, mask, single_root)[1]
 
 
-@torch.library.custom_op("spigot::nonprojective_marginals_jvp", mutates_args=())
+@operator(fake=like_first, backward=once_differentiable)
 def nonprojective_marginals_jvp(
     arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool
 ) -> Tensor:
@@ -232,32 +248,3 @@ def nonprojective_marginals_jvp(
     becomes one for the scores. `direction` is never read where there is no candidate.
     """
     return _run(arc_scores, lengths, mask, single_root, direction)[1]
-
-
-@nonprojective_marginals.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)
-
-
-@nonprojective_marginals_jvp.register_fake
-def _(arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    arc_scores, lengths, mask, ctx.single_root = inputs
-    ctx.save_for_backward(arc_scores, lengths, mask)
-
-
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    marginals = nonprojective_marginals(*ctx.saved_tensors, ctx.single_root)
-    return grad[:, None, None] * marginals, None, None, None
-
-
-def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    arc_scores, lengths, mask = ctx.saved_tensors
-    return nonprojective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
-
-
-nonprojective_log_partition.register_autograd(_log_partition_backward, setup_context=_save)
-nonprojective_marginals.register_autograd(_marginals_backward, setup_context=_save)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..checks import BAD_LENGTH, OK, raise_for_status
 from .elimination import TINY, copy_tokens, eliminate, read_weights
+from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
 from .weights import none
 
@@ -169,7 +170,7 @@ def _samples(start, stop, scores, lengths, mask, single_root, seeds, out, status
                 out[b, heads[m] + 1, m + 1] = True
 
 
-@torch.library.custom_op("spigot::nonprojective_sample", mutates_args=())
+@operator(fake=like_first)
 def nonprojective_sample(
     arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool, seeds: Tensor
 ) -> Tensor:
@@ -201,8 +202,3 @@ def nonprojective_sample(
     )
     raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
     return out.to(arc_scores)
-
-
-@nonprojective_sample.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool, seeds: Tensor) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)

@@ -60,4 +60,5 @@ def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """Return a contiguous array with the values of `tensor`, sharing its memory if it can."""
-    return tensor.detach().cpu().contiguous().numpy()
+    array = tensor.numpy(force=True)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)

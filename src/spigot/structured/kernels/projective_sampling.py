@@ -9,11 +9,12 @@ from torch import Tensor
 
 from .eisner import GAP, TO_I, TO_J, push_span
 from .inside_outside import run_inside_outside
+from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
 
 
 @njit(nogil=True, cache=True)
-def _draw(weights, count, uniform):  # type: ignore[no-untyped-def]
+def draw(weights, count, uniform):  # type: ignore[no-untyped-def]
     """Return k with probability proportional to exp(weights[k])."""
     peak = weights[:count].max()
     total, last = 0.0, 0
@@ -46,7 +47,7 @@ def _sample_tree(nodes, single_root, charts, uniform, weights, stack, out):  # t
                 weights[k - i] = to_j[i, k] + left[k, j]
             else:
                 weights[k - i] = to_i[i, k] + to_j[k + 1, j]
-        split = i + _draw(weights, count, uniform[draws])
+        split = i + draw(weights, count, uniform[draws])
         draws += 1
         if chart == TO_I:
             out[i, split + 1] = 1
@@ -70,7 +71,7 @@ def _sample(start, stop, lengths, single_root, log_charts, uniform, out):  # typ
         _sample_tree(lengths[b] + 1, single_root, log_charts[b], uniform[b], weights, stack, out[b])
 
 
-@torch.library.custom_op("spigot::projective_sample", mutates_args=())
+@operator(fake=like_first)
 def projective_sample(
     arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool, uniform: Tensor
 ) -> Tensor:
@@ -99,8 +100,3 @@ def projective_sample(
         work=10 * batch * nodes**2,
     )
     return torch.from_numpy(out).to(arc_scores)
-
-
-@projective_sample.register_fake
-def _(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool, uniform: Tensor) -> Tensor:
-    return torch.empty_like(arc_scores, memory_format=torch.contiguous_format)

@@ -43,7 +43,7 @@ def read_arc_scores(scores, mask, length, arcs, best):  # type: ignore[no-untype
         row[head] = -np.inf
         for modifier in range(nodes):
             improper += not (row[modifier] < np.inf)
-        push_max(best, (0.0,), (row,), 0, blocks)
+        push_max((best,), (0.0,), (row,), 0, blocks)
         for modifier in range(blocks, nodes):
             best[modifier] = max(best[modifier], row[modifier])
     if improper > 0:
@@ -53,7 +53,7 @@ def read_arc_scores(scores, mask, length, arcs, best):  # type: ignore[no-untype
             return INFEASIBLE
     best[0] = 0.0
     for head in range(nodes):
-        push_sum(arcs[head], (-1.0,), (best,), 0, blocks)
+        push_sum((arcs[head],), (-1.0,), (best,), 0, blocks)
         for modifier in range(blocks, nodes):
             arcs[head, modifier] -= best[modifier]
     return OK

@@ -15,29 +15,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status, refuse_rows
+from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
-
-
-@njit(nogil=True, cache=True)
-def _threshold(values, count):  # type: ignore[no-untyped-def]
-    """Return τ with Σ max(v - τ, 0) = 1 over the first `count` values, whose maximum is 0; they are overwritten."""
-    kept, total = 0, 0.0
-    for i in range(count):
-        if values[i] > -1.0:
-            values[kept] = values[i]
-            total += values[i]
-            kept += 1
-    while True:
-        tau = (total - 1.0) / kept
-        left, total = 0, 0.0
-        for i in range(kept):
-            if values[i] > tau:
-                values[left] = values[i]
-                total += values[i]
-                left += 1
-        if left == kept:
-            return tau
-        kept = left
+from .threshold import threshold
 
 
 @njit(nogil=True, cache=True)
@@ -72,13 +52,47 @@ def _project_columns(start, stop, point, lengths, mask, arcs, out, status):  # t
             else:
                 for i in range(count):
                     values[i] -= peak
-                tau = _threshold(values, count)
+                tau = threshold(values, count, 1.0, 0)[0]
                 for i in range(count):
                     excess = (np.float64(point[b, where[i], column]) - peak) - tau
                     out[b, where[i], column] = max(excess, 0.0)
 
 
-@torch.library.custom_op("spigot::project_columns", mutates_args=(), device_types="cpu")
+def project_columns_by_sorting(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: bool) -> Tensor:
+    """Do the same as `project_columns` with torch alone, on any device (Held, Wolfe & Crowder 1974)."""
+    rows = torch.arange(point.size(1), device=point.device)
+    if arcs:
+        real = (rows <= lengths[:, None])[:, None, :] & (rows > 0)
+        valid = (rows[:, None] <= lengths[:, None, None]) & real & (rows[:, None] != rows)
+    else:
+        real = (lengths > 0)[:, None, None].expand(-1, 1, point.size(2))
+        valid = (rows[:, None] < lengths[:, None, None]).expand_as(point)
+    valid = valid & (point != -torch.inf)
+    if mask is not None:
+        valid = valid & mask
+    refuse_rows((real & ~valid.any(1, keepdim=True)).flatten(1).any(1), "point: a simplex with no dimension")
+    centred = torch.where(valid, point, -torch.inf)
+    centred = centred - centred.amax(1, keepdim=True)
+    ordered = centred.sort(1, descending=True).values
+    rank = torch.arange(1, point.size(1) + 1, device=point.device)[:, None]
+    taus = (ordered.masked_fill(ordered == -torch.inf, 0).cumsum(1) - 1) / rank
+    support = (ordered > taus).sum(1, keepdim=True)
+    tau = taus.gather(1, (support - 1).clamp_min(0))
+    return torch.where(valid, (centred - tau).clamp_min(0), 0)
+
+
+def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(output)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    # On the face that the point was projected onto, the projection takes away the mean.
+    support = ctx.saved_tensors[0] > 0
+    mean = (grad * support).sum(1, keepdim=True) / support.sum(1, keepdim=True).clamp_min(1)
+    return torch.where(support, grad - mean, 0), None, None, None
+
+
+@operator(fake=like_first, backward=_backward, save=_save_output, cuda=project_columns_by_sorting, triton="simplex")
 def project_columns(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: bool) -> Tensor:
     """Project each column of a batch of matrices onto the simplex over its candidate rows.
 
@@ -109,50 +123,3 @@ def project_columns(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: b
     )
     raise_for_status(status, "point", "a simplex with no dimension")
     return out
-
-
-@project_columns.register_kernel("cuda")
-def _(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: bool) -> Tensor:
-    return project_columns_by_sorting(point, lengths, mask, arcs)
-
-
-@project_columns.register_fake
-def _(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: bool) -> Tensor:
-    return torch.empty_like(point, memory_format=torch.contiguous_format)
-
-
-def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(output)
-
-
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    # On the face that the point was projected onto, the projection takes away the mean.
-    support = ctx.saved_tensors[0] > 0
-    mean = (grad * support).sum(1, keepdim=True) / support.sum(1, keepdim=True).clamp_min(1)
-    return torch.where(support, grad - mean, 0), None, None, None
-
-
-project_columns.register_autograd(_backward, setup_context=_save_output)
-
-
-def project_columns_by_sorting(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: bool) -> Tensor:
-    """Do the same as `project_columns` with torch alone, on any device (Held, Wolfe & Crowder 1974)."""
-    rows = torch.arange(point.size(1), device=point.device)
-    if arcs:
-        real = (rows <= lengths[:, None])[:, None, :] & (rows > 0)
-        valid = (rows[:, None] <= lengths[:, None, None]) & real & (rows[:, None] != rows)
-    else:
-        real = (lengths > 0)[:, None, None].expand(-1, 1, point.size(2))
-        valid = (rows[:, None] < lengths[:, None, None]).expand_as(point)
-    valid = valid & (point != -torch.inf)
-    if mask is not None:
-        valid = valid & mask
-    refuse_rows((real & ~valid.any(1, keepdim=True)).flatten(1).any(1), "point: a simplex with no dimension")
-    centred = torch.where(valid, point, -torch.inf)
-    centred = centred - centred.amax(1, keepdim=True)
-    ordered = centred.sort(1, descending=True).values
-    rank = torch.arange(1, point.size(1) + 1, device=point.device)[:, None]
-    taus = (ordered.masked_fill(ordered == -torch.inf, 0).cumsum(1) - 1) / rank
-    support = (ordered > taus).sum(1, keepdim=True)
-    tau = taus.gather(1, (support - 1).clamp_min(0))
-    return torch.where(valid, (centred - tau).clamp_min(0), 0)

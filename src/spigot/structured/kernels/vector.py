@@ -40,29 +40,36 @@ def _spread(builder: Any, value: Any) -> Any:
 
 
 def _push(combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
-    """Make `push(target, values, rows, begin, end)`, which combines each row, given its value, into the target."""
+    """Make `push(targets, values, rows, begin, end)`, which combines rows, given a value for each, into the targets.
+
+    Each target takes the same number of rows, in their order. All share one loop: of short loops the ends are what
+    takes the time, since a processor cannot foresee them.
+    """
 
     @intrinsic
-    def push(typing: Any, target: Any, values: Any, rows: Any, begin: Any, end: Any) -> Any:
+    def push(typing: Any, targets: Any, values: Any, rows: Any, begin: Any, end: Any) -> Any:
+        each = len(rows) // len(targets)
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            size = target.dtype.bitwidth // 8
-            into, numbers, others, start, stop = arguments
+            intos, numbers, others, start, stop = arguments
             spread = [
-                _spread(builder, context.cast(builder, builder.extract_value(numbers, k), kind, target.dtype))
+                _spread(builder, context.cast(builder, builder.extract_value(numbers, k), kind, targets[0].dtype))
                 for k, kind in enumerate(values)
             ]
             step = ir.Constant(start.type, LANES)
+            size = targets[0].dtype.bitwidth // 8
             with cgutils.for_range_slice(builder, start, stop, step) as (at, _):
-                cells = _block(context, builder, target, into, at)
-                total = builder.load(cells, align=size)
-                for k, kind in enumerate(rows):
-                    row = builder.extract_value(others, k)
-                    block = builder.load(_block(context, builder, kind, row, at), align=size)
-                    total = combine(builder, total, spread[k], block)
-                builder.store(total, cells, align=size)
+                for t, target in enumerate(targets):
+                    cells = _block(context, builder, target, builder.extract_value(intos, t), at)
+                    total = builder.load(cells, align=size)
+                    for k in range(t * each, (t + 1) * each):
+                        row = builder.extract_value(others, k)
+                        block = builder.load(_block(context, builder, rows[k], row, at), align=size)
+                        total = combine(builder, total, spread[k], block)
+                    builder.store(total, cells, align=size)
             return context.get_dummy_value()
 
-        return types.void(target, values, rows, types.intp, types.intp), generate
+        return types.void(targets, values, rows, types.intp, types.intp), generate
 
     return push
 
@@ -80,31 +87,7 @@ def _sum_product(builder: Any, total: Any, value: Any, block: Any) -> Any:
 
 
 push_max = _push(_max_plus)
-"""target[j] = max(target[j], values[k] + rows[k][j] for all k), for j in begin .. end; nothing may be NaN."""
+"""targets[t][j] = max(targets[t][j], value + row[j] for all rows of target t), begin <= j < end; nothing may be NaN."""
 
 push_sum = _push(_sum_product)
-"""target[j] += Σ_k values[k] · rows[k][j], for j in begin .. end."""
-
-
-@intrinsic
-def dot(typing: Any, a: Any, b: Any, begin: Any, end: Any) -> Any:
-    """Return Σ_j a[j] · b[j] for j from `begin` on; what lies between `end` and the end of its block must be 0."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        size = a.dtype.bitwidth // 8
-        left, right, start, stop = arguments
-        scalar = context.get_value_type(a.dtype)
-        total = cgutils.alloca_once_value(builder, ir.Constant(ir.VectorType(scalar, LANES), [0.0] * LANES))
-        with cgutils.for_range_slice(builder, start, stop, ir.Constant(start.type, LANES)) as (at, _):
-            blocks = [
-                builder.load(_block(context, builder, kind, array, at), align=size)
-                for kind, array in ((a, left), (b, right))
-            ]
-            builder.store(_sum_product(builder, builder.load(total), *blocks), total)
-        lanes = builder.load(total)
-        parts = [builder.extract_element(lanes, ir.Constant(ir.IntType(32), k)) for k in range(LANES)]
-        while len(parts) > 1:
-            parts = [builder.fadd(x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
-        return parts[0]
-
-    return a.dtype(a, b, types.intp, types.intp), generate
+"""targets[t][j] += Σ value · row[j] over the rows of target t, begin <= j < end."""

@@ -18,13 +18,21 @@ class Simplex(Polytope):
     Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(
+        self,
+        point: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        start: Tensor | None = None,
+    ) -> Tensor:
         """Return the nearest point of the simplex.
 
         Args:
             point: `[batch, category]`. NaN or +inf at a candidate makes its row NaN.
             lengths: how many categories each row has, `[batch]`; None: all of them. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
+            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

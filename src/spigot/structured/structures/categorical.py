@@ -25,6 +25,11 @@ class Categorical(MarginalStructure):
         """The simplex, which is also the convex hull."""
         return Simplex()
 
+    @property
+    def hull(self) -> Polytope:
+        """The simplex."""
+        return Simplex()
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         check_arguments("scores", scores, "batch category", lengths, mask)

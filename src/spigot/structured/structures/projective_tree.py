@@ -24,8 +24,9 @@ class ProjectiveTree(MarginalStructure):
     """Dependency trees over ROOT and the tokens, drawn without crossing arcs (Eisner 1996).
 
     Scores are `[batch, head, modifier]`, node 0 is ROOT, `lengths[batch]` counts tokens without ROOT. A sentence of
-    length 0 has the empty tree. All is exact: O(n³) time and O(n²) memory for each sentence, on the CPU; CUDA tensors
-    are copied there and back. Marginals are computed in float64.
+    length 0 has the empty tree. All is exact: O(n³) time and O(n²) memory for each sentence. Marginals are computed in
+    float64 on the CPU, in the precision of the scores on a GPU. There triton is needed: without it, and for samples,
+    CUDA tensors are copied to the CPU and back.
 
     Args:
         single_root: ROOT has exactly one child; else at least one.

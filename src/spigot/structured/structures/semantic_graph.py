@@ -4,42 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, lengths_or_full
+from ..base import Polytope, Structure
+from ..checks import lengths_or_full
+from ..graph_parts import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
 from ..kernels.graph_assignment import semantic_graph_argmax
-
-
-class SemanticGraphParts(NamedTuple):
-    """Scores, 0/1 indicators or candidates (bool) of the parts of a batch of graphs.
-
-    n counts the tokens of the longest sentence and ROOT, which is node 0. Tops are arcs from ROOT, which is a
-    predicate like any other, but never a modifier; no node is its own modifier.
-    """
-
-    predicates: Tensor
-    """[batch, n]"""
-    arcs: Tensor
-    """[batch, n, n], head before modifier"""
-    labels: Tensor
-    """[batch, n, n, label]"""
+from ..polytopes.graph_hull import GraphHull
+from ..polytopes.labeled_arcs import LabeledArcs
 
 
 @dataclass(frozen=True)
-class SemanticGraph:
-    """Graphs in which every arc has its predicate and exactly one label.
+class SemanticGraph(Structure):
+    """Graphs in which every arc has its predicate and exactly one label (Peng et al. 2018, section 3).
 
-    `deterministic` says for each label whether a predicate may use it at most once (Flanigan et al. 2014);
-    empty means that none is restricted. A tensor or any sequence of booleans is stored as a tuple.
+    Scores, and masks, are `SemanticGraphParts`; `lengths[batch]` counts tokens without ROOT.
+
+    Args:
+        deterministic: for each label, whether a predicate may use it at most once (Flanigan et al. 2014); empty
+            means that none is restricted. A tensor or any sequence of booleans is stored as a tuple.
     """
 
     deterministic: Tensor | Sequence[bool] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "deterministic", tuple(bool(flag) for flag in self.deterministic))
+
+    @property
+    def relaxation(self) -> Polytope:
+        """Each arc is shared out among its labels (Equation 6); predicates and determinism are relaxed."""
+        return LabeledArcs()
+
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull, a quadratic program for each predicate."""
+        return GraphHull(self.deterministic)
+
+    def part_mask(
+        self, scores: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
+    ) -> SemanticGraphParts:
+        """Return which parts may be chosen: an arc only with its predicate and some label, a label with its arc."""
+        self._check(scores, lengths, mask)
+        predicates, arcs, labels = (part != -torch.inf for part in scores)
+        if mask is not None:
+            predicates, arcs, labels = predicates & mask.predicates, arcs & mask.arcs, labels & mask.labels
+        tokens = lengths_or_full(scores.arcs, lengths, scores.arcs.size(1) - 1)
+        node = torch.arange(scores.arcs.size(1), device=scores.arcs.device)
+        inside = node <= tokens[:, None]
+        predicates = predicates & inside
+        # ROOT is no modifier, and no node is its own.
+        pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
+        arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)
+        return SemanticGraphParts(predicates, arcs, labels & arcs[..., None])
 
     def decode(
         self,
@@ -66,56 +84,34 @@ class SemanticGraph:
             TypeError: a tensor of the wrong dtype.
             ValueError: shapes disagree, or a candidate's score is NaN or +inf.
         """
-        predicates, arcs, labels = parts
         flags = self._check(parts, lengths, mask)
-        lengths = lengths_or_full(arcs, lengths, arcs.size(1) - 1)
-        if mask is None:
-            everything = torch.ones((), dtype=torch.bool, device=arcs.device)
-            mask = SemanticGraphParts(everything, everything, everything)
-        return semantic_graph_argmax(
-            predicates,
-            arcs,
-            labels,
-            lengths,
-            flags,
-            mask.predicates.expand(predicates.shape),
-            mask.arcs.expand(arcs.shape),
-            mask.labels.expand(labels.shape) if mask.labels.dim() else None,
-        )
+        arguments = graph_arguments(parts, lengths, mask)
+        predicates, arcs, labels, tokens, predicate_mask, arc_mask, label_mask = arguments
+        return semantic_graph_argmax(predicates, arcs, labels, tokens, flags, predicate_mask, arc_mask, label_mask)
 
     def argmax(
         self,
-        parts: SemanticGraphParts,
+        scores: SemanticGraphParts,
         lengths: Tensor | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> SemanticGraphParts:
         """Return the best graphs as 0/1 parts, in the shapes and dtypes of the scores; see `decode`."""
-        predicates, arc_labels = self.decode(parts, lengths, mask)
-        return one_hot_parts(predicates, arc_labels, parts)
+        predicates, arc_labels = self.decode(scores, lengths, mask)
+        return one_hot_parts(predicates, arc_labels, scores)
 
-    def score(self, parts: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
-        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `parts`."""
+    def score_decoded(self, parts: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
+        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `parts`.
+
+        The same as `score` of the graphs as 0/1 parts, which are many more numbers.
+        """
         arcs = arc_labels >= 0
         chosen = parts.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)
         of_arcs = torch.where(arcs, parts.arcs + chosen, 0).flatten(1).sum(1)
         return of_arcs + torch.where(predicates, parts.predicates, 0).sum(1)
 
     def _check(self, parts: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None) -> Tensor:
-        predicates, arcs, labels = parts
-        check_arguments("parts.arcs", arcs, "batch head modifier", lengths)
-        check_arguments("parts.predicates", predicates, "batch node")
-        check_arguments("parts.labels", labels, "batch head modifier label")
-        if predicates.shape != arcs.shape[:2]:
-            raise ValueError(f"parts.predicates: expected shape {list(arcs.shape[:2])}, got {list(predicates.shape)}")
-        if labels.shape[:3] != arcs.shape:
-            raise ValueError(f"parts.labels: expected shape {list(arcs.shape)} and labels, got {list(labels.shape)}")
-        flags = self.deterministic or (False,) * labels.size(3)
-        if len(flags) != labels.size(3):
-            raise ValueError(f"parts.labels: expected {len(flags)} labels as in `deterministic`, got {labels.size(3)}")
-        for name, candidates in mask._asdict().items() if mask is not None else ():
-            if candidates.dtype is not torch.bool:
-                raise TypeError(f"mask.{name}: expected bool, got {candidates.dtype}")
-        return torch.tensor(flags, dtype=torch.bool)
+        check_graphs("parts", parts, lengths, mask)
+        return deterministic_flags("parts", tuple(self.deterministic), parts.labels)
 
 
 def one_hot_parts(predicates: Tensor, arc_labels: Tensor, like: SemanticGraphParts) -> SemanticGraphParts:

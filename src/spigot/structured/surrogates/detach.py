@@ -7,21 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Structure, Surrogate
+from ..base import Surrogate
+from ..parts import Parts, map_parts
+from ..problem import Problem
 
 
 @dataclass(frozen=True)
 class Detach(Surrogate):
     """∇s = 0: what comes before the argmax learns nothing from what comes after it."""
 
-    def backward(
-        self,
-        structure: Structure,
-        scores: Tensor,
-        output: Tensor,
-        grad_output: Tensor,
-        lengths: Tensor | None,
-        mask: Tensor | None,
-    ) -> Tensor:
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
         """Return zeros."""
-        return torch.zeros_like(scores)
+        return map_parts(torch.zeros_like, problem.scores)

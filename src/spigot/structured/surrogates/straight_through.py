@@ -7,23 +7,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Structure, Surrogate
+from ..base import Surrogate
+from ..parts import Parts, map_parts, masked, tensors
+from ..problem import Problem
+from .settings import check_max_norm
 
 
-def masked_and_capped(grad: Tensor, valid: Tensor, max_norm: float | None) -> Tensor:
+def masked_and_capped(grad: Parts, valid: Parts, max_norm: float | None) -> Parts:
     """Return `grad` with 0 outside `valid`, each row scaled down to an L2 norm of at most `max_norm`."""
-    grad = grad.masked_fill(~valid, 0)
+    grad = masked(grad, valid)
     if max_norm is None:
         return grad
-    norm = torch.linalg.vector_norm(grad.flatten(1), dim=1)
-    scale = (max_norm / norm.clamp_min(torch.finfo(grad.dtype).tiny)).clamp_max(1)
-    return grad * scale.view(-1, *[1] * (grad.dim() - 1))
-
-
-def check_max_norm(max_norm: float | None) -> None:
-    """Raise a ValueError unless `max_norm` is None or positive."""
-    if max_norm is not None and not max_norm > 0:
-        raise ValueError(f"max_norm: expected None or a positive number, got {max_norm!r}")
+    # Summed in double precision: how padding splits a sum must not show in single precision.
+    norms = [torch.linalg.vector_norm(part.flatten(1), dim=1, dtype=torch.float64) for part in tensors(grad)]
+    norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+    scale = (max_norm / norm.clamp_min(torch.finfo(norm.dtype).tiny)).clamp_max(1)
+    return map_parts(lambda part: part * scale.to(part.dtype).view(-1, *[1] * (part.dim() - 1)), grad)
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,6 @@ class StraightThrough(Surrogate):
     def __post_init__(self) -> None:
         check_max_norm(self.max_norm)
 
-    def backward(
-        self,
-        structure: Structure,
-        scores: Tensor,
-        output: Tensor,
-        grad_output: Tensor,
-        lengths: Tensor | None,
-        mask: Tensor | None,
-    ) -> Tensor:
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
         """Return `grad_output`, 0 where there is no candidate."""
-        return masked_and_capped(grad_output, structure.part_mask(scores, lengths, mask), self.max_norm)
+        return masked_and_capped(grad_output, problem.valid, self.max_norm)

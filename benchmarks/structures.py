@@ -1,0 +1,263 @@
+"""Matchings, chains and subsets, beside scipy and the same recurrences in plain torch.
+
+Run `python benchmarks/structures.py --help`. What is compared is first checked to give the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from common import digits, duration, finish, interleaved, medians, options, progress, ratio, start, table
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+import spigot
+
+BATCH = 32
+Row = dict[str, Any]
+Functions = dict[str, Callable[[], Any]]
+
+
+class DisagreementError(RuntimeError):
+    """Two implementations gave different results: there is nothing to time."""
+
+
+def agree(what: str, ours: Tensor, theirs: Tensor) -> None:
+    """Raise DisagreementError if two results are not the same but for rounding."""
+    if not torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4):
+        raise DisagreementError(f"{what}: the results differ by {(ours - theirs).abs().max().item():.2g}")
+
+
+def scipy_matching(scores: Tensor) -> Tensor:
+    """Return the best matchings, 0/1, as scipy finds them, one after another."""
+    matched = torch.zeros_like(scores)
+    arrays = scores.numpy()
+    for b, array in enumerate(arrays):
+        rows, columns = linear_sum_assignment(array, maximize=True)
+        matched[b, rows, columns] = 1
+    return matched
+
+
+def matchings(sizes: Sequence[int], seconds: float) -> list[Row]:
+    """Time the matching of one instance and of a batch; of scipy, its bare call too, from numpy arrays to indices."""
+    matching = spigot.Matching()
+    rows = []
+    for n in sizes:
+        for kind in ("normal", "ties"):
+            generator = torch.Generator().manual_seed(n)
+            scores = torch.randn(BATCH, n, n, generator=generator)
+            if kind == "ties":
+                scores = torch.randint(0, 100, (BATCH, n, n), generator=generator).float()
+            for batch in (1, BATCH):
+                progress(f"matching, n = {n}, {kind}, batch of {batch}")
+                given = scores[:batch]
+                ours, theirs = matching.argmax(given), scipy_matching(given)
+                agree("matching", (ours * given).sum((1, 2)), (theirs * given).sum((1, 2)))
+                arrays = list(given.double().numpy())
+
+                def bare(arrays: Sequence[Any] = arrays) -> None:
+                    for array in arrays:
+                        linear_sum_assignment(array, maximize=True)
+
+                functions: Functions = {
+                    "spigot": partial(matching.argmax, given),
+                    "scipy": partial(scipy_matching, given),
+                    "scipy, bare": bare,
+                }
+                times = medians(interleaved(functions, seconds))
+                rows.append({"n": n, "scores": kind, "batch": batch, "seconds": times})
+    return rows
+
+
+def projections(sizes: Sequence[int], seconds: float) -> list[Row]:
+    """Time the projection onto the doubly stochastic matrices, forward and with gradient."""
+    birkhoff, rows = spigot.Birkhoff(), []
+    for n in sizes:
+        progress(f"Birkhoff, n = {n}")
+        point = torch.randn(BATCH, n, n, generator=torch.Generator().manual_seed(n))
+        leaf = point.clone().requires_grad_()
+        projected = birkhoff.project(point)
+        for dim in (1, 2):
+            agree("sums of rows and columns", projected.sum(dim), torch.ones(BATCH, n))
+
+        def with_gradient(leaf: Tensor = leaf, point: Tensor = point) -> Tensor:
+            return torch.autograd.grad(birkhoff.project(leaf), leaf, point)[0]
+
+        with_gradient()
+        functions: Functions = {"forward": partial(birkhoff.project, point), "with gradient": with_gradient}
+        rows.append({"n": n, "seconds": medians(interleaved(functions, seconds))})
+    return rows
+
+
+def plain_chain(emissions: Tensor, transitions: Tensor, maximum: bool) -> Tensor:
+    """Return the best score, or log Z, of chains by the usual loop over positions; argmax or marginals by gradient."""
+    total = emissions[:, 0]
+    for i in range(transitions.size(1)):
+        terms = total[:, :, None] + transitions[:, i]
+        total = (terms.amax(1) if maximum else terms.logsumexp(1)) + emissions[:, i + 1]
+    return total.amax(1) if maximum else total.logsumexp(1)
+
+
+def chains(shapes: Sequence[tuple[int, int, int]], seconds: float) -> list[Row]:
+    """Time Viterbi, log Z with its gradient (forward-backward), and marginals with theirs."""
+    chain = spigot.LinearChain()
+    rows = []
+    for batch, positions, tags in shapes:
+        generator = torch.Generator().manual_seed(tags)
+        emissions = torch.randn(batch, positions, tags, generator=generator)
+        transitions = torch.randn(batch, positions - 1, tags, tags, generator=generator)
+        scores = spigot.LinearChainParts(emissions, transitions)
+        towards = spigot.LinearChainParts(torch.rand_like(emissions), torch.rand_like(transitions))
+
+        def leaves(scores: spigot.LinearChainParts = scores) -> list[Tensor]:
+            return [part.clone().requires_grad_() for part in scores]
+
+        def torch_gradient(maximum: bool) -> tuple[Tensor, ...]:
+            given = leaves()
+            return torch.autograd.grad(plain_chain(*given, maximum).sum(), given)
+
+        def torch_twice(towards: spigot.LinearChainParts = towards) -> tuple[Tensor, ...]:
+            given = leaves()
+            marginals = torch.autograd.grad(plain_chain(*given, False).sum(), given, create_graph=True)
+            return torch.autograd.grad(marginals, given, tuple(towards))
+
+        def sums() -> tuple[Tensor, ...]:
+            given = leaves()
+            return torch.autograd.grad(chain.log_partition(spigot.LinearChainParts(*given)).sum(), given)
+
+        def twice(towards: spigot.LinearChainParts = towards) -> tuple[Tensor, ...]:
+            given = leaves()
+            return torch.autograd.grad(chain.marginals(spigot.LinearChainParts(*given)), given, tuple(towards))
+
+        tasks: dict[str, Functions] = {
+            "Viterbi": {"spigot": partial(chain.argmax, scores), "torch": partial(torch_gradient, True)},
+            "log Z and gradient": {"spigot": sums, "torch": partial(torch_gradient, False)},
+            "marginals and gradient": {"spigot": twice, "torch": torch_twice},
+        }
+        for task, functions in tasks.items():
+            progress(f"{task}, {batch} chains of {positions} positions, {tags} tags")
+            ours, theirs = (functions[name]() for name in ("spigot", "torch"))
+            for mine, other in zip(ours, theirs, strict=True):
+                agree(task, mine, other)
+            times = medians(interleaved(functions, seconds))
+            rows.append({"task": task, "batch": batch, "positions": positions, "tags": tags, "seconds": times})
+    return rows
+
+
+def plain_subset(scores: Tensor, k: int) -> Tensor:
+    """Return log e_k by the usual loop over candidates; marginals by gradient."""
+    lowest = -1e30
+    total = torch.cat([scores.new_zeros(len(scores), 1), scores.new_full((len(scores), k), lowest)], 1)
+    for score in scores.unbind(1):
+        total = torch.cat([total[:, :1], torch.logaddexp(total[:, 1:], total[:, :-1] + score[:, None])], 1)
+    return total[:, k]
+
+
+def subsets(shapes: Sequence[tuple[int, int, int]], seconds: float) -> list[Row]:
+    """Time argmax, marginals and projection of subsets."""
+    rows = []
+    for batch, size, k in shapes:
+        progress(f"{k} of {size}, batch of {batch}")
+        scores = torch.randn(batch, size, generator=torch.Generator().manual_seed(size))
+        structure, leaf = spigot.KSubset(k), scores.double().requires_grad_()
+
+        def by_torch(leaf: Tensor = leaf, k: int = k) -> Tensor:
+            return torch.autograd.grad(plain_subset(leaf, k).sum(), leaf)[0]
+
+        agree("marginals of subsets", structure.marginals(scores), by_torch().float())
+        functions: Functions = {
+            "argmax": partial(structure.argmax, scores),
+            "marginals": partial(structure.marginals, scores),
+            "marginals, torch": by_torch,
+            "projection": partial(structure.relaxation.project, scores),
+        }
+        for function in functions.values():
+            function()
+        rows.append({"batch": batch, "size": size, "k": k, "seconds": medians(interleaved(functions, seconds))})
+    return rows
+
+
+def tables(result: Row) -> str:
+    """Return the results as Markdown."""
+
+    def times(row: Row, *names: str) -> list[str]:
+        return [duration(row["seconds"][name]) for name in names]
+
+    def faster(row: Row, ours: str, theirs: str) -> str:
+        return ratio(row["seconds"][theirs] / row["seconds"][ours])
+
+    exponents = [
+        digits(torch.tensor(b["seconds"]["forward"] / a["seconds"]["forward"]).log2().item())
+        for a, b in pairwise(result["projections"])
+        if b["n"] == 2 * a["n"]
+    ]
+    return "\n\n".join(
+        [
+            "Perfect matching, from a tensor of scores to one of 0/1; scipy's bare call is from an array to indices:",
+            table(
+                ["n", "scores", "batch", "spigot", "scipy", "scipy / spigot", "scipy, bare", "bare / spigot"],
+                [
+                    [
+                        *(row[key] for key in ("n", "scores", "batch")),
+                        *times(row, "spigot", "scipy"),
+                        faster(row, "spigot", "scipy"),
+                        *times(row, "scipy, bare"),
+                        faster(row, "spigot", "scipy, bare"),
+                    ]
+                    for row in result["matchings"]
+                ],
+            ),
+            f"Projection onto the doubly stochastic matrices, batch of {BATCH}"
+            + (f" (doubling n: t ~ n^{', '.join(exponents)}):" if exponents else ":"),
+            table(
+                ["n", "forward", "with gradient"],
+                [[row["n"], *times(row, "forward", "with gradient")] for row in result["projections"]],
+            ),
+            "Linear chains:",
+            table(
+                ["task", "batch", "positions", "tags", "spigot", "plain torch", "torch / spigot"],
+                [
+                    [
+                        *(row[key] for key in ("task", "batch", "positions", "tags")),
+                        *times(row, "spigot", "torch"),
+                        faster(row, "spigot", "torch"),
+                    ]
+                    for row in result["chains"]
+                ],
+            ),
+            "Subsets of k:",
+            table(
+                ["k", "of", "batch", "argmax", "projection", "marginals", "marginals, plain torch", "torch / spigot"],
+                [
+                    [
+                        *(row[key] for key in ("k", "size", "batch")),
+                        *times(row, "argmax", "projection", "marginals", "marginals, torch"),
+                        faster(row, "marginals", "marginals, torch"),
+                    ]
+                    for row in result["subsets"]
+                ],
+            ),
+        ]
+    )
+
+
+def main() -> None:
+    arguments = options(__doc__.splitlines()[0]).parse_args()
+    result = start(arguments)
+    quick = arguments.quick
+    seconds = 0.02 if quick else 1.0
+    result["matchings"] = matchings((5, 10) if quick else (5, 10, 20, 50, 100), seconds)
+    result["projections"] = projections((5, 10) if quick else (5, 10, 20, 40, 80), seconds)
+    shapes = [(2, 5, 3)] if quick else [(1, 20, 10), (32, 20, 10), (32, 50, 50), (8, 100, 100)]
+    result["chains"] = chains(shapes, seconds)
+    result["subsets"] = subsets([(2, 8, 3)] if quick else [(1, 20, 3), (32, 50, 10), (256, 200, 20)], seconds)
+    print(tables(result))
+    finish(arguments, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""One tag a position and one pair of tags between neighbours: an outer polytope of linear chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import Polytope
+from ..chain import LinearChainParts, chain_lengths, check_chains
+from ..checks import refuse_rows, widen
+from ..kernels.simplex import project_columns
+
+
+@dataclass(frozen=True)
+class ChainSimplices(Polytope):
+    """{z >= 0, Σ_t emission[i, t] = 1, Σ_{s, t} transition[i, s, t] = 1 for each position i}.
+
+    A product of simplices, and so as cheap to project onto as they are (Michelot 1986). That the pair of tags between
+    two positions agrees with the tags there is relaxed; with it, the polytope would be the convex hull.
+    """
+
+    def project(
+        self,
+        point: LinearChainParts,
+        lengths: Tensor | None = None,
+        mask: LinearChainParts | None = None,
+        *,
+        start: LinearChainParts | None = None,
+    ) -> LinearChainParts:
+        """Return the nearest point of the polytope; differentiable.
+
+        Args:
+            point: NaN or +inf at a candidate makes its simplex NaN.
+            lengths: positions of each row, `[batch]`; None: all rows are full. 0 gives zeros.
+            mask: bool, True = candidate.
+            start: not needed.
+
+        Returns:
+            The projection, shaped like `point`, 0 where there is no candidate.
+
+        Raises:
+            ValueError: a position has no candidate.
+        """
+        check_chains("point", point, lengths, mask)
+        sizes = chain_lengths(point, lengths)
+        masks = (None, None) if mask is None else mask
+        positions = point.emissions.size(1)
+        refuse_rows((sizes < 0) | (sizes > positions), "lengths: out of range for the shape of point")
+        return LinearChainParts(
+            _onto_simplices(point.emissions, sizes, masks[0]), _onto_simplices(point.transitions, sizes - 1, masks[1])
+        )
+
+
+def _onto_simplices(point: Tensor, sizes: Tensor, mask: Tensor | None) -> Tensor:
+    """Project what each of the first `sizes[b]` positions of row b has, `[batch, position, ...]`, onto a simplex."""
+    inside = torch.arange(point.size(1), device=point.device) < sizes[:, None]
+    flat = point.flatten(2)
+    valid = flat != -torch.inf if mask is None else mask.flatten(2) & (flat != -torch.inf)
+    refuse_rows((inside & ~valid.any(2)).any(1), "point: a simplex with no dimension")
+    rows = widen(flat).flatten(0, 1).unsqueeze(2)
+    row_mask = None if mask is None else mask.reshape(rows.shape)
+    projected = project_columns(rows, inside.flatten() * rows.size(1), row_mask, False)
+    return projected.reshape(point.shape).to(point.dtype)

@@ -1,0 +1,35 @@
+"""The polytope of labelled arcs, with the mapping onto it that the published program has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base import Polytope
+from ..graph_parts import SemanticGraphParts, check_graphs, graph_arguments
+from ..kernels.labeled_arcs import project_labeled_arcs
+from ..parts import map_parts
+
+
+@dataclass(frozen=True)
+class ClippedArcs(Polytope):
+    """The set is that of `LabeledArcs`; what leads there is not the nearest point, but two projections in a row.
+
+    First each arc is clipped to [0, 1], whatever its labels are; then these are projected onto what sums to it. The
+    program published with Peng et al. 2018 does this in place of the projection onto their Equation 6, so that a
+    gradient for labels never moves their arc. That program has no predicates here; they are clipped to [0, 1].
+    """
+
+    def project(
+        self,
+        point: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+        *,
+        start: SemanticGraphParts | None = None,
+    ) -> SemanticGraphParts:
+        """Return a point of the polytope, not in general the nearest; arguments are those of `LabeledArcs.project`."""
+        check_graphs("point", point, lengths, mask)
+        clipped = SemanticGraphParts(*project_labeled_arcs(*graph_arguments(point, lengths, mask), True))
+        return map_parts(lambda part, given: part.to(given.dtype), clipped, point)

@@ -1,0 +1,59 @@
+"""The convex hull of semantic graphs: the tightest polytope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base import Polytope
+from ..graph_parts import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
+from ..kernels.graph_hull import project_graph_hull
+from ..parts import map_parts
+
+
+@dataclass(frozen=True)
+class GraphHull(Polytope):
+    """The convex hull of the graphs of `SemanticGraph(deterministic)`. For each predicate p, arc a_j and label b_jk
+
+        0 <= p <= 1,    a_j <= p,    b_jk >= 0,    Σ_k b_jk = a_j,    Σ_j b_jk <= p  for each deterministic k.
+
+    This is the hull, not only a polytope around it. With p = 1 these are the constraints of an assignment of arguments
+    to labels, bipartite and hence totally unimodular: all vertices are whole, graphs of a predicate that is on. All
+    constraints but the first scale with p, so that the rest is p times that set: the mixtures of it with 0, the one
+    graph of a predicate that is off. Predicates share no constraint.
+
+    Args:
+        deterministic: as in `SemanticGraph`.
+    """
+
+    deterministic: Tensor | Sequence[bool] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "deterministic", tuple(bool(flag) for flag in self.deterministic))
+
+    def project(
+        self,
+        point: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+        *,
+        start: SemanticGraphParts | None = None,
+    ) -> SemanticGraphParts:
+        """Return the nearest point of the hull; differentiable. It is computed in float64, on the CPU.
+
+        Args:
+            point: NaN or +inf at a candidate makes its predicate NaN, with all its arcs and labels.
+            lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
+            mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
+            start: not needed.
+
+        Returns:
+            The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some
+            label, no label without its arc.
+        """
+        check_graphs("point", point, lengths, mask)
+        flags = deterministic_flags("point", tuple(self.deterministic), point.labels)
+        *projected, _ = project_graph_hull(*graph_arguments(point, lengths, mask), flags)
+        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*projected), point)

@@ -1,0 +1,200 @@
+"""The convex hull of the structures themselves: the tightest polytope, by active set."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base import Polytope, Structure
+from ..checks import widen
+from ..kernels.active_set import CONVERGED, STALLED, ActiveSets
+from ..kernels.face import onto_face
+from ..parts import Parts, flatten, map_parts, masked, tensors, unflatten
+
+
+class HullSolution(NamedTuple):
+    """What `Hull.solve` found: for each row a point u, and the certificate of how near it is to the projection.
+
+    u is the sum of the vertices, each times its weight. No point of the hull is nearer to the projection than it, by
+    ‖u - projection‖² <= `gap`.
+    """
+
+    point: Parts
+    """u, detached, shaped and typed like the point that was projected (float32 for half precision)."""
+    gap: Tensor
+    """max <p - u, v - u> over all structures v, float64, `[batch]`."""
+    converged: Tensor
+    """Whether the gap is as small as it was to be, bool, `[batch]`."""
+    steps: Tensor
+    """How often the active set changed, int64, `[batch]`."""
+    weights: Tensor
+    """float64, `[batch, vertex]`: above 0 for the vertices that there are, which come first."""
+    members: Tensor
+    """int32, `[batch, vertex, k]`: the parts of each vertex as positions in `flatten(point)`, filled up with -1."""
+
+
+@dataclass(frozen=True)
+class Hull(Polytope):
+    """The convex hull of all structures over the candidates, whatever `structure` is.
+
+    The Euclidean projection is found by Wolfe's active-set algorithm (1976; for structured prediction Niculae et al.
+    2018), which ends after finitely many steps at the exact projection. Each step takes one `structure.argmax` for all
+    rows that are not done, and O(vertices²) arithmetic for each, in float64 on the CPU, CUDA tensors being copied there
+    and back. There are somewhat more steps than the face that is projected onto has dimensions: none for a point far
+    out in the direction of a vertex, about one for each part of the set for a point inside. `torch.compile` leaves the
+    search out of its graphs.
+
+    The gradient is that of the projection: the incoming one, projected onto the differences of the vertices found.
+
+    Args:
+        structure: anything with an `argmax`.
+        tolerance: a row is done when its distance from the projection is certified to be at most `tolerance`
+            times the distance between the point and where the search began, or `tolerance` if that is above 1; or as
+            far as float64 can tell. See `HullSolution.gap`, which is compared with the square.
+        max_iterations: after so many steps a row is left where it is.
+    """
+
+    structure: Structure
+    tolerance: float = 1e-6
+    max_iterations: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance: expected a positive number, got {self.tolerance!r}")
+        if not self.max_iterations > 0:
+            raise ValueError(f"max_iterations: expected a positive number, got {self.max_iterations!r}")
+
+    def project(
+        self,
+        point: Parts,
+        lengths: Tensor | None = None,
+        mask: Parts | None = None,
+        *,
+        start: Parts | None = None,
+    ) -> Parts:
+        """Return the nearest point of the hull; differentiable in `point`.
+
+        Args:
+            point: shaped like scores of the structure; -inf marks what is no candidate. A row with NaN or +inf at a
+                candidate comes back as NaN.
+            lengths: as for `structure.argmax`.
+            mask: bool, shaped like `point`; True = candidate.
+            start: structures over the same candidates, 0/1, to begin at, better than the default the nearer they are;
+                None, or a row that is not 0/1: the one that is nearest to `point`.
+
+        Returns:
+            The projection, shaped like `point`, 0 where there is no candidate.
+
+        Raises:
+            ValueError: a row has no structure.
+
+        Warns:
+            RuntimeWarning: a row was left before it was done, and with which duality gap.
+        """
+        solution = self.solve(point, lengths, mask, start=start)
+        found = map_parts(lambda part, own: part.to(own.dtype), solution.point, point)
+        if not any(part.requires_grad for part in tensors(point)):
+            return found
+        flat = _OntoHull.apply(flatten(point), flatten(found), solution.weights, solution.members)
+        return map_parts(lambda part, own: part.to(own.dtype), unflatten(flat, point), point)
+
+    def solve(
+        self,
+        point: Parts,
+        lengths: Tensor | None = None,
+        mask: Parts | None = None,
+        *,
+        start: Parts | None = None,
+    ) -> HullSolution:
+        """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
+        if torch.compiler.is_compiling():
+            # Not as a decorator: that would import the whole compiler for all who never compile anything.
+            return torch.compiler.disable(self._solve)(point, lengths, mask, start)
+        return self._solve(point, lengths, mask, start)
+
+    def _solve(self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> HullSolution:
+        point = map_parts(lambda part: widen(part.detach()), point)
+        valid = self.structure.part_mask(point, lengths, mask)
+        home = map_parts(lambda part: part.cpu(), point)
+        lengths, valid = None if lengths is None else lengths.cpu(), map_parts(lambda part: part.cpu(), valid)
+        flat = flatten(masked(home, valid)).double()
+        broken = ~flat.isfinite().all(1)
+        flat = flat.masked_fill(broken[:, None], 0)
+
+        def argmax(values: Tensor, rows: Tensor | None) -> Tensor:
+            # The first call is for all rows: so those that have no structure are named by their right numbers.
+            if rows is None:
+                chosen = self.structure.argmax(unflatten(values, home), lengths, valid)
+            else:
+                of_rows = None if lengths is None else lengths[rows]
+                chosen = self.structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
+            return flatten(chosen).double()
+
+        sets = ActiveSets(flat, self._first(flat, start, valid, argmax), self.tolerance)
+        sets.run(argmax, self.max_iterations)
+        self._warn(sets)
+        nearest = unflatten(sets.nearest().masked_fill(broken[:, None], torch.nan), home)
+        weights, members = sets.support()
+        return HullSolution(
+            map_parts(lambda part, own: part.to(own), masked(nearest, valid), point),
+            torch.from_numpy(sets.gap),
+            torch.from_numpy(sets.status == CONVERGED),
+            torch.from_numpy(sets.steps),
+            weights,
+            members,
+        )
+
+    def _first(
+        self, flat: Tensor, start: Parts | None, valid: Parts, argmax: Callable[[Tensor, Tensor | None], Tensor]
+    ) -> Tensor:
+        """Return the vertex that each row begins at."""
+        if start is None:
+            return argmax(flat, None)
+        given = flatten(masked(map_parts(lambda part: part.detach().cpu(), start), valid)).double()
+        whole = ((given == 0) | (given == 1)).all(1, keepdim=True)
+        return given if bool(whole.all()) else torch.where(whole, given, argmax(flat, None))
+
+    def _warn(self, sets: ActiveSets) -> None:
+        left = np.flatnonzero(sets.status != CONVERGED)
+        if left.size == 0:
+            return
+        row = left[sets.gap[left].argmax()]
+        reason = "no more progress in float64" if sets.status[row] == STALLED else "max_iterations reached"
+        warnings.warn(
+            f"Hull: {reason}: sentence {row} of the batch, counting from 0, was left after {sets.steps[row]} steps "
+            f"with duality gap {sets.gap[row]:.3g}, expected at most {sets.target[row]:.3g} "
+            f"({left.size} such sentences)",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def onto_face_of(grad: Parts, weights: Tensor, members: Tensor) -> Parts:
+    """Return the product of the Jacobian of a projection, which is symmetric, and `grad`.
+
+    Args:
+        grad: shaped like the point that was projected; not read at parts that are in none of the vertices.
+        weights: see `HullSolution`.
+        members: see `HullSolution`.
+    """
+    flat = onto_face(flatten(grad).double().cpu(), members, weights)
+    return map_parts(lambda part, own: part.to(own), unflatten(flat, grad), grad)
+
+
+class _OntoHull(torch.autograd.Function):
+    """Gives what was found for `point` the derivative of the projection."""
+
+    @staticmethod
+    def forward(ctx: Any, point: Tensor, found: Tensor, weights: Tensor, members: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, members)
+        return found.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return onto_face_of(grad, *ctx.saved_tensors), None, None, None

@@ -1,0 +1,45 @@
+"""Each arc is shared out among its labels: the outer polytope of semantic graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base import Polytope
+from ..graph_parts import SemanticGraphParts, check_graphs, graph_arguments
+from ..kernels.labeled_arcs import project_labeled_arcs
+from ..parts import map_parts
+
+
+@dataclass(frozen=True)
+class LabeledArcs(Polytope):
+    """{Σ_k label[i, j, k] = arc[i, j], all in [0, 1]} (Peng et al. 2018, Equation 6), with predicates in [0, 1].
+
+    Arcs are projected one by one, each with its labels, in a single pass. That an arc needs its predicate, and that a
+    predicate may use a deterministic label only once, is relaxed.
+    """
+
+    def project(
+        self,
+        point: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+        *,
+        start: SemanticGraphParts | None = None,
+    ) -> SemanticGraphParts:
+        """Return the nearest point of the polytope; differentiable. CUDA tensors are projected on the CPU.
+
+        Args:
+            point: NaN or +inf at a candidate makes its arc and the labels of that NaN; at a predicate, the predicate.
+            lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
+            mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
+            start: not needed.
+
+        Returns:
+            The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some
+            label, no label without its arc.
+        """
+        check_graphs("point", point, lengths, mask)
+        projected = SemanticGraphParts(*project_labeled_arcs(*graph_arguments(point, lengths, mask), False))
+        return map_parts(lambda part, given: part.to(given.dtype), projected, point)

@@ -1,0 +1,109 @@
+"""Any polytope in the unit cube, given by its inequalities and equations."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..base import Polytope
+from ..checks import check_arguments, lengths_or_full, widen
+from ..kernels.constraint_projection import project_onto_constraints
+
+Numbers = Tensor | list[float] | list[list[float]]
+
+
+class LinearConstraints(Polytope):
+    """{z : 0 <= z <= 1, A z <= b, Aeq z = beq}, the same for all rows of a batch.
+
+    Projections solve a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU, one row after another: Clarabel
+    finds the face, linear algebra the point on it, to about 1e-12. They are differentiable: the derivative is the
+    orthogonal projection onto the face. Needs `pip install 'torch-spigot[lp]'`.
+
+    Args:
+        A: `[constraint, variable]`; None for no inequalities.
+        b: `[constraint]`.
+        Aeq: `[equation, variable]`; None for no equations.
+        beq: `[equation]`.
+
+    Raises:
+        ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
+    """
+
+    def __init__(
+        self,
+        A: Numbers | None = None,
+        b: Numbers | None = None,
+        Aeq: Numbers | None = None,
+        beq: Numbers | None = None,
+    ) -> None:
+        known = next((rows for rows in (A, Aeq) if rows is not None), None)
+        if known is None:
+            raise ValueError("A, Aeq: expected a matrix for at least one of them, got None for both")
+        self.variables = torch.as_tensor(known).size(-1)
+        self.A, self.b = _constraints("A", A, "b", b, self.variables)
+        self.Aeq, self.beq = _constraints("Aeq", Aeq, "beq", beq, self.variables)
+
+    def __repr__(self) -> str:
+        return f"LinearConstraints({self.sizes()})"
+
+    def sizes(self) -> str:
+        """Say how many variables and constraints there are."""
+        return f"variables={self.variables}, inequalities={len(self.b)}, equations={len(self.beq)}"
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return A, b, Aeq and beq, float64."""
+        return self.A, self.b, self.Aeq, self.beq
+
+    def check(self, name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
+        """Check the arguments of one call; return the lengths."""
+        check_arguments(name, values, "batch variable", lengths, mask)
+        if values.size(1) > self.variables:
+            raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
+        return lengths_or_full(values, lengths, values.size(1))
+
+    def project(
+        self,
+        point: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """Return the nearest point of the polytope.
+
+        Args:
+            point: `[batch, variable]`; variables past its last column are 0. NaN or +inf at a candidate makes its row
+                NaN.
+            lengths: how many variables of each row are in use, `[batch]`, the others being 0; None: all. A row of
+                length 0 gives zeros, whatever the constraints say.
+            mask: bool, shaped like `point`; True = candidate, the others being 0.
+            start: not needed.
+
+        Returns:
+            The projection, shaped like `point`, 0 where there is no candidate.
+
+        Raises:
+            ValueError: a row has no point at all.
+            ImportError: the solver is not installed.
+        """
+        sizes = self.check("point", point, lengths, mask)
+        return project_onto_constraints(widen(point), sizes, mask, *self.tensors())[0].to(point.dtype)
+
+
+def _constraints(
+    left_name: str, left: Numbers | None, right_name: str, right: Numbers | None, variables: int
+) -> tuple[Tensor, Tensor]:
+    """Return one side's matrix and bounds as float64 on the CPU; None for both means no rows."""
+    if (left is None) != (right is None):
+        raise ValueError(f"{left_name}, {right_name}: expected both or neither")
+    rows = torch.zeros(0, variables) if left is None else torch.as_tensor(left)
+    bounds = torch.zeros(0) if right is None else torch.as_tensor(right)
+    rows, bounds = (each.detach().to("cpu", torch.float64, copy=True) for each in (rows, bounds))
+    if rows.dim() != 2 or rows.size(1) != variables:
+        raise ValueError(f"{left_name}: expected shape [rows, {variables}], got {list(rows.shape)}")
+    if bounds.shape != rows.shape[:1]:
+        raise ValueError(f"{right_name}: expected shape [{rows.size(0)}], got {list(bounds.shape)}")
+    for name, values in ((left_name, rows), (right_name, bounds)):
+        if not values.isfinite().all():
+            raise ValueError(f"{name}: expected finite numbers")
+    return rows, bounds

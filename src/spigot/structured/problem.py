@@ -1,0 +1,110 @@
+"""One call of the layer, as a surrogate sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .base import MarginalStructure, Polytope, Structure
+from .parts import Parts, map_parts, masked, tensors
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Scores, the structures that they are scores of, and what else the caller gave.
+
+    Scores are detached, in float32 or float64. Methods that take other scores look among the same candidates.
+    """
+
+    structure: Structure
+    scores: Parts
+    lengths: Tensor | None = None
+    mask: Parts | None = None
+    downstream: Callable[[Parts], Tensor] | None = None
+    """From structures, relaxed ones too, to the loss of each row, `[batch]`, or its sum."""
+    surrogate: str = "the surrogate"
+    """Who asks, for error messages."""
+
+    @property
+    def valid(self) -> Parts:
+        """Which parts may be chosen, bool, shaped like the scores."""
+        return self.structure.part_mask(self.scores, self.lengths, self.mask)
+
+    def argmax(self, scores: Parts | None = None) -> Parts:
+        """Return the highest-scoring structures."""
+        if scores is None:
+            return self.structure.argmax(self.scores, self.lengths, self.mask)
+        return self.structure.argmax(scores, self.lengths, self.valid)
+
+    def summable(self) -> MarginalStructure:
+        """Return the structure if its Gibbs distribution can be summed; else raise a TypeError."""
+        if not isinstance(self.structure, MarginalStructure):
+            raise TypeError(
+                f"surrogate: {self.surrogate} needs a MarginalStructure, "
+                f"but {type(self.structure).__name__} cannot sum over its structures"
+            )
+        return self.structure
+
+    def marginals(self, scores: Parts | None = None) -> Parts:
+        """Return the marginals; see `MarginalStructure.marginals`."""
+        structure = self.summable()
+        if scores is None:
+            return structure.marginals(self.scores, self.lengths, self.mask)
+        return structure.marginals(scores, self.lengths, self.valid)
+
+    def marginals_vjp(self, grad_marginals: Parts, scores: Parts | None = None) -> Parts:
+        """Return Jᵀ · `grad_marginals`, with J the Jacobian of the marginals; see `MarginalStructure.marginals_vjp`."""
+        structure = self.summable()
+        if scores is None:
+            return structure.marginals_vjp(self.scores, grad_marginals, self.lengths, self.mask)
+        return structure.marginals_vjp(scores, grad_marginals, self.lengths, self.valid)
+
+    def sample(self, generator: torch.Generator | None = None) -> Parts:
+        """Return one exact sample of the Gibbs distribution for each row."""
+        return self.summable().sample(self.scores, self.lengths, self.mask, generator=generator)
+
+    def project(self, point: Parts, polytope: Polytope, start: Parts | None = None) -> Parts:
+        """Return the nearest point of `polytope` over the candidates."""
+        return polytope.project(point, self.lengths, self.valid, start=start)
+
+    def gradient_at(self, structures: Parts) -> Parts:
+        """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""
+        loss = self._downstream()
+        with torch.enable_grad():
+            leaves = map_parts(lambda part: part.detach().requires_grad_(), structures)
+            total = loss(leaves).sum()
+        gradients = torch.autograd.grad(total, tensors(leaves), allow_unused=True, materialize_grads=True)
+        return masked(map_parts(lambda _, gradient: gradient, structures, gradients), self.valid)
+
+    def loss_at(self, structures: Parts) -> Tensor:
+        """Return `downstream` of (relaxed) structures, one loss for each row, `[batch]`."""
+        losses = self._downstream()(structures)
+        rows = tensors(structures)[0].size(0)
+        if losses.shape != (rows,):
+            raise ValueError(f"downstream: expected one loss for each row, shape [{rows}], got {list(losses.shape)}")
+        return losses
+
+    def repeat(self, times: int) -> Problem:
+        """Return the same problem with each row `times` times: row b becomes rows b · times and on."""
+
+        def repeated(parts: Parts) -> Parts:
+            return map_parts(lambda part: part.repeat_interleave(times, 0), parts)
+
+        return replace(
+            self,
+            scores=repeated(self.scores),
+            lengths=None if self.lengths is None else repeated(self.lengths),
+            mask=repeated(self.valid),
+            downstream=None,
+        )
+
+    def _downstream(self) -> Callable[[Parts], Tensor]:
+        if self.downstream is None:
+            raise ValueError(
+                f"downstream: {self.surrogate} evaluates the loss again; expected a function from structures to the "
+                "loss of each row, got None"
+            )
+        return self.downstream

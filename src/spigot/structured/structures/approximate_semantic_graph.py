@@ -1,0 +1,83 @@
+"""Semantic graphs decoded approximately, as the programs published with the papers do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..graph_parts import SemanticGraphParts, graph_arguments
+from ..kernels.graph_ad3 import semantic_graph_ad3
+from ..parts import map_parts
+from .semantic_graph import SemanticGraph
+
+
+@dataclass(frozen=True)
+class ApproximateSemanticGraph(SemanticGraph):
+    """The graphs of `SemanticGraph`, decoded with AD³ (Martins et al. 2011), to set approximate beside exact.
+
+    AD³ solves a linear program in which a predicate that is half on may use a deterministic label as often as two that
+    are on. Its solution is mostly, not always, the best graph; else it is fractional, with a score above that of any
+    graph. A predicate with its arcs and labels is a problem of its own, with its own step size; the published solver
+    takes the sentence as one, and so may stop elsewhere within the tolerance.
+
+    Args:
+        deterministic: as in `SemanticGraph`.
+        integral: round the solution to a graph, as the published program does to evaluate: a label stays if it has more
+            than a half, and of the predicates those that have a half or an arc. Else `argmax` returns the solution as
+            it
+            is: in [0, 1], fractional perhaps, the constraints being kept up to `tolerance`. So that program is trained.
+        max_iterations: of AD³, for each predicate.
+        step_size: its η at the first iteration, in units of the scores; it adapts from there on.
+        tolerance: it stops when both residuals, root mean squares, are below this.
+    """
+
+    integral: bool = False
+    max_iterations: int = 500
+    step_size: float = 0.05
+    tolerance: float = 1e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("max_iterations", "step_size", "tolerance"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)!r}")
+
+    def argmax(
+        self,
+        scores: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+    ) -> SemanticGraphParts:
+        """Return the solution of AD³ in the shapes and dtypes of the scores, rounded if `integral`."""
+        if self.integral:
+            return super().argmax(scores, lengths, mask)
+        solution, _ = self.solve(scores, lengths, mask)
+        return solution
+
+    def decode(
+        self,
+        parts: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the rounded solution in compact form; see `SemanticGraph.decode`."""
+        (predicates, arcs, labels), _ = self.solve(parts, lengths, mask)
+        # The best graph under these scores keeps what has more than a half, without the slips that the tolerance
+        # allows.
+        return super().decode(SemanticGraphParts(predicates - 0.5, arcs.new_zeros(arcs.shape), labels - 0.5), lengths)
+
+    def solve(
+        self,
+        parts: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+    ) -> tuple[SemanticGraphParts, Tensor]:
+        """Return the solution as it is, and how many iterations each predicate took (int64, `[batch, n]`).
+
+        Arguments and errors are those of `SemanticGraph.decode`.
+        """
+        flags = self._check(parts, lengths, mask)
+        arguments = graph_arguments(map_parts(Tensor.detach, parts), lengths, mask)
+        *solution, used = semantic_graph_ad3(*arguments, flags, self.max_iterations, self.step_size, self.tolerance)
+        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*solution), parts), used

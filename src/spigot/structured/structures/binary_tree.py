@@ -1,0 +1,137 @@
+"""Binary trees over a row of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import MarginalStructure, Polytope
+from ..checks import lengths_or_full, widen
+from ..kernels.cky import binary_tree_argmax
+from ..kernels.cky_sampling import binary_tree_sample
+from ..kernels.cky_sums import binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp
+from ..polytopes.span_box import SpanBox
+from ..spans import check_spans, span_part_mask
+
+
+@dataclass(frozen=True)
+class BinaryTree(MarginalStructure):
+    """Binary bracketings: every span of two or more tokens is split into two (Cocke, Kasami, Younger; CKY).
+
+    Scores are `[batch, first, last]`, one for each span of the tokens first .. last, both included and counted from 0;
+    `lengths[batch]` counts tokens. A tree over n tokens has 2n - 1 spans, those of one token and the whole one among
+    them; their scores do not choose among trees, but count in totals. A row of length 0 has the empty tree. All is
+    exact: O(n³) time and O(n²) memory for each row, on the CPU; CUDA tensors are copied there and back. Sums are
+    computed in float64.
+
+    Args:
+        labels: scores are `[batch, first, last, label]`, and each span of the tree has exactly one label. Spans are
+            labelled independently, so that each takes its best label.
+
+    Ties: from the whole span down, of equally good splits the leftmost is taken, so that if all trees are equal, each
+    span is its first token and the rest. Of equally good labels the smallest is taken. Trees count as equal if their
+    scores are so in the arithmetic of the chart, after the best score of the spans that not every tree has is taken
+    off these.
+    """
+
+    labels: bool = False
+
+    @property
+    def relaxation(self) -> Polytope:
+        """Each span at most once, and those that every tree has exactly once."""
+        return SpanBox(self.labels)
+
+    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
+        return span_part_mask("scores", scores, self.labels, lengths, mask)
+
+    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the spans of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
+        wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
+        if not self.labels:
+            return binary_tree_argmax(wide, sizes, candidates).to(scores.dtype)
+        spans = binary_tree_argmax(wide.amax(3), sizes, None)
+        return (spans.unsqueeze(3) * _one_hot(wide)).to(scores.dtype)
+
+    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        if self.labels:
+            wide, _ = _sum_labels(wide)
+        return binary_tree_log_partition(wide, sizes, candidates).to(scores.dtype)
+
+    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the probability of each span (and label), shaped like `scores`; differentiable (true derivative)."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        if not self.labels:
+            return binary_tree_marginals(wide, sizes, candidates).to(scores.dtype)
+        span_scores, shares = _sum_labels(wide)
+        return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
+
+    def marginals_vjp(
+        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        # The Jacobian is symmetric, so a product from the left is one from the right.
+        if not self.labels:
+            return binary_tree_marginals_jvp(wide, grad_marginals, sizes, candidates).to(scores.dtype)
+        direction = grad_marginals.masked_fill(wide == -torch.inf, 0).double()
+        span_scores, shares = _sum_labels(wide)
+        expected = (shares * direction).sum(3)
+        spans = binary_tree_marginals(span_scores, sizes, None)
+        slopes = binary_tree_marginals_jvp(span_scores, expected, sizes, None)
+        deviation = spans.unsqueeze(3) * (direction - expected.unsqueeze(3))
+        return (shares * (slopes.unsqueeze(3) + deviation)).to(scores.dtype)
+
+    def sample(
+        self,
+        scores: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the spans of one exact sample, 0/1, shaped and typed like `scores`."""
+        wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
+        device = "cpu" if generator is None else generator.device
+
+        def uniform(shape: torch.Size) -> Tensor:
+            return torch.rand(shape, generator=generator, dtype=torch.float64, device=device).to(scores.device)
+
+        splits = uniform(scores.shape[:2])
+        if not self.labels:
+            return binary_tree_sample(wide, sizes, candidates, splits).to(scores.dtype)
+        spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, splits)
+        gumbel = -(-uniform(wide.shape).log()).log()
+        return (spans.unsqueeze(3) * _one_hot(wide + gumbel)).to(scores.dtype)
+
+    def _arguments(
+        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what the kernels over spans take; labelled scores still as such, -inf where there is no candidate."""
+        check_spans("scores", scores, self.labels, lengths, mask)
+        wide, sizes = widen(scores), lengths_or_full(scores, lengths, scores.size(1))
+        if not self.labels:
+            return wide, sizes, mask
+        return wide.masked_fill(~self.part_mask(scores, lengths, mask), -torch.inf), sizes, None
+
+
+def _one_hot(scores: Tensor) -> Tensor:
+    """Return which label is the first of the best of each span (bool, shaped like `scores`)."""
+    best = scores == scores.amax(3, keepdim=True)
+    return best & (best.cumsum(3) == 1)
+
+
+def _sum_labels(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log Σ exp over the labels of each span, `[batch, first, last]`, and each label's share of it; float64.
+
+    What the kernels then refuse, a NaN for example, comes through.
+    """
+    wide = scores.double()
+    none = (wide == -torch.inf).all(3, keepdim=True)
+    # The gradient of a sum over nothing is NaN, so spans without a label sum other numbers.
+    something = wide.masked_fill(none, 0)
+    return something.logsumexp(3).masked_fill(none.squeeze(3), -torch.inf), something.softmax(3).masked_fill(none, 0)

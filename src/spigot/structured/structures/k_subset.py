@@ -1,0 +1,108 @@
+"""k of d: the choice of a fixed number of items, such as the tokens of a rationale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import MarginalStructure, Polytope
+from ..checks import check_arguments, lengths_or_full, refuse_rows, widen
+from ..kernels.subset import (
+    NO_SUBSET,
+    subset_log_partition,
+    subset_marginals,
+    subset_marginals_jvp,
+    subset_sample,
+)
+from ..polytopes.capped_simplex import CappedSimplex
+
+
+@dataclass(frozen=True)
+class KSubset(MarginalStructure):
+    """The subsets of exactly k of the candidates of each row, as 0/1 vectors.
+
+    Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. A row with fewer than k
+    has one subset: all of them. So a row of length 0 has the empty one. A row in which `mask` and scores of -inf leave
+    fewer candidates than have to be chosen is an error. The smaller index wins a tie.
+
+    The argmax is by sorting, on any device. Sums are exact, in O(k (d - k)) time and O(k d) memory for each row, in
+    float64 on the CPU; CUDA tensors are copied there and back.
+
+    Args:
+        k: how many, at least 1.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        CappedSimplex(self.k)  # refuses what is no number of items
+
+    @property
+    def relaxation(self) -> Polytope:
+        """Numbers between 0 and 1 that sum to k, which is also the convex hull."""
+        return CappedSimplex(self.k)
+
+    @property
+    def hull(self) -> Polytope:
+        """The relaxation, which is tight."""
+        return self.relaxation
+
+    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return which categories may be chosen (bool, shaped like `scores`)."""
+        check_arguments("scores", scores, "batch category", lengths, mask)
+        sizes = lengths_or_full(scores, lengths, scores.size(1))
+        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
+        valid = inside & (scores != -torch.inf)
+        return valid if mask is None else valid & mask
+
+    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""
+        valid = self.part_mask(scores, lengths, mask)
+        sizes = lengths_or_full(scores, lengths, scores.size(1))
+        refuse_rows((sizes < 0) | (sizes > scores.size(1)), "lengths: out of range for the shape of scores")
+        candidates = scores.detach().masked_fill(~valid, -torch.inf)
+        refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate cell")
+        chosen = sizes.clamp(max=self.k)[:, None]
+        refuse_rows(valid.sum(1) < chosen[:, 0], f"scores: {NO_SUBSET} that mask and -inf scores leave")
+        order = candidates.sort(dim=1, descending=True, stable=True).indices
+        first = torch.arange(scores.size(1), device=scores.device) < chosen
+        return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
+
+    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
+        return subset_log_partition(*self._arguments(scores, lengths, mask), self.k).to(scores.dtype)
+
+    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
+        return subset_marginals(*self._arguments(scores, lengths, mask), self.k).to(scores.dtype)
+
+    def marginals_vjp(
+        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
+        wide, sizes, mask = self._arguments(scores.detach(), lengths, mask)
+        # The Jacobian is symmetric, so a product from the left is one from the right.
+        grad = grad_marginals.detach().to(wide.dtype)
+        return subset_marginals_jvp(wide, grad, sizes, mask, self.k).to(scores.dtype)
+
+    def sample(
+        self,
+        scores: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return one exact sample, 0/1, shaped and typed like `scores`."""
+        arguments = self._arguments(scores.detach(), lengths, mask)
+        device = "cpu" if generator is None else generator.device
+        uniform = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device=device)
+        return subset_sample(*arguments, self.k, uniform).to(scores.dtype)
+
+    def _arguments(
+        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        check_arguments("scores", scores, "batch category", lengths, mask)
+        return widen(scores), lengths_or_full(scores, lengths, scores.size(1)), mask

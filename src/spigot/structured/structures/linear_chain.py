@@ -1,0 +1,109 @@
+"""Linear chains: a tag for each position, scored by itself and with its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import MarginalStructure, Polytope
+from ..chain import LinearChainParts, chain_lengths, check_chains
+from ..checks import widen
+from ..kernels.chain_sampling import chain_sample
+from ..kernels.forward_backward import chain_log_partition, chain_marginals, chain_marginals_jvp
+from ..kernels.viterbi import chain_argmax
+from ..polytopes.chain_simplices import ChainSimplices
+
+
+@dataclass(frozen=True)
+class LinearChain(MarginalStructure):
+    """Sequences of tags, as 0/1 indicators of tags and of pairs of neighbouring tags: the linear-chain CRF.
+
+    Scores, and masks, are `LinearChainParts`; `lengths[batch]` counts positions, and a row of length 0 has the empty
+    sequence. A score of -inf forbids a tag, or a transition; the same transitions everywhere are an `expand`ed tensor.
+    A row whose every sequence is forbidden is an error. All is exact: n positions and t tags take O(n t²) time, and
+    O(n t + t²) memory besides the result, in float64 on the CPU; CUDA tensors are copied there and back, but for the
+    argmax where triton is installed. What marginals need on the way is stored in the result, in the type of the scores.
+
+    Ties: the last position takes the smallest of its best tags; each position before it, the smallest of those that are
+    best before the tag chosen for the next.
+    """
+
+    @property
+    def relaxation(self) -> Polytope:
+        """One tag for each position, one pair of tags between neighbours."""
+        return ChainSimplices()
+
+    def part_mask(
+        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+    ) -> LinearChainParts:
+        """Return which tags and which pairs of tags may be chosen (bool, shaped like `scores`)."""
+        check_chains("scores", scores, lengths, mask)
+        emissions, transitions = scores
+        position = torch.arange(emissions.size(1), device=emissions.device)
+        inside = position < chain_lengths(scores, lengths)[:, None]
+        tags = inside[:, :, None] & (emissions != -torch.inf)
+        pairs = inside[:, 1:, None, None] & (transitions != -torch.inf)
+        return LinearChainParts(tags, pairs) if mask is None else LinearChainParts(tags & mask[0], pairs & mask[1])
+
+    def argmax(
+        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+    ) -> LinearChainParts:
+        """Return the highest-scoring sequence (Viterbi 1967), 0/1, shaped and typed like `scores`."""
+        return _typed(scores, chain_argmax(*self._arguments(_detached(scores), lengths, mask)))
+
+    def log_partition(
+        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+    ) -> Tensor:
+        """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
+        return chain_log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
+
+    def marginals(
+        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+    ) -> LinearChainParts:
+        """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
+        return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
+
+    def marginals_vjp(
+        self,
+        scores: LinearChainParts,
+        grad_marginals: LinearChainParts,
+        lengths: Tensor | None = None,
+        mask: LinearChainParts | None = None,
+    ) -> LinearChainParts:
+        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
+        emissions, transitions, sizes, tags, pairs = self._arguments(_detached(scores), lengths, mask)
+        # The Jacobian is symmetric, so a product from the left is one from the right.
+        towards, towards_pairs = (grad.detach().to(emissions.dtype) for grad in grad_marginals)
+        return _typed(scores, chain_marginals_jvp(emissions, transitions, towards, towards_pairs, sizes, tags, pairs))
+
+    def sample(
+        self,
+        scores: LinearChainParts,
+        lengths: Tensor | None = None,
+        mask: LinearChainParts | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> LinearChainParts:
+        """Return one exact sample of each row, 0/1, shaped and typed like `scores`."""
+        arguments = self._arguments(_detached(scores), lengths, mask)
+        device = "cpu" if generator is None else generator.device
+        uniform = torch.rand(scores.emissions.shape[:2], generator=generator, dtype=torch.float64, device=device)
+        return _typed(scores, chain_sample(*arguments, uniform))
+
+    def _arguments(
+        self, scores: LinearChainParts, lengths: Tensor | None, mask: LinearChainParts | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+        check_chains("scores", scores, lengths, mask)
+        tags, pairs = (None, None) if mask is None else mask
+        return widen(scores.emissions), widen(scores.transitions), chain_lengths(scores, lengths), tags, pairs
+
+
+def _detached(scores: LinearChainParts) -> LinearChainParts:
+    check_chains("scores", scores)
+    return LinearChainParts(scores.emissions.detach(), scores.transitions.detach())
+
+
+def _typed(scores: LinearChainParts, parts: tuple[Tensor, Tensor]) -> LinearChainParts:
+    return LinearChainParts(*(part.to(scores.emissions.dtype) for part in parts))

@@ -1,0 +1,102 @@
+"""Adaptive I-MLE (Minervini, Franceschi & Niepert 2023)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..base import Surrogate
+from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
+from ..parts import Parts, flatten, like, map_parts, masked, tensors
+from ..problem import Problem
+from .imle import shifted_argmax
+from .settings import check_choice, check_count, check_positive
+
+
+@dataclass(frozen=True)
+class AIMLE(Surrogate):
+    """`IMLE` with a step that is measured against the scores and learns how long it has to be.
+
+        λ  = α ‖s‖ / ‖∇ẑ‖, for each row
+        ∇s = 1/(Mλ) Σ_m argmax_z <s + τε_m, z> - argmax_z <s - λ∇ẑ + τε_m, z>
+
+    After each backward pass α grows by `rate` if, in a running mean, fewer than `density` parts of a sample have had a
+    gradient; else it shrinks by it, though not to 0. Where all scores of a row are 0, ‖s‖ is taken to be 1.
+
+    Args:
+        noise, noise_scale, samples, generator: as in `IMLE`.
+        symmetric: a central difference, from s + λ∇ẑ to s - λ∇ẑ, divided by 2λ: one more argmax for each sample.
+        strength: the first α.
+        density: how many parts of a sample should have a gradient.
+        rate: of α; 0 keeps it.
+        decay: of the running mean, from 0 to below 1.
+
+    Attributes:
+        state: float64, `[2]`: α and the running mean. It belongs to this object, and to no module's `state_dict`: to
+            resume, copy it back (`surrogate.state.copy_(saved)`); several processes have one each. Under
+            `torch.compile` it is read, but never updated.
+    """
+
+    noise: Literal["sum-of-gamma", "gumbel", "none"] = "sum-of-gamma"
+    noise_scale: float = 1.0
+    samples: int = 1
+    generator: torch.Generator | None = None
+    symmetric: bool = False
+    strength: float = 1.0
+    density: float = 1.0
+    rate: float = 1e-3
+    decay: float = 0.9
+    state: Tensor = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_choice("noise", self.noise, ("sum-of-gamma", "gumbel", "none"))
+        for name in ("noise_scale", "strength", "density"):
+            check_positive(name, getattr(self, name))
+        check_count("samples", self.samples)
+        if not self.rate >= 0:
+            raise ValueError(f"rate: expected a number from 0 on, got {self.rate!r}")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"decay: expected a number from 0 to below 1, got {self.decay!r}")
+        object.__setattr__(self, "state", torch.tensor([self.strength, self.density], dtype=torch.float64))
+
+    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+        """Return the (mean) sample; and the samples, and their perturbed scores."""
+        scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
+        structures = problem.repeat(self.samples).argmax(scores)
+        return mean_over_samples(structures, self.samples), (*tensors(structures), *tensors(scores))
+
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return the difference quotient, and adapt α."""
+        count = len(saved) // 2
+        back, scores = like(problem.scores, saved[:count]), like(problem.scores, saved[count:])
+        grad = masked(grad_output, problem.valid)
+        slope, size = _norm(grad), _norm(masked(problem.scores, problem.valid))
+        step = self.state[0] * size.where(size > 0, torch.ones_like(size)) / slope
+        step = step.where(slope > 0, torch.ones_like(step))
+        shift = map_parts(lambda part: per_row(step, part) * part, grad)
+        ahead = shifted_argmax(problem, scores, map_parts(torch.neg, shift), self.samples)
+        if self.symmetric:
+            back, step = shifted_argmax(problem, scores, shift, self.samples), 2 * step
+        difference = map_parts(torch.sub, back, ahead)
+        self._adapt(difference)
+        return map_parts(lambda part: part / per_row(step, part), mean_over_samples(difference, self.samples))
+
+    def _adapt(self, difference: Parts) -> None:
+        changed = flatten(difference).count_nonzero(1)
+        if torch.compiler.is_compiling() or not changed.numel():
+            return
+        strength, density = self.state.tolist()
+        density = self.decay * density + (1 - self.decay) * changed.double().mean().item()
+        if density < self.density:
+            strength += self.rate
+        elif strength > self.rate:
+            strength -= self.rate
+        self.state.copy_(torch.tensor([strength, density]))
+
+
+def _norm(parts: Parts) -> Tensor:
+    """Return the L2 norm of each row; in float64, since then it is the same whatever the padding."""
+    return torch.linalg.vector_norm(flatten(parts).double(), dim=1)

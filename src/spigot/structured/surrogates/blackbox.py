@@ -1,0 +1,34 @@
+"""Differentiation of blackbox combinatorial solvers (Vlastelica et al. 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base import Surrogate
+from ..parts import Parts, map_parts, masked
+from ..problem import Problem
+from .settings import check_positive
+
+
+@dataclass(frozen=True)
+class Blackbox(Surrogate):
+    """∇s = (ẑ - argmax_z <s - λ∇ẑ, z>) / λ: the gradient of a piecewise linear interpolation of the loss.
+
+    One more argmax. The larger λ, the more often the gradient is not 0, and the further it looks.
+
+    Args:
+        step_size: λ.
+    """
+
+    step_size: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive("step_size", self.step_size)
+
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return the difference quotient."""
+        grad = masked(grad_output, problem.valid)
+        target = problem.argmax(map_parts(lambda at, by: at - self.step_size * by, problem.scores, grad))
+        return map_parts(lambda best, better: (best - better) / self.step_size, output, target)

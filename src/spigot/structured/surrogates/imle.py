@@ -1,0 +1,63 @@
+"""Implicit maximum likelihood (Niepert, Minervini & Franceschi 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..base import Surrogate
+from ..noise import draw_seeds, mean_over_samples, perturbed
+from ..parts import Parts, like, map_parts, masked, tensors
+from ..problem import Problem
+from .settings import check_choice, check_count, check_positive
+
+
+@dataclass(frozen=True)
+class IMLE(Surrogate):
+    """Forward: argmax_z <s + τε, z>, a perturb-and-MAP sample (the mean of them if there are several).
+    Backward: the sample minus the one that the same noise gives for scores a step further downhill.
+
+        ∇s = 1/M Σ_m argmax_z <s + τε_m, z> - argmax_z <s - λ∇ẑ + τε_m, z>
+
+    It needs the argmax alone: 2M calls. Without noise it is λ times `Blackbox`.
+
+    Args:
+        step_size: λ.
+        noise: of each part. k numbers of "sum-of-gamma" add up to one Gumbel number, k being the number of parts of a
+            structure: so the score of every structure gets Gumbel noise. Or "gumbel", or "none".
+        noise_scale: τ.
+        samples: M.
+        generator: of the noise; None means torch's own. Not under `torch.compile`.
+    """
+
+    step_size: float = 1.0
+    noise: Literal["sum-of-gamma", "gumbel", "none"] = "sum-of-gamma"
+    noise_scale: float = 1.0
+    samples: int = 1
+    generator: torch.Generator | None = None
+
+    def __post_init__(self) -> None:
+        check_positive("step_size", self.step_size)
+        check_choice("noise", self.noise, ("sum-of-gamma", "gumbel", "none"))
+        check_positive("noise_scale", self.noise_scale)
+        check_count("samples", self.samples)
+
+    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+        """Return the (mean) sample, and the perturbed scores."""
+        scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
+        return mean_over_samples(problem.repeat(self.samples).argmax(scores), self.samples), tensors(scores)
+
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return the difference of the two means."""
+        shift = map_parts(lambda part: -self.step_size * part, masked(grad_output, problem.valid))
+        ahead = shifted_argmax(problem, like(problem.scores, saved), shift, self.samples)
+        return map_parts(torch.sub, output, mean_over_samples(ahead, self.samples))
+
+
+def shifted_argmax(problem: Problem, perturbed: Parts, shift: Parts, samples: int) -> Parts:
+    """Return the best structures of perturbed scores, `samples` for each row, plus the row's `shift`."""
+    scores = map_parts(lambda part, by: part + by.repeat_interleave(samples, 0), perturbed, shift)
+    return problem.repeat(samples).argmax(scores)

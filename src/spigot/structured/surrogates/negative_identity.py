@@ -1,0 +1,55 @@
+"""Identity with projection (Sahoo et al. 2023)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import Surrogate
+from ..parts import Parts, flatten, masked, unflatten
+from ..problem import Problem
+
+
+@dataclass(frozen=True)
+class NegativeIdentity(Surrogate):
+    """The Jacobian of the argmax is the identity, and scores count only up to what cannot change the argmax.
+
+    The scores are thought of as P(s) with P(s) = (s - mean) / ‖s - mean‖ over the candidates of a row: so
+
+        ∇s = Pᵀ'(s) ∇ẑ = (I - 11ᵀ/n) (∇ẑ - ŝ<ŝ, ∇ẑ>) / ‖s - mean‖        with ŝ = P(s)
+
+    which never moves the scores in a direction that leaves every decision as it was. ("Negative", because the paper's
+    solvers minimise costs; scores are maximised here.) The forward pass is the argmax itself. No extra argmax.
+
+    Args:
+        centre: take off the mean. A constant changes no decision if all structures have equally many parts, as trees
+            do; leave it out where they do not, as in semantic graphs.
+        normalise: divide by the L2 norm. A factor never changes a decision. A row whose (centred) scores are all 0 is
+            left as it is.
+    """
+
+    centre: bool = True
+    normalise: bool = True
+
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return ∇s, 0 where there is no candidate."""
+        valid = flatten(problem.valid)
+        # In float64: then a row's sums are the same whatever its padding.
+        grad = flatten(grad_output).double().masked_fill(~valid, 0)
+        scores = flatten(problem.scores).double().masked_fill(~valid, 0)
+        if self.centre:
+            grad, scores = (_centred(values, valid) for values in (grad, scores))
+        if self.normalise:
+            norm = torch.linalg.vector_norm(scores, dim=1, keepdim=True)
+            norm = norm.where(norm > 0, torch.ones_like(norm))
+            unit = scores / norm
+            grad = (grad - unit * (unit * grad).sum(1, keepdim=True)) / norm
+        result = unflatten(grad.to(flatten(problem.scores).dtype), problem.scores)
+        return masked(result, problem.valid)
+
+
+def _centred(values: Tensor, valid: Tensor) -> Tensor:
+    mean = values.sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp_min(1)
+    return (values - mean).masked_fill(~valid, 0)

@@ -1,0 +1,62 @@
+"""The score-function estimator (REINFORCE; Williams 1992)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..base import Surrogate
+from ..noise import mean_over_samples, per_row
+from ..parts import Parts, like, map_parts, masked, tensors
+from ..problem import Problem
+from .perturbed import leave_one_out
+from .settings import check_choice, check_count
+
+
+@dataclass(frozen=True)
+class ScoreFunction(Surrogate):
+    """Forward: an exact sample of p(z) ∝ exp <s, z>. Backward: an unbiased estimate of the gradient of E[loss].
+
+        ∇s = 1/M Σ_m (loss(z_m) - b_m) (z_m - E[z])
+
+    The gradient that arrives from above plays no part: the loss of each row is evaluated again, M times, so
+    `structured_argmax` has to be given `downstream`, and it is the gradient of `downstream(z).sum()` that is estimated,
+    whatever becomes of the losses above.
+
+    Args:
+        samples: M, of which the output is the first.
+        baseline: b_m: "leave-one-out" is the mean loss of the other samples; "none" is 0.
+        generator: of the samples; None means torch's own. Not under `torch.compile`.
+    """
+
+    samples: int = 4
+    baseline: Literal["leave-one-out", "none"] = "leave-one-out"
+    generator: torch.Generator | None = None
+
+    def __post_init__(self) -> None:
+        check_count("samples", self.samples)
+        check_choice("baseline", self.baseline, ("leave-one-out", "none"))
+        if self.baseline == "leave-one-out" and self.samples < 2:
+            raise ValueError(f'samples: expected at least 2 for baseline="leave-one-out", got {self.samples}')
+
+    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+        """Return the first sample, and all samples."""
+        drawn = problem.repeat(self.samples).sample(self.generator)
+        return map_parts(lambda part: part[:: self.samples].clone(), drawn), tensors(drawn)
+
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return the estimate, 0 where there is no candidate."""
+        drawn = like(problem.scores, saved)
+        with torch.no_grad():
+            each = [map_parts(lambda part, m=m: part[m :: self.samples], drawn) for m in range(self.samples)]
+            losses = torch.stack([problem.loss_at(structures) for structures in each], 1).double()
+        weights = leave_one_out(losses) if self.baseline == "leave-one-out" else losses
+
+        def weighted(part: Tensor, marginal: Tensor) -> Tensor:
+            return per_row(weights.flatten(), part) * (part - marginal.repeat_interleave(self.samples, 0))
+
+        products = map_parts(weighted, drawn, problem.marginals())
+        return masked(mean_over_samples(products, self.samples), problem.valid)

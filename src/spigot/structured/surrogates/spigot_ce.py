@@ -1,0 +1,33 @@
+"""SPIGOT from the marginals, by projected gradient (Mihaylova, Niculae & Martins 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..parts import Parts, map_parts
+from ..problem import Problem
+from .spigot import SPIGOT, pull_back
+
+
+@dataclass(frozen=True)
+class SPIGOTCE(SPIGOT):
+    """The gradient of a cross-entropy whose target is the marginals after `steps` steps of projected gradient.
+
+        u₀ = μ = E[z]
+        u  <- proj_P(u - η γ(u))
+        ∇s = μ - u
+
+    γ(u) is the gradient of the loss at u if `structured_argmax` is given `downstream`; else ∇ẑ, the gradient at the
+    structure itself, and there can be only one step. Where all probability is on one structure this is SPIGOT.
+    Arguments are those of `SPIGOT`.
+    """
+
+    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+        """Return μ - u."""
+        marginals = problem.marginals()
+        grad = grad_output if problem.downstream is None else problem.gradient_at(marginals)
+        moved = pull_back(self, problem, marginals, output, grad)
+        return map_parts(torch.sub, marginals, moved)

@@ -1,0 +1,233 @@
+import sys
+from itertools import product
+
+import cvxpy
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch.library import opcheck
+
+from spigot import SPIGOT, LinearConstraints, LinearProgram, ProjectiveTree, structured_argmax
+from spigot.structured.kernels.constraint_projection import project_onto_constraints, project_onto_face
+from spigot.structured.kernels.linear_program import linear_program_argmax
+
+INF = float("inf")
+ACCURATELY = {"solver": cvxpy.CLARABEL, "tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+PACKING = ([[3.0, 4, 5, 6, 2], [0, 1, 1, 0, -1]], [9.0, 1], [[1.0, 0, 0, 1, 1]], [1.0])
+
+
+def random_scores(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def all_solutions(program):
+    """Every 0/1 point that keeps the constraints, `[solution, variable]`."""
+    a, b, a_eq, b_eq = program.constraints.tensors()
+    points = torch.tensor(list(product([0.0, 1.0], repeat=a.size(1))), dtype=torch.float64)
+    return points[((points @ a.T <= b + 1e-9).all(1)) & ((points @ a_eq.T - b_eq).abs() < 1e-9).all(1)]
+
+
+def assignment(size):
+    rows = torch.eye(size).repeat_interleave(size, 1)
+    columns = torch.eye(size).repeat(1, size)
+    return LinearProgram(Aeq=torch.cat([rows, columns]), beq=torch.ones(2 * size))
+
+
+def projective_trees(tokens):
+    """Trees as a program: one head each, one child of ROOT, no crossing, and flow from ROOT to all tokens.
+
+    Variables are arcs. No two arcs cross; every set of tokens has an arc from outside it.
+    """
+    arcs = [(h, m) for m in range(1, tokens + 1) for h in range(tokens + 1) if h != m]
+
+    def rows_of(conditions):
+        return [[float(condition(arc)) for arc in arcs] for condition in conditions]
+
+    equations = rows_of([lambda arc, m=m: arc[1] == m for m in range(1, tokens + 1)] + [lambda arc: arc[0] == 0])
+    subsets = [s for bits in product([0, 1], repeat=tokens) if (s := {m for m, bit in enumerate(bits, 1) if bit})]
+    entered = rows_of([lambda arc, s=s: arc[1] in s and arc[0] not in s for s in subsets])
+    crossing = [(one, other) for one in arcs for other in arcs if min(one) < min(other) < max(one) < max(other)]
+    crossed = rows_of([lambda arc, pair=pair: arc in pair for pair in crossing])
+    inequalities = [[-value for value in row] for row in entered] + crossed
+    bounds = [-1.0] * len(entered) + [1.0] * len(crossed)
+    return arcs, LinearProgram(inequalities, bounds, equations, [1.0] * len(equations))
+
+
+def test_argmax_is_the_best_of_all_solutions():
+    program = LinearProgram(*PACKING)
+    solutions = all_solutions(program)
+    scores = random_scores(20, 5)
+    best = program.argmax(scores)
+    assert torch.equal(best, solutions[(scores @ solutions.T).argmax(1)])
+    assert len(best.unique(dim=0)) > 2
+
+
+def test_a_program_whose_relaxation_is_fractional():
+    # At most one of each pair: the relaxation is best at a half of each.
+    odd_cycle = LinearProgram([[1, 1, 0], [0, 1, 1], [1, 0, 1]], [1, 1, 1])
+    scores = torch.tensor([[1.0, 1.1, 1.05]], dtype=torch.float64)
+    assert torch.allclose(odd_cycle.relaxation.project(5 * scores).sum(1), torch.tensor([1.5], dtype=torch.float64))
+    assert odd_cycle.argmax(scores).tolist() == [[0, 1, 0]]
+
+
+def test_k_subset():
+    program = LinearProgram(Aeq=torch.ones(1, 7), beq=[3])
+    scores = random_scores(8, 7)
+    expected = torch.zeros_like(scores).scatter(1, scores.topk(3).indices, 1)
+    assert torch.equal(program.argmax(scores), expected)
+
+
+def test_assignment():
+    scores = random_scores(4, 25)
+    best = assignment(5).argmax(scores)
+    for row in range(4):
+        columns = linear_sum_assignment(scores[row].view(5, 5).numpy(), maximize=True)[1]
+        assert best[row].view(5, 5).argmax(1).tolist() == columns.tolist()
+
+
+def test_projective_trees():
+    arcs, program = projective_trees(4)
+    heads, modifiers = zip(*arcs, strict=True)
+    scores = random_scores(5, 5, 5)
+    trees = ProjectiveTree().argmax(scores)
+    assert torch.equal(program.argmax(scores[:, heads, modifiers]), trees[:, heads, modifiers])
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_the_projection_is_that_of_cvxpy(size):
+    constraints = LinearConstraints(*PACKING)
+    a, b, a_eq, b_eq = (each.numpy() for each in constraints.tensors())
+    point = size * random_scores(4, 5)
+    projected = constraints.project(point)
+    for row in range(4):
+        z = cvxpy.Variable(5)
+        objective = cvxpy.Minimize(cvxpy.sum_squares(z - point[row].numpy()))
+        cvxpy.Problem(objective, [z >= 0, z <= 1, a @ z <= b, a_eq @ z == b_eq]).solve(**ACCURATELY)
+        assert np.abs(projected[row].numpy() - z.value).max() < 1e-6 * max(size, 1)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e8])
+def test_the_projection_meets_its_optimality_conditions(size):
+    program = assignment(4)
+    point = size * random_scores(6, 16)
+    projected = program.relaxation.project(point)
+    # <p - P(p), v - P(p)> <= 0 for all v of the set: for the v that maximises the left side.
+    back = point - projected
+    worst = program.argmax(back)
+    assert ((back * (worst - projected)).sum(1) <= 1e-12 * size).all()
+    assert torch.allclose(projected.view(6, 4, 4).sum(1), torch.ones(6, 4, dtype=torch.float64), atol=1e-12)
+
+
+def test_the_derivative_is_the_projection_onto_the_face():
+    constraints = LinearConstraints(*PACKING)
+    assert torch.autograd.gradcheck(constraints.project, random_scores(6, 5).requires_grad_())
+    assert torch.autograd.gradcheck(assignment(3).relaxation.project, random_scores(3, 9).requires_grad_())
+
+
+def test_variables_that_are_not_in_use():
+    program = LinearProgram(*PACKING)
+    solutions = all_solutions(program)
+    scores, lengths = random_scores(6, 5), torch.tensor([5, 4, 3, 1, 0, 5])
+    mask = torch.ones(6, 5, dtype=torch.bool)
+    mask[0, 0] = False
+    in_use = (torch.arange(5) < lengths[:, None]) & mask
+    best = program.argmax(scores.masked_fill(~in_use, float("nan")), lengths, mask)
+    projected = program.relaxation.project(scores.masked_fill(~in_use, float("nan")), lengths, mask)
+    for row in (0, 1, 2, 3, 5):
+        allowed = solutions[(solutions[:, ~in_use[row]] == 0).all(1)]
+        assert torch.equal(best[row], allowed[(allowed @ scores[row]).argmax()])
+        assert not projected[row][~in_use[row]].any()
+        assert projected[row, [0, 3, 4]].sum() == pytest.approx(1)
+    assert not best[4].any()
+    assert not projected[4].any()
+    assert torch.equal(program.argmax(scores[:, :4]), program.argmax(scores, torch.full((6,), 4))[:, :4])
+
+
+def test_a_row_without_a_solution_is_named():
+    program = LinearProgram(*PACKING)
+    mask = torch.ones(2, 5, dtype=torch.bool)
+    mask[1, [0, 3, 4]] = False
+    for function, name in ((program.argmax, "scores"), (program.relaxation.project, "point")):
+        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*sentence 1"):
+            function(torch.zeros(2, 5), None, mask)
+        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*sentence 0"):
+            function(torch.full((1, 5), -INF))
+
+
+def test_spigot_as_in_algorithm_1():
+    """The gradient is ẑ - proj(ẑ - η g), with the projection of a general solver."""
+    program = assignment(3)
+    scores, grad = random_scores(2, 9).requires_grad_(), random_scores(2, 9, seed=1)
+    output = structured_argmax(scores, program, SPIGOT(step_size=0.5))
+    output.backward(grad)
+    for row in range(2):
+        z = cvxpy.Variable((3, 3))
+        target = (output[row] - 0.5 * grad[row]).detach().view(3, 3).numpy()
+        box = [z >= 0, cvxpy.sum(z, axis=0) == 1, cvxpy.sum(z, axis=1) == 1]
+        cvxpy.Problem(cvxpy.Minimize(cvxpy.sum_squares(z - target)), box).solve(**ACCURATELY)
+        expected = output[row].detach().view(3, 3).numpy() - z.value
+        assert np.abs(scores.grad[row].view(3, 3).numpy() - expected).max() < 1e-6
+
+
+def test_threads_change_nothing():
+    program, scores = assignment(4), random_scores(9, 16)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        expected = program.argmax(scores)
+        torch.set_num_threads(2)
+        assert torch.equal(program.argmax(scores), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("missing", "method"), [("highspy", "argmax"), ("clarabel", "project")])
+def test_a_missing_solver_is_named_with_its_extra(monkeypatch, missing, method):
+    program = LinearProgram(*PACKING)
+    monkeypatch.setitem(sys.modules, missing, None)
+    function = program.argmax if method == "argmax" else program.relaxation.project
+    with pytest.raises(ImportError, match=rf"{missing}: pip install 'torch-spigot\[lp\]'"):
+        function(torch.zeros(1, 5))
+
+
+def test_the_constraints_are_checked():
+    with pytest.raises(ValueError, match="expected a matrix for at least one"):
+        LinearProgram()
+    with pytest.raises(ValueError, match="A, b: expected both or neither"):
+        LinearProgram([[1, 1]])
+    with pytest.raises(ValueError, match=r"Aeq: expected shape \[rows, 2\], got \[1, 3\]"):
+        LinearProgram([[1, 1]], [1], [[1, 1, 1]], [1])
+    with pytest.raises(ValueError, match=r"b: expected shape \[1\], got \[2\]"):
+        LinearProgram([[1, 1]], [1, 2])
+    with pytest.raises(ValueError, match="beq: expected finite numbers"):
+        LinearProgram(Aeq=[[1, 1]], beq=[INF])
+    with pytest.raises(ValueError, match=r"scores: expected at most 2 variables, got \[1, 3\]"):
+        LinearProgram([[1, 1]], [1]).argmax(torch.zeros(1, 3))
+    assert repr(LinearProgram(*PACKING)) == "LinearProgram(variables=5, inequalities=2, equations=1)"
+
+
+def test_operators():
+    constraints = LinearConstraints(*PACKING).tensors()
+    scores, lengths = random_scores(2, 5).float(), torch.tensor([5, 4])
+    opcheck(linear_program_argmax, (scores, lengths, None, *constraints))
+    opcheck(project_onto_constraints, (scores.double().requires_grad_(), lengths, scores < 5, *constraints))
+    _, free, tight = project_onto_constraints(scores, lengths, None, *constraints)
+    opcheck(project_onto_face, (scores, constraints[0], constraints[2], free, tight))
+
+
+def test_a_compiled_graph_is_whole_and_equal():
+    program, weights, scores = (
+        LinearProgram(*PACKING),
+        random_scores(3, 5, seed=1),
+        random_scores(3, 5).requires_grad_(),
+    )
+
+    def loss_of(scores):
+        return (structured_argmax(scores, program, SPIGOT()) * weights).sum()
+
+    torch.compiler.reset()
+    losses = [f(scores) for f in (loss_of, torch.compile(loss_of, fullgraph=True, backend="aot_eager"))]
+    grads = [torch.autograd.grad(loss, scores)[0] for loss in losses]
+    assert torch.equal(*losses)
+    assert torch.allclose(*grads)
