@@ -56,7 +56,7 @@ def test_refusals(refused, runs, gold):
     (gold / "empty.sdp").write_text("")
     (gold / "bad.conllu").write_text("1\tdog\n\n")
     cases = {
-        "Invalid value for --sdp, --conllu: expected at least one of them, found neither": [run],
+        "Invalid value for --sdp, --conllu, --sst: expected at least one of them, found none": [run],
         f"{gold / 'empty.sdp'}: expected sentences, found none": [run, "--sdp", gold / "empty.sdp"],
         f"{gold / 'none.sdp'}: no such file or directory": [run, "--sdp", gold / "none.sdp"],
         f"{gold / 'bad.conllu'}:1: expected 10 tab-separated columns, found 2": [run, "--conllu", gold / "bad.conllu"],

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spigot.data.sentence import TOP
-from spigot.data.vocabulary import UNKNOWN_ROLE, Index, Roles, Vocabulary
+from spigot.data.vocabulary import SPECIAL, UNKNOWN_ROLE, Index, Roles, Vocabulary
 from tests.models.tiny import SENTENCES, sentence, top
 
 DOG = sentence("The dog saw the dog", lemmas="the dog see the dog", tags="DT NN VBD DT NN")
@@ -128,3 +128,15 @@ def test_roles_survive_json():
     assert again.deterministic == roles.deterministic
     with pytest.raises(ValueError, match="deterministic: expected one flag for each of 2 roles, found 1"):
         Roles(["a", "b"], [True])
+
+
+def test_frozen_vectors():
+    sentences = [sentence("the dog saw the zzz")]
+    vocabulary = Vocabulary.build(sentences, ["the", "cat", "dog"], freeze_vectors=True)
+    assert vocabulary.words.strings == [*SPECIAL, "saw", "zzz", "the", "cat", "dog"]
+    assert vocabulary.trained_words == len(SPECIAL) + 2
+    assert vocabulary.counts.tolist() == [0, 0, 0, 1, 1, 2, 0, 1]
+    again = Vocabulary.from_dict(vocabulary.to_dict())
+    assert again.to_dict() == vocabulary.to_dict()
+    assert (again.counts == vocabulary.counts).all()
+    assert again.trained_words == vocabulary.trained_words

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spigot.models import scorers
-from spigot.models.scorers import ArcScorer, TokenScorer
+from spigot.models.scorers import MAX_CELLS, ArcScorer, TokenScorer
 
 
 def states(batch=2, n=5, width=3):
@@ -60,3 +60,55 @@ def test_scoring_in_pieces_changes_nothing(monkeypatch, cells):
     assert len(calls) == 3 * (5 if cells == 1 else 3)
     for one, other in zip(whole, pieces, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def outputs_and_gradients(scorer, states, grad, **options):
+    leaf = states.clone().requires_grad_()
+    scores = scorer(leaf, **options)
+    scores.backward(grad)
+    gradients = [leaf.grad, *(parameter.grad.clone() for parameter in scorer.parameters())]
+    scorer.zero_grad()
+    return scores.detach(), gradients
+
+
+@pytest.mark.parametrize("cells", [MAX_CELLS, 20], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_few_gradients_are_the_same_gradients(monkeypatch, cells, autocast):
+    monkeypatch.setattr("spigot.models.scorers.MAX_CELLS", cells)
+    torch.manual_seed(0)
+    dense, sparse = (ArcScorer(6, 5, 3, few_gradients=few) for few in (False, True))
+    sparse.load_state_dict(dense.state_dict())
+    states = torch.randn(2, 4, 6)
+    grad = torch.randn(2, 4, 4, 3) * (torch.rand(2, 4, 4, 1) < 0.3)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        (a, of_a), (b, of_b) = (
+            outputs_and_gradients(scorer, states, grad.bfloat16() if autocast else grad) for scorer in (dense, sparse)
+        )
+    assert torch.equal(a, b)
+    for x, y in zip(of_a, of_b, strict=True):
+        assert torch.allclose(x, y, atol=0.05 if autocast else 1e-6)
+        assert y.any()
+
+
+def test_no_gradient_at_all():
+    scorer = ArcScorer(6, 5, few_gradients=True)
+    _, gradients = outputs_and_gradients(scorer, torch.randn(2, 3, 6), torch.zeros(2, 3, 3, 1))
+    assert not any(gradient.any() for gradient in gradients)
+
+
+def test_pairs_are_scored_alone():
+    torch.manual_seed(0)
+    scorer = ArcScorer(6, 5, 3, few_gradients=True)
+    states = torch.randn(2, 4, 6)
+    pairs = torch.rand(2, 4, 4) < 0.4
+    grad = torch.randn(2, 4, 4, 3) * pairs[..., None]
+    every, of_every = outputs_and_gradients(scorer, states, grad)
+    some, of_some = outputs_and_gradients(scorer, states, grad, pairs=pairs)
+    assert torch.allclose(some[pairs], every[pairs], atol=1e-6)
+    assert (some[~pairs] == -torch.inf).all()
+    assert all(torch.allclose(x, y, atol=1e-6) for x, y in zip(of_every, of_some, strict=True))
+
+
+def test_few_gradients_and_dropout_do_not_go_together():
+    with pytest.raises(ValueError, match="dropout: expected 0 beside few_gradients"):
+        ArcScorer(6, 5, dropout=0.1, few_gradients=True)

@@ -90,7 +90,7 @@ def syntax_gradients(surrogate, weight):
     tokens, syntax_tokens = model.encode(SENTENCES[:6])
     parts, _ = model(tokens, syntax_tokens, end_task_weight=weight)
     gold = gold_graphs(SENTENCES[:6], model.semantics.roles)
-    model.semantics.structure.score(parts, *gold).sum().backward()
+    model.semantics.structure.score_decoded(parts, *gold).sum().backward()
     assert all(p.grad is not None for p in model.semantics.parameters())
     gradients = [p.grad for p in model.syntax.parameters()]
     return None if None in gradients else torch.cat([g.flatten() for g in gradients])

@@ -3,7 +3,8 @@
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
 from spigot.data.synthetic import generate
 from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import SystemConfig
+from spigot.models.config import SentimentSystemConfig, SystemConfig
+from spigot.models.sentiment import SemanticsThenSentiment, SentimentVocabularies
 from spigot.models.system import SyntaxThenSemantics, Vocabularies
 
 SENTENCES = generate(40, seed=11)
@@ -56,3 +57,27 @@ def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):
 
 def top(token):
     return (0, token, TOP)
+
+
+def sentiment_system(surrogate="spigot", bag=False, dropout=0.3, **settings):
+    """A sentiment system's table of a recipe; `surrogate` None leaves the parser out."""
+    sizes = {"word_dim": 6, "second_dim": 3, "tag_dim": 3, "hidden": 4, "input_dropout": dropout}
+    classifier = {"name": "bilstm", "encoder": sizes, "feature": 5, "hidden": 5, "dropout": dropout}
+    if bag:
+        classifier = {"name": "bag", "word_dim": 6, "hidden": 5}
+    content = {"kind": "semantics-then-sentiment", "classifier": classifier}
+    if surrogate is None:
+        return content | {"semantics": False}
+    name = {"name": surrogate} if isinstance(surrogate, str) else surrogate
+    return content | {"semantics": parser(), "surrogate": name} | settings
+
+
+def sentiment_model(surrogate="spigot", bag=False, seed=0, **settings):
+    """An untrained sentiment system over the words of `SENTENCES`, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = SentimentSystemConfig.model_validate(sentiment_system(surrogate, bag, **settings))
+    known = tiny_vocabularies()
+    parser_known = (known.semantics, known.roles) if surrogate else (None, None)
+    return SemanticsThenSentiment(config, SentimentVocabularies(known.semantics, *parser_known)).eval()

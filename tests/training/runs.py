@@ -6,7 +6,7 @@ import torch
 
 from spigot.training.loop import Interrupted, Trainer
 from spigot.training.recipe import parse_recipe
-from tests.models.tiny import system
+from tests.models.tiny import sentiment_system, system
 
 SYSTEMS = {
     "neurbo": {"system": system(syntax=False)},
@@ -14,12 +14,14 @@ SYSTEMS = {
     "sa": {"system": system("marginals"), "intermediate": {"loss": "nll"}},
     "ste": {"system": system("ste")},
     "spigot": {"system": system("spigot", max_norm=1.0)},
+    "sentiment": {"system": sentiment_system({"name": "spigot", "max_norm": 0.2}, dropout=0.0)},
 }
 
 
 def content(name="spigot", sentences=24, **training):
     """A recipe's tables; two epochs unless told."""
-    builtin = {"syntax_train": sentences, "semantics_train": sentences, "dev": 8}
+    builtin = {"semantics_train": sentences, "dev": 8}
+    builtin["sentiment_train" if name == "sentiment" else "syntax_train"] = sentences
     how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3, "min_role_count": 1}
     return {**SYSTEMS[name], "data": {"builtin": builtin}, "training": how | training}
 

@@ -6,6 +6,7 @@ import pytest
 from spigot.data.conllu import write_conllu
 from spigot.data.errors import DataError
 from spigot.data.sdp import write_sdp
+from spigot.data.sst import write_sst
 from spigot.training.corpora import load_corpora
 from spigot.training.recipe import BuiltinConfig, DataConfig, RecipeError
 from tests.models.tiny import SENTENCES, sentence, top
@@ -27,8 +28,11 @@ def files(tmp_path):
     }
 
 
-def load(files, needs_syntax=True, **changes):
-    return load_corpora(DataConfig.model_validate(files | changes), needs_syntax)
+BOTH = ["syntax", "semantics"]
+
+
+def load(files, tasks=BOTH, **changes):
+    return load_corpora(DataConfig.model_validate(files | changes), tasks)
 
 
 def ids(sentences):
@@ -45,7 +49,7 @@ def test_files(files):
 
 
 def test_without_syntax_its_files_are_not_touched(files):
-    corpora = load(files, needs_syntax=False, syntax_train="none", syntax_dev=None)
+    corpora = load(files, ["semantics"], syntax_train="none", syntax_dev=None)
     assert corpora.syntax_train == corpora.syntax_dev == []
     assert len(corpora.semantics_train) == 20
 
@@ -96,15 +100,44 @@ def test_files_that_lack_what_is_needed(files, tmp_path):
 
 def test_builtin():
     sizes = BuiltinConfig(syntax_train=30, semantics_train=20, dev=10, test=15, seed=4)
-    corpora = load_corpora(DataConfig(builtin=sizes), True)
-    assert [len(part) for part in corpora] == [30, 20, 10, 10]
+    corpora = load_corpora(DataConfig(builtin=sizes), BOTH)
+    assert [len(part) for part in corpora] == [30, 20, 0, 10, 10, 0]
     assert corpora.syntax_dev == corpora.semantics_dev
     judged = {s.forms for s in corpora.syntax_dev}
     assert not judged & {s.forms for s in corpora.syntax_train + corpora.semantics_train}
     assert not set(ids(corpora.syntax_train)) & set(ids(corpora.semantics_train))
-    assert load_corpora(DataConfig(builtin=sizes), True) == corpora
-    assert load_corpora(DataConfig(builtin=sizes), False).semantics_train == corpora.semantics_train
-    assert load_corpora(DataConfig(builtin=sizes.model_copy(update={"seed": 5})), True) != corpora
+    assert load_corpora(DataConfig(builtin=sizes), BOTH) == corpora
+    assert load_corpora(DataConfig(builtin=sizes), ["semantics"]).semantics_train == corpora.semantics_train
+    assert load_corpora(DataConfig(builtin=sizes.model_copy(update={"seed": 5})), BOTH) != corpora
+
+
+def test_builtin_sentiment_leaves_the_other_tasks_as_they_are():
+    sizes = BuiltinConfig(syntax_train=30, semantics_train=20, sentiment_train=25, dev=10, test=15, seed=4)
+    without = load_corpora(DataConfig(builtin=sizes), BOTH)
+    corpora = load_corpora(DataConfig(builtin=sizes), ["sentiment", "semantics"])
+    assert [len(part) for part in corpora] == [0, 20, 25, 0, 10, 10]
+    assert corpora.semantics_train == without.semantics_train
+    assert corpora.sentiment_dev == without.semantics_dev
+    others = {s.forms for s in without.semantics_train + without.syntax_train + without.syntax_dev}
+    assert not others & {s.forms for s in corpora.sentiment_train}
+    assert {s.sentiment for s in corpora.sentiment_train} == {0, 1}
+
+
+def test_sentiment_files(files, tmp_path):
+    write_sst(SENTENCES[:12], tmp_path / "train.tsv")
+    write_sst(SENTENCES[12:20], tmp_path / "dev.tsv")
+    (tmp_path / "ids").write_text("\n".join(ids(SENTENCES[15:25])))
+    named = files | {"sentiment_train": "train.tsv", "sentiment_dev": "dev.tsv", "train_ids": "ids"}
+    corpora = load(named, ["sentiment", "semantics"])
+    assert [s.sentiment for s in corpora.sentiment_train] == [s.sentiment for s in SENTENCES[:12]]
+    assert (len(corpora.sentiment_dev), len(corpora.semantics_train)) == (8, 10)
+    config = DataConfig.model_validate(named | {"semantics_train": "none"})
+    trained = load_corpora(config, ["sentiment", "semantics"], scored_only="semantics")
+    assert (len(trained.semantics_train), len(trained.semantics_dev)) == (0, 5)
+    with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a sentiment, found none"):
+        load(named, ["sentiment"], sentiment_dev="dev.sdp")
+    with pytest.raises(RecipeError, match=r"data.sentiment_train: expected a file"):
+        load(files, ["sentiment"])
 
 
 def test_sentences_without_tokens_are_left_out(tmp_path):

@@ -8,7 +8,7 @@ from spigot.training.plan import end_task_weight, epochs, learning_rate, plan, t
 from spigot.training.recipe import parse_recipe
 from tests.models.tiny import SENTENCES
 
-CORPORA = Corpora(SENTENCES[:25], SENTENCES[20:], SENTENCES[:5], SENTENCES[:5])
+CORPORA = Corpora(SENTENCES[:25], SENTENCES[20:], [], SENTENCES[:5], SENTENCES[:5], [])
 
 
 def recipe(surrogate="spigot", intermediate=None, **training):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spigot.training.plan import plan
+from spigot.training.plan import plan, tasks
 from spigot.training.state import STATE
 from tests.training.runs import content, metrics, recipe, same, train, weights
 
@@ -32,10 +32,11 @@ def toml(value):
     return json.dumps(value)
 
 
-def test_two_processes_give_the_result_of_one(tmp_path):
+@pytest.mark.parametrize("system", ["spigot", "sentiment"])
+def test_two_processes_give_the_result_of_one(tmp_path, system):
     # Small batches: some have a single sentence, and leave the second process without any.
-    tables = content("spigot", batch_tokens=30)
-    wanted = recipe("spigot", batch_tokens=30)
+    tables = content(system, batch_tokens=30)
+    wanted = recipe(system, batch_tokens=30)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "spigot"]
     result = subprocess.run(
         [*command, *arguments(tmp_path, tables)], env=ENVIRONMENT, capture_output=True, text=True, timeout=600
@@ -44,7 +45,7 @@ def test_two_processes_give_the_result_of_one(tmp_path):
     assert "cpu:0 x 2" in result.stderr
     assert result.stderr.count("epoch 2  ") == 1  # one of the two speaks
     one = train(tmp_path / "one", wanted)
-    for task in ("syntax", "semantics"):
+    for task in tasks(wanted, 0):
         sizes = {len(step.sentences) for step in plan(wanted, one.corpora, 0) if step.task == task}
         assert 1 in sizes
         assert max(sizes) > 2

@@ -143,7 +143,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ),
         (
             '[system]\nsyntax = false\n[training]\nselection = "uas"\n',
-            'training.selection: expected "lf" in a system without syntax, found "uas"',
+            'training.selection: expected "lf" in this system, found "uas"',
         ),
         (
             '[system]\nsurrogate = { name = "spigot" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',

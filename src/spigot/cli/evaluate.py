@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from spigot.cli.console import emit, emit_json
 from spigot.cli.device import checked_device
+from spigot.cli.parse import NEEDS
 
 
 def evaluate(
     run: Annotated[str, typer.Argument(help="A run's folder, or a hub id.")],
     sdp: Annotated[Path | None, typer.Option(help="Gold graphs (SDP).")] = None,
     conllu: Annotated[Path | None, typer.Option(help="Gold trees (CoNLL-U).")] = None,
+    sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="F1 of each semantic label, too.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
@@ -22,14 +24,18 @@ def evaluate(
     """Parse gold files with a trained system and print scores, each with its convention."""
     from spigot.data.gold import read_gold
     from spigot.evaluation import report
-    from spigot.evaluation.system import score_graphs, score_trees
-    from spigot.models.system import SyntaxThenSemantics
+    from spigot.evaluation.system import score_graphs, score_sentiment, score_trees
+    from spigot.models.loading import load_system
 
-    if sdp is None and conllu is None:
-        raise typer.BadParameter("expected at least one of them, found neither", param_hint="--sdp, --conllu")
-    model = SyntaxThenSemantics.from_pretrained(run, checked_device(device))
-    if conllu is not None and model.syntax is None:
-        raise typer.BadParameter(f"{run} has no syntactic parser to score", param_hint="--conllu")
+    given = {"sdp": sdp, "conllu": conllu, "sst": sst}
+    if not any(given.values()):
+        hint = ", ".join(f"--{name}" for name in given)
+        raise typer.BadParameter("expected at least one of them, found none", param_hint=hint)
+    # Any: which scorer fits which kind of system is checked here, by its parts.
+    model: Any = load_system(run, checked_device(device))
+    for option, (part, name, _) in NEEDS.items():
+        if given[option] is not None and part not in model.parts:
+            raise typer.BadParameter(f"{run} has no {name} to score", param_hint=f"--{option}")
     groups: dict[str, tuple[Path, int, list[report.Measure]]] = {}
     if sdp is not None:
         graphs = score_graphs(model, list(read_gold(sdp, "graph")))
@@ -39,6 +45,9 @@ def evaluate(
     if conllu is not None:
         trees = score_trees(model, list(read_gold(conllu, "tree")))
         groups["trees"] = conllu, trees.sentences, report.tree_measures(trees)
+    if sst is not None:
+        sentiments = score_sentiment(model, list(read_gold(sst, "sentiment")))
+        groups["sentiments"] = sst, sentiments.sentences, report.sentiment_measures(sentiments)
     if as_json:
         content = {
             kind: {"gold": str(path), "sentences": sentences, "scores": report.as_json(measures)}

@@ -1,4 +1,4 @@
-"""`spigot parse`: sentences in, trees and graphs out, as a stream."""
+"""`spigot parse`: sentences in, trees, graphs and sentiments out, as a stream."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ from spigot.cli.device import checked_device
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
 
+SENTIMENTS = ("negative", "positive")
+NEEDS = {
+    "conllu": ("syntax", "syntactic parser", "trees"),
+    "sdp": ("semantics", "semantic parser", "graphs"),
+    "sst": ("sentiment", "sentiment classifier", "labels"),
+}
+"""Formats: the part of a system that has something to write in it, and how to call both."""
+
 
 def parse(
     run: Annotated[str, typer.Argument(help="A run's folder, or a hub id.")],
     file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
-    to: Annotated[Literal["sdp", "conllu", "json"], typer.Option(help="Output format.")] = "sdp",
+    to: Annotated[Literal["sdp", "conllu", "sst", "json"], typer.Option(help="Output format.")] = "sdp",
     source: Annotated[
-        Literal["conllu", "conllx", "sdp", "text"] | None,
+        Literal["conllu", "conllx", "sdp", "sst", "text"] | None,
         typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
     ] = None,
     spacy: Annotated[
@@ -29,14 +37,18 @@ def parse(
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens parsed at a time.")] = 2048,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
-    """Parse sentences with a trained system; memory does not grow with the size of the input."""
-    from spigot.data.readers import read_sentences
-    from spigot.models.streaming import parse_stream
-    from spigot.models.system import SyntaxThenSemantics
+    """Parse sentences with a trained system; memory does not grow with the size of the input.
 
-    model = SyntaxThenSemantics.from_pretrained(run, checked_device(device))
-    if to == "conllu" and model.syntax is None:
-        raise typer.BadParameter(f"{run} has no syntactic parser: no trees to write", param_hint="--to")
+    A system that ends in a sentiment tells it with its probability: in JSON, and in comments in SDP.
+    """
+    from spigot.data.readers import read_sentences
+    from spigot.models.loading import load_system
+    from spigot.models.streaming import parse_stream
+
+    model = load_system(run, checked_device(device))
+    if to in NEEDS and NEEDS[to][0] not in model.parts:
+        _, part, output = NEEDS[to]
+        raise typer.BadParameter(f"{run} has no {part}: no {output} to write", param_hint="--to")
     if spacy is not None:
         from spigot.data.raw import read_raw
 
@@ -49,11 +61,20 @@ def parse(
 def _writer(to: str) -> Callable[[Iterable[Sentence]], None]:
     from spigot.data.conllu import write_conllu
     from spigot.data.sdp import write_sdp
+    from spigot.data.sst import write_sst
 
     if to == "json":
         return _write_json
-    write = write_sdp if to == "sdp" else write_conllu
+    if to == "sdp":
+        return lambda sentences: write_sdp(sentences, "-", comments=_comments)
+    write = write_sst if to == "sst" else write_conllu
     return lambda sentences: write(sentences, "-")
+
+
+def _comments(s: Sentence) -> list[str]:
+    if s.sentiment is None or s.probability is None:
+        return []
+    return [f"sentiment = {SENTIMENTS[s.sentiment]}", f"probability = {s.probability:.4f}"]
 
 
 def _write_json(sentences: Iterable[Sentence]) -> None:
@@ -67,6 +88,9 @@ def _write_json(sentences: Iterable[Sentence]) -> None:
 
 def _as_json(s: Sentence) -> str:
     content: dict[str, object] = {"id": s.id, "forms": s.forms, "lemmas": s.lemmas, "tags": s.tags}
+    if s.sentiment is not None and s.probability is not None:
+        content["sentiment"] = SENTIMENTS[s.sentiment]
+        content["probability"] = round(s.probability, 6)
     if s.tree is not None:
         content["heads"] = s.tree.heads
     if s.graph is not None:

@@ -134,6 +134,15 @@ def new_block(comments: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"{line}\n" for line in comments) + "".join("\t".join(row) + "\n" for row in rows) + "\n"
 
 
+def with_comments(text: str, comments: Sequence[str]) -> str:
+    """Return a block's text with more comment lines, after those that it has."""
+    if not comments:
+        return text
+    lines = text.split("\n")
+    rows = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    return "\n".join([*lines[:rows], *comments, *lines[rows:]])
+
+
 def interned(values: Iterable[str]) -> tuple[str, ...]:
     """Return the values as a tuple; equal ones share memory, which in a corpus are nearly all."""
     return tuple(map(sys.intern, values))

@@ -13,7 +13,7 @@ from spigot.data.readers import read_sentences
 from spigot.data.sentence import Sentence
 
 
-def read_gold(path: str | PathLike[str], annotation: Literal["tree", "graph"]) -> Iterator[Sentence]:
+def read_gold(path: str | PathLike[str], annotation: Literal["tree", "graph", "sentiment"]) -> Iterator[Sentence]:
     """Yield the sentences of a file, whose format `read_sentences` finds out; empty ones are left out.
 
     Raises:

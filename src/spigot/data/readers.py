@@ -15,13 +15,15 @@ from .files import BOM, Readable, display_name, open_lines
 from .plain import read_plain
 from .sdp import read_sdp
 from .sentence import Sentence
+from .sst import read_sst
 
-Format: TypeAlias = Literal["conllu", "conllx", "sdp", "text"]
+Format: TypeAlias = Literal["conllu", "conllx", "sdp", "sst", "text"]
 
 READERS: dict[str, Callable[[Readable], Iterator[Sentence]]] = {
     "conllu": read_conllu,
     "conllx": read_conllx,
     "sdp": read_sdp,
+    "sst": read_sst,
     "text": read_plain,
 }
 FORMAT_OF_EXTENSION: dict[str, Format] = {
@@ -29,8 +31,10 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".conllx": "conllx",
     ".conll": "conllx",
     ".sdp": "sdp",
+    ".sst": "sst",
     ".txt": "text",
 }
+_FORMAT_OF_WIDTH: dict[int, Format] = {10: "conllu", 5: "sst"}
 
 
 def read_sentences(source: Readable, format: Format | None = None) -> Iterator[Sentence]:
@@ -38,9 +42,10 @@ def read_sentences(source: Readable, format: Format | None = None) -> Iterator[S
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
-        format: "conllu", "conllx", "sdp" or "text" (one tokenised sentence a line). None: by the extension of
-            the name (.conllu, .conllx, .conll, .sdp, .txt; also with .gz), else by the first lines: "#SDP"
-            opens an SDP file, ten tab-separated columns (after any comments) are CoNLL-U, all else is text.
+        format: "conllu", "conllx", "sdp", "sst" or "text" (one tokenised sentence a line). None: by the extension
+            of the name (.conllu, .conllx, .conll, .sdp, .sst, .txt; also with .gz), else by the first lines: "#SDP"
+            opens an SDP file, ten tab-separated columns (after any comments) are CoNLL-U, five are SST, all else
+            is text.
 
     Raises:
         ValueError: no such format.
@@ -77,7 +82,7 @@ def _format_of_line(line: str | bytes) -> Format | None:
         return "sdp"
     if not text.strip() or text.startswith("#"):
         return None
-    return "conllu" if len(text.split("\t")) == 10 else "text"
+    return _FORMAT_OF_WIDTH.get(len(text.split("\t")), "text")
 
 
 class _Lines(Iterable[str | bytes]):

@@ -8,7 +8,7 @@ See Oepen et al. (2015), "SemEval 2015 Task 18: Broad-Coverage Semantic Dependen
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -24,6 +24,7 @@ from .blocks import (
     read_blocks,
     read_tree,
     source_of,
+    with_comments,
     write_blocks,
 )
 from .errors import DataError
@@ -57,7 +58,12 @@ def read_sdp(source: Readable, companion: bool | None = None) -> Iterator[Senten
         yield _sentence(block, number, rows, companion)
 
 
-def write_sdp(sentences: Iterable[Sentence], target: Writable, companion: bool | None = None) -> None:
+def write_sdp(
+    sentences: Iterable[Sentence],
+    target: Writable,
+    companion: bool | None = None,
+    comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
+) -> None:
     """Write sentences as SDP 2015.
 
     A sentence that was read from SDP and not changed is written as it stood there; otherwise its rows are
@@ -68,6 +74,7 @@ def write_sdp(sentences: Iterable[Sentence], target: Writable, companion: bool |
         target: path ("-" is standard output, ".gz" is packed) or open text file.
         companion: whether to write the two columns of the syntactic tree; None: as in the file that the first
             sentence was read from, no if it comes from elsewhere.
+        comments: what to write in comment lines of their own before a sentence's tokens.
 
     Raises:
         ValueError: a sentence has no graph or does not fit the format (an arc from a token that is not a
@@ -80,6 +87,9 @@ def write_sdp(sentences: Iterable[Sentence], target: Writable, companion: bool |
     format = COMPANION_FORMAT if companion else FORMAT
 
     def render(sentence: Sentence) -> str:
+        return with_comments(block_of(sentence), [f"# {comment}" for comment in comments(sentence)])
+
+    def block_of(sentence: Sentence) -> str:
         source = source_of(sentence, format)
         if source is not None and sentence == source.original:
             return source.block.text

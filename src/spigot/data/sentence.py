@@ -52,6 +52,9 @@ class Sentence:
     tree: Tree | None = None
     graph: Graph | None = None
     sentiment: int | None = None
+    """0 negative, 1 positive."""
+    probability: float | None = None
+    """What a classifier gives its `sentiment`."""
     source: Any = field(default=None, compare=False, repr=False)
     """What the reader needs to write the sentence back unchanged (comments, multiword tokens, ...)."""
 

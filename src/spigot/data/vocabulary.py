@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spigot.data.sentence import TOP, Sentence
+from spigot.data.spelling import variants
 
 UNKNOWN, ROOT, END = "_unk_", "_root_", "_end_"
 SPECIAL = (UNKNOWN, ROOT, END)
@@ -58,7 +59,10 @@ class Vocabulary:
     """The words, lemmas and tags of a training corpus.
 
     Words are lower-cased forms. `counts[k]` says how often word k was seen in training: it decides the word
-    dropout. Words that are in the vector file alone follow the training words, with count 0.
+    dropout. Words whose vectors are not trained follow the trained words: those of the vector file that
+    training never shows, whose count is 0, or all of it where vectors are kept as they are.
+
+    A word or lemma that training never showed is looked up by its other spellings, too (see `variants`).
     """
 
     def __init__(
@@ -69,17 +73,24 @@ class Vocabulary:
         tags: Sequence[str],
         vector_words: Sequence[str] = (),
     ) -> None:
-        if len(words) != len(counts):
+        total = len(words) + len(vector_words)
+        if len(counts) not in (len(words), total):
             raise ValueError(f"counts: expected one for each of {len(words)} words, found {len(counts)}")
         self.trained_words = len(words)
         self.words = Index([*words, *vector_words])
-        self.counts = np.concatenate([np.asarray(counts, np.int64), np.zeros(len(vector_words), np.int64)])
+        self.counts = np.zeros(total, np.int64)
+        self.counts[: len(counts)] = counts
         self.lemmas = Index(lemmas)
         self.tags = Index(tags)
 
     @classmethod
-    def build(cls, sentences: Iterable[Sentence], vector_words: Iterable[str] = ()) -> Vocabulary:
-        """Collect the strings of training sentences; `vector_words` are added behind the trained ones."""
+    def build(
+        cls, sentences: Iterable[Sentence], vector_words: Iterable[str] = (), freeze_vectors: bool = False
+    ) -> Vocabulary:
+        """Collect the strings of training sentences; `vector_words` are added behind the trained ones.
+
+        With `freeze_vectors`, words of the training sentences that have a vector are not trained either.
+        """
         words: Counter[str] = Counter()
         lemmas: Counter[str] = Counter()
         tags: Counter[str] = Counter()
@@ -90,13 +101,17 @@ class Vocabulary:
         for symbol in SPECIAL:  # a token may be spelled like a special symbol
             for counter in (words, lemmas, tags):
                 counter.pop(symbol, None)
-        extra = dict.fromkeys(word for word in vector_words if word not in words and word not in SPECIAL)
+        fixed = dict.fromkeys(
+            word for word in vector_words if (freeze_vectors or word not in words) and word not in SPECIAL
+        )
+        counts = [words.get(word, 0) for word in fixed] if freeze_vectors else []
+        trained = {word: count for word, count in words.items() if word not in fixed}
         return cls(
-            [*SPECIAL, *words],
-            [0, 0, 0, *words.values()],
+            [*SPECIAL, *trained],
+            [0, 0, 0, *trained.values(), *counts],
             [*SPECIAL, *lemmas],
             [*SPECIAL, *tags],
-            list(extra),
+            list(fixed),
         )
 
     def encode(
@@ -113,8 +128,8 @@ class Vocabulary:
         columns = np.zeros((3, len(sentences), width), np.int64)
         for row, sentence in enumerate(sentences):
             n = len(sentence)
-            columns[0, row, 1 : n + 1] = [self.words[form.lower()] for form in sentence.forms]
-            columns[1, row, 1 : n + 1] = [self.lemmas[lemma] for lemma in sentence.lemmas]
+            columns[0, row, 1 : n + 1] = [self._word(form.lower()) for form in sentence.forms]
+            columns[1, row, 1 : n + 1] = [self._lemma(lemma) for lemma in sentence.lemmas]
             columns[2, row, 1 : n + 1] = [self.tags[tag] for tag in sentence.tags]
             columns[:, row, 0] = SPECIAL.index(ROOT)
             columns[:, row, n + 1] = SPECIAL.index(END)
@@ -127,12 +142,33 @@ class Vocabulary:
         words, lemmas, tags = torch.from_numpy(columns)
         return Tokens(words, lemmas, tags, torch.from_numpy(lengths)), torch.from_numpy(dropped)
 
+    def _word(self, form: str) -> int:
+        known = self.words[form]
+        if self.counts[known] == 0:
+            for other in variants(form):
+                if self.counts[self.words[other]] > 0:
+                    return self.words[other]
+        return known
+
+    def _lemma(self, lemma: str) -> int:
+        if lemma in self.lemmas:
+            return self.lemmas[lemma]
+        lowered = lemma.lower()
+        spellings = [lowered, *variants(lowered)]
+        for other in spellings:
+            if other in self.lemmas:
+                return self.lemmas[other]
+        # Some treebanks give punctuation no lemma.
+        punctuation = any(not any(map(str.isalnum, other)) for other in spellings)
+        return self.lemmas["_"] if punctuation else 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` needs, in JSON types."""
         trained = self.trained_words
+        counted = self.counts if self.counts[trained:].any() else self.counts[:trained]
         return {
             "words": self.words.strings[:trained],
-            "counts": self.counts[:trained].tolist(),
+            "counts": counted.tolist(),
             "lemmas": self.lemmas.strings,
             "tags": self.tags.strings,
             "vector_words": self.words.strings[trained:],

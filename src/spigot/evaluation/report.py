@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spigot.evaluation.accuracy import AccuracyScore
 from spigot.evaluation.attachment import AttachmentScore
 from spigot.evaluation.counts import Counts, CountsByLabel
 from spigot.evaluation.graph_f1 import GraphScore
@@ -85,6 +86,17 @@ def graph_measures(score: GraphScore) -> list[Measure]:
     ]
 
 
+def sentiment_measures(score: AccuracyScore) -> list[Measure]:
+    """Accuracy, and the share of each class that was found."""
+    positive = (score.correct_positive, score.positive)
+    negative = (score.correct_negative, score.negative)
+    return [
+        Measure("accuracy", score.accuracy, _share(score.correct, score.sentences), "sentences with the right label"),
+        Measure("recall-positive", _recall(*positive), _share(*positive), "positive sentences called so"),
+        Measure("recall-negative", _recall(*negative), _share(*negative), "negative sentences called so"),
+    ]
+
+
 def label_measures(by_label: CountsByLabel) -> list[Measure]:
     """F1 of each label, most frequent gold label first."""
     order = sorted(by_label, key=lambda label: (-by_label[label].gold, label))
@@ -130,6 +142,10 @@ def as_text(measures: Sequence[Measure]) -> list[str]:
 def as_json(measures: Iterable[Measure]) -> dict[str, Any]:
     """Return {name: {value, counts ..., convention}}; values between 0 and 1, null where undefined."""
     return {m.name: {"value": m.value, **m.counts, "convention": m.convention} for m in measures}
+
+
+def _recall(correct: int, total: int) -> float | None:
+    return correct / total if total else None
 
 
 def _share(correct: int, total: int) -> dict[str, int]:

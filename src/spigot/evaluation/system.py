@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from spigot.data.batching import make_batches
 from spigot.data.sentence import Sentence
+from spigot.evaluation.accuracy import AccuracyScore, accuracy
 from spigot.evaluation.attachment import AttachmentScore, attachment
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
+from spigot.models.joint import JointSystem
+from spigot.models.sentiment import SemanticsThenSentiment
+from spigot.models.streaming import parse_all
 from spigot.models.system import SyntaxThenSemantics
 
-PARSING_BUDGET = 2048
-"""Tokens in a batch when no gradient is kept."""
-
-Score = TypeVar("Score", AttachmentScore, GraphScore)
+Score = TypeVar("Score", AttachmentScore, GraphScore, AccuracyScore)
 
 
 def score_trees(model: SyntaxThenSemantics, gold: Sequence[Sentence]) -> AttachmentScore:
@@ -22,9 +22,18 @@ def score_trees(model: SyntaxThenSemantics, gold: Sequence[Sentence]) -> Attachm
     return _score(model.parse_syntax, gold, attachment, AttachmentScore())
 
 
-def score_graphs(model: SyntaxThenSemantics, gold: Sequence[Sentence]) -> GraphScore:
+def score_graphs(model: JointSystem, gold: Sequence[Sentence]) -> GraphScore:
     """Score the semantic parser, fed by the syntactic one where there is one."""
+    if isinstance(model, SemanticsThenSentiment):
+        if model.semantics is None:
+            raise ValueError("model: expected a system with a semantic parser, found one without")
+        return _score(model.semantics.parse, gold, graph_score, GraphScore())
     return _score(model.parse, gold, graph_score, GraphScore())
+
+
+def score_sentiment(model: SemanticsThenSentiment, gold: Sequence[Sentence], parsed: bool = False) -> AccuracyScore:
+    """Score the classifier, fed by the semantic parser where there is one; if `parsed`, by the sentences' graphs."""
+    return _score(model.classify if parsed else model.parse, gold, accuracy, AccuracyScore())
 
 
 def _score(
@@ -33,8 +42,6 @@ def _score(
     score: Callable[[Sentence, Sentence], Score],
     total: Score,
 ) -> Score:
-    for batch in make_batches([len(s) for s in gold], PARSING_BUDGET):
-        sentences = [gold[k] for k in batch]
-        for ours, theirs in zip(sentences, parse(sentences), strict=True):
-            total = total + score(ours, theirs)
+    for ours, theirs in zip(gold, parse_all(parse, gold), strict=True):
+        total = total + score(ours, theirs)
     return total

@@ -64,8 +64,8 @@ class Pretrained(nn.Module):
         A local folder comes first. `hub` goes to `huggingface_hub.snapshot_download` (`revision`, `token`,
         `local_files_only`, ...). Raises CheckpointError.
         """
-        folder = _folder(source, hub)
-        config, vocabulary = _json(folder / CONFIG), _json(folder / VOCABULARY)
+        folder = find_checkpoint(source, hub)
+        config, vocabulary = read_json(folder / CONFIG), read_json(folder / VOCABULARY)
         if config.pop("format", None) != FORMAT:
             raise CheckpointError(f"{folder / CONFIG}: expected a checkpoint of format {FORMAT}")
         kind = config.pop("kind", None)
@@ -87,7 +87,8 @@ class Pretrained(nn.Module):
         api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=allowed, **options)
 
 
-def _folder(source: str | Path, hub: dict[str, Any]) -> Path:
+def find_checkpoint(source: str | Path, hub: dict[str, Any]) -> Path:
+    """Return the folder of a checkpoint, which is fetched from the hub if there is none of this name."""
     folder = Path(source)
     if folder.is_file():
         raise CheckpointError(f"{folder}: expected a folder, found a file")
@@ -110,7 +111,8 @@ def _reason(error: Exception) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file of a checkpoint. Raises CheckpointError."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from spigot.models.encoder import EncoderConfig
 from spigot.structured import SPIGOT, Detach, Marginals, StraightThrough, Surrogate
+
+Task = Literal["syntax", "semantics", "sentiment"]
+"""What a part of a system is trained to tell of a sentence."""
 
 
 class _Strict(BaseModel):
@@ -78,14 +81,20 @@ class MarginalsConfig(_Strict):
         return Marginals()
 
 
+GraphSurrogateConfig = Annotated[DetachConfig | StraightThroughConfig | SpigotConfig, Field(discriminator="name")]
+"""Of those below, what does without marginals, which semantic graphs do not have."""
 SurrogateConfig = Annotated[
     DetachConfig | StraightThroughConfig | SpigotConfig | MarginalsConfig, Field(discriminator="name")
 ]
 
 
 class SystemConfig(_Strict):
-    """A semantic parser, and unless `syntax` is None a syntactic one that feeds it through `surrogate`."""
+    """The paper's first system: a semantic parser, and unless `syntax` is None a syntactic one in its middle.
 
+    The syntactic parser feeds the semantic one through `surrogate`.
+    """
+
+    kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
     semantics: ParserConfig = ParserConfig()
     syntax: SyntaxConfig | None = SyntaxConfig()
     """False in TOML: no syntactic parser (NeurboParser alone)."""
@@ -100,3 +109,108 @@ class SystemConfig(_Strict):
     def _no_syntax(cls, value: Any) -> Any:
         # TOML has no null: `syntax = false` is how a recipe leaves the syntactic parser out.
         return None if value is False else value
+
+    @property
+    def tasks(self) -> tuple[Task, Task | None]:
+        """The end task, and that of the parser in the middle, if there is one."""
+        return "semantics", None if self.syntax is None else "syntax"
+
+
+class ClassifierEncoderConfig(EncoderConfig):
+    """The encoder of the sentiment classifier."""
+
+    word_dim: int = Field(300, ge=1)
+    hidden: int = Field(150, ge=1)
+    layers: int = Field(1, ge=1)
+    word_dropout: float = Field(0.0, ge=0)
+    input_dropout: float | None = Field(0.5, ge=0, lt=1)
+
+
+class BiLSTMClassifierConfig(_Strict):
+    """The classifier of section 4.2.1; without a semantic parser in its system it is the baseline BILSTM."""
+
+    name: Literal["bilstm"]
+    encoder: ClassifierEncoderConfig = ClassifierEncoderConfig()
+    freeze_vectors: bool = True
+    """Whether words that have a vector keep it as it is."""
+    feature: int = Field(100, ge=1)
+    """Units of a token's feature, and of the embedding of a role."""
+    hidden: int = Field(100, ge=1)
+    """Units of the layer between the sum of the features and the two classes."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Dropout of the features and of the hidden layer."""
+
+    @property
+    def word_dim(self) -> int:
+        """The size of a word vector."""
+        return self.encoder.word_dim
+
+
+class BagClassifierConfig(_Strict):
+    """A deep averaging network (Iyyer et al. 2015): layers on the mean of the word vectors, whatever their order."""
+
+    name: Literal["bag"]
+    word_dim: int = Field(300, ge=1)
+    freeze_vectors: bool = True
+    hidden: int = Field(300, ge=1)
+    layers: int = Field(2, ge=1)
+    word_dropout: float = Field(0.3, ge=0, lt=1)
+    """How likely a word is to be left out of the mean, in training."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Dropout of the hidden layers."""
+
+
+ClassifierConfig = Annotated[BiLSTMClassifierConfig | BagClassifierConfig, Field(discriminator="name")]
+
+
+class SentimentSystemConfig(_Strict):
+    """The paper's second system: a classifier, and unless `semantics` is None a parser that feeds it graphs."""
+
+    kind: Literal["semantics-then-sentiment"]
+    classifier: ClassifierConfig = BiLSTMClassifierConfig(name="bilstm")
+    semantics: ParserConfig | None = ParserConfig()
+    """False in TOML: no semantic parser (a baseline)."""
+    prune_by_tags: bool = True
+    """As in the first system; a parser that comes from another run keeps what it has."""
+    surrogate: GraphSurrogateConfig = DetachConfig(name="detach")
+    candidate_margin: float | None = Field(0.4, ge=0)
+    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
+
+    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
+    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
+    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
+    within an epoch.
+    """
+
+    @field_validator("semantics", "candidate_margin", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if value is False else value
+
+    @model_validator(mode="after")
+    def _reads_graphs(self) -> SentimentSystemConfig:
+        if self.classifier.name == "bag" and self.semantics is not None:
+            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
+        return self
+
+    @property
+    def prunes(self) -> bool:
+        """Whether candidates are limited: to no purpose where no gradient reaches the parser."""
+        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.name != "detach"
+
+    @property
+    def tasks(self) -> tuple[Task, Task | None]:
+        """The end task, and that of the parser in the middle, if there is one."""
+        return "sentiment", None if self.semantics is None else "semantics"
+
+
+def _kind(config: Any) -> str | None:
+    default = "syntax-then-semantics"
+    return config.get("kind", default) if isinstance(config, dict) else getattr(config, "kind", None)
+
+
+AnySystemConfig = Annotated[
+    Annotated[SystemConfig, Tag("syntax-then-semantics")]
+    | Annotated[SentimentSystemConfig, Tag("semantics-then-sentiment")],
+    Discriminator(_kind),
+]

@@ -30,7 +30,9 @@ class EncoderConfig(BaseModel):
     drop_all_inputs: bool = False
     """Whether word dropout takes the second table's input and the tag along with the word."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Elementwise dropout of the inputs, between the layers and of the states; not in the original."""
+    """Elementwise dropout of the inputs, between the layers and of the states; not in the original parsers."""
+    input_dropout: float | None = Field(None, ge=0, lt=1)
+    """That of the inputs, if it differs."""
 
     @property
     def output_dim(self) -> int:
@@ -38,21 +40,49 @@ class EncoderConfig(BaseModel):
         return 2 * self.hidden
 
 
-class BiLSTMEncoder(nn.Module):
+class WordVectors(nn.Module):
+    """Base of what reads words: a trained table, and a fixed one for words whose vectors get no gradient."""
+
+    vector_word: Tensor
+
+    def __init__(self, dim: int, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        trained = vocabulary.trained_words
+        self.word = nn.Embedding(trained, dim)
+        self.register_buffer("vector_word", torch.zeros(len(vocabulary.words) - trained, dim))
+        init_table(self.word)
+
+    @torch.no_grad()
+    def load_vectors(self, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> None:
+        """Put vectors into the tables' rows."""
+        trained = vocabulary.trained_words
+        for k, word in enumerate(vocabulary.words.strings):
+            vector = vectors.get(word)
+            if vector is not None:
+                table, row = (self.word.weight, k) if k < trained else (self.vector_word, k - trained)
+                table[row] = vector
+
+    def embed_words(self, words: Tensor) -> Tensor:
+        """Return the vectors of `words[batch, n]`, `[batch, n, dim]`."""
+        trained = self.word.num_embeddings
+        known = words < trained
+        vectors = self.word(torch.where(known, words, 0))
+        if self.vector_word.shape[0]:
+            fixed = F.embedding(torch.where(known, 0, words - trained), self.vector_word)
+            vectors = torch.where(known[..., None], vectors, fixed)
+        return vectors
+
+
+class BiLSTMEncoder(WordVectors):
     """Two stacks of LSTMs, one for each direction, joined at the top alone, as in the original program."""
 
     def __init__(self, config: EncoderConfig, vocabulary: Vocabulary, vectors: dict[str, Tensor] | None = None) -> None:
-        super().__init__()
+        super().__init__(config.word_dim, vocabulary)
         self.config = config
-        trained = vocabulary.trained_words
-        self.word = nn.Embedding(trained, config.word_dim)
-        # Words of the vector file that training never shows get no gradient: they need no parameter.
-        self.vector_word: Tensor
-        self.register_buffer("vector_word", torch.zeros(len(vocabulary.words) - trained, config.word_dim))
         width = config.word_dim
         self.second: nn.Embedding | None = None
         if config.second != "none":
-            rows = trained if config.second == "word" else len(vocabulary.lemmas)
+            rows = vocabulary.trained_words if config.second == "word" else len(vocabulary.lemmas)
             self.second = nn.Embedding(rows, config.second_dim)
             width += config.second_dim
         self.tag: nn.Embedding | None = None
@@ -72,14 +102,13 @@ class BiLSTMEncoder(nn.Module):
         )
         self.reset_parameters()
         if vectors is not None:
-            self._load_vectors(vocabulary, vectors)
+            self.load_vectors(vocabulary, vectors)
 
     def reset_parameters(self) -> None:
         """Glorot initialisation as DyNet has it, with the forget gates open at the start."""
-        for table in (self.word, self.second, self.tag):
+        for table in (self.second, self.tag):
             if table is not None:
-                bound = (3.0 / table.embedding_dim) ** 0.5
-                nn.init.uniform_(table.weight, -bound, bound)
+                init_table(table)
         for lstm in (self.forward_lstm, self.backward_lstm):
             for name, parameter in lstm.named_parameters():
                 if name.startswith("weight"):
@@ -89,15 +118,6 @@ class BiLSTMEncoder(nn.Module):
                     nn.init.zeros_(parameter)
                     if name.startswith("bias_ih"):
                         nn.init.ones_(parameter.chunk(4)[1])
-
-    @torch.no_grad()
-    def _load_vectors(self, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> None:
-        trained = vocabulary.trained_words
-        for k, word in enumerate(vocabulary.words.strings):
-            vector = vectors.get(word)
-            if vector is not None:
-                table, row = (self.word.weight, k) if k < trained else (self.vector_word, k - trained)
-                table[row] = vector
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
         """Return the states `[batch, n, 2 * hidden]` of ROOT and the tokens (0 past the lengths).
@@ -110,18 +130,14 @@ class BiLSTMEncoder(nn.Module):
             words = words.masked_fill(dropped, 0)
             if config.drop_all_inputs:
                 lemmas, tags = lemmas.masked_fill(dropped, 0), tags.masked_fill(dropped, 0)
-        trained = self.word.num_embeddings
-        known = words < trained
-        trained_words = torch.where(known, words, 0)
-        inputs = [self.word(trained_words)]
-        if self.vector_word.shape[0]:
-            fixed = F.embedding(torch.where(known, 0, words - trained), self.vector_word)
-            inputs[0] = torch.where(known[..., None], inputs[0], fixed)
+        inputs = [self.embed_words(words)]
         if self.second is not None:
+            trained_words = torch.where(words < self.word.num_embeddings, words, 0)
             inputs.append(self.second(trained_words if config.second == "word" else lemmas))
         if self.tag is not None:
             inputs.append(self.tag(tags))
-        embedded = F.dropout(torch.cat(inputs, -1), config.dropout, self.training)
+        rate = config.dropout if config.input_dropout is None else config.input_dropout
+        embedded = F.dropout(torch.cat(inputs, -1), rate, self.training)
 
         # Reading a row backwards starts at its own end marker: padding stays behind in both directions.
         nodes = lengths[:, None] + 2
@@ -133,6 +149,12 @@ class BiLSTMEncoder(nn.Module):
         states = torch.cat([left, right], -1)[:, :-1]
         states = states * (position[:-1] <= lengths[:, None])[..., None]
         return F.dropout(states, config.dropout, self.training)
+
+
+def init_table(table: nn.Embedding) -> None:
+    """Glorot initialisation as DyNet has it for a row."""
+    bound = (3.0 / table.embedding_dim) ** 0.5
+    nn.init.uniform_(table.weight, -bound, bound)
 
 
 def _run(lstm: nn.LSTM, inputs: Tensor) -> Tensor:

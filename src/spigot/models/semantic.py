@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -47,30 +48,63 @@ class SemanticParser(nn.Module):
         self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
         width = config.encoder.output_dim * (2 if uses_syntax else 1)
         self.predicate = TokenScorer(width, config.mlp)
-        self.arc = ArcScorer(width, config.mlp)
-        self.label = ArcScorer(width, config.mlp, len(roles))
+        # Neither a hinge loss nor an end task that reads the graph has a gradient for more than a few arcs.
+        self.arc = ArcScorer(width, config.mlp, few_gradients=True)
+        self.label = ArcScorer(width, config.mlp, len(roles), few_gradients=True)
+
+    @property
+    def word_dropout(self) -> float:
+        """See `EncoderConfig.word_dropout`."""
+        return self.encoder.config.word_dropout
 
     def forward(
-        self, tokens: Tokens, dropped: Tensor | None = None, syntax: Tensor | None = None
+        self,
+        tokens: Tokens,
+        dropped: Tensor | None = None,
+        syntax: Tensor | None = None,
+        pairs: Tensor | None = None,
     ) -> SemanticGraphParts:
         """Return the scores of all parts in single precision; -inf for roles that the tags rule out.
 
-        `syntax[batch, head, modifier]` is the (hard or soft) syntactic tree of the batch.
+        `syntax[batch, head, modifier]` is the (hard or soft) syntactic tree of the batch; `pairs` (bool, of the same
+        shape) the arcs to score, the others being -inf.
         """
         states = self.encoder(tokens, dropped)
         if syntax is not None:
             # Eq. 7. ROOT has no head: its column of `syntax` is 0.
             states = torch.cat([states, syntax.to(states.dtype).transpose(1, 2) @ states], -1)
         barred = ~self.tag_pairs(tokens.tags[:, : states.shape[1]])
-        labels = self.label(states).float().masked_fill(barred, -torch.inf)
-        return SemanticGraphParts(self.predicate(states).float(), self.arc(states).squeeze(-1).float(), labels)
+        labels = self.label(states, pairs).float().masked_fill(barred, -torch.inf)
+        arcs = self.arc(states, pairs).squeeze(-1).float()
+        return SemanticGraphParts(self.predicate(states).float(), arcs, labels)
+
+    def predictable(self, parts: SemanticGraphParts) -> SemanticGraphParts:
+        """Return the scores with that of the role unknown to the training data at -inf: it is never predicted."""
+        unknown = torch.zeros(parts.labels.shape[-1], dtype=torch.bool, device=parts.labels.device)
+        unknown[0] = True
+        return parts._replace(labels=parts.labels.masked_fill(unknown, -torch.inf))
+
+    @torch.no_grad()
+    def candidates(self, parts: SemanticGraphParts, margin: float) -> SemanticGraphParts:
+        """Return which parts score at most `margin` less than they need to be chosen (bool).
+
+        An arc needs a score above 0 together with a label; predicates are all candidates. With any margin of at
+        least 0 the best graph is among the candidates.
+        """
+        labels = parts.arcs[..., None] + parts.labels >= -margin
+        return SemanticGraphParts(torch.ones_like(parts.predicates, dtype=torch.bool), labels.any(-1), labels)
 
     @torch.no_grad()
     def decode(self, parts: SemanticGraphParts, lengths: Tensor) -> Decoded:
         """Return the graphs of highest score that use no role unknown to the training data."""
-        labels = parts.labels.clone()
-        labels[..., 0] = -torch.inf
-        return Decoded(*self.structure.decode(parts._replace(labels=labels), lengths))
+        return Decoded(*self.structure.decode(self.predictable(parts), lengths))
+
+    @torch.inference_mode()
+    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+        """Return the sentences with predicted graphs, where no syntax is needed for them. One batch."""
+        tokens = self.vocabulary.encode(sentences)[0].to(self.tag_pairs.allowed.device)
+        graphs = self.graphs(self.decode(self(tokens), tokens.lengths), sentences)
+        return [dataclasses.replace(s, graph=graph) for s, graph in zip(sentences, graphs, strict=True)]
 
     def graphs(self, decoded: Decoded, sentences: Sequence[Sentence]) -> list[Graph]:
         """Turn a decoded batch into graphs (without frames)."""

@@ -24,6 +24,11 @@ class SyntacticParser(nn.Module):
         self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
         self.arc = ArcScorer(config.encoder.output_dim, config.mlp)
 
+    @property
+    def word_dropout(self) -> float:
+        """See `EncoderConfig.word_dropout`."""
+        return self.encoder.config.word_dropout
+
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
         """Return `arc_scores[batch, head, modifier]` in single precision."""
         return self.arc(self.encoder(tokens, dropped)).squeeze(-1).float()

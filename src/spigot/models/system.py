@@ -11,8 +11,8 @@ from torch import Tensor
 
 from spigot.data.sentence import Sentence, Tree
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.checkpoint import Pretrained
 from spigot.models.config import SystemConfig
+from spigot.models.joint import JointSystem, scale_gradient
 from spigot.models.semantic import SemanticParser
 from spigot.models.syntactic import SyntacticParser
 from spigot.structured import ProjectiveTree, StructuredArgmax, arcs_to_heads
@@ -27,13 +27,14 @@ class Vocabularies(NamedTuple):
     syntax: Vocabulary | None
 
 
-class SyntaxThenSemantics(Pretrained):
+class SyntaxThenSemantics(JointSystem):
     """Sentence -> syntactic arc scores -> `structured_argmax` -> head features -> semantic parts.
 
     Without `config.syntax` it is the semantic parser alone (NeurboParser).
     """
 
     kind = "syntax-then-semantics"
+    config: SystemConfig
 
     def __init__(
         self,
@@ -54,10 +55,6 @@ class SyntaxThenSemantics(Pretrained):
             config.semantics, vocabularies.semantics, vocabularies.roles, config.syntax is not None, vectors
         )
 
-    def to_config(self) -> dict[str, Any]:
-        """Return the JSON description of the architecture."""
-        return {"system": self.config.model_dump(mode="json")}
-
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the JSON description of all that the parsers know of words."""
         parts = self.vocabularies._asdict()
@@ -73,11 +70,6 @@ class SyntaxThenSemantics(Pretrained):
             None if syntax is None else Vocabulary.from_dict(syntax),
         )
         return cls(SystemConfig.model_validate(config["system"]), vocabularies)
-
-    @property
-    def device(self) -> torch.device:
-        """The device that the parameters are on."""
-        return next(self.parameters()).device
 
     @property
     def vocabularies(self) -> Vocabularies:
@@ -135,13 +127,6 @@ class SyntaxThenSemantics(Pretrained):
         tokens, _ = self.syntax.vocabulary.encode(sentences)
         tokens = tokens.to(self.device)
         return _with_trees(sentences, arcs_to_heads(self.tree.argmax(self.syntax(tokens), tokens.lengths)))
-
-
-def scale_gradient(value: Tensor, weight: float) -> Tensor:
-    """Return `value` unchanged, but with `weight` times its gradient."""
-    if weight == 1:
-        return value
-    return value.detach() if weight == 0 else weight * value + (1 - weight) * value.detach()
 
 
 def _with_trees(sentences: Sequence[Sentence], heads: Tensor) -> list[Sentence]:

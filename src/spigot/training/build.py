@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from spigot.data.vectors import read_vectors
 from spigot.data.vocabulary import Roles, Vocabulary
+from spigot.models.config import ParserConfig, SentimentSystemConfig, SystemConfig
+from spigot.models.joint import JointSystem
+from spigot.models.loading import load_system
+from spigot.models.semantic import SemanticParser
+from spigot.models.sentiment import SemanticsThenSentiment, SentimentVocabularies
 from spigot.models.system import SyntaxThenSemantics, Vocabularies
 from spigot.training.corpora import Corpora
 from spigot.training.recipe import Recipe, RecipeError
 
+Vectors = dict[str, Tensor] | None
 
-def build_model(recipe: Recipe, corpora: Corpora) -> SyntaxThenSemantics:
+
+def build_model(recipe: Recipe, corpora: Corpora) -> JointSystem:
     """Make the model of a recipe: vocabularies from the training data, vectors, `init`."""
-    data, how = recipe.data, recipe.intermediate
-    vectors: dict[str, Tensor] | None = None
-    if data.vectors is not None:
-        words, rows = read_vectors(data.root / data.vectors)
-        vectors = dict(zip(words, torch.from_numpy(rows), strict=True))
-        for name in ("semantics", "syntax"):
-            parser = getattr(recipe.system, name)
-            if parser is not None and parser.encoder.word_dim != rows.shape[1]:
-                raise RecipeError(
-                    f"system.{name}.encoder.word_dim: expected {rows.shape[1]}, the size of {data.vectors}, "
-                    f"found {parser.encoder.word_dim}"
-                )
-    known = () if vectors is None else tuple(vectors)
-    start = None if how.init is None else SyntaxThenSemantics.from_pretrained(how.init)
+    if isinstance(recipe.system, SentimentSystemConfig):
+        return _sentiment_system(recipe, recipe.system, corpora)
+    return _semantic_system(recipe, recipe.system, corpora)
+
+
+def _semantic_system(recipe: Recipe, system: SystemConfig, corpora: Corpora) -> SyntaxThenSemantics:
+    sizes = {"semantics": system.semantics.encoder.word_dim}
+    if system.syntax is not None:
+        sizes["syntax"] = system.syntax.encoder.word_dim
+    vectors = _vectors(recipe, recipe.data.vectors, {f"{k}.encoder.word_dim": size for k, size in sizes.items()})
+    start = _start(recipe, system.syntax)
     syntax = None
-    if recipe.system.syntax is not None:
-        if start is None:
-            syntax = Vocabulary.build(corpora.syntax_train, known)
-        elif start.syntax is None or start.config.syntax != recipe.system.syntax:
-            raise RecipeError(f"intermediate.init: expected a run with the same [system.syntax], found {how.init}")
-        else:
-            syntax = start.syntax.vocabulary
+    if system.syntax is not None:
+        syntax = Vocabulary.build(corpora.syntax_train, vectors or ()) if start is None else start.vocabulary
     vocabularies = Vocabularies(
-        Vocabulary.build(corpora.semantics_train, known),
+        Vocabulary.build(corpora.semantics_train, vectors or ()),
         Roles.build(corpora.semantics_train, recipe.training.min_role_count),
         syntax,
     )
-    model = SyntaxThenSemantics(recipe.system, vocabularies, vectors)
-    if recipe.system.prune_by_tags:
+    model = SyntaxThenSemantics(system, vocabularies, vectors)
+    if system.prune_by_tags:
         model.semantics.tag_pairs.observe(corpora.semantics_train)
-    if start is not None and start.syntax is not None and model.syntax is not None:
-        model.syntax.load_state_dict(start.syntax.state_dict())
+    if start is not None and model.syntax is not None:
+        model.syntax.load_state_dict(start.state_dict())
     return model
+
+
+def _sentiment_system(recipe: Recipe, system: SentimentSystemConfig, corpora: Corpora) -> SemanticsThenSentiment:
+    data, classifier, parser = recipe.data, system.classifier, system.semantics
+    own = data.sentiment_vectors or data.vectors
+    bag = classifier.name == "bag"
+    vectors = _vectors(recipe, own, {f"classifier.{'' if bag else 'encoder.'}word_dim": classifier.word_dim})
+    start: SemanticParser | None = _start(recipe, parser)
+    parser_vectors, words, roles = None, None, None
+    if start is not None:
+        words, roles = start.vocabulary, start.roles
+    elif parser is not None:
+        parser_vectors = _vectors(recipe, data.vectors, {"semantics.encoder.word_dim": parser.encoder.word_dim})
+        words = Vocabulary.build(corpora.semantics_train, parser_vectors or ())
+        roles = Roles.build(corpora.semantics_train, recipe.training.min_role_count)
+    known = Vocabulary.build(corpora.sentiment_train, vectors or (), classifier.freeze_vectors)
+    model = SemanticsThenSentiment(system, SentimentVocabularies(known, words, roles), vectors, parser_vectors)
+    if start is not None and model.semantics is not None:
+        model.semantics.load_state_dict(start.state_dict())
+    elif model.semantics is not None and system.prune_by_tags:
+        model.semantics.tag_pairs.observe(corpora.semantics_train)
+    return model
+
+
+def _vectors(recipe: Recipe, path: Path | None, sizes: dict[str, int]) -> Vectors:
+    """Read a vector file for tables of the given sizes, which are those of keys of [system]."""
+    if path is None:
+        return None
+    words, rows = read_vectors(recipe.data.root / path)
+    for key, size in sizes.items():
+        if size != rows.shape[1]:
+            raise RecipeError(f"system.{key}: expected {rows.shape[1]}, the size of {path}, found {size}")
+    return dict(zip(words, torch.from_numpy(rows), strict=True))
+
+
+def _start(recipe: Recipe, wanted: ParserConfig | None) -> Any:
+    """Return the middle parser of the run that `init` names, None without one."""
+    path, task = recipe.intermediate.init, recipe.middle
+    if path is None or task is None:
+        return None
+    system = load_system(path)
+    found = getattr(system.config, task, None)
+    if found is None or found != wanted:
+        raise RecipeError(f"intermediate.init: expected a run with the same [system.{task}], found {path}")
+    if task == "semantics" and getattr(system, "syntax", None) is not None:
+        raise RecipeError(f"intermediate.init: expected a semantic parser that reads no syntax, found {path}")
+    return system.parts[task]

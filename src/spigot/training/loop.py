@@ -1,4 +1,4 @@
-"""The training loop: one code path for all five systems, on any number of processes."""
+"""The training loop: one code path for all systems, on any number of processes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
-from spigot.data.vocabulary import Tokens
-from spigot.evaluation.system import score_graphs, score_trees
-from spigot.models.semantic import Decoded, gold_graphs
-from spigot.models.syntactic import gold_heads
+from spigot.models.config import Task
+from spigot.models.sentiment import SemanticsThenSentiment
+from spigot.models.streaming import parse_all
 from spigot.training.build import build_model
 from spigot.training.corpora import load_corpora
-from spigot.training.objective import graph_hinge, tree_hinge, tree_nll
-from spigot.training.plan import Step, Task, end_task_weight, epochs, learning_rate, plan, tasks
-from spigot.training.recipe import Recipe, RecipeError
+from spigot.training.dev import SCORES, dev_scores
+from spigot.training.losses import Losses
+from spigot.training.plan import Step, end_task_weight, epochs, learning_rate, plan, tasks
+from spigot.training.pruning import Candidates
+from spigot.training.recipe import Recipe
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals
-from spigot.training.state import STATE, load_state, save_state
+from spigot.training.state import METRICS, RECIPE, STATE, check_folder, load_state, save_state
 
-METRICS, RECIPE = "metrics.jsonl", "recipe.json"
 SAVE_SECONDS = 600
 """A running epoch is saved this often, besides at its end and when interrupted."""
 
@@ -48,7 +48,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, out: Path, *, resume: bool = False, device: str | None = None) -> None:
         self.recipe, self.out = recipe, out
-        self._check_folder(resume)
+        check_folder(out, recipe, resume)
         self.accelerator = Accelerator(
             cpu=device == "cpu",
             mixed_precision=recipe.training.mixed_precision,
@@ -57,17 +57,14 @@ class Trainer:
         )
         self.main = self.accelerator.is_main_process
         self.report = Report(quiet=not self.main)
-        self.corpora = load_corpora(recipe.data, needs_syntax=recipe.system.syntax is not None)
+        how = recipe.intermediate
+        trained = how.frozen and how.init is not None and not how.pretrain_epochs
+        needed = [task for task in (recipe.middle, recipe.end) if task is not None]
+        self.corpora = load_corpora(recipe.data, needed, recipe.middle if trained else None)
         torch.manual_seed(recipe.training.seed)
         self.model = build_model(recipe, self.corpora).to(self.accelerator.device)
-        how = recipe.training
-        kind = torch.optim.Adam if how.optimizer == "adam" else torch.optim.AdamW
-        groups: list[dict[str, Any]] = [
-            {"params": list(self.model.semantics.parameters()), "betas": how.semantics_betas or how.betas}
-        ]
-        if self.model.syntax is not None:
-            groups.append({"params": list(self.model.syntax.parameters())})
-        self.optimizer = kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
+        self.losses = Losses(recipe, self.model, self._share)
+        self.optimizer = self._make_optimizer()
         self.epoch, self.step, self.history = 0, 0, list[dict[str, Any]]()
         self.sums: dict[str, tuple[float, int]] = {}
         self.seconds = 0.0
@@ -92,9 +89,18 @@ class Trainer:
             (self.out / STATE).unlink(missing_ok=True)
         return self.best() or self.history[-1]
 
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        how = self.recipe.training
+        kind = torch.optim.Adam if how.optimizer == "adam" else torch.optim.AdamW
+        groups: list[dict[str, Any]] = []
+        for task, part in self.model.parts.items():
+            own = how.semantics_betas if task == "semantics" else None
+            groups.append({"params": list(part.parameters()), "betas": own or how.betas, "task": task})
+        return kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
+
     def best(self) -> dict[str, Any] | None:
         """Return the metrics of the best epoch so far (the earliest of equals)."""
-        key = self.recipe.training.selection
+        key = self.recipe.selection
         scored = [row for row in self.history if key in row["dev"] and not row["pretraining"]]
         return max(scored, key=lambda row: row["dev"][key]) if scored else None
 
@@ -103,11 +109,16 @@ class Trainer:
     def _run_epoch(self) -> None:
         recipe, epoch = self.recipe, self.epoch
         now = tasks(recipe, epoch)
-        steps = plan(recipe, self.corpora, epoch)
         self.model.train()
-        if recipe.intermediate.frozen and "syntax" not in now:
-            self._freeze()
         began = saved = time.monotonic()
+        if recipe.intermediate.frozen and recipe.middle not in now:
+            self._freeze()
+        starts = self.step == 0 and epoch == epochs(recipe) - recipe.training.epochs
+        if starts and isinstance(self.model, SemanticsThenSentiment):
+            self.model.set_pruner()
+        if recipe.end in now:
+            self._prune()
+        steps = plan(recipe, self.corpora, epoch)
         title = f"epoch {epoch + 1}/{epochs(recipe)}"
         for (number, step), meter in self.report.track(
             list(enumerate(steps))[self.step :], title, len(steps), self.step
@@ -126,7 +137,7 @@ class Trainer:
                 if stop:
                     raise Interrupted(f"interrupted in epoch {epoch + 1}; everything is saved in {self.out}")
         self.seconds += time.monotonic() - began
-        self._finish_epoch(pretraining="semantics" not in now)
+        self._finish_epoch(pretraining=recipe.end not in now)
 
     def _update(self, step: Step, number: int, position: float) -> float:
         """Make one update; return the loss summed over the sentences of this process."""
@@ -134,9 +145,10 @@ class Trainer:
         # Dropout inside the layers draws anew at each step, the same whether the run was interrupted or not.
         torch.manual_seed(hash((how.seed, self.epoch, number, self.accelerator.process_index)))
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, position)
+            group["lr"] = learning_rate(self.recipe, position, group["task"])
         with self.accelerator.autocast():
-            losses = self._losses(step, number, position)
+            random = np.random.default_rng([how.seed, self.epoch, number])
+            losses = self.losses(step, random, end_task_weight(self.recipe, position))
         loss = losses.sum()
         if losses.numel():
             self.accelerator.backward(loss)
@@ -146,32 +158,6 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _losses(self, step: Step, number: int, position: float) -> Tensor:
-        """Return the losses of this process's sentences, `[sentences]`."""
-        recipe, model = self.recipe, self.model
-        # The whole batch is drawn everywhere, so that the draws do not depend on the number of processes.
-        random = np.random.default_rng([recipe.training.seed, self.epoch, number])
-        if step.task == "syntax":
-            if model.syntax is None or recipe.system.syntax is None:
-                raise ValueError("a step on syntax: expected a system with a syntactic parser")
-            chance = recipe.system.syntax.encoder.word_dropout
-            tokens, dropped = self._mine(*model.syntax.vocabulary.encode(step.sentences, chance, random))
-            (heads,) = self._share(gold_heads(step.sentences))
-            loss = tree_nll if recipe.intermediate.loss == "nll" else tree_hinge
-            return loss(model.tree, model.syntax(tokens, dropped), heads, tokens.lengths)
-        chance = recipe.system.semantics.encoder.word_dropout
-        tokens, dropped = self._mine(*model.semantics.vocabulary.encode(step.sentences, chance, random))
-        syntax_tokens = None
-        if model.syntax is not None:
-            syntax_tokens, _ = self._mine(*model.syntax.vocabulary.encode(step.sentences))
-        parts, _ = model(tokens, syntax_tokens, dropped, end_task_weight(recipe, position))
-        gold = Decoded(*self._share(*gold_graphs(step.sentences, model.semantics.roles)))
-        return graph_hinge(model.semantics.structure, parts, gold, tokens.lengths)
-
-    def _mine(self, tokens: Tokens, dropped: Tensor) -> tuple[Tokens, Tensor]:
-        *columns, dropped = self._share(*tokens, dropped)
-        return Tokens(*columns), dropped
-
     def _share(self, *tensors: Tensor) -> list[Tensor]:
         """Return this process's rows of a batch, on its device."""
         rows = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
@@ -179,25 +165,26 @@ class Trainer:
 
     # -- gradients ---------------------------------------------------------------------------------------
 
-    def _parsers(self) -> list[nn.Module]:
-        return [part for part in (self.model.syntax, self.model.semantics) if part is not None]
-
     def _share_gradients(self, task: Task, position: float) -> None:
         """Add up the processes' gradients, those of processes without a sentence included."""
         if self.accelerator.num_processes == 1:
             return
-        trained: list[nn.Module | None] = [self.model.syntax if task == "syntax" else self.model.semantics]
-        if task == "semantics" and end_task_weight(self.recipe, position) > 0:
-            trained.append(self.model.syntax)
-        parameters = [p for part in trained if part is not None for p in part.parameters() if p.requires_grad]
+        trained: list[nn.Module] = [self.model.parts[task]]
+        if task == self.recipe.end and self.model.middle is not None and end_task_weight(self.recipe, position) > 0:
+            trained.append(self.model.middle)
+        parameters = [p for part in trained for p in part.parameters() if p.requires_grad]
+        # What no process has a gradient for gets none: zeros would let Adam go on by its momentum.
+        reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.accelerator.device)
+        reached = self.accelerator.reduce(reached, "sum").tolist()
+        parameters = [p for p, count in zip(parameters, reached, strict=True) if count]
         flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
         flat = self.accelerator.reduce(flat, "sum")
         for parameter, piece in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
             parameter.grad = piece.view_as(parameter)
 
     def _scale_and_clip(self, sentences: int) -> None:
-        """Average over the sentences of the batch, then cap each parser's gradient, as each has its optimiser."""
-        for part in self._parsers():
+        """Average over the sentences of the batch, then cap each part's gradient, as each has its optimiser."""
+        for part in self.model.parts.values():
             gradients = [p.grad for p in part.parameters() if p.grad is not None]
             if not gradients:
                 continue
@@ -206,8 +193,22 @@ class Trainer:
                 nn.utils.clip_grad_norm_(part.parameters(), self.recipe.training.clip_norm)
 
     def _freeze(self) -> None:
-        if self.model.syntax is not None:
-            self.model.syntax.requires_grad_(False).eval()
+        """Keep the middle parser as it is; what it makes of a sentence is then found out once."""
+        model = self.model
+        if model.middle is not None:
+            model.middle.requires_grad_(False).eval()
+        if isinstance(model, SemanticsThenSentiment) and model.semantics is not None and not self.losses.parsed:
+            # All of them, in batches that depend on the corpus alone: the same in every process and after a resume.
+            parse, corpora = model.semantics.parse, self.corpora
+            train, dev = (parse_all(parse, part) for part in (corpora.sentiment_train, corpora.sentiment_dev))
+            self.corpora = corpora._replace(sentiment_train=train, sentiment_dev=dev)
+            self.losses.parsed = True
+
+    def _prune(self) -> None:
+        """Find out once what the pruner, which stays as it is, leaves of a sentence."""
+        model = self.model
+        if isinstance(model, SemanticsThenSentiment) and model.pruner is not None and self.losses.candidates is None:
+            self.losses.candidates = Candidates(model, self.corpora.sentiment_train)
 
     # -- the end of an epoch -----------------------------------------------------------------------------
 
@@ -239,35 +240,21 @@ class Trainer:
         self._save()
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
-        """Score the dev sets, each process its share of the sentences."""
+        """Score the dev sets, each process its share of the sentences; a frozen parser once."""
         self.model.eval()
-        corpora, dev = self.corpora, {}
-        if self.model.syntax is not None:
-            dev["uas"] = _sum(score_trees(self.model, self._part(corpora.syntax_dev))).uas
-        if not pretraining:
-            graphs = _sum(score_graphs(self.model, self._part(corpora.semantics_dev)))
-            dev |= {"uf": graphs.uf, "lf": graphs.lf}
-        return dev
+        recipe = self.recipe
+        now = [task for task in (recipe.middle, recipe.end) if task and not (pretraining and task == recipe.end)]
+        known: dict[str, float] = {}
+        if recipe.intermediate.frozen and recipe.middle and not pretraining and self.history:
+            known = {name: value for name, value in self.history[-1]["dev"].items() if name in SCORES[recipe.middle]}
+        return dev_scores(
+            self.model, now, lambda task: self._part(self.corpora.dev(task)), _sum, known, self.losses.parsed
+        )
 
     def _part(self, sentences: Sequence[Sentence]) -> Sequence[Sentence]:
         return sentences[self.accelerator.process_index :: self.accelerator.num_processes]
 
     # -- saving and stopping -----------------------------------------------------------------------------
-
-    def _check_folder(self, resume: bool) -> None:
-        saved = self.out / RECIPE
-        if not resume:
-            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
-                raise RecipeError(f"--out {self.out}: expected a new or empty folder (or --resume), found files in it")
-            return
-        if not (self.out / STATE).is_file():
-            what = "a finished run" if (self.out / METRICS).is_file() else "no saved run"
-            raise RecipeError(f"--resume: expected an interrupted run in {self.out}, found {what}")
-        old = json.loads(saved.read_text("utf-8"))
-        new = json.loads(self.recipe.model_dump_json(exclude_unset=True))
-        if old != new:
-            key = next(k for k in [*old, *new] if old.get(k) != new.get(k))
-            raise RecipeError(f"--resume: expected the recipe of {saved}, found another [{key}]")
 
     def _save(self) -> None:
         sums = [self.sums]

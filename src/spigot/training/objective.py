@@ -11,7 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spigot.models.semantic import Decoded
-from spigot.structured import MarginalStructure, Structure, heads_to_arcs
+from spigot.structured import (
+    MarginalStructure,
+    Structure,
+    hamming_cost,
+    heads_to_arcs,
+    hinge_loss,
+    negative_log_likelihood,
+)
 from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
 
 FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
@@ -25,22 +32,20 @@ def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths:
     member of the structure (say, a non-projective one) the difference may be negative: it is cut at 0.
     """
     gold = heads_to_arcs(heads, dtype=arc_scores.dtype)
-    cost = 1 - gold
-    with torch.no_grad():
-        best = structure.argmax(arc_scores + cost, lengths)
-    violation = structure.score(arc_scores, best - gold, lengths) + structure.score(cost, best, lengths)
-    return F.relu(violation)
+    wrong_heads = hamming_cost(gold, false_positive=1.0, false_negative=0.0)
+    return hinge_loss(arc_scores, gold, structure, wrong_heads, lengths=lengths)
 
 
 def tree_nll(structure: MarginalStructure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:
     """Return -log p(gold) for each sentence, `[batch]`: the log-loss of structured attention."""
-    return -structure.log_prob(arc_scores, heads_to_arcs(heads, dtype=arc_scores.dtype), lengths)
+    return negative_log_likelihood(arc_scores, heads_to_arcs(heads, dtype=arc_scores.dtype), structure, lengths=lengths)
 
 
 def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:
     """Return max_z [<s, z> + cost(z)] - <s, gold> for each sentence, `[batch]`, by exact decoding.
 
     The cost is 0.4 for a labelled arc that is not gold and 0.6 for a gold one that is missing.
+    The same as `hinge_loss`, with graphs as the label of each arc, in place of a number for each labelled arc.
     """
     chosen = gold.arc_labels >= 0
     at = gold.arc_labels.clamp(min=0)[..., None]
@@ -54,4 +59,4 @@ def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decod
     false_positives = predicted.flatten(1).sum(1) - correct
     false_negatives = chosen.flatten(1).sum(1) - correct
     cost = FALSE_POSITIVE * false_positives + FALSE_NEGATIVE * false_negatives
-    return F.relu(structure.score(parts, *best) + cost - structure.score(parts, *gold))
+    return F.relu(structure.score_decoded(parts, *best) + cost - structure.score_decoded(parts, *gold))

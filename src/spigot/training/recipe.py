@@ -6,13 +6,13 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import spigot
 from spigot.errors import UserError
-from spigot.models.config import SystemConfig
+from spigot.models.config import AnySystemConfig, SystemConfig, Task
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
@@ -26,18 +26,19 @@ class _Strict(BaseModel):
 
 
 class BuiltinConfig(_Strict):
-    """How many sentences of the built-in corpus to use. The two training sets do not overlap."""
+    """How many sentences of the built-in corpus to use. The training sets do not overlap."""
 
     syntax_train: int = Field(1000, ge=1)
     semantics_train: int = Field(1000, ge=1)
+    sentiment_train: int = Field(1000, ge=1)
     dev: int = Field(200, ge=1)
     test: int = Field(200, ge=1)
-    """Sentences kept out of both, to be looked at in the end."""
+    """Sentences kept out of all of them, to be looked at in the end."""
     seed: int = Field(1, ge=0)
 
 
 class DataConfig(_Strict):
-    """Where the treebanks are. The two corpora need not overlap; paths are relative to `root`."""
+    """Where the corpora are, which need not overlap; paths are relative to `root`."""
 
     root: Path = Path(".")
     syntax_train: Path | None = None
@@ -46,34 +47,44 @@ class DataConfig(_Strict):
     semantics_train: Path | None = None
     """SDP 2015, plain or gzip."""
     semantics_dev: Path | None = None
+    sentiment_train: Path | None = None
+    """SST: see `spigot.data.sst`."""
+    sentiment_dev: Path | None = None
     train_ids: Path | None = None
-    """A file with one sentence id a line: only these train."""
+    """A file with one sentence id a line: only these trees and graphs train."""
     vectors: Path | None = None
-    """Word vectors in GloVe's text format, plain or gzip."""
+    """The parsers' word vectors in GloVe's text format, plain or gzip."""
+    sentiment_vectors: Path | None = None
+    """The classifier's; None: the same."""
     max_length: int | None = Field(None, ge=1)
     """Longer training sentences are left out (and counted in the log)."""
     builtin: BuiltinConfig | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:
-        files = [self.syntax_train, self.syntax_dev, self.semantics_train, self.semantics_dev]
+        tasks: tuple[Task, ...] = get_args(Task)
+        files = [getattr(self, f"{task}_{part}") for task in tasks for part in ("train", "dev")]
         if self.builtin is not None and any(files):
             raise ValueError("builtin: expected either the built-in corpus or files, found both")
         return self
 
 
 class IntermediateConfig(_Strict):
-    """How the intermediate (syntactic) parser is trained, and what the end task may do to it."""
+    """How the parser in the middle is trained, and what the end task may do to it."""
 
     loss: Literal["hinge", "nll"] = "hinge"
     pretrain_epochs: int = Field(0, ge=0)
-    """Epochs over the syntactic data alone before joint training starts."""
+    """Epochs over the parser's own data alone before joint training starts."""
     init: Path | None = None
-    """A run whose syntactic parser (and its vocabulary) to start from instead of a random one."""
+    """A run whose parser (and its vocabulary) to start from instead of a random one."""
     frozen: bool = False
-    """Whether joint training leaves the syntactic parser as it is: the paper's PIPELINE."""
+    """Whether joint training leaves the parser as it is: the paper's PIPELINE."""
+    sample: float = Field(1.0, gt=0, le=1)
+    """Share of the parser's own training sentences that each epoch of joint training draws anew."""
+    learning_rate_factor: float = Field(1.0, gt=0)
+    """Factor on the parser's learning rate in joint training."""
     end_task_weight: float = Field(1.0, ge=0)
-    """Factor on the gradient that the end task sends into the syntactic parser."""
+    """Factor on the gradient that the end task sends into the parser."""
     end_task_warmup: float = Field(0.0, ge=0)
     """Epochs of joint training over which that factor grows linearly from 0."""
 
@@ -85,23 +96,25 @@ class TrainingConfig(_Strict):
     """Epochs of joint training: passes over the union of the two corpora."""
     batch_tokens: int = Field(256, ge=1)
     """Most tokens in a batch, ROOT and padding included; 1 gives batches of one sentence."""
+    batch_sentences: int | None = Field(None, ge=1)
+    """Most sentences in a batch."""
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     """Decay of Adam's averages of the gradient and of its square."""
     semantics_betas: tuple[Decay, Decay] | None = None
-    """Those of the semantic parser, if they differ: as in the original, each parser has its own optimiser."""
+    """Those of the semantic parser, if they differ: as in the original, each part has its own optimiser."""
     weight_decay: float = Field(1e-6, ge=0)
     clip_norm: float | None = Field(1.0, gt=0)
-    """Cap on the norm of the gradient of each parser, after averaging over the sentences of the batch."""
+    """Cap on the norm of the gradient of each part of the system, after averaging over the sentences of the batch."""
     schedule: Literal["constant", "halve", "linear"] = "halve"
     halve_every: int = Field(10, ge=1)
     warmup_epochs: float = Field(0.0, ge=0)
     """Epochs over which the learning rate grows linearly from 0, with schedule "linear"."""
     min_role_count: int = Field(30, ge=1)
     """Roles with fewer training arcs are never predicted."""
-    selection: Literal["lf", "uas"] = "lf"
-    """The dev score that decides which epoch is kept."""
+    selection: Literal["uas", "lf", "accuracy"] | None = None
+    """The dev score that decides which epoch is kept; None: that of the end task."""
     mixed_precision: Literal["no", "bf16"] = "no"
     seed: int = Field(1, ge=0)
 
@@ -115,23 +128,46 @@ class TrainingConfig(_Strict):
         return self
 
 
+SCORES: dict[Task, Literal["uas", "lf", "accuracy"]] = {"syntax": "uas", "semantics": "lf", "sentiment": "accuracy"}
+"""The dev score of each task."""
+
+
 class Recipe(_Strict):
     """One experiment."""
 
     description: str = ""
-    system: SystemConfig = SystemConfig()
+    system: AnySystemConfig = SystemConfig()
     data: DataConfig = DataConfig()
     intermediate: IntermediateConfig = IntermediateConfig()
     training: TrainingConfig = TrainingConfig()
 
+    @property
+    def end(self) -> Task:
+        """The task that the system is for."""
+        return self.system.tasks[0]
+
+    @property
+    def middle(self) -> Task | None:
+        """The task of the parser in the middle, if there is one."""
+        return self.system.tasks[1]
+
+    @property
+    def selection(self) -> Literal["uas", "lf", "accuracy"]:
+        """The dev score that decides which epoch is kept."""
+        return self.training.selection or SCORES[self.end]
+
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        how, name = self.intermediate, self.system.surrogate.name
-        if self.system.syntax is None:
-            if "intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set:
-                raise ValueError("system.syntax: expected a parser for [intermediate] or a surrogate, found none")
-            if self.training.selection == "uas":
-                raise ValueError('training.selection: expected "lf" in a system without syntax, found "uas"')
+        how, name, middle = self.intermediate, self.system.surrogate.name, self.middle
+        if middle is None and ("intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set):
+            absent = {"semantics": "syntax", "sentiment": "semantics"}[self.end]
+            raise ValueError(f"system.{absent}: expected a parser for [intermediate] or a surrogate, found none")
+        scores = [SCORES[task] for task in self.system.tasks if task is not None]
+        if self.selection not in scores:
+            expected = " or ".join(f'"{score}"' for score in scores)
+            raise ValueError(f'training.selection: expected {expected} in this system, found "{self.selection}"')
+        if middle == "semantics" and how.loss != "hinge":
+            raise ValueError(f'intermediate.loss: expected "hinge" for semantic graphs, found "{how.loss}"')
         if how.frozen and name not in ("detach", "marginals"):
             raise ValueError(f'intermediate.frozen: expected surrogate "detach" beside it, found "{name}"')
         if how.frozen and not how.pretrain_epochs and how.init is None:
@@ -139,6 +175,10 @@ class Recipe(_Strict):
         if name == "detach" and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
             raise ValueError('intermediate.end_task_weight: expected a surrogate with a gradient, found "detach"')
         return self
+
+
+_TAGS = {"detach", "ste", "spigot", "marginals", "bilstm", "bag", "syntax-then-semantics", "semantics-then-sentiment"}
+"""Kinds and names that pydantic puts into the path of a key."""
 
 
 def find_recipe(name: str) -> Path:
@@ -188,7 +228,7 @@ def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if part not in ("detach", "ste", "spigot", "marginals"))
+        key = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
         if first["type"] == "value_error":
             # Messages of the validators above begin with the key that is wrong.
             message = ".".join(filter(None, (key, str(first["ctx"]["error"]))))

@@ -1,0 +1,26 @@
+"""Load whichever system a folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spigot.models.checkpoint import CONFIG, CheckpointError, find_checkpoint, read_json
+from spigot.models.joint import JointSystem
+from spigot.models.sentiment import SemanticsThenSentiment
+from spigot.models.system import SyntaxThenSemantics
+
+SYSTEMS: dict[str, type[JointSystem]] = {
+    system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment)
+}
+
+
+def load_system(source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> JointSystem:
+    """Load a system of any kind; see `Pretrained.from_pretrained`. Raises CheckpointError."""
+    folder = find_checkpoint(source, hub)
+    kind = read_json(folder / CONFIG).get("kind")
+    if kind not in SYSTEMS:
+        raise CheckpointError(f"{folder / CONFIG}: expected a kind of {', '.join(SYSTEMS)}, found {kind!r}")
+    return SYSTEMS[kind].from_pretrained(folder, device)

@@ -1,0 +1,41 @@
+import pytest
+
+from spigot.data.spelling import variants
+from spigot.data.vocabulary import UNKNOWN, Vocabulary
+from tests.models.tiny import sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("-lrb-", "("), ("``", "“"), ("'s", "’s"), ("n’t", "n't"), ("1\\/2", "1/2"), ("…", ".")],
+)
+def test_other_spellings(text, first):
+    assert next(variants(text)) == first
+
+
+def test_an_ordinary_word_has_none():
+    assert list(variants("dog")) == []
+
+
+def known(vocabulary, given):
+    tokens, _ = vocabulary.encode([given])
+    inside = slice(1, len(given) + 1)
+    words = [vocabulary.words.strings[k] for k in tokens.words[0, inside]]
+    return words, [vocabulary.lemmas.strings[k] for k in tokens.lemmas[0, inside]]
+
+
+def test_a_treebank_with_other_habits():
+    treebank = sentence("( It ’s a dog .", lemmas="_ it be a dog _")
+    vocabulary = Vocabulary.build([treebank], ["'s", "-lrb-", "cat"])
+    given = sentence("-LRB- It 's a cat ?", lemmas="-LRB- It be An cat ?")
+    words, lemmas = known(vocabulary, given)
+    # The trained spelling comes before a word that has no more than a vector.
+    assert words == ["(", "it", "’s", "a", "cat", UNKNOWN]
+    assert lemmas == ["_", "it", "be", UNKNOWN, UNKNOWN, "_"]
+
+
+def test_the_treebank_itself_is_read_as_it_stands():
+    treebank = sentence("the dog 's ’s ( -lrb-", lemmas="The the 's ’s ( -lrb-")
+    words, lemmas = known(Vocabulary.build([treebank]), treebank)
+    assert words == list(treebank.forms)
+    assert lemmas == list(treebank.lemmas)
