@@ -112,6 +112,56 @@ def test_hull_where_no_general_solver_reaches(whole):
             torch.testing.assert_close(projected.labels.sum(3), projected.arcs, atol=1e-10, rtol=0)
 
 
+# Many optimal sets of prices, far apart: nine arguments that contest six labels.
+CONTESTED = [
+    [-1, -1, 1, 1, -1, 0],
+    [-1, 1, 0, 1, 0, 0],
+    [-1, 1, 1, 0, -1, 0],
+    [0, 1, 1, 1, 0, -1],
+    [0, 0, -1, 0, 1, 1],
+    [-1, 1, -1, 0, 1, 0],
+    [-1, -1, 0, 1, 1, 1],
+    [-1, 0, -1, 0, 0, -1],
+    [-1, -1, 1, -1, 1, 0],
+]
+
+
+def contested_point():
+    size = len(CONTESTED) + 1
+    point = random_point(1, size, 6, seed=0)
+    for part in point:
+        part[:] = -INF
+    point.predicates[0, 0] = -1
+    point.arcs[0, 0, 1:] = torch.tensor([-1.0, -1, -1, 0, 0, 1, 0, 1, 1])
+    point.labels[0, 0, 1:] = torch.tensor(CONTESTED, dtype=torch.float64)
+    return point, [True] * 6
+
+
+def tied_point(seed):
+    generator = np.random.default_rng(seed)
+    n, label_count, most = (int(generator.integers(low, high)) for low, high in [(3, 14), (1, 13), (1, 4)])
+    shapes = [(1, n), (1, n, n), (1, n, n, label_count)]
+    point = (torch.from_numpy(generator.integers(-most, most + 1, shape).astype(float)) for shape in shapes)
+    return SemanticGraphParts(*point), (generator.random(label_count) < 0.8).tolist()
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e4 / 3])
+def test_hull_of_ties_far_away(scale):
+    """As accurate as float64 is at that scale: <p - P(p), v - P(p)> is at most 1e-8 · scale for any v of the hull."""
+    for unit, deterministic in [contested_point(), *map(tied_point, range(40))]:
+        point = map_parts(lambda part: scale * part, unit)
+        graph = SemanticGraph(deterministic)
+        projected = graph.hull.project(point)
+        assert all(part.isfinite().all() for part in projected)
+        valid = graph.part_mask(point)
+        back = map_parts(lambda p, z, v: torch.where(v, p - z, -INF), point, projected, valid)
+        zeroed = map_parts(lambda part: part.nan_to_num(neginf=0.0), back)
+        farthest = inner(zeroed, graph.argmax(back))
+        assert (farthest - inner(zeroed, projected) <= 1e-8 * scale).all()
+        taken = projected.labels[..., torch.tensor(deterministic)].sum(2)
+        assert (taken <= projected.predicates[:, :, None] + 1e-11 * scale).all()
+
+
 def test_hull_is_tighter_than_the_relaxation_and_equals_it_for_one_open_predicate():
     # A predicate that is on for sure and labels that nobody contests: nothing is left but Equation 6.
     point = random_point(3, 5, 4, seed=5)._replace(predicates=torch.full((3, 5), 100.0, dtype=torch.float64))

@@ -9,10 +9,12 @@ from scipy.optimize import linear_sum_assignment
 from torch.library import opcheck
 
 from spigot import SPIGOT, LinearConstraints, LinearProgram, ProjectiveTree, structured_argmax
+from spigot.structured.kernels import constraint_projection, linear_constraints, processes
 from spigot.structured.kernels.constraint_projection import project_onto_constraints, project_onto_face
 from spigot.structured.kernels.linear_program import linear_program_argmax
 
 INF = float("inf")
+NAN = float("nan")
 ACCURATELY = {"solver": cvxpy.CLARABEL, "tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 PACKING = ([[3.0, 4, 5, 6, 2], [0, 1, 1, 0, -1]], [9.0, 1], [[1.0, 0, 0, 1, 1]], [1.0])
 
@@ -180,6 +182,60 @@ def test_threads_change_nothing():
         assert torch.equal(program.argmax(scores), expected)
     finally:
         torch.set_num_threads(before)
+
+
+def test_processes_change_nothing(monkeypatch):
+    monkeypatch.setattr(processes, "PAYS_AFTER", 0.0)
+    monkeypatch.setattr(constraint_projection, "ENOUGH_WORK", 0.0)
+    workers = processes.Processes(linear_constraints.__file__)
+    monkeypatch.setattr(constraint_projection, "_processes", workers)
+    constraints, points = LinearConstraints(*PACKING), random_scores(9, 5)
+    points[4, 2] = NAN
+    lengths, mask = torch.tensor([5, 5, 4, 0, 5, 5, 4, 5, 5]), random_scores(9, 5, seed=1) < 1
+    mask[:, 0] = True
+
+    def project():
+        given = points.clone().requires_grad_()
+        projected = constraints.project(given, lengths, mask)
+        return projected.detach(), torch.autograd.grad(projected.nan_to_num().square().sum(), given)[0]
+
+    def same(found):
+        return all(torch.equal(a.nan_to_num(7), b.nan_to_num(7)) for a, b in zip(found, expected, strict=True))
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        expected = project()
+        assert not workers._idle
+        torch.set_num_threads(2)
+        assert same(project())
+        assert 1 <= len(workers._idle) <= 2
+        mask[7, [0, 3, 4]] = False
+        with pytest.raises(ValueError, match=r"point: no solution of the linear constraints.*sentence 7"):
+            project()
+        mask[7, 0] = True
+        torch.set_num_threads(1)
+        expected = project()
+        torch.set_num_threads(2)
+        # One that has died is done without.
+        for worker in workers._idle:
+            worker.kill()
+            worker.wait()
+        assert same(project())
+        assert not workers.pay()
+    finally:
+        torch.set_num_threads(before)
+        workers.close()
+
+
+def test_processes_are_not_started_for_little_work():
+    workers = processes.Processes(linear_constraints.__file__)
+    assert not workers.pay()
+    with workers.timed():
+        pass
+    assert not workers.pay()
+    workers.program = "/no/such/program.py"
+    assert workers.call(()) is None
 
 
 @pytest.mark.parametrize(("missing", "method"), [("highspy", "argmax"), ("clarabel", "project")])

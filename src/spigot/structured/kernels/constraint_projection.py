@@ -15,16 +15,20 @@ from .operator import like_first, once_differentiable, operator
 from .parallel import over_batch, to_numpy
 from .processes import Processes
 
-ENOUGH_ROWS = 4
+ENOUGH_WORK = 1e4
+"""Rows times the square of their variables from which on it pays to hand them to other processes, as measured."""
+
 _processes = Processes(linear_constraints.__file__)
 
 
 def _project(points: np.ndarray, valid: np.ndarray, constraints: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """Return what `project_rows` does, by several processes if they pay."""
-    solver("clarabel")  # if it is missing, that is said here
-    if len(points) < ENOUGH_ROWS or torch.get_num_threads() < 2 or not _processes.pay():
+    if len(points) < 2 or points.size * points.shape[1] < ENOUGH_WORK or torch.get_num_threads() < 2:
+        return project_rows(points, valid, *constraints)
+    if not _processes.pay():
         with _processes.timed():
             return project_rows(points, valid, *constraints)
+    solver("clarabel")  # if it is missing, that is said here
     parts: dict[int, tuple[np.ndarray, ...]] = {}
 
     def project(start: int, stop: int) -> None:

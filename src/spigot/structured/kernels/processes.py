@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import Any
+from typing import IO, Any, cast
 
 PAYS_AFTER = 1.0
 """Seconds of work after which starting processes, which takes about as long, is worth it."""
@@ -30,6 +30,8 @@ class Processes:
     Args:
         program: a Python file.
     """
+
+    _idle: list[subprocess.Popen[bytes]]
 
     def __init__(self, program: str) -> None:
         self.program = program
@@ -56,15 +58,19 @@ class Processes:
 
         May be called by several threads at a time. An exception that the process answers is raised.
         """
+        process = None
         try:
             with self._lock:
                 process = self._idle.pop() if self._idle else self._start()
-            assert_pipes = process.stdin, process.stdout
-            pickle.dump(arguments, process.stdin, pickle.HIGHEST_PROTOCOL)
-            process.stdin.flush()
-            answer = pickle.load(process.stdout)
-        except (OSError, EOFError):
+            questions, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+            pickle.dump(arguments, questions, pickle.HIGHEST_PROTOCOL)
+            questions.flush()
+            answer = pickle.load(answers)
+        except (OSError, EOFError, pickle.UnpicklingError):
             self._broken = True
+            if process is not None:
+                process.kill()
+                process.wait()
             return None
         with self._lock:
             self._idle.append(process)
@@ -79,6 +85,7 @@ class Processes:
         for process in processes:
             _end_input(process)
             process.wait()
+            cast(IO[bytes], process.stdout).close()
 
     def _start(self) -> subprocess.Popen[bytes]:
         # -P: the folder of the program has modules named like some of Python's own. A session of its own: what is
@@ -88,7 +95,7 @@ class Processes:
 
     def _forget(self) -> None:
         self._lock = Lock()
-        self._idle: list[subprocess.Popen[bytes]] = []
+        self._idle = []
 
     def _forget_after_fork(self) -> None:
         # They are the parent's; were their input held open here too, they would outlive it.
@@ -98,6 +105,5 @@ class Processes:
 
 
 def _end_input(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()
+    with suppress(OSError):  # it may have ended before
+        cast(IO[bytes], process.stdin).close()

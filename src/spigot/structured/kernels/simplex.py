@@ -50,9 +50,11 @@ def _project_columns(start, stop, point, lengths, mask, arcs, out, status):  # t
                 for i in range(count):
                     out[b, where[i], column] = np.nan
             else:
+                near = 0
                 for i in range(count):
-                    values[i] -= peak
-                tau = threshold(values, count, 1.0, 0)[0]
+                    values[near] = values[i] - peak
+                    near += values[near] > -1.0
+                tau = threshold(values, near, 1.0, 0)[0]
                 for i in range(count):
                     excess = (np.float64(point[b, where[i], column]) - peak) - tau
                     out[b, where[i], column] = max(excess, 0.0)
