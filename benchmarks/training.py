@@ -6,7 +6,6 @@ backward, clipping and Adam included, evaluation left out.
 
 from __future__ import annotations
 
-import functools
 import tempfile
 import time
 from collections import defaultdict
@@ -248,6 +247,19 @@ def _mixed(bench: Bench, budget: int, count: int) -> list[Step]:
     return [step for task in bench.tasks for step in bench.steps(task, budget, count)]
 
 
+def read_once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `read`, which reads for the same arguments, lists among them, but once."""
+    found: dict[str, Any] = {}
+
+    def call(*arguments: Any) -> Any:
+        key = repr(arguments)
+        if key not in found:
+            found[key] = read(*arguments)
+        return found[key]
+
+    return call
+
+
 def main() -> None:
     parser = options(__doc__.splitlines()[0])
     parser.add_argument("--root", metavar="DATA", help="folder of the treebanks; without it, the built-in corpus")
@@ -262,7 +274,7 @@ def main() -> None:
         data, described = [f"data.root={arguments.root}"], "data/redwoods-quarter"
     # Read once for all systems.
     readers = ((loop, "load_corpora"), (build, "read_vectors"))
-    once = [mock.patch.object(module, name, functools.cache(getattr(module, name))) for module, name in readers]
+    once = [mock.patch.object(module, name, read_once(getattr(module, name))) for module, name in readers]
     with tempfile.TemporaryDirectory() as folder, once[0], once[1]:
         benches = []
         for name in SYSTEMS:
