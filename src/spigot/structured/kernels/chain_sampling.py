@@ -8,29 +8,11 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, OK, raise_for_status
-from .exponential import exp_nonpositive
+from .drawing import draw
 from .forward_backward import forward
 from .operator import operator
 from .parallel import over_batch, to_numpy
 from .viterbi import NO_SEQUENCE, chain_masks, like_both
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def draw(weights, uniform):  # type: ignore[no-untyped-def]
-    """Return k with probability proportional to exp(weights[k]); `weights` are overwritten."""
-    peak = weights.max()
-    total, last = 0.0, 0
-    for k in range(weights.size):
-        weights[k] = exp_nonpositive(weights[k] - peak)
-        total += weights[k]
-        if weights[k] > 0.0:
-            last = k
-    left = uniform * total
-    for k in range(last):
-        left -= weights[k]
-        if left < 0.0:
-            return k
-    return last
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from .cky import push_span
 from .cky_sums import sum_binary_trees
+from .drawing import draw
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
-from .projective_sampling import draw
 
 
 @njit(nogil=True, cache=True)
@@ -29,7 +29,7 @@ def _sample(start, stop, lengths, charts, uniform, out):  # type: ignore[no-unty
             i, j = stack[top, 0], stack[top, 1]
             for k in range(i, j):
                 weights[k - i] = inside[i, k] + inside[k + 1, j]
-            split = i + draw(weights, j - i, uniform[b, draws])
+            split = i + draw(weights[: j - i], uniform[b, draws])
             draws += 1
             top = push_span(stack, top, i, split, out[b])
             top = push_span(stack, top, split + 1, j, out[b])

@@ -12,8 +12,8 @@ from torch import Tensor
 from ..checks import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status
 from .ad3 import solve_predicate
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
-from .predicate import gather
+from .parallel import over_batch
+from .predicate import gather, graph_arrays
 
 
 @njit(nogil=True, cache=True)
@@ -80,14 +80,7 @@ def semantic_graph_ad3(
     over_batch(
         _solve,
         arcs.size(0),
-        to_numpy(predicates.double()),
-        to_numpy(arcs.double()),
-        to_numpy(labels.double()),
-        to_numpy(lengths),
-        to_numpy(predicate_mask),
-        to_numpy(arc_mask),
-        np.empty((1, 0, 0, 0), np.bool_) if label_mask is None else to_numpy(label_mask),
-        to_numpy(deterministic),
+        *graph_arrays(predicates, arcs, labels, lengths, predicate_mask, arc_mask, label_mask, deterministic),
         iterations,
         step_size,
         tolerance,

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..checks import BAD_LENGTH, OK, raise_for_status
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
-from .predicate import gather
+from .predicate import gather, graph_arrays
 from .predicate_derivative import differentiate_predicate
 from .predicate_hull import project_predicate
 
@@ -174,15 +174,7 @@ def project_graph_hull(
     over_batch(
         _project,
         arcs.size(0),
-        # One compiled form does for all: all but the reading is in float64 anyway.
-        to_numpy(predicates.double()),
-        to_numpy(arcs.double()),
-        to_numpy(labels.double()),
-        to_numpy(lengths),
-        to_numpy(predicate_mask),
-        to_numpy(arc_mask),
-        np.empty((1, 0, 0, 0), np.bool_) if label_mask is None else to_numpy(label_mask),
-        to_numpy(deterministic),
+        *graph_arrays(predicates, arcs, labels, lengths, predicate_mask, arc_mask, label_mask, deterministic),
         *(output.numpy() for output in outputs),
         prices.numpy(),
         status,

@@ -1,9 +1,35 @@
-"""The candidates of one predicate of a semantic graph, side by side."""
+"""Semantic graphs as kernels take them, and the candidates of one predicate, side by side."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from torch import Tensor
+
+from .parallel import to_numpy
+
+
+def graph_arrays(
+    predicates: Tensor,
+    arcs: Tensor,
+    labels: Tensor,
+    lengths: Tensor,
+    predicate_mask: Tensor,
+    arc_mask: Tensor,
+    label_mask: Tensor | None,
+    deterministic: Tensor,
+) -> tuple[np.ndarray, ...]:
+    """Return the arguments of `project_graph_hull` as arrays, in order.
+
+    Numbers are float64: one compiled form does for all, and all but the reading is in float64 anyway. A mask of labels
+    without cells allows all.
+    """
+    return (
+        *(to_numpy(part.double()) for part in (predicates, arcs, labels)),
+        *(to_numpy(part) for part in (lengths, predicate_mask, arc_mask)),
+        np.empty((1, 0, 0, 0), np.bool_) if label_mask is None else to_numpy(label_mask),
+        to_numpy(deterministic),
+    )
 
 
 @njit(nogil=True, cache=True)

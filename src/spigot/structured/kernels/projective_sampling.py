@@ -7,28 +7,11 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from .drawing import draw
 from .eisner import GAP, TO_I, TO_J, push_span
 from .inside_outside import run_inside_outside
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
-
-
-@njit(nogil=True, cache=True)
-def draw(weights, count, uniform):  # type: ignore[no-untyped-def]
-    """Return k with probability proportional to exp(weights[k])."""
-    peak = weights[:count].max()
-    total, last = 0.0, 0
-    for k in range(count):
-        weights[k] = np.exp(weights[k] - peak)
-        total += weights[k]
-        if weights[k] > 0:
-            last = k
-    left = uniform * total
-    for k in range(last):
-        left -= weights[k]
-        if left < 0:
-            return k
-    return last
 
 
 @njit(nogil=True, cache=True)
@@ -47,7 +30,7 @@ def _sample_tree(nodes, single_root, charts, uniform, weights, stack, out):  # t
                 weights[k - i] = to_j[i, k] + left[k, j]
             else:
                 weights[k - i] = to_i[i, k] + to_j[k + 1, j]
-        split = i + draw(weights, count, uniform[draws])
+        split = i + draw(weights[:count], uniform[draws])
         draws += 1
         if chart == TO_I:
             out[i, split + 1] = 1

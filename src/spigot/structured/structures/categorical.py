@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import check_arguments, lengths_or_full, refuse_rows, widen
+from ..categories import category_part_mask
+from ..checks import lengths_or_full, refuse_rows, widen
 from ..polytopes.simplex import Simplex
 
 
@@ -32,11 +33,7 @@ class Categorical(MarginalStructure):
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
-        check_arguments("scores", scores, "batch category", lengths, mask)
-        sizes = lengths_or_full(scores, lengths, scores.size(1))
-        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
-        valid = inside & (scores != -torch.inf)
-        return valid if mask is None else valid & mask
+        return category_part_mask(scores, lengths, mask)
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
+from ..categories import category_part_mask
 from ..checks import check_arguments, lengths_or_full, refuse_rows, widen
 from ..kernels.subset import (
     NO_SUBSET,
@@ -51,11 +52,7 @@ class KSubset(MarginalStructure):
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
-        check_arguments("scores", scores, "batch category", lengths, mask)
-        sizes = lengths_or_full(scores, lengths, scores.size(1))
-        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
-        valid = inside & (scores != -torch.inf)
-        return valid if mask is None else valid & mask
+        return category_part_mask(scores, lengths, mask)
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
+from ..categories import category_part_mask
 from ..checks import widen
 from ..kernels.linear_program import linear_program_argmax
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
@@ -55,10 +55,8 @@ class LinearProgram(Structure):
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which variables may be 1 (bool, shaped like `scores`)."""
-        sizes = self.constraints.check("scores", scores, lengths, mask)
-        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
-        valid = inside & (scores != -torch.inf)
-        return valid if mask is None else valid & mask
+        self.constraints.check("scores", scores, lengths, mask)
+        return category_part_mask(scores, lengths, mask)
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the solution with the highest score, 0/1, shaped and typed like `scores`."""
