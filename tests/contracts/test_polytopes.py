@@ -68,6 +68,20 @@ def test_true_derivative(case):
 
 
 @every_polytope
+def test_the_gradient_in_padding_is_not_read(case):
+    point, lengths = example(case)
+    grad, _ = example(case, seed=1)
+    leaves = map_parts(lambda part: part.requires_grad_(), point)
+    projected = case.polytope.project(leaves, lengths)
+    clean = map_parts(lambda part: part.nan_to_num(0), grad)
+    expected, found = (
+        torch.autograd.grad(tensors(projected), tensors(leaves), tensors(given), retain_graph=True)
+        for given in (clean, grad)
+    )
+    assert equal(like(point, found), like(point, expected))
+
+
+@every_polytope
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_single(case, dtype):
     point, lengths = example(case)

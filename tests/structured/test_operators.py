@@ -12,6 +12,7 @@ from spigot.structured.kernels.inside_outside import (
 )
 from spigot.structured.kernels.projective_sampling import projective_sample
 from spigot.structured.kernels.simplex import project_columns
+from spigot.structured.kernels.support import off_mean
 
 LENGTHS = torch.tensor([3, 2])
 
@@ -33,6 +34,14 @@ def test_not_differentiable(mask):
     opcheck(projective_argmax, (scores, lengths, candidates, True))
     opcheck(projective_marginals_jvp, (scores, scores, lengths, candidates, True))
     opcheck(projective_sample, (scores, lengths, candidates, True, torch.full((2, 8), 0.5, dtype=torch.float64)))
+
+
+def test_a_projection_is_differentiable_twice():
+    point = torch.rand(2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    grad = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64, requires_grad=True)
+    projected = project_columns(point.detach(), LENGTHS, None, True)
+    opcheck(off_mean, (grad, projected, 1.0))
+    assert torch.autograd.gradgradcheck(lambda x: project_columns(x, LENGTHS, None, True), point, grad)
 
 
 def test_a_derivative_too_many_is_refused():

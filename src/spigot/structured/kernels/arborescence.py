@@ -170,7 +170,7 @@ def nonprojective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | Non
     """
     batch, nodes = arc_scores.shape[:2]
     scores = to_numpy(arc_scores)
-    out = np.zeros_like(scores)
+    out = np.zeros(scores.shape, scores.dtype)
     status = np.zeros(batch, dtype=np.int64)
     over_batch(
         _argmax,

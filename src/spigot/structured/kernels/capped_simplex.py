@@ -18,6 +18,7 @@ from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
 from .subset import NO_SUBSET
+from .support import off_mean
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -100,11 +101,8 @@ def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    # On the face that the point was projected onto, the projection takes away the mean.
     (output,) = ctx.saved_tensors
-    free = (output > 0) & (output < 1)
-    mean = (grad * free).sum(1, keepdim=True) / free.sum(1, keepdim=True).clamp_min(1)
-    return torch.where(free, grad - mean, 0), None, None, None
+    return off_mean(grad.unsqueeze(2), output.unsqueeze(2), 1.0).squeeze(2), None, None, None
 
 
 @operator(fake=like_first, backward=_backward, save=_save_output)

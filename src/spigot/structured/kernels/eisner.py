@@ -89,33 +89,45 @@ def push_span(stack, top, chart, i, j):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _trace(nodes, single_root, arcs, gap, left, to_j, to_i, stack, out):  # type: ignore[no-untyped-def]
-    """Set the arcs of the best tree. Of equally good splits the last is taken, but the first child of ROOT."""
+    """Set the arcs of the best tree. Of equally good splits the last is taken, but the first child of ROOT.
+
+    A search ends at the score that the chart holds. It goes from the back, where the last of equals comes first.
+    """
     top = push_span(stack, 0, TO_I, 0, nodes - 1)
     while top > 0:
         top -= 1
         chart, i, j = stack[top, 0], stack[top, 1], stack[top, 2]
         best, split = -np.inf, i
         if chart == TO_I:
-            for k in range(i + 1, j + 1):
+            from_front = single_root and i == 0
+            k = i + 1 if from_front else j
+            while i < k <= j:
                 score = (gap[i, k] + arcs[i, k]) + to_i[k, j]
-                if score > best or (score == best and not (single_root and i == 0)):
+                if score > best:
                     best, split = score, k
+                    if score == to_i[i, j]:
+                        break
+                k += 1 if from_front else -1
             out[i, split] = 1
             top = push_span(stack, top, GAP, i, split)
             top = push_span(stack, top, TO_I, split, j)
         elif chart == TO_J:
-            for k in range(i, j):
+            for k in range(j - 1, i - 1, -1):
                 score = to_j[i, k] + left[k, j]
-                if score >= best:
+                if score > best:
                     best, split = score, k
+                    if score == to_j[i, j]:
+                        break
             out[j, split] = 1
             top = push_span(stack, top, TO_J, i, split)
             top = push_span(stack, top, GAP, split, j)
         else:
-            for k in range(i, 1 if single_root and i == 0 else j):
+            for k in range((1 if single_root and i == 0 else j) - 1, i - 1, -1):
                 score = to_i[i, k] + to_j[k + 1, j]
-                if score >= best:
+                if score > best:
                     best, split = score, k
+                    if score == gap[i, j]:
+                        break
             top = push_span(stack, top, TO_I, i, split)
             top = push_span(stack, top, TO_J, split + 1, j)
 
@@ -154,7 +166,7 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, 
     """
     batch, nodes = arc_scores.shape[:2]
     scores = to_numpy(arc_scores)
-    out = np.zeros_like(scores)
+    out = np.zeros(scores.shape, scores.dtype)
     status = np.zeros(batch, dtype=np.int64)
     candidates = np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
     over_batch(

@@ -10,6 +10,7 @@ from numba import njit
 from torch import Tensor
 
 from .gram import along, append, combine, direction, packed
+from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
 
 
@@ -38,7 +39,15 @@ def _onto_face(start, stop, grad, members, weights, out):  # type: ignore[no-unt
         combine(members[b], counts, size, scratch[1], out[b])
 
 
-@torch.library.custom_op("spigot::onto_face", mutates_args=(), device_types="cpu")
+def _save_face(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[1:])
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return onto_face(grad, *ctx.saved_tensors), None, None
+
+
+@operator(fake=like_first, backward=_backward, save=_save_face)
 def onto_face(grad: Tensor, members: Tensor, weights: Tensor) -> Tensor:
     """Project each row orthogonally onto the differences of the vertices of one face: a linear, symmetric map.
 
@@ -54,19 +63,3 @@ def onto_face(grad: Tensor, members: Tensor, weights: Tensor) -> Tensor:
     work = float(members.numel()) * max(weights.size(1), 1)
     over_batch(_onto_face, grad.size(0), to_numpy(grad), to_numpy(members), to_numpy(weights), out.numpy(), work=work)
     return out
-
-
-@onto_face.register_fake
-def _(grad: Tensor, members: Tensor, weights: Tensor) -> Tensor:
-    return torch.empty_like(grad, memory_format=torch.contiguous_format)
-
-
-def _save_face(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[1:])
-
-
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return onto_face(grad, *ctx.saved_tensors), None, None
-
-
-onto_face.register_autograd(_backward, setup_context=_save_face)

@@ -7,6 +7,7 @@ and these are few.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status, refuse_rows
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
+from .support import off_mean
 from .threshold import threshold
 
 
@@ -88,10 +90,7 @@ def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    # On the face that the point was projected onto, the projection takes away the mean.
-    support = ctx.saved_tensors[0] > 0
-    mean = (grad * support).sum(1, keepdim=True) / support.sum(1, keepdim=True).clamp_min(1)
-    return torch.where(support, grad - mean, 0), None, None, None
+    return off_mean(grad, ctx.saved_tensors[0], math.inf), None, None, None
 
 
 @operator(fake=like_first, backward=_backward, save=_save_output, cuda=project_columns_by_sorting, triton="simplex")

@@ -2,7 +2,8 @@
 
 A compiler must prove that a loop may be turned into vector code, and for the short rows of a chart its precautions
 cost more than the loop. These functions are vector code from the start: each is a loop over blocks of eight cells, on
-any processor. The last block may reach past `end`: rows are padded to `padded(size)` cells.
+any processor. Blocks begin at multiples of eight, and the last may reach past `end`: rows are padded to `padded(size)`
+cells. As numba aligns its arrays to 32 bytes, no block of single precision then lies across two cache lines.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ LANES = 8
 
 @njit(nogil=True, cache=True)
 def padded(size):  # type: ignore[no-untyped-def]
-    """Return how many cells a row needs: a block may start at any of its first `size` cells."""
-    return size + LANES
+    """Return how many cells a row of `size` needs: whole blocks."""
+    return (size + LANES - 1) // LANES * LANES
 
 
 def _block(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
