@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from numba import njit
 from torch import Tensor
 
 
+@cache
 def supar_crf() -> Any | None:
     """Return supar's `DependencyCRF`, or None if supar is not installed.
 

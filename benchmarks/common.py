@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -123,6 +124,29 @@ def digits(value: float) -> str:
 def ratio(value: float | None) -> str:
     """Return how many times as fast, or "-" if it was not measured."""
     return "-" if value is None else digits(value) + "x"
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process has held so far, or since `restart_peak`, in bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+    except OSError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+
+
+def restart_peak() -> None:
+    """Forget the most memory that this process has held (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+
+
+def resident_memory() -> int:
+    """Return how much memory this process holds now, in bytes (where the system does not say, the most so far)."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+    except OSError:
+        return peak_memory()
 
 
 def _seconds(function: Callable[[], object], calls: int) -> float:

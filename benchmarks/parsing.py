@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 
 import tables
 import torch
-from common import finish, options, progress, start
+from common import finish, options, peak_memory, progress, resident_memory, start
 
 from spigot.data.sentence import TOP, Sentence
 from spigot.data.synthetic import generate
@@ -92,7 +91,7 @@ def measure(length: int, count: int, budget: int | None, run: str) -> dict[str, 
     # The first call loads the compiled kernels.
     warm_up = random_sentences(model, 5, 8, seed=1)
     list(parse_stream(model, warm_up))
-    loaded = _memory()
+    loaded = resident_memory()
     sentences = random_sentences(model, length, count, seed=0)
     batches = {} if budget is None else {"budget": budget}
     times = []
@@ -109,23 +108,9 @@ def measure(length: int, count: int, budget: int | None, run: str) -> dict[str, 
         "sentences_per_second": count / seconds,
         "words_per_second": count * length / seconds,
         "arcs_per_token": arcs / (count * length),
-        "peak_bytes": _peak_memory(),
+        "peak_bytes": peak_memory(),
         "loaded_bytes": loaded,
     }
-
-
-def _peak_memory() -> int:
-    """Return the most memory that this process has held so far, in bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
-def _memory() -> int:
-    """Return how much memory this process holds now, in bytes (where the system does not say, the most so far)."""
-    try:
-        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
-    except OSError:
-        return _peak_memory()
 
 
 def main() -> None:

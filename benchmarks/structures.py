@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
+import tables
 import torch
-from common import digits, duration, finish, interleaved, medians, options, progress, ratio, start, table
+from common import finish, interleaved, medians, options, progress, start
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
@@ -43,33 +43,35 @@ def scipy_matching(scores: Tensor) -> Tensor:
 
 
 def matchings(sizes: Sequence[int], seconds: float) -> list[Row]:
-    """Time the matching of one instance and of a batch; of scipy, its bare call too, from numpy arrays to indices."""
+    """Time the matchings of a batch, in one call and in one for each; of scipy, its bare call too."""
     matching = spigot.Matching()
     rows = []
     for n in sizes:
         for kind in ("normal", "ties"):
+            progress(f"matching, n = {n}, {kind}")
             generator = torch.Generator().manual_seed(n)
             scores = torch.randn(BATCH, n, n, generator=generator)
             if kind == "ties":
                 scores = torch.randint(0, 100, (BATCH, n, n), generator=generator).float()
-            for batch in (1, BATCH):
-                progress(f"matching, n = {n}, {kind}, batch of {batch}")
-                given = scores[:batch]
-                ours, theirs = matching.argmax(given), scipy_matching(given)
-                agree("matching", (ours * given).sum((1, 2)), (theirs * given).sum((1, 2)))
-                arrays = list(given.double().numpy())
+            ours, theirs = matching.argmax(scores), scipy_matching(scores)
+            agree("matching", (ours * scores).sum((1, 2)), (theirs * scores).sum((1, 2)))
+            singles, arrays = list(scores.split(1)), list(scores.double().numpy())
 
-                def bare(arrays: Sequence[Any] = arrays) -> None:
-                    for array in arrays:
-                        linear_sum_assignment(array, maximize=True)
+            def one_by_one(singles: Sequence[Tensor] = singles) -> None:
+                for single in singles:
+                    matching.argmax(single)
 
-                functions: Functions = {
-                    "spigot": partial(matching.argmax, given),
-                    "scipy": partial(scipy_matching, given),
-                    "scipy, bare": bare,
-                }
-                times = medians(interleaved(functions, seconds))
-                rows.append({"n": n, "scores": kind, "batch": batch, "seconds": times})
+            def bare(arrays: Sequence[Any] = arrays) -> None:
+                for array in arrays:
+                    linear_sum_assignment(array, maximize=True)
+
+            functions: Functions = {
+                "spigot": partial(matching.argmax, scores),
+                "spigot, one at a time": one_by_one,
+                "scipy": partial(scipy_matching, scores),
+                "scipy, bare": bare,
+            }
+            rows.append({"n": n, "scores": kind, "seconds": medians(interleaved(functions, seconds))})
     return rows
 
 
@@ -181,73 +183,9 @@ def subsets(shapes: Sequence[tuple[int, int, int]], seconds: float) -> list[Row]
     return rows
 
 
-def tables(result: Row) -> str:
-    """Return the results as Markdown."""
-
-    def times(row: Row, *names: str) -> list[str]:
-        return [duration(row["seconds"][name]) for name in names]
-
-    def faster(row: Row, ours: str, theirs: str) -> str:
-        return ratio(row["seconds"][theirs] / row["seconds"][ours])
-
-    exponents = [
-        digits(torch.tensor(b["seconds"]["forward"] / a["seconds"]["forward"]).log2().item())
-        for a, b in pairwise(result["projections"])
-        if b["n"] == 2 * a["n"]
-    ]
-    return "\n\n".join(
-        [
-            "Perfect matching, from a tensor of scores to one of 0/1; scipy's bare call is from an array to indices:",
-            table(
-                ["n", "scores", "batch", "spigot", "scipy", "scipy / spigot", "scipy, bare", "bare / spigot"],
-                [
-                    [
-                        *(row[key] for key in ("n", "scores", "batch")),
-                        *times(row, "spigot", "scipy"),
-                        faster(row, "spigot", "scipy"),
-                        *times(row, "scipy, bare"),
-                        faster(row, "spigot", "scipy, bare"),
-                    ]
-                    for row in result["matchings"]
-                ],
-            ),
-            f"Projection onto the doubly stochastic matrices, batch of {BATCH}"
-            + (f" (doubling n: t ~ n^{', '.join(exponents)}):" if exponents else ":"),
-            table(
-                ["n", "forward", "with gradient"],
-                [[row["n"], *times(row, "forward", "with gradient")] for row in result["projections"]],
-            ),
-            "Linear chains:",
-            table(
-                ["task", "batch", "positions", "tags", "spigot", "plain torch", "torch / spigot"],
-                [
-                    [
-                        *(row[key] for key in ("task", "batch", "positions", "tags")),
-                        *times(row, "spigot", "torch"),
-                        faster(row, "spigot", "torch"),
-                    ]
-                    for row in result["chains"]
-                ],
-            ),
-            "Subsets of k:",
-            table(
-                ["k", "of", "batch", "argmax", "projection", "marginals", "marginals, plain torch", "torch / spigot"],
-                [
-                    [
-                        *(row[key] for key in ("k", "size", "batch")),
-                        *times(row, "argmax", "projection", "marginals", "marginals, torch"),
-                        faster(row, "marginals", "marginals, torch"),
-                    ]
-                    for row in result["subsets"]
-                ],
-            ),
-        ]
-    )
-
-
 def main() -> None:
     arguments = options(__doc__.splitlines()[0]).parse_args()
-    result = start(arguments)
+    result = start(arguments) | {"batch": BATCH}
     quick = arguments.quick
     seconds = 0.02 if quick else 1.0
     result["matchings"] = matchings((5, 10) if quick else (5, 10, 20, 50, 100), seconds)
@@ -255,7 +193,7 @@ def main() -> None:
     shapes = [(2, 5, 3)] if quick else [(1, 20, 10), (32, 20, 10), (32, 50, 50), (8, 100, 100)]
     result["chains"] = chains(shapes, seconds)
     result["subsets"] = subsets([(2, 8, 3)] if quick else [(1, 20, 3), (32, 50, 10), (256, 200, 20)], seconds)
-    print(tables(result))
+    print(tables.structures(result))
     finish(arguments, result)
 
 

@@ -1,10 +1,12 @@
-"""The tables of README.md, made from the JSON in results/: `python benchmarks/tables.py` rewrites them in place."""
+"""The tables of docs/speed.md, made from the JSON in results/: `python benchmarks/tables.py` rewrites them there."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +240,31 @@ def training(result: Result) -> str:
     )
 
 
+def sentiment(result: Result) -> str:
+    """Return the table of sentiment.py."""
+    labels = list(result["shares"][0]["share"])
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Structured operations as a share of joint training with SPIGOT, `modern/sentiment-spigot` on "
+            f"{result['corpus']}; parser: {result['parser']}.",
+            table(
+                ["steps of", "steps", "sentences/s", *labels, "sum"],
+                [
+                    [
+                        row["steps_of"],
+                        row["steps"],
+                        digits(row["sentences"] / row["seconds"]),
+                        *(f"{row['share'][label]:.1%}" for label in labels),
+                        f"{sum(row['share'].values()):.1%}",
+                    ]
+                    for row in result["shares"]
+                ],
+            ),
+        ]
+    )
+
+
 DECODING = ("decoding trees", "decoding graphs", "projection")
 
 
@@ -280,6 +307,115 @@ def parsing(result: Result) -> str:
                     "/ original",
                 ],
                 rows,
+            ),
+        ]
+    )
+
+
+def structures(result: Result) -> str:
+    """Return the tables of structures.py."""
+
+    def times(row: Result, *names: str) -> list[str]:
+        return [duration(row["seconds"][name]) for name in names]
+
+    def faster(row: Result, ours: str, theirs: str) -> str:
+        return ratio(row["seconds"][theirs] / row["seconds"][ours])
+
+    exponents = [
+        digits(log2(b["seconds"]["forward"] / a["seconds"]["forward"]))
+        for a, b in pairwise(result["projections"])
+        if b["n"] == 2 * a["n"]
+    ]
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Perfect matchings of {result['batch']} matrices, from a tensor of scores to one of 0/1, in one "
+            "call and one at a time; scipy's bare call is from an array to indices:",
+            table(
+                [
+                    "n",
+                    "scores",
+                    "spigot",
+                    "one at a time",
+                    "scipy",
+                    "scipy, bare",
+                    "scipy / spigot",
+                    "scipy / one at a time",
+                    "bare / spigot",
+                    "bare / one at a time",
+                ],
+                [
+                    [
+                        *(row[key] for key in ("n", "scores")),
+                        *times(row, "spigot", "spigot, one at a time", "scipy", "scipy, bare"),
+                        *(
+                            faster(row, ours, theirs)
+                            for theirs in ("scipy", "scipy, bare")
+                            for ours in ("spigot", "spigot, one at a time")
+                        ),
+                    ]
+                    for row in result["matchings"]
+                ],
+            ),
+            f"Projection onto the doubly stochastic matrices, batch of {result['batch']}"
+            + (f" (doubling n: t ~ n^{', '.join(exponents)}):" if exponents else ":"),
+            table(
+                ["n", "forward", "with gradient"],
+                [[row["n"], *times(row, "forward", "with gradient")] for row in result["projections"]],
+            ),
+            "Linear chains:",
+            table(
+                ["task", "batch", "positions", "tags", "spigot", "plain torch", "torch / spigot"],
+                [
+                    [
+                        *(row[key] for key in ("task", "batch", "positions", "tags")),
+                        *times(row, "spigot", "torch"),
+                        faster(row, "spigot", "torch"),
+                    ]
+                    for row in result["chains"]
+                ],
+            ),
+            "Subsets of k:",
+            table(
+                ["k", "of", "batch", "argmax", "projection", "marginals", "marginals, plain torch", "torch / spigot"],
+                [
+                    [
+                        *(row[key] for key in ("k", "size", "batch")),
+                        *times(row, "argmax", "projection", "marginals", "marginals, torch"),
+                        faster(row, "marginals", "marginals, torch"),
+                    ]
+                    for row in result["subsets"]
+                ],
+            ),
+        ]
+    )
+
+
+def memory(result: Result) -> str:
+    """Return the table of memory.py."""
+    lengths = list(dict.fromkeys(n for row in result["rows"] for n in row["bytes"]))
+    cell = {n: 4 * result["batch"] * (int(n) + 1) ** 2 for n in lengths}
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Memory that one argmax takes, its result included, batch of {result['batch']}; in brackets, how many "
+            "times the scores (float32), which are batch n² numbers. The last column is k in memory ~ n^k, from the "
+            "first length to the last.",
+            table(
+                ["argmax", *(f"n = {n}" for n in lengths), "k"],
+                [
+                    [
+                        row["case"],
+                        *(
+                            f"{row['bytes'][n] / 2**20:,.1f} MiB ({digits(row['bytes'][n] / cell[n])})"
+                            if n in row["bytes"]
+                            else "-"
+                            for n in lengths
+                        ),
+                        f"{row['exponent']:.2f}",
+                    ]
+                    for row in result["rows"]
+                ],
             ),
         ]
     )
@@ -344,7 +480,7 @@ def rewrite(text: str, name: str, content: str) -> str:
     """Return `text` with `content` between the markers of `name`."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise SystemExit(f"README.md: expected the markers <!-- {name} --> and <!-- /{name} -->, found none")
+        raise SystemExit(f"docs/speed.md: expected the markers <!-- {name} --> and <!-- /{name} -->, found none")
     return pattern.sub(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
 
 
@@ -354,15 +490,19 @@ def main() -> None:
         "graphs": graphs,
         "hull": hull,
         "training": training,
+        "sentiment": sentiment,
         "parsing": parsing,
+        "memory": memory,
+        "structures": structures,
     }
-    readme = HERE / "README.md"
-    text = readme.read_text("utf-8")
+    page = HERE.parent / "docs" / "speed.md"
+    text = page.read_text("utf-8")
     for name, make in makers.items():
-        source = HERE / "results" / f"{name}.json"
-        if source.is_file():
-            text = rewrite(text, name, make(json.loads(source.read_text("utf-8"))))
-    readme.write_text(text, "utf-8")
+        # One thread, then all of them.
+        sources = [HERE / "results" / f"{name}{suffix}.json" for suffix in ("", "-all-threads")]
+        contents = [make(json.loads(source.read_text("utf-8"))) for source in sources if source.is_file()]
+        text = rewrite(text, name, "\n\n### All threads\n\n".join(contents))
+    page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

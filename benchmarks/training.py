@@ -172,14 +172,16 @@ def step_cost(bench: Bench, rival: Surrogate, budget: int, count: int, passes: i
 
 
 @contextmanager
-def watched(around: Callable[[str, Callable[[], Any]], Any]) -> Iterator[None]:
-    """Run every call of `WATCHED` as `around(label, call)`."""
+def watched(
+    around: Callable[[str, Callable[[], Any]], Any], methods: Sequence[tuple[Any, str, str]] = WATCHED
+) -> Iterator[None]:
+    """Run every call of `methods` as `around(label, call)`."""
 
     def wrap(original: Callable[..., Any], label: str) -> Callable[..., Any]:
         return lambda *args, **kwargs: around(label, lambda: original(*args, **kwargs))
 
     with ExitStack() as stack:
-        for owner, name, label in WATCHED:
+        for owner, name, label in methods:
             stack.enter_context(mock.patch.object(owner, name, wrap(getattr(owner, name), label)))
         yield
 
