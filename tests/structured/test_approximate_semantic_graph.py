@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from torch.library import opcheck
 
 from spigot import ApproximateSemanticGraph, SemanticGraph, SemanticGraphParts
 from spigot.structured.kernels.ad3 import project_arc_factor, project_at_most_one, project_predicate_factor
@@ -124,10 +123,3 @@ def test_wrong_arguments_are_named():
         ApproximateSemanticGraph(tolerance=0)
     with pytest.raises(ValueError, match="max_iterations: expected a positive number, got -1"):
         ApproximateSemanticGraph(max_iterations=-1)
-
-
-def test_operator_is_well_formed():
-    parts = random_parts(2, 3, 2, seed=0)
-    masks = [torch.ones(part.shape, dtype=torch.bool) for part in parts]
-    arguments = (*parts, torch.tensor([2, 1]), *masks, torch.tensor([True, False]), 50, 0.05, 1e-3)
-    opcheck(torch.ops.spigot.semantic_graph_ad3.default, arguments)

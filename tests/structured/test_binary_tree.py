@@ -1,15 +1,7 @@
 import pytest
 import torch
-from torch.library import opcheck
 
 from spigot import SPIGOT, BinaryTree, Marginals, SpanBox, structured_argmax
-from spigot.structured.kernels.cky import binary_tree_argmax
-from spigot.structured.kernels.cky_sampling import binary_tree_sample
-from spigot.structured.kernels.cky_sums import (
-    binary_tree_log_partition,
-    binary_tree_marginals,
-    binary_tree_marginals_jvp,
-)
 from tests.oracles import qp, spans
 
 INF = float("inf")
@@ -152,19 +144,6 @@ def test_the_projection_is_the_nearest_point():
     inner = point[:, 0, 1, 0].clamp(0, 1)
     assert torch.equal(unlabelled[:, 0, 1], inner)
     assert unlabelled[:, 0, 2].tolist() == unlabelled[:, 1, 1].tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("mask", [True, False])
-def test_operators(mask):
-    lengths = torch.tensor([3, 2])
-    scores = random_scores(2, 3, 3).float()
-    candidates = torch.ones(2, 3, 3, dtype=torch.bool) if mask else None
-    opcheck(binary_tree_argmax, (scores, lengths, candidates))
-    opcheck(binary_tree_marginals_jvp, (scores, scores, lengths, candidates))
-    opcheck(binary_tree_sample, (scores, lengths, candidates, torch.full((2, 3), 0.5, dtype=torch.float64)))
-    leaf = scores.requires_grad_()
-    opcheck(binary_tree_log_partition, (leaf, lengths, candidates))
-    opcheck(binary_tree_marginals, (leaf, lengths, candidates))
 
 
 @pytest.mark.parametrize("labels", [False, True])

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from torch.library import opcheck
 
 import spigot
 from spigot import ClippedArcs, GraphHull, LabeledArcs, SemanticGraph, SemanticGraphParts
@@ -275,13 +274,3 @@ def test_inner_product_of_the_step_back_bounds_the_distance():
         distances.append(inner(back, back))
     assert (distances[0] > distances[1]).all()
     assert (distances[1] > distances[2]).all()
-
-
-def test_operators_are_well_formed():
-    point = map_parts(lambda part: part.float().requires_grad_(), random_point(2, 3, 2, seed=0))
-    lengths = torch.tensor([2, 1])
-    masks = [torch.ones(part.shape, dtype=torch.bool) for part in point]
-    for label_mask in (None, masks[2]):
-        opcheck(torch.ops.spigot.project_labeled_arcs.default, (*point, lengths, *masks[:2], label_mask, False))
-        flags = torch.tensor([True, False])
-        opcheck(torch.ops.spigot.project_graph_hull.default, (*point, lengths, *masks[:2], label_mask, flags))

@@ -3,16 +3,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from torch.library import opcheck
 
 from spigot import CappedSimplex, Categorical, KSubset, Simplex
-from spigot.structured.kernels.capped_simplex import project_capped_simplex
-from spigot.structured.kernels.subset import (
-    subset_log_partition,
-    subset_marginals,
-    subset_marginals_jvp,
-    subset_sample,
-)
 from tests.oracles import qp
 
 INF = float("inf")
@@ -143,14 +135,3 @@ def test_optimality_of_projections(scale):
     back = points - z
     best = (back * KSubset(120).argmax(back)).sum(1)
     assert (best - (back * z).sum(1) <= 1e-9 * max(scale, 1)).all()
-
-
-@pytest.mark.parametrize("masked", [True, False])
-def test_operators(masked):
-    scores, lengths = random_scores(2, 5, 9), torch.tensor([5, 3])
-    mask = torch.ones(2, 5, dtype=torch.bool) if masked else None
-    leaf = scores.clone().requires_grad_()
-    for operator in (subset_log_partition, subset_marginals, project_capped_simplex):
-        opcheck(operator, (leaf, lengths, mask, 2))
-    opcheck(subset_marginals_jvp, (scores, scores, lengths, mask, 2))
-    opcheck(subset_sample, (scores, lengths, mask, 2, torch.full((2, 5), 0.5, dtype=torch.float64)))

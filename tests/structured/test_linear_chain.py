@@ -1,11 +1,7 @@
 import pytest
 import torch
-from torch.library import opcheck
 
 from spigot import ChainSimplices, Hull, LinearChain, LinearChainParts
-from spigot.structured.kernels.chain_sampling import chain_sample
-from spigot.structured.kernels.forward_backward import chain_log_partition, chain_marginals, chain_marginals_jvp
-from spigot.structured.kernels.viterbi import chain_argmax
 from spigot.structured.parts import flatten, map_parts
 from tests.oracles.chains import all_sequences
 
@@ -162,17 +158,3 @@ def test_the_relaxation_is_looser_than_the_hull():
     relaxed, tight = (flatten(polytope.project(point)) for polytope in (CHAIN.relaxation, Hull(CHAIN)))
     distance = [(flatten(point) - nearest).norm() for nearest in (relaxed, tight)]
     assert distance[0] < distance[1]
-
-
-@pytest.mark.parametrize("masked", [True, False])
-def test_operators(masked):
-    scores = random_scores(2, 3, 2, 0)
-    mask = map_parts(lambda part: torch.ones(part.shape, dtype=torch.bool), scores) if masked else (None, None)
-    lengths = torch.tensor([3, 2])
-    leaves = [part.requires_grad_() for part in scores]
-    opcheck(chain_log_partition, (*leaves, lengths, *mask))
-    opcheck(chain_marginals, (*leaves, lengths, *mask))
-    plain = [part.detach() for part in scores]
-    opcheck(chain_argmax, (*plain, lengths, *mask))
-    opcheck(chain_marginals_jvp, (*plain, *plain, lengths, *mask))
-    opcheck(chain_sample, (*plain, lengths, *mask, torch.full((2, 3), 0.5, dtype=torch.float64)))

@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch.library import opcheck
 
 from spigot import SPIGOT, LinearConstraints, LinearProgram, ProjectiveTree, structured_argmax
 from spigot.structured.kernels import constraint_projection, linear_constraints, processes
-from spigot.structured.kernels.constraint_projection import project_onto_constraints, project_onto_face
-from spigot.structured.kernels.linear_program import linear_program_argmax
 
 INF = float("inf")
 NAN = float("nan")
@@ -261,29 +258,3 @@ def test_the_constraints_are_checked():
     with pytest.raises(ValueError, match=r"scores: expected at most 2 variables, got \[1, 3\]"):
         LinearProgram([[1, 1]], [1]).argmax(torch.zeros(1, 3))
     assert repr(LinearProgram(*PACKING)) == "LinearProgram(variables=5, inequalities=2, equations=1)"
-
-
-def test_operators():
-    constraints = LinearConstraints(*PACKING).tensors()
-    scores, lengths = random_scores(2, 5).float(), torch.tensor([5, 4])
-    opcheck(linear_program_argmax, (scores, lengths, None, *constraints))
-    opcheck(project_onto_constraints, (scores.double().requires_grad_(), lengths, scores < 5, *constraints))
-    _, free, tight = project_onto_constraints(scores, lengths, None, *constraints)
-    opcheck(project_onto_face, (scores, constraints[0], constraints[2], free, tight))
-
-
-def test_a_compiled_graph_is_whole_and_equal():
-    program, weights, scores = (
-        LinearProgram(*PACKING),
-        random_scores(3, 5, seed=1),
-        random_scores(3, 5).requires_grad_(),
-    )
-
-    def loss_of(scores):
-        return (structured_argmax(scores, program, SPIGOT()) * weights).sum()
-
-    torch.compiler.reset()
-    losses = [f(scores) for f in (loss_of, torch.compile(loss_of, fullgraph=True, backend="aot_eager"))]
-    grads = [torch.autograd.grad(loss, scores)[0] for loss in losses]
-    assert torch.equal(*losses)
-    assert torch.allclose(*grads)

@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch.library import opcheck
 
 from spigot import Birkhoff, Hull, Matching
-from spigot.structured.kernels.birkhoff import project_birkhoff, project_birkhoff_grad
-from spigot.structured.kernels.matching import matching_argmax
 from tests.oracles import qp
 
 INF = float("inf")
@@ -150,12 +147,3 @@ def test_derivative_on_faces(scale):
     lengths = torch.tensor([6, 4, 1])
     points = random_scores(3, 6, 4, scale).requires_grad_()
     assert torch.autograd.gradcheck(lambda point: Birkhoff().project(point, lengths), points)
-
-
-@pytest.mark.parametrize("masked", [True, False])
-def test_operators(masked):
-    scores, lengths = random_scores(2, 4, 5), torch.tensor([4, 3])
-    mask = torch.ones(2, 4, 4, dtype=torch.bool) if masked else None
-    opcheck(matching_argmax, (scores, lengths, mask))
-    opcheck(project_birkhoff, (scores.clone().requires_grad_(), lengths, mask))
-    opcheck(project_birkhoff_grad, (project_birkhoff(scores, lengths, mask), scores))

@@ -74,10 +74,7 @@ def test_the_generator_decides():
     assert not torch.equal(drawn("normal", (2, 3), seed=1), drawn("normal", (2, 3), seed=2))
 
 
-def test_sum_of_gamma_is_a_proper_operator():
-    seeds, valid = torch.arange(6).view(2, 3), torch.tensor([[True, False, True], [False, True, False]])
-    sizes = torch.tensor([2.0, 1.0], dtype=torch.float64)
-    torch.library.opcheck(torch.ops.spigot.sum_of_gamma.default, (seeds, valid, sizes))
-    noise = draw_noise("none", seeds, Problem(Categorical(), torch.zeros(2, 3)))
+def test_no_noise_is_zero():
+    noise = draw_noise("none", torch.arange(6).view(2, 3), Problem(Categorical(), torch.zeros(2, 3)))
     assert noise.shape == (6, 3)
     assert not noise.any()

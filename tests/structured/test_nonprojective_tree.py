@@ -330,20 +330,3 @@ def test_padding_is_never_read():
             together = getattr(structure, method)(poisoned, lengths)[b, : length + 1, : length + 1]
             assert torch.equal(together, getattr(structure, method)(alone)[0])
         assert torch.equal(structure.log_partition(alone)[0], log_z[b])
-
-
-def test_operators_are_well_formed():
-    scores = random_scores(2, 3, 0).float().requires_grad_()
-    lengths = torch.tensor([3, 1])
-    mask = torch.ones(2, 4, 4, dtype=torch.bool)
-    for candidates in (None, mask):
-        arguments = (scores.detach(), lengths, candidates, True)
-        torch.library.opcheck(torch.ops.spigot.nonprojective_argmax.default, arguments)
-        for name in ("log_partition", "marginals"):
-            operator = getattr(torch.ops.spigot, f"nonprojective_{name}").default
-            torch.library.opcheck(operator, (scores, lengths, candidates, True))
-        seeds = torch.tensor([1, 2])
-        arguments = (scores.detach(), lengths, candidates, True, seeds)
-        torch.library.opcheck(torch.ops.spigot.nonprojective_sample.default, arguments)
-        arguments = (scores.detach(), scores.detach(), lengths, candidates, True)
-        torch.library.opcheck(torch.ops.spigot.nonprojective_marginals_jvp.default, arguments)

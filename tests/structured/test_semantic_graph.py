@@ -228,16 +228,3 @@ def test_wrong_arguments_are_named():
 def test_frozen_and_hashable_whatever_the_flags_came_in():
     assert SemanticGraph(torch.tensor([True, False])) == SemanticGraph([True, False])
     assert hash(SemanticGraph([True])) == hash(SemanticGraph((True,)))
-
-
-def test_operator_is_well_formed():
-    parts = random_parts(2, 3, 2, seed=0)
-    arguments = (
-        *parts,
-        torch.tensor([2, 1]),
-        torch.tensor([True, False]),
-        torch.ones(2, 3, dtype=torch.bool),
-        torch.ones(2, 3, 3, dtype=torch.bool),
-        None,
-    )
-    torch.library.opcheck(torch.ops.spigot.semantic_graph_argmax.default, arguments)

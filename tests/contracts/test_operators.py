@@ -1,0 +1,153 @@
+"""What torch asks of an operator: schema, fake implementation, place in autograd. Every operator is listed."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.library import opcheck
+
+import spigot
+from spigot.structured import kernels
+from spigot.structured.kernels.operator import names_of_operators
+
+ops = torch.ops.spigot
+Arguments = tuple[Any, ...]
+
+
+def scores(*shape: int, grad: bool = False, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(shape, generator=generator, dtype=dtype).requires_grad_(grad)
+
+
+def masks(wanted: bool, *shapes: tuple[int, ...]) -> tuple[Tensor | None, ...]:
+    return tuple(torch.ones(shape, dtype=torch.bool) if wanted else None for shape in shapes)
+
+
+def halves(*shape: int) -> Tensor:
+    return torch.full(shape, 0.5, dtype=torch.float64)
+
+
+LENGTHS = torch.tensor([3, 2])
+TREE, SPANS, SQUARE, ROW = (2, 4, 4), (2, 3, 3), (2, 3, 3), (2, 5)
+CHAIN = (2, 3, 2), (2, 2, 2, 2)
+GRAPH = (2, 4), (2, 4, 4), (2, 4, 4, 2)
+FLAGS = torch.tensor([True, False])
+PACKING = ([[1.0, 1, 1, 0, 0], [0, 0, 1, 1, 1]], [2.0, 1.0], [[1.0, 1, 1, 1, 1]], [2.0])
+
+
+def chain(masked: bool, grad: bool = False) -> Arguments:
+    return *(scores(*shape, grad=grad) for shape in CHAIN), LENGTHS, *masks(masked, *CHAIN)
+
+
+def graph(masked: bool, grad: bool = False) -> Arguments:
+    """Return scores, lengths and masks; that of labels may be left out."""
+    return *(scores(*shape, grad=grad) for shape in GRAPH), LENGTHS, *masks(True, *GRAPH[:2]), *masks(masked, GRAPH[2])
+
+
+def graph_decoding(masked: bool) -> Arguments:
+    *parts, lengths, predicate_mask, arc_mask, label_mask = graph(masked)
+    return *parts, lengths, FLAGS, predicate_mask, arc_mask, label_mask
+
+
+def graph_hull_vjp(masked: bool) -> Arguments:
+    projected = ops.project_graph_hull(*graph(masked), FLAGS)
+    return *projected, *(scores(*shape) for shape in GRAPH)
+
+
+def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool = False) -> Arguments:
+    constraints = spigot.LinearConstraints(*PACKING).tensors()
+    return scores(*ROW, grad=grad, dtype=dtype), LENGTHS + 2, *masks(masked, ROW), *constraints
+
+
+def face_of_constraints(masked: bool) -> Arguments:
+    point, _, _, a, _, a_eq, _ = arguments = linear_program(masked)
+    _, free, tight = ops.project_onto_constraints(*arguments)
+    return point, a, a_eq, free, tight
+
+
+def hull(_: bool) -> Arguments:
+    solution = spigot.Hull(spigot.ProjectiveTree()).solve(scores(*TREE))
+    return scores(2, 16, grad=True, dtype=torch.float64), solution.members, solution.weights
+
+
+def simplex(masked: bool) -> Arguments:
+    projected = ops.project_columns(scores(*TREE), LENGTHS, *masks(masked, TREE), True)
+    return scores(*TREE, grad=True), projected, 1.0
+
+
+def birkhoff_vjp(masked: bool) -> Arguments:
+    return ops.project_birkhoff(scores(*SQUARE), LENGTHS, *masks(masked, SQUARE)), scores(*SQUARE)
+
+
+def of_one_tensor(
+    *shape: int, grad: bool = False, twice: bool = False, more: Arguments = ()
+) -> Callable[[bool], Arguments]:
+    """Return what makes the arguments of an operator on scores, lengths and a mask; twice: a direction as well."""
+
+    def make(masked: bool) -> Arguments:
+        first = (scores(*shape, grad=grad),) * (2 if twice else 1)
+        return *first, LENGTHS, *masks(masked, shape), *more
+
+    return make
+
+
+OPERATORS: dict[str, Callable[[bool], Arguments]] = {
+    "projective_argmax": of_one_tensor(*TREE, more=(True,)),
+    "projective_log_partition": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "projective_marginals": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "projective_marginals_jvp": of_one_tensor(*TREE, twice=True, more=(True,)),
+    "projective_sample": of_one_tensor(*TREE, more=(True, halves(2, 8))),
+    "nonprojective_argmax": of_one_tensor(*TREE, more=(True,)),
+    "nonprojective_log_partition": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "nonprojective_marginals": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "nonprojective_marginals_jvp": of_one_tensor(*TREE, twice=True, more=(True,)),
+    "nonprojective_sample": of_one_tensor(*TREE, more=(True, torch.tensor([1, 2]))),
+    "binary_tree_argmax": of_one_tensor(*SPANS),
+    "binary_tree_log_partition": of_one_tensor(*SPANS, grad=True),
+    "binary_tree_marginals": of_one_tensor(*SPANS, grad=True),
+    "binary_tree_marginals_jvp": of_one_tensor(*SPANS, twice=True),
+    "binary_tree_sample": of_one_tensor(*SPANS, more=(halves(2, 3),)),
+    "chain_argmax": chain,
+    "chain_log_partition": lambda masked: chain(masked, grad=True),
+    "chain_marginals": lambda masked: chain(masked, grad=True),
+    "chain_marginals_jvp": lambda masked: (*chain(masked)[:2], *chain(masked)),
+    "chain_sample": lambda masked: (*chain(masked), halves(2, 3)),
+    "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(2,)),
+    "subset_marginals": of_one_tensor(*ROW, grad=True, more=(2,)),
+    "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(2,)),
+    "subset_sample": of_one_tensor(*ROW, more=(2, halves(2, 5))),
+    "matching_argmax": of_one_tensor(*SQUARE),
+    "semantic_graph_argmax": graph_decoding,
+    "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
+    "linear_program_argmax": linear_program,
+    "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(2,)),
+    "off_mean": simplex,
+    "project_birkhoff": of_one_tensor(*SQUARE, grad=True),
+    "project_birkhoff_grad": birkhoff_vjp,
+    "project_labeled_arcs": lambda masked: (*graph(masked, grad=True), False),
+    "project_graph_hull": lambda masked: (*graph(masked, grad=True), FLAGS),
+    "graph_hull_vjp": graph_hull_vjp,
+    "project_onto_constraints": lambda masked: linear_program(masked, torch.float64, grad=True),
+    "project_onto_face": face_of_constraints,
+    "onto_face": hull,
+    "sum_of_gamma": lambda _: (torch.arange(6).view(2, 3), torch.ones(2, 3) > 0, halves(2)),
+}
+"""From the name of an operator, and whether there is a mask, to arguments that require a gradient if it has one."""
+
+
+def test_every_operator_is_listed():
+    for module in pkgutil.iter_modules(kernels.__path__):
+        if not module.ispkg:
+            importlib.import_module(f"{kernels.__name__}.{module.name}")
+    assert names_of_operators() == OPERATORS.keys()
+
+
+@pytest.mark.parametrize("masked", [True, False], ids=["masked", "unmasked"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_is_well_formed(name, masked):
+    opcheck(getattr(ops, name).default, OPERATORS[name](masked))
