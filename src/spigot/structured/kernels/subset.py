@@ -1,4 +1,4 @@
-"""Sums over all subsets of k of the candidates: log e_k, marginals, their derivative, and samples, in O(d k).
+"""Sums over all subsets of k of the candidates: log e_k, marginals and their derivative, in O(d k).
 
 e_k, the elementary symmetric polynomial of the weights exp(score), by one candidate after another, in log space:
 
@@ -53,7 +53,7 @@ def read_candidates(b, length, k, scores, mask, where, values):  # type: ignore[
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _forward(count, k, values, log_e, before, shares, stays):  # type: ignore[no-untyped-def]
+def forward(count, k, values, log_e, before, shares, stays):  # type: ignore[no-untyped-def]
     """Fill shares[i, c], the probability that candidate i is one of c among 0 .. i, and stays[i, c], that it is not.
 
     Returns the logarithm of e_k.
@@ -149,7 +149,7 @@ def _sum_subsets(start, stop, k, scores, lengths, mask, direction, log_z, expect
         status[b], count, chosen, peak = read_candidates(b, lengths[b], k, scores, mask, where, values)
         if status[b] != OK or chosen == 0:
             continue
-        log_z[b] = _forward(count, chosen, values, rows[0], rows[1], shares, stays) + chosen * peak
+        log_z[b] = forward(count, chosen, values, rows[0], rows[1], shares, stays) + chosen * peak
         if expected.size == 0:
             continue
         if dual:
@@ -163,26 +163,8 @@ def _sum_subsets(start, stop, k, scores, lengths, mask, direction, log_z, expect
             expected[b, where[i]] = found[i]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _sample(start, stop, k, scores, lengths, mask, uniform, out, status):  # type: ignore[no-untyped-def]
-    size = scores.shape[1]
-    cells = min(k, size) + 1
-    where, values = np.empty(size, np.int64), np.empty(size)
-    shares, stays, rows = np.empty((size, cells)), np.empty((size, cells)), np.empty((2, cells))
-    for b in range(start, stop):
-        status[b], count, left, _ = read_candidates(b, lengths[b], k, scores, mask, where, values)
-        if status[b] != OK or left == 0:
-            continue
-        _forward(count, left, values, rows[0], rows[1], shares, stays)
-        for i in range(count - 1, -1, -1):
-            if uniform[b, where[i]] < shares[i, left]:
-                out[b, where[i]] = 1
-                left -= 1
-                if left == 0:
-                    break
-
-
-def _mask(mask: Tensor | None) -> np.ndarray:
+def subset_mask(mask: Tensor | None) -> np.ndarray:
+    """Return the mask as kernels take it: empty if all are candidates."""
     return np.empty((0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
 
 
@@ -206,7 +188,7 @@ def _run(
         k,
         to_numpy(scores),
         to_numpy(lengths),
-        _mask(mask),
+        subset_mask(mask),
         to_numpy(scores.new_empty(0, 0) if direction is None else direction),
         log_z.numpy(),
         expected.numpy(),
@@ -264,18 +246,3 @@ def subset_log_partition(scores: Tensor, lengths: Tensor, mask: Tensor | None, k
         k: at least 1. Of a shorter row, all are chosen.
     """
     return _run(scores, lengths, mask, k)[0]
-
-
-@operator(fake=like_first)
-def subset_sample(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int, uniform: Tensor) -> Tensor:
-    """Return one exact sample, 0/1, of p(z) ∝ exp <scores, z> for each row; see `subset_log_partition`.
-
-    `uniform`, the randomness, is float64 in [0, 1), shaped like `scores`.
-    """
-    batch, size = scores.shape
-    out = torch.zeros(scores.shape, dtype=scores.dtype)
-    status = np.zeros(batch, dtype=np.int64)
-    arrays = (to_numpy(scores), to_numpy(lengths), _mask(mask), to_numpy(uniform), out.numpy(), status)
-    over_batch(_sample, batch, k, *arrays, work=20 * scores.numel() * min(k, size))
-    raise_for_status(status, "scores", NO_SUBSET)
-    return out.to(scores.device)

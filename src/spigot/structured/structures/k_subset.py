@@ -10,13 +10,8 @@ from torch import Tensor
 from ..base import MarginalStructure, Polytope
 from ..categories import category_part_mask
 from ..checks import check_arguments, lengths_or_full, refuse_rows, widen
-from ..kernels.subset import (
-    NO_SUBSET,
-    subset_log_partition,
-    subset_marginals,
-    subset_marginals_jvp,
-    subset_sample,
-)
+from ..kernels.subset import NO_SUBSET, subset_log_partition, subset_marginals, subset_marginals_jvp
+from ..kernels.subset_sampling import subset_sample
 from ..polytopes.capped_simplex import CappedSimplex
 
 

@@ -11,7 +11,7 @@ from ..base import MarginalStructure, Polytope
 from ..chain import LinearChainParts, chain_lengths, check_chains
 from ..checks import widen
 from ..kernels.chain_sampling import chain_sample
-from ..kernels.forward_backward import chain_log_partition, chain_marginals, chain_marginals_jvp
+from ..kernels.chain_sums import chain_log_partition, chain_marginals, chain_marginals_jvp
 from ..kernels.viterbi import chain_argmax
 from ..polytopes.chain_simplices import ChainSimplices
 
