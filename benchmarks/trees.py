@@ -232,20 +232,40 @@ def projections(shapes: Sequence[tuple[int, int]], lengths: Sequence[int], secon
         x = point.clone().requires_grad_()
         return torch.autograd.grad(function(x), x, towards)[0]
 
-    def heads_by_sparsemax(x: Tensor) -> Tensor:
+    def rows_by_sparsemax(sizes: Tensor | None, x: Tensor) -> Tensor:
+        if sizes is not None:
+            x = x.masked_fill(torch.arange(x.size(1)) >= sizes[:, None], -torch.inf)
+        return sparsemax(x, dim=-1)
+
+    def heads_by_sparsemax(sizes: Tensor | None, x: Tensor) -> Tensor:
         # The column of ROOT, which has no head, is left out.
-        diagonal = torch.eye(x.size(-1), dtype=torch.bool)
-        valid = x.masked_fill(diagonal, -torch.inf)[:, :, 1:]
-        return torch.nn.functional.pad(sparsemax(valid, dim=1), (1, 0))
+        node = torch.arange(x.size(-1))
+        barred = node[:, None] == node
+        if sizes is None:
+            heads = sparsemax(x.masked_fill(barred, -torch.inf)[:, :, 1:], dim=1)
+        else:
+            # Columns past the end keep ROOT, since sparsemax must choose something, and are set to 0 then.
+            past = node > sizes[:, None]
+            heads = sparsemax(x.masked_fill(barred | past[:, :, None], -torch.inf)[:, :, 1:], dim=1)
+            heads = heads.masked_fill(past[:, None, 1:], 0)
+        return torch.nn.functional.pad(heads, (1, 0))
 
     rows = []
     cases: list[tuple[str, Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = []
-    for shape in shapes:
-        point = torch.randn(shape, generator=torch.Generator().manual_seed(shape[0]))
-        cases.append(("Simplex", point, spigot.Simplex().project, partial(sparsemax, dim=-1)))
-    for n in lengths:
-        point = torch.randn(BATCH, n + 1, n + 1, generator=torch.Generator().manual_seed(n))
-        cases.append(("SingleHead", point, spigot.SingleHead().project, heads_by_sparsemax))
+    for ragged in (False, True):
+        suffix = ", ragged" if ragged else ""
+        for shape in shapes:
+            generator = torch.Generator().manual_seed(shape[0])
+            point = torch.randn(shape, generator=generator)
+            sizes = torch.randint(1, shape[1] + 1, shape[:1], generator=generator) if ragged else None
+            ours = partial(spigot.Simplex().project, lengths=sizes)
+            cases.append((f"Simplex{suffix}", point, ours, partial(rows_by_sparsemax, sizes)))
+        for n in lengths:
+            generator = torch.Generator().manual_seed(n)
+            point = torch.randn(BATCH, n + 1, n + 1, generator=generator)
+            sizes = torch.randint(1, n + 1, (BATCH,), generator=generator) if ragged else None
+            heads = partial(spigot.SingleHead().project, lengths=sizes)
+            cases.append((f"SingleHead{suffix}", point, heads, partial(heads_by_sparsemax, sizes)))
     for name, point, ours, theirs in cases:
         progress(f"{name} {list(point.shape)}")
         towards = torch.randn(point.shape, generator=torch.Generator().manual_seed(1))

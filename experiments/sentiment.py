@@ -1,6 +1,6 @@
 """Table 2: score the runs of the second system and make its table.
 
-    python experiments/sentiment.py score RUNS --root DATA --epochs 3 --out experiments/table2
+    python experiments/sentiment.py score RUNS --root DATA --out experiments/table2
     python experiments/sentiment.py table          # rewrites README.md between its markers
 
 RUNS holds one folder for each system and seed, NAME-SEED, as `spigot train modern/sentiment-NAME --set
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from collect import processor
-from scipy.stats import ttest_rel
+from scipy.stats import ttest_1samp, ttest_rel
 
 from spigot.data.sdp import read_sdp
 from spigot.data.sst import read_sst
@@ -102,10 +102,29 @@ def table(folder: Path) -> str:
             p = ttest_rel([accuracy[name][seed] for seed in both], [accuracy["pipeline"][seed] for seed in both]).pvalue
         cells += ["" if p is None else f"{p:.3f}", spread([run["lf"] for run in runs]) if "lf" in runs[0] else "–"]
         lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *effects(accuracy)]
     first = next(iter(results.values()))
     versions = ", ".join(f"{package} {number}" for package, number in first["versions"].items())
     lines += ["", f"{versions}. {first['machine']}. Commands, seeds and learning curves: `experiments/table2/`."]
     return "\n".join(lines)
+
+
+def effects(accuracy: dict[str, dict[int, float]]) -> list[str]:
+    """Say what projection and cap each do in the 2 x 2 of gradients, averaged over the other; paired over seeds."""
+    square = {
+        "projection": (("spigot", "ste-capped"), ("spigot-uncapped", "ste")),
+        "cap": (("spigot", "spigot-uncapped"), ("ste-capped", "ste")),
+    }
+    lines = []
+    for what, ((a, b), (c, d)) in square.items():
+        seeds = sorted(set.intersection(*(set(accuracy.get(name, ())) for name in (a, b, c, d))))
+        if len(seeds) > 1:
+            gains = [
+                (accuracy[a][seed] - accuracy[b][seed] + accuracy[c][seed] - accuracy[d][seed]) / 2 for seed in seeds
+            ]
+            p = ttest_1samp(gains, 0).pvalue
+            lines.append(f"The {what} is worth {spread(gains)} points (p {p:.3f}).")
+    return [" ".join(lines)]
 
 
 def spread(values: list[float]) -> str:
@@ -121,7 +140,6 @@ def main() -> None:
     scoring = commands.add_parser("score", help="score runs")
     scoring.add_argument("runs", type=Path)
     scoring.add_argument("--root", type=Path, required=True)
-    scoring.add_argument("--epochs", type=int, required=True, help="what training.epochs was set to")
     scoring.add_argument("--out", type=Path, required=True)
     commands.add_parser("table", help="rewrite the README's table")
     arguments = parser.parse_args()
@@ -129,8 +147,7 @@ def main() -> None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for name in ROWS:
             command = (
-                f"spigot train modern/sentiment-{name} --data data/sst --set data.root=DATA "
-                f"--set training.epochs={arguments.epochs} --set training.seed=SEED"
+                f"spigot train modern/sentiment-{name} --data data/sst --set data.root=DATA --set training.seed=SEED"
             )
             if name not in ("dan", "bilstm"):
                 command += " --set intermediate.init=runs/neurbo --set intermediate.pretrain_epochs=0"
