@@ -84,6 +84,20 @@ def test_small_batches_change_nothing(spigot, runs):
     assert spigot("parse", runs / "run", "--batch-tokens", 1, stdin=INPUTS["text"]) == told
 
 
+def test_a_window_of_one_answers_each_sentence_as_it_comes(runs):
+    command = [*SPIGOT, "parse", str(runs / "run"), "--to", "json", "--window", "1"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=ENVIRONMENT
+    ) as process:
+        for words in (["the", "dog", "sleeps"], ["it", "barks"]):
+            process.stdin.write(" ".join(words) + "\n")
+            process.stdin.flush()
+            # Blocks for ever, were it not written before the next sentence is read.
+            assert json.loads(process.stdout.readline())["forms"] == words
+        process.stdin.close()
+        assert process.wait() == 0
+
+
 def test_without_a_syntactic_parser(spigot, refused, runs):
     code, out, _ = spigot("parse", runs / "neurbo", "--to", "json", stdin="the dog sleeps\n")
     assert code == 0
@@ -125,6 +139,7 @@ def test_refusals(refused, runs, tmp_path):
         "Invalid value for '--to': 'xml' is not one of": [run, "--to", "xml"],
         "Invalid value for '--from': 'pdf' is not one of": [run, "--from", "pdf"],
         "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
+        "Invalid value for '--window': ": [run, "--window", 0],
     }
     for message, arguments in cases.items():
         assert refused("parse", *arguments).startswith(message)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -35,6 +36,15 @@ def parse(
         typer.Option(help="Read raw text through this spaCy pipeline (en_core_web_sm, or blank:en)."),
     ] = None,
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens parsed at a time.")] = 2048,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Sentences read ahead, to parse those of about equal length together; 1 answers each as it comes. By "
+            "default 1 at a terminal, else 512.",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse sentences with a trained system; memory does not grow with the size of the input.
@@ -55,7 +65,16 @@ def parse(
         sentences = read_raw(file, spacy)
     else:
         sentences = read_sentences(file, source)
-    _writer(to)(parse_stream(model, sentences, batch_tokens))
+    if window is None:
+        window = 1 if file == "-" and sys.stdin.isatty() else 512
+    _writer(to)(_at_once(parse_stream(model, sentences, batch_tokens, window)))
+
+
+def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+    """Pass sentences on, and see that each is on its way before the next is asked for, which may be long in coming."""
+    for sentence in sentences:
+        yield sentence
+        sys.stdout.flush()
 
 
 def _writer(to: str) -> Callable[[Iterable[Sentence]], None]:
