@@ -7,6 +7,7 @@ V-measure tells how near its clusters are to the true ones.
     python experiments/clusters.py --out experiments/clusters        # everything: about an hour on one core
     python experiments/clusters.py --published --steps 10000 --seeds 5 --out experiments/clusters-published
     python experiments/clusters.py --table experiments/clusters      # the table, from the JSON files
+    python experiments/clusters.py --trace experiments/clusters/spigot-3.json       # its first seed, step by step
 
 Data: K centres from N(0, 1)^100; x = centre + 0.1 N(0, 1); y = [w_z·x is above its mean in the cluster]; 5,000 points
 to train on, 1,000 to develop, 1,000 to test. Model: z = structured_argmax(A x + a, Categorical()), logit =
@@ -157,21 +158,35 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def evaluate(self, data: Split) -> dict[str, float]:
-        """Return accuracy and V-measure with the hard decision."""
+        """Return accuracy and V-measure with the hard decision; and that of the label, which z should not know."""
         z = self.told(data) if self.surrogate is None else Categorical().argmax(self.encoder(data.x))
         logit = (z * self.decoder(data.x)).sum(1)
         accuracy = ((logit > 0) == (data.y > 0.5)).double().mean().item()
-        return {"accuracy": accuracy, "v_measure": float(v_measure_score(data.z.numpy(), z.argmax(1).numpy()))}
+        found = z.argmax(1).numpy()
+        return {
+            "accuracy": accuracy,
+            "v_measure": float(v_measure_score(data.z.numpy(), found)),
+            "v_measure_of_label": float(v_measure_score(data.y.numpy(), found)),
+        }
 
 
-def train(clusters: int, estimator: Estimator, setting: Setting, seed: int, steps: int) -> dict[str, Any]:
-    """Train from one seed; return the scores on dev and test."""
+def train(
+    clusters: int,
+    estimator: Estimator,
+    setting: Setting,
+    seed: int,
+    steps: int,
+    watch: Callable[[int, dict[str, float]], None] | None = None,
+) -> dict[str, Any]:
+    """Train from one seed; return the scores on dev and test. `watch` gets those on test, now and then."""
     data = make_data(clusters, seed)
     torch.manual_seed(seed)
     model = Model(clusters, estimator.make(setting.value))
     optimizer = torch.optim.Adam(model.parameters(), lr=setting.rate)
     began = time.perf_counter()
-    for _ in range(steps):
+    for step in range(steps):
+        if watch is not None and step in (0, steps // 10, 2 * steps // 5):
+            watch(step, model.evaluate(data["test"]))
         # Summed, so that the surrogate sees each point's own gradient; Adam does not mind the scale.
         loss = model.losses(data["train"]).sum()
         optimizer.zero_grad()
@@ -241,11 +256,24 @@ def table(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def trace(path: Path) -> None:
+    """Train once more from the first seed of a result, and print the scores on test as it goes."""
+    result = json.loads(path.read_text("utf-8"))
+
+    def show(step: int, scores: dict[str, float]) -> None:
+        print(f"step {step:5d}  " + "  ".join(f"{name} {100 * value:.1f}" for name, value in scores.items()))
+
+    setting = Setting(**result["chosen"])
+    ended = train(result["clusters"], ESTIMATORS[result["estimator"]], setting, FIRST_SEED, result["steps"], show)
+    show(result["steps"], ended["test"])
+
+
 def main() -> None:
     """Run what is asked for and not there yet, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder for one JSON file each; what it holds is not run again")
     parser.add_argument("--table", type=Path, help="print the table of the files in this folder")
+    parser.add_argument("--trace", type=Path, help="train again what this file holds, from its first seed, and watch")
     parser.add_argument("--only", choices=ESTIMATORS, nargs="+", default=list(ESTIMATORS))
     parser.add_argument("--clusters", type=int, nargs="+", default=[3, 10])
     parser.add_argument("--published", action="store_true", help="no tuning: the settings of the authors' program")
@@ -254,6 +282,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.table is not None:
         print(table(arguments.table))
+        return
+    if arguments.trace is not None:
+        trace(arguments.trace)
         return
     if arguments.out is None:
         parser.error("--out: expected a folder, found none")
