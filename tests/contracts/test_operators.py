@@ -135,7 +135,7 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "project_onto_constraints": lambda masked: linear_program(masked, torch.float64, grad=True),
     "project_onto_face": face_of_constraints,
     "onto_face": hull,
-    "sum_of_gamma": lambda _: (torch.arange(6).view(2, 3), torch.ones(2, 3) > 0, halves(2)),
+    "sum_of_gamma": lambda _: (torch.arange(6).view(2, 3), torch.ones(2, 3) > 0, torch.ones(2, dtype=torch.float64)),
 }
 """From the name of an operator, and whether there is a mask, to arguments that require a gradient if it has one."""
 
