@@ -70,6 +70,12 @@ def plain_torch(arc_scores: Tensor, maximum: bool) -> Tensor:
     return right_by_start[:, 0, nodes - 1]
 
 
+def plain_torch_argmax(arc_scores: Tensor) -> Tensor:
+    """Return the highest-scoring single-root projective trees; all rows full."""
+    leaf = arc_scores.clone().requires_grad_()
+    return torch.autograd.grad(plain_torch(leaf, maximum=True).sum(), leaf)[0]
+
+
 @njit
 def _plain_loop(scores, complete, spanned, splits, arcs):  # type: ignore[no-untyped-def]
     """Decode one sentence after another, a triple loop over scalars; the last axis of a chart is the head's side."""

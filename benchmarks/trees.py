@@ -15,7 +15,7 @@ import numpy as np
 import peak
 import tables
 import torch
-from baselines import plain_loop, plain_torch, supar_crf
+from baselines import plain_loop, plain_torch, plain_torch_argmax, supar_crf
 from common import finish, interleaved, medians, options, progress, start
 from torch import Tensor
 
@@ -79,10 +79,6 @@ def _tasks(crf: Any, scores: Tensor, towards: Tensor) -> dict[str, Functions]:
         x = leaf(scores)
         return gradient(tree.marginals(x), x, towards)
 
-    def torch_argmax() -> Tensor:
-        x = leaf(scores)
-        return gradient(plain_torch(x, maximum=True).sum(), x)
-
     def torch_sum() -> Tensor:
         x = leaf(scores)
         return gradient(plain_torch(x, maximum=False).sum(), x)
@@ -108,7 +104,7 @@ def _tasks(crf: Any, scores: Tensor, towards: Tensor) -> dict[str, Functions]:
         "argmax": {
             "spigot": lambda: tree.argmax(scores),
             "loop": lambda: plain_loop(scores),
-            "torch": torch_argmax,
+            "torch": lambda: plain_torch_argmax(scores),
             "supar": supar_argmax,
         },
         "log Z and gradient": {"spigot": spigot_sum, "torch": torch_sum, "supar": supar_sum},

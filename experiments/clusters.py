@@ -5,7 +5,7 @@ the cluster's own. It can do the second well only if it does the first well: so 
 V-measure tells how near its clusters are to the true ones.
 
     python experiments/clusters.py --out experiments/clusters        # everything: about an hour on one core
-    python experiments/clusters.py --published --steps 10000 --seeds 5 --out experiments/clusters-published
+    python experiments/clusters.py --published --steps 10000 --seeds 3 --out experiments/clusters-published
     python experiments/clusters.py --table experiments/clusters      # the table, from the JSON files
     python experiments/clusters.py --trace experiments/clusters/spigot-3.json       # its first seed, step by step
 

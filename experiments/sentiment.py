@@ -102,20 +102,20 @@ def table(folder: Path) -> str:
             p = ttest_rel([accuracy[name][seed] for seed in both], [accuracy["pipeline"][seed] for seed in both]).pvalue
         cells += ["" if p is None else f"{p:.3f}", spread([run["lf"] for run in runs]) if "lf" in runs[0] else "–"]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *effects(accuracy)]
+    lines += ["", effects(accuracy)]
     first = next(iter(results.values()))
     versions = ", ".join(f"{package} {number}" for package, number in first["versions"].items())
     lines += ["", f"{versions}. {first['machine']}. Commands, seeds and learning curves: `experiments/table2/`."]
     return "\n".join(lines)
 
 
-def effects(accuracy: dict[str, dict[int, float]]) -> list[str]:
+def effects(accuracy: dict[str, dict[int, float]]) -> str:
     """Say what projection and cap each do in the 2 x 2 of gradients, averaged over the other; paired over seeds."""
     square = {
         "projection": (("spigot", "ste-capped"), ("spigot-uncapped", "ste")),
         "cap": (("spigot", "spigot-uncapped"), ("ste-capped", "ste")),
     }
-    lines = []
+    sentences = []
     for what, ((a, b), (c, d)) in square.items():
         seeds = sorted(set.intersection(*(set(accuracy.get(name, ())) for name in (a, b, c, d))))
         if len(seeds) > 1:
@@ -123,8 +123,8 @@ def effects(accuracy: dict[str, dict[int, float]]) -> list[str]:
                 (accuracy[a][seed] - accuracy[b][seed] + accuracy[c][seed] - accuracy[d][seed]) / 2 for seed in seeds
             ]
             p = ttest_1samp(gains, 0).pvalue
-            lines.append(f"The {what} is worth {spread(gains)} points (p {p:.3f}).")
-    return [" ".join(lines)]
+            sentences.append(f"The {what} is worth {spread(gains)} points (p {p:.3f}).")
+    return " ".join(sentences)
 
 
 def spread(values: list[float]) -> str:

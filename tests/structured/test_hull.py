@@ -273,3 +273,19 @@ def test_the_gradient_is_a_projection_onto_the_face():
         edges = (vertices[1:] - vertices[0]).T
         expected = edges @ torch.linalg.lstsq(edges, gradient[row]).solution
         assert torch.allclose(once[row], expected, atol=1e-12)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="tolerance: expected a positive number, got 0"):
+        Hull(ProjectiveTree(), tolerance=0)
+    with pytest.raises(ValueError, match="max_iterations: expected a positive number, got -1"):
+        Hull(ProjectiveTree(), max_iterations=-1)
+
+    class Halves(Categorical):
+        def argmax(self, scores, lengths=None, mask=None):
+            return torch.full_like(scores, 0.5)
+
+    with pytest.raises(ValueError, match="structure: expected an argmax that is 0/1"):
+        Hull(Halves()).project(torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="scores: expected shape"):
+        Hull(ProjectiveTree()).project(torch.zeros(3, 3))

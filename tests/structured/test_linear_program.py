@@ -258,3 +258,20 @@ def test_the_constraints_are_checked():
     with pytest.raises(ValueError, match=r"scores: expected at most 2 variables, got \[1, 3\]"):
         LinearProgram([[1, 1]], [1]).argmax(torch.zeros(1, 3))
     assert repr(LinearProgram(*PACKING)) == "LinearProgram(variables=5, inequalities=2, equations=1)"
+
+
+def test_a_compiled_graph_is_whole_and_equal():
+    program, weights, scores = (
+        LinearProgram(*PACKING),
+        random_scores(3, 5, seed=1),
+        random_scores(3, 5).requires_grad_(),
+    )
+
+    def loss_of(scores):
+        return (structured_argmax(scores, program, SPIGOT()) * weights).sum()
+
+    torch.compiler.reset()
+    losses = [f(scores) for f in (loss_of, torch.compile(loss_of, fullgraph=True, backend="aot_eager"))]
+    grads = [torch.autograd.grad(loss, scores)[0] for loss in losses]
+    assert torch.equal(*losses)
+    assert torch.allclose(*grads)

@@ -4,9 +4,7 @@ import pytest
 import torch
 
 from spigot.structured.kernels.eisner import projective_argmax
-from spigot.structured.kernels.inside_outside import (
-    projective_marginals,
-)
+from spigot.structured.kernels.inside_outside import projective_marginals
 from spigot.structured.kernels.simplex import project_columns
 
 LENGTHS = torch.tensor([3, 2])

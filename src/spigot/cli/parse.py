@@ -53,7 +53,7 @@ def parse(
     """
     from spigot.data.readers import read_sentences
     from spigot.models.loading import load_system
-    from spigot.models.streaming import parse_stream
+    from spigot.models.streaming import PARSING_WINDOW, parse_stream
 
     model = load_system(run, checked_device(device))
     if to in NEEDS and NEEDS[to][0] not in model.parts:
@@ -66,7 +66,7 @@ def parse(
     else:
         sentences = read_sentences(file, source)
     if window is None:
-        window = 1 if file == "-" and sys.stdin.isatty() else 512
+        window = 1 if file == "-" and sys.stdin.isatty() else PARSING_WINDOW
     _writer(to)(_at_once(parse_stream(model, sentences, batch_tokens, window)))
 
 

@@ -11,10 +11,12 @@ from spigot.models.joint import JointSystem
 
 PARSING_BUDGET = 2048
 """Tokens in a batch when no gradient is kept."""
+PARSING_WINDOW = 512
+"""Sentences read ahead, so that those of about equal length can share a batch."""
 
 
 def parse_stream(
-    model: JointSystem, sentences: Iterable[Sentence], budget: int = PARSING_BUDGET, window: int = 512
+    model: JointSystem, sentences: Iterable[Sentence], budget: int = PARSING_BUDGET, window: int = PARSING_WINDOW
 ) -> Iterator[Sentence]:
     """Yield each sentence parsed, in the order of `sentences`, holding at most `window` of them."""
     remaining = iter(sentences)

@@ -19,7 +19,6 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _library = torch.library.Library("spigot", "FRAGMENT")
-_names: set[str] = set()
 
 
 def operator(
@@ -48,7 +47,6 @@ def operator(
 
     def register(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         name = f"spigot::{function.__name__}"
-        _names.add(function.__name__)
         schema = torch.library.infer_schema(function, mutates_args=())
         torch.library.define(name, schema, lib=_library, tags=(torch.Tag.pt2_compliant_tag,))
         _library.impl(function.__name__, function, "CompositeExplicitAutograd")
@@ -64,11 +62,6 @@ def operator(
         return cast(Callable[Parameters, Result], overload)
 
     return register
-
-
-def names_of_operators() -> frozenset[str]:
-    """Return the names of the operators that the modules imported so far have registered."""
-    return frozenset(_names)
 
 
 def on_cuda(module: str, name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:

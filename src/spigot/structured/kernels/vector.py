@@ -43,9 +43,9 @@ def _spread(builder: Any, value: Any) -> Any:
 def _push(combine: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Make `push(targets, values, rows, begin, end)`, which combines rows, given a value for each, into the targets.
 
-    `begin` must be a multiple of `LANES`: a block that begins elsewhere may reach past the end of a padded row. Each
-    target takes the same number of rows, in their order. All share one loop: of short loops the ends are what
-    takes the time, since a processor cannot foresee them.
+    Blocks that begin elsewhere than at multiples of `LANES` may reach past the end of a padded row. Each target takes
+    the same number of rows, in their order. All share one loop: of short loops the ends are what takes the time, since
+    a processor cannot foresee them.
     """
 
     @intrinsic
