@@ -6,42 +6,76 @@ from numba import njit
 
 from spigot.structured.kernels import vector
 
-push_max = njit(lambda targets, values, rows, begin, end: vector.push_max(targets, values, rows, begin, end))
-push_sum = njit(lambda targets, values, rows, begin, end: vector.push_sum(targets, values, rows, begin, end))
+WIDTH, END = 40, 30
+
+
+@njit
+def push_max(cells, targets, values, sources, begin, end):
+    vector.push_max(cells, targets, values, sources, begin, end)
+
+
+@njit
+def set_rows(cells, targets, value, begin, end):
+    vector.set_rows(cells, targets, value, begin, end)
+
+
+def at(*rows):
+    return tuple(np.uint64(WIDTH * row) for row in rows)
 
 
 @pytest.fixture(params=[np.float32, np.float64])
 def rows(request):
-    # Room for one block more, since some begin between multiples of LANES here.
-    size = vector.padded(30) + vector.LANES
-    return np.random.default_rng(0).standard_normal((3, size)).astype(request.param)
+    return np.random.default_rng(0).standard_normal((4, WIDTH)).astype(request.param)
+
+
+def reached(begin, end):
+    """Return the end of the last block."""
+    return begin + vector.padded(end - begin)
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 30), (5, 13), (8, 16), (29, 30), (7, 7)])
-def test_pushes(rows, begin, end):
-    for push, combine in ((push_max, np.maximum), (push_sum, np.add)):
-        target = rows[0].copy()
-        push((target,), (2.0, -1.0), (rows[1], rows[2]), begin, end)
-        expected = rows[0]
-        for value, row in ((2.0, rows[1]), (-1.0, rows[2])):
-            expected = combine(expected, value + row if push is push_max else value * row)
-        np.testing.assert_allclose(target[begin:end], expected[begin:end], rtol=1e-5)
-        last = begin + -(-(end - begin) // vector.LANES) * vector.LANES
-        np.testing.assert_array_equal(target[:begin], rows[0, :begin])
-        np.testing.assert_array_equal(target[last:], rows[0, last:])
+def test_a_push(rows, begin, end):
+    cells = rows.copy()
+    push_max(cells.ravel(), at(0), (2.0, -1.0), at(1, 2), begin, end)
+    expected = np.maximum(rows[0], np.maximum(2 + rows[1], rows[2] - 1))
+    np.testing.assert_allclose(cells[0, begin:end], expected[begin:end], rtol=1e-6)
+    last = reached(begin, end)
+    np.testing.assert_array_equal(cells[0, :begin], rows[0, :begin])
+    np.testing.assert_array_equal(cells[0, last:], rows[0, last:])
+    np.testing.assert_array_equal(cells[1:], rows[1:])
 
 
 def test_minus_infinity_in_a_push(rows):
-    target = np.full_like(rows[0], -np.inf)
-    push_max((target,), (-np.inf,), (rows[1],), 0, 30)
-    assert (target == -np.inf).all()
-    push_max((target,), (1.0,), (rows[1],), 0, 30)
-    np.testing.assert_allclose(target[:30], 1 + rows[1, :30], rtol=1e-6)
+    cells = rows.copy()
+    cells[0] = -np.inf
+    push_max(cells.ravel(), at(0), (-np.inf,), at(1), 0, END)
+    assert (cells[0] == -np.inf).all()
+    push_max(cells.ravel(), at(0), (1.0,), at(1), 0, END)
+    np.testing.assert_allclose(cells[0, :END], 1 + rows[1, :END], rtol=1e-6)
 
 
-def test_several_targets(rows):
-    both = rows[:2].copy()
-    push_sum((both[0], both[1]), (2.0, -1.0), (rows[2], rows[0]), 8, 24)
-    np.testing.assert_allclose(both[0, 8:24], rows[0, 8:24] + 2 * rows[2, 8:24], rtol=1e-5)
-    np.testing.assert_allclose(both[1, 8:24], rows[1, 8:24] - rows[0, 8:24], rtol=1e-5)
-    np.testing.assert_array_equal(both[:, 24:], rows[:2, 24:])
+def test_several_targets_share_their_sources(rows):
+    cells = rows.copy()
+    push_max(cells.ravel(), at(0, 1), (2.0, -1.0, 0.5, 1.5), at(2, 3), 8, 24)
+    first = np.maximum(rows[0], np.maximum(2 + rows[2], rows[3] - 1))
+    second = np.maximum(rows[1], np.maximum(0.5 + rows[2], rows[3] + 1.5))
+    np.testing.assert_allclose(cells[:2, 8:24], [first[8:24], second[8:24]], rtol=1e-6)
+    np.testing.assert_array_equal(cells[:, 24:], rows[:, 24:])
+
+
+def test_each_target_with_its_own_sources(rows):
+    cells = rows.copy()
+    push_max(cells.ravel(), at(0, 1), (2.0, -1.0), at(2, 3), 0, 16)
+    np.testing.assert_allclose(cells[0, :16], np.maximum(rows[0, :16], rows[2, :16] + 2), rtol=1e-6)
+    np.testing.assert_allclose(cells[1, :16], np.maximum(rows[1, :16], rows[3, :16] - 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0, 30), (8, 9), (16, 16)])
+def test_setting_rows(rows, begin, end):
+    cells = rows.copy()
+    set_rows(cells.ravel(), at(0, 2), -np.inf, begin, end)
+    last = reached(begin, end)
+    assert (cells[[0, 2], begin:last] == -np.inf).all()
+    np.testing.assert_array_equal(cells[:, :begin], rows[:, :begin])
+    np.testing.assert_array_equal(cells[:, last:], rows[:, last:])
+    np.testing.assert_array_equal(cells[1::2], rows[1::2])

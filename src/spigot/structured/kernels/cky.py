@@ -16,7 +16,7 @@ from torch import Tensor
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
-from .vector import LANES, padded, push_max
+from .vector import LANES, U1, padded, push_max, set_rows
 
 NO_TREE = "no binary tree"
 
@@ -69,25 +69,34 @@ def read_span_scores(scores, mask, length, spans, common):  # type: ignore[no-un
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fill_chart(length, chart, best):  # type: ignore[no-untyped-def]
-    """Turn the scores in `chart`, whose cells i > j are -inf, into the best totals; `best` is scratch for one row."""
-    for i in range(length - 1, -1, -1):
-        for j in range(i + 1, length):
-            best[j] = -np.inf
-        best[i] = 0.0
+def _fill_chart(length, width, cells):  # type: ignore[no-untyped-def]
+    """Turn scores into the best totals.
+
+    Args:
+        length: how many tokens there are.
+        width: of a row, unsigned, as are all positions (see `vector.py`).
+        cells: the chart `[i, j]`, whose cells i > j are -inf, and behind it a row of scratch.
+    """
+    none, zero = cells.dtype.type(-np.inf), cells.dtype.type(0.0)
+    tokens, best = np.uint64(length), np.uint64(cells.size) - width
+    for row in range(tokens):
+        i = tokens - U1 - row
+        set_rows(cells, (best,), none, i // LANES * LANES, tokens)
+        cells[best + i] = zero
         k = i
         while True:
             # Two cells are finished and pushed at a time.
-            m = k + 1
-            chart[i, k] += best[k]
-            if m == length:
+            m = k + U1
+            at, at_m = i * width + k, m * width + m
+            cells[at] += cells[best + k]
+            if m == tokens:
                 break
-            chart[i, m] += max(best[m], chart[i, k] + chart[m, m])
-            k += 2
-            if k == length:
+            cells[at + U1] += max(cells[best + m], cells[at] + cells[at_m])
+            k = m + U1
+            if k == tokens:
                 break
             # Whole blocks: the same cells are read soon after they are written. Those before k are not needed.
-            push_max((best,), (chart[i, k - 2], chart[i, m]), (chart[m], chart[k]), k // LANES * LANES, length)
+            push_max(cells, (best,), (cells[at], cells[at + U1]), (m * width, k * width), k // LANES * LANES, tokens)
 
 
 @njit(nogil=True, cache=True)
@@ -119,8 +128,9 @@ def _trace(length, chart, stack, out):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _argmax(start, stop, scores, lengths, mask, out, status):  # type: ignore[no-untyped-def]
     size = max(min(lengths[start:stop].max(), scores.shape[1]), 1)
-    chart = np.full((size, padded(size)), -np.inf, dtype=scores.dtype)
-    best = np.empty(padded(size), dtype=scores.dtype)
+    width = padded(size)
+    cells = np.full((size + 1) * width, -np.inf, dtype=scores.dtype)
+    chart = cells[: size * width].reshape((size, width))
     common = np.empty(1)
     stack = np.empty((size + 1, 2), dtype=np.int64)
     for b in range(start, stop):
@@ -128,7 +138,7 @@ def _argmax(start, stop, scores, lengths, mask, out, status):  # type: ignore[no
         status[b] = read_span_scores(scores[b], mask[b if mask.size > 0 else 0], length, chart, common)
         if status[b] != OK or length == 0:
             continue
-        _fill_chart(length, chart, best)
+        _fill_chart(length, np.uint64(width), cells)
         if chart[0, length - 1] == -np.inf:
             status[b] = INFEASIBLE
             continue

@@ -8,10 +8,20 @@ from numba import njit
 from torch import Tensor
 
 from .drawing import draw
-from .eisner import GAP, TO_I, TO_J, push_span
 from .inside_outside import run_inside_outside
 from .operator import like_first, operator
 from .parallel import over_batch, to_numpy
+
+TO_I, TO_J, GAP = 0, 1, 2
+
+
+@njit(nogil=True, cache=True)
+def push_span(stack, top, chart, i, j):  # type: ignore[no-untyped-def]
+    """Put a span on the stack unless it is a single node, and return the height of the stack."""
+    if i < j:
+        stack[top, 0], stack[top, 1], stack[top, 2] = chart, i, j
+        top += 1
+    return top
 
 
 @njit(nogil=True, cache=True)

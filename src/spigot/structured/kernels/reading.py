@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit
 
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
-from .vector import LANES, push_max, push_sum
+from .vector import U0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def read_arc_scores(scores, mask, length, arcs, best):  # type: ignore[no-untyped-def]
     """Copy the candidates of one sentence to dense scratch, the best score of each modifier taken off its arcs.
 
@@ -27,33 +27,30 @@ def read_arc_scores(scores, mask, length, arcs, best):  # type: ignore[no-untype
     """
     if length < 0 or length >= scores.shape[0]:
         return BAD_LENGTH
-    nodes = length + 1
-    blocks = nodes // LANES * LANES
-    improper = 0
-    best[:nodes] = -np.inf
+    nodes = np.uint64(length + 1)
+    none = arcs.dtype.type(-np.inf)
+    best[:nodes] = none
+    improper = False
     for head in range(nodes):
-        row = arcs[head]
         for modifier in range(nodes):
-            row[modifier] = scores[head, modifier]
+            arcs[head, modifier] = scores[head, modifier]
         if mask.size > 0:
             for modifier in range(nodes):
                 if not mask[head, modifier]:
-                    row[modifier] = -np.inf
-        row[0] = -np.inf
-        row[head] = -np.inf
+                    arcs[head, modifier] = none
+        arcs[head, U0] = none
+        arcs[head, head] = none
         for modifier in range(nodes):
-            improper += not (row[modifier] < np.inf)
-        push_max((best,), (0.0,), (row,), 0, blocks)
-        for modifier in range(blocks, nodes):
-            best[modifier] = max(best[modifier], row[modifier])
-    if improper > 0:
+            score = arcs[head, modifier]
+            improper |= not (score < np.inf)
+            best[modifier] = max(best[modifier], score)
+    if improper:
         return NOT_A_NUMBER
-    for modifier in range(1, nodes):
-        if best[modifier] == -np.inf:
+    best[U0] = 0.0
+    for modifier in range(nodes):
+        if best[modifier] == none:
             return INFEASIBLE
-    best[0] = 0.0
     for head in range(nodes):
-        push_sum((arcs[head],), (-1.0,), (best,), 0, blocks)
-        for modifier in range(blocks, nodes):
+        for modifier in range(nodes):
             arcs[head, modifier] -= best[modifier]
     return OK
