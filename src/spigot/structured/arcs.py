@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_arguments, lengths_or_full, refuse_rows, widen
+from .checks import check_arguments, lengths_or_full, lengths_or_none, refuse_rows, widen
 
 
 def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -27,10 +27,10 @@ def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tenso
 
 def arc_arguments(
     arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Check the arguments that a tree's method got, and return them as its kernels take them."""
     check_arguments("arc_scores", arc_scores, "batch head modifier", lengths, mask)
-    return widen(arc_scores), lengths_or_full(arc_scores, lengths, arc_scores.size(1) - 1), mask
+    return widen(arc_scores), lengths_or_none(arc_scores, lengths), mask
 
 
 def heads_to_arcs(heads: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

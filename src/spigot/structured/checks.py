@@ -6,6 +6,8 @@ read every candidate cell anyway: they report one status per sentence, and `rais
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,7 +18,27 @@ OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
 
 def widen(scores: Tensor) -> Tensor:
     """Return `scores` in the precision that they are computed in: float64 as it is, all others as float32."""
-    return scores if scores.dtype is torch.float64 else scores.float()
+    # `float` would return the same tensor, but not at once.
+    return scores if scores.dtype in (torch.float32, torch.float64) else scores.float()
+
+
+def narrow(result: Tensor, scores: Tensor) -> Tensor:
+    """Return what was computed from `widen(scores)` in the precision of `scores`."""
+    return result if result.dtype is scores.dtype else result.to(scores.dtype)
+
+
+def constant(scores: Tensor) -> Tensor:
+    """Return `scores` without their place in autograd."""
+    return scores.detach() if scores.requires_grad else scores
+
+
+@overload
+def lengths_or_none(values: Tensor, lengths: Tensor) -> Tensor: ...
+@overload
+def lengths_or_none(values: Tensor, lengths: None) -> None: ...
+def lengths_or_none(values: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """Return `lengths`, if there are any, as int64 on the device of `values`."""
+    return None if lengths is None else lengths.to(device=values.device, dtype=torch.int64)
 
 
 def check_arguments(
@@ -61,7 +83,7 @@ def lengths_or_full(values: Tensor, lengths: Tensor | None, full: int) -> Tensor
     """Return `lengths` as int64 on the device of `values`; None means that every row is `full` long."""
     if lengths is None:
         return torch.full((values.size(0),), full, dtype=torch.int64, device=values.device)
-    return lengths.to(device=values.device, dtype=torch.int64)
+    return lengths_or_none(values, lengths)
 
 
 def refuse_rows(bad: Tensor, message: str) -> None:

@@ -15,8 +15,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from .arrays import to_numpy
 from .gram import along, append, combine, direction, remove, size_of_coordinates
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 OPEN, CONVERGED, STALLED, LIMIT, NO_VERTEX = 0, 1, 2, 3, 4
 """What may be said of a row: not done, done, no progress in float64, out of steps, given what is not 0/1."""

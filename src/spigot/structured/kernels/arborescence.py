@@ -13,13 +13,12 @@ one rule: take an arc from ROOT only where there is no other.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
-from ..checks import INFEASIBLE, OK, raise_for_status
+from ..checks import INFEASIBLE, OK
+from .decoding import decode
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
 from .reading import read_arc_scores
 
 
@@ -157,31 +156,26 @@ def _argmax(start, stop, scores, lengths, mask, single_root, out, status):  # ty
 
 
 @operator(fake=like_first)
-def nonprojective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def nonprojective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the arcs, 0/1, of the highest-scoring tree of each sentence.
 
     A CUDA tensor goes to the CPU and back: there is no GPU kernel.
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`; computed in float64.
-        lengths: int64, `[batch]`, tokens without ROOT.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
     """
-    batch, nodes = arc_scores.shape[:2]
-    scores = to_numpy(arc_scores)
-    out = np.zeros(scores.shape, scores.dtype)
-    status = np.zeros(batch, dtype=np.int64)
-    over_batch(
+    batch, nodes, _ = arc_scores.shape
+    return decode(
         _argmax,
-        batch,
-        scores,
-        to_numpy(lengths),
-        np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
+        arc_scores,
+        lengths,
+        mask,
         single_root,
-        out,
-        status,
+        full=nodes - 1,
         work=10.0 * batch * nodes**2,
+        name="arc_scores",
+        infeasible="no tree" + " with one child of ROOT" * single_root,
     )
-    raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
-    return torch.from_numpy(out).to(arc_scores.device)

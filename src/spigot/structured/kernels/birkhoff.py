@@ -23,9 +23,10 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from .arrays import lengths_to_numpy, mask_to_numpy, to_numpy
 from .matching import NO_MATCHING, match, read_square
 from .operator import like_first, once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .threshold import threshold
 
 MOST_STEPS = 500
@@ -239,7 +240,7 @@ def project_birkhoff_grad(projected: Tensor, grad: Tensor) -> Tensor:
 
 
 @operator(fake=like_first, backward=_backward, save=_save_output)
-def project_birkhoff(point: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
     """Project each matrix onto the doubly stochastic ones, whose cells that are no candidates are 0.
 
     A CUDA tensor goes to the CPU and back.
@@ -247,14 +248,14 @@ def project_birkhoff(point: Tensor, lengths: Tensor, mask: Tensor | None) -> Ten
     Args:
         point: float32 or float64, `[batch, row, column]`, square. -inf marks what is no candidate; NaN or +inf makes
             its matrix NaN.
-        lengths: int64, `[batch]`: how many rows, and columns, are real.
+        lengths: int64, `[batch]`: how many rows, and columns, are real; None: all.
         mask: bool, shaped like `point`; True = candidate.
     """
     batch, nodes, _ = point.shape
     out = torch.zeros(point.shape, dtype=point.dtype)
     status = np.zeros(batch, dtype=np.int64)
-    candidates = np.empty((0, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
-    arrays = (to_numpy(point), to_numpy(lengths), candidates, out.numpy(), status)
+    candidates = mask_to_numpy(mask)
+    arrays = (to_numpy(point), lengths_to_numpy(lengths, batch, nodes), candidates, out.numpy(), status)
     over_batch(_project, batch, *arrays, work=10 * batch * nodes**3)
     if (status == NOT_CONVERGED).any():
         row = int(np.flatnonzero(status == NOT_CONVERGED)[0])

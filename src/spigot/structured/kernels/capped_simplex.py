@@ -15,8 +15,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
+from .arrays import mask_to_numpy, to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .subset import NO_SUBSET
 from .support import off_mean
 
@@ -123,7 +124,7 @@ def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, 
     batch = point.size(0)
     out = torch.zeros(point.shape, dtype=point.dtype)
     status = np.zeros(batch, dtype=np.int64)
-    candidates = np.empty((0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
+    candidates = mask_to_numpy(mask, 2)
     arrays = (to_numpy(point), to_numpy(lengths), candidates, out.numpy(), status)
     over_batch(_project, batch, k, *arrays, work=10 * point.numel())
     raise_for_status(status, "point", NO_SUBSET)

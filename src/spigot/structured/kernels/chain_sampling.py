@@ -8,10 +8,11 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, OK, raise_for_status
+from .arrays import to_numpy
 from .drawing import draw
 from .forward_backward import forward
 from .operator import operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .viterbi import NO_SEQUENCE, chain_masks, like_both
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ..checks import raise_for_status
+from .arrays import to_numpy
 from .forward_backward import sum_sequences
 from .operator import once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .viterbi import NO_SEQUENCE, chain_masks, like_both
 
 

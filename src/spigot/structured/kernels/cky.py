@@ -9,13 +9,12 @@ runs along rows (see `eisner.py`). There are no back pointers: the n - 1 splits 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
-from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
+from .decoding import decode
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
 from .vector import LANES, U1, padded, push_max, set_rows
 
 NO_TREE = "no binary tree"
@@ -146,28 +145,24 @@ def _argmax(start, stop, scores, lengths, mask, out, status):  # type: ignore[no
 
 
 @operator(fake=like_first)
-def binary_tree_argmax(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+def binary_tree_argmax(span_scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
     """Return the spans, 0/1, of the highest-scoring binary tree of each row.
 
     A CUDA tensor goes to the CPU and back: there is no GPU kernel.
 
     Args:
         span_scores: float32 or float64, `[batch, i, j]`.
-        lengths: int64, `[batch]`, tokens.
+        lengths: int64, `[batch]`, tokens; None: all rows are full.
         mask: bool, shaped like `span_scores`; True = candidate.
     """
-    batch, tokens = span_scores.shape[:2]
-    out = torch.zeros(span_scores.shape, dtype=span_scores.dtype)
-    status = np.zeros(batch, dtype=np.int64)
-    over_batch(
+    batch, tokens, _ = span_scores.shape
+    return decode(
         _argmax,
-        batch,
-        to_numpy(span_scores),
-        to_numpy(lengths),
-        np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
-        out.numpy(),
-        status,
+        span_scores,
+        lengths,
+        mask,
+        full=tokens,
         work=batch * tokens**3 / 6,
+        name="scores",
+        infeasible=NO_TREE,
     )
-    raise_for_status(status, "scores", NO_TREE)
-    return out.to(span_scores.device)

@@ -7,11 +7,12 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from .arrays import to_numpy
 from .cky import push_span
 from .cky_sums import sum_binary_trees
 from .drawing import draw
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 
 @njit(nogil=True, cache=True)

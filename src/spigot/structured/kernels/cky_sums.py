@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ..checks import raise_for_status
+from .arrays import mask_to_numpy, to_numpy
 from .cky import NO_TREE
 from .cky_inside_outside import sum_trees
 from .operator import like_first, once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 
 def sum_binary_trees(
@@ -38,7 +39,7 @@ def sum_binary_trees(
         batch,
         to_numpy(span_scores.double()),
         to_numpy(lengths),
-        np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
+        mask_to_numpy(mask),
         np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double()),
         log_z,
         expected,

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from . import linear_constraints
+from .arrays import mask_to_numpy, to_numpy
 from .linear_constraints import NO_SOLUTION, candidates_of, project_rows, solver
 from .operator import like_first, once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .processes import Processes
 
 ENOUGH_WORK = 1e4
@@ -67,7 +68,7 @@ def project_onto_constraints(
     The arguments are those of `linear_program_argmax`.
     """
     points, sizes = to_numpy(point.double()), to_numpy(lengths)
-    candidates = np.empty((1, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
+    candidates = mask_to_numpy(mask, 2)
     constraints = tuple(to_numpy(each) for each in (a, b, a_eq, b_eq))
     status = np.where((sizes >= 0) & (sizes <= points.shape[1]), OK, BAD_LENGTH)
     used = np.flatnonzero((status == OK) & (sizes > 0))

@@ -19,13 +19,12 @@ pushed at once. There are no back pointers: to look again for the best split of 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
-from ..checks import INFEASIBLE, OK, raise_for_status
+from ..checks import INFEASIBLE, OK
+from .decoding import decode
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
 from .reading import read_arc_scores
 from .vector import LANES, U1, U2, padded, push_max, set_rows
 
@@ -190,32 +189,26 @@ def _argmax(start, stop, scores, lengths, mask, single_root, out, status):  # ty
 
 
 @operator(fake=like_first, triton="eisner")
-def projective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the arcs, 0/1, of the highest-scoring projective tree of each sentence.
 
     On a GPU the trees are the same. Without triton, a CUDA tensor goes to the CPU and back.
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
     """
-    batch, nodes = arc_scores.shape[:2]
-    scores = to_numpy(arc_scores)
-    out = np.zeros(scores.shape, scores.dtype)
-    status = np.zeros(batch, dtype=np.int64)
-    candidates = np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
-    over_batch(
+    batch, nodes, _ = arc_scores.shape
+    return decode(
         _argmax,
-        batch,
-        scores,
-        to_numpy(lengths),
-        candidates,
+        arc_scores,
+        lengths,
+        mask,
         single_root,
-        out,
-        status,
+        full=nodes - 1,
         work=batch * nodes**3 / 2,
+        name="arc_scores",
+        infeasible="no projective tree" + " with one child of ROOT" * single_root,
     )
-    raise_for_status(status, "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
-    return torch.from_numpy(out).to(arc_scores.device)

@@ -9,9 +9,10 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from .arrays import to_numpy
 from .gram import along, append, combine, direction, packed
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 
 @njit(nogil=True, cache=True)

@@ -15,9 +15,10 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status, widen
+from .arrays import to_numpy
 from .assignment import assign
 from .operator import operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 NO_ARC = -1
 

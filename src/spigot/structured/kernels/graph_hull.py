@@ -10,8 +10,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, OK, raise_for_status
+from .arrays import to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .predicate import gather, graph_arrays
 from .predicate_derivative import differentiate_predicate
 from .predicate_hull import project_predicate

@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..checks import raise_for_status
+from .arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
 from .inside_outside_log_space import sum_trees_in_log_space
 from .inside_outside_scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
 from .operator import like_first, once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 
 def run_inside_outside(
     arc_scores: Tensor,
-    lengths: Tensor,
+    lengths: Tensor | None,
     mask: Tensor | None,
     single_root: bool,
     *,
@@ -37,8 +37,8 @@ def run_inside_outside(
     batch, nodes = arc_scores.shape[:2]
     sentences = (
         to_numpy(arc_scores.double()),
-        to_numpy(lengths),
-        np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
+        lengths_to_numpy(lengths, batch, nodes - 1),
+        mask_to_numpy(mask),
         single_root,
     )
     towards = np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double())
@@ -78,7 +78,9 @@ def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
 
 
 @operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save_inputs, triton="inside_outside")
-def projective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def projective_log_partition(
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
+) -> Tensor:
     """Return log Σ exp <scores, z> over the projective trees z of each sentence, `[batch]`.
 
     On a GPU it is computed in the precision of the scores; without triton, a CUDA tensor goes to the CPU and back. The
@@ -86,28 +88,28 @@ def projective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor |
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
     """
     log_z, _, _ = run_inside_outside(arc_scores, lengths, mask, single_root)
-    return torch.from_numpy(log_z).to(arc_scores)
+    return like_scores(log_z, arc_scores)
 
 
 @operator(fake=like_first, backward=_marginals_backward, save=_save_inputs, triton="inside_outside")
-def projective_marginals(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def projective_marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc, shaped like `arc_scores`; see `projective_log_partition`.
 
     The gradient is `projective_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
     """
     _, expected, _ = run_inside_outside(arc_scores, lengths, mask, single_root, marginals=True)
-    return torch.from_numpy(expected).to(arc_scores)
+    return like_scores(expected, arc_scores)
 
 
 @operator(fake=like_first, backward=once_differentiable, triton="inside_outside")
 def projective_marginals_jvp(
-    arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool
+    arc_scores: Tensor, direction: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
 ) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
     _, slopes, _ = run_inside_outside(arc_scores, lengths, mask, single_root, direction=direction)
-    return torch.from_numpy(slopes).to(arc_scores)
+    return like_scores(slopes, arc_scores)

@@ -10,8 +10,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, OK, raise_for_status
+from .arrays import mask_to_numpy, to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .threshold import arc_threshold, threshold
 
 
@@ -163,7 +164,7 @@ def project_labeled_arcs(
         to_numpy(lengths),
         to_numpy(predicate_mask),
         to_numpy(arc_mask),
-        np.empty((0, 0, 0, 0), np.bool_) if label_mask is None else to_numpy(label_mask),
+        mask_to_numpy(label_mask, 4),
         clip_first,
         *(output.numpy() for output in outputs),
         status,

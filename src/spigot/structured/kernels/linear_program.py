@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from .arrays import mask_to_numpy, to_numpy
 from .linear_constraints import NO_SOLUTION, TOLERANCE, candidates_of, satisfies, solver
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 
 def _program(a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -> Any:
@@ -123,7 +124,7 @@ def linear_program_argmax(
     out = np.zeros(scores.shape)
     status = np.full(scores.size(0), OK)
     constraints = tuple(to_numpy(each) for each in (a, b, a_eq, b_eq))
-    candidates = np.empty((1, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
+    candidates = mask_to_numpy(mask, 2)
     arguments = (to_numpy(scores.double()), to_numpy(lengths), candidates, constraints, out, status)
     over_batch(_argmax, scores.size(0), *arguments)
     raise_for_status(status, "scores", NO_SOLUTION)

@@ -12,13 +12,12 @@ its price of infinity.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
-from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
+from .decoding import decode
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
 
 NO_MATCHING = "no perfect matching"
 BIDDING_ROUNDS = 2
@@ -204,30 +203,24 @@ def _argmax(start, stop, scores, lengths, mask, out, status):  # type: ignore[no
 
 
 @operator(fake=like_first)
-def matching_argmax(scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+def matching_argmax(scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
     """Return the perfect matching, 0/1, of the highest score for each instance.
 
     A CUDA tensor goes to the CPU and back.
 
     Args:
         scores: float32 or float64, `[batch, row, column]`, square.
-        lengths: int64, `[batch]`: how many rows, and columns, there are.
+        lengths: int64, `[batch]`: how many rows, and columns, there are; None: all.
         mask: bool, shaped like `scores`; True = candidate.
     """
-    batch, nodes, _ = scores.shape
-    weights = to_numpy(scores)
-    # Of numpy, since for a small matrix each call to torch takes as long as the search.
-    out = np.zeros(weights.shape, weights.dtype)
-    status = np.zeros(batch, dtype=np.int64)
-    over_batch(
+    batch, size, _ = scores.shape
+    return decode(
         _argmax,
-        batch,
-        weights,
-        to_numpy(lengths),
-        np.empty((0, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
-        out,
-        status,
-        work=5 * batch * nodes * nodes,
+        scores,
+        lengths,
+        mask,
+        full=size,
+        work=5.0 * batch * size**2,
+        name="scores",
+        infeasible=NO_MATCHING,
     )
-    raise_for_status(status, "scores", NO_MATCHING)
-    return torch.from_numpy(out).to(scores.device)

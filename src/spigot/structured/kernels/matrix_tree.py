@@ -16,14 +16,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
+from .arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
 from .elimination import TINY, copy_tokens, eliminate, read_weights
 from .operator import like_first, once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .weights import FLOOR, accumulate, divide, none, total
 
 
@@ -167,7 +167,7 @@ def _all_sums(start, stop, scores, lengths, mask, direction, single_root, dual, 
 
 def _run(
     arc_scores: Tensor,
-    lengths: Tensor,
+    lengths: Tensor | None,
     mask: Tensor | None,
     single_root: bool,
     direction: Tensor | None = None,
@@ -182,8 +182,8 @@ def _run(
         _all_sums,
         batch,
         to_numpy(arc_scores.double()),
-        to_numpy(lengths),
-        np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
+        lengths_to_numpy(lengths, batch, nodes - 1),
+        mask_to_numpy(mask),
         np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double()),
         single_root,
         direction is not None,
@@ -194,7 +194,7 @@ def _run(
         work=batch * nodes**3 / 3,
     )
     raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
-    return torch.from_numpy(log_z).to(arc_scores), torch.from_numpy(out).to(arc_scores)
+    return like_scores(log_z, arc_scores), like_scores(out, arc_scores)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -218,14 +218,16 @@ def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
 
 
 @operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save)
-def nonprojective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def nonprojective_log_partition(
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
+) -> Tensor:
     """Return the log-partition of each sentence, `[batch]`; differentiable, twice.
 
     Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel.
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
     """
@@ -233,14 +235,16 @@ def nonprojective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tenso
 
 
 @operator(fake=like_first, backward=_marginals_backward, save=_save)
-def nonprojective_marginals(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def nonprojective_marginals(
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
+) -> Tensor:
     """Return the probability of each arc; differentiable once. See `nonprojective_log_partition`."""
     return _run(arc_scores, lengths, mask, single_root)[1]
 
 
 @operator(fake=like_first, backward=once_differentiable)
 def nonprojective_marginals_jvp(
-    arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool
+    arc_scores: Tensor, direction: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
 ) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them.
 

@@ -19,9 +19,10 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, OK, raise_for_status
+from .arrays import lengths_to_numpy, mask_to_numpy, to_numpy
 from .elimination import TINY, copy_tokens, eliminate, read_weights
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .weights import none
 
 ROOT, DIRECT = -1, -1
@@ -172,7 +173,7 @@ def _samples(start, stop, scores, lengths, mask, single_root, seeds, out, status
 
 @operator(fake=like_first)
 def nonprojective_sample(
-    arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool, seeds: Tensor
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool, seeds: Tensor
 ) -> Tensor:
     """Return the arcs, 0/1, of a tree for each sentence, drawn with probability ∝ exp <scores, tree>.
 
@@ -180,7 +181,7 @@ def nonprojective_sample(
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
         seeds: int64, `[batch]`; of all seeds a sentence's tree depends on its own alone.
@@ -192,8 +193,8 @@ def nonprojective_sample(
         _samples,
         batch,
         to_numpy(arc_scores.double()),
-        to_numpy(lengths),
-        np.empty((1, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask),
+        lengths_to_numpy(lengths, batch, nodes - 1),
+        mask_to_numpy(mask),
         single_root,
         to_numpy(seeds),
         out.numpy(),

@@ -12,9 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
@@ -56,9 +54,3 @@ def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float
     futures = [_threads(size).submit(kernel, start, stop, *arrays) for start, stop in pairwise(bounds)]
     for future in futures:
         future.result()
-
-
-def to_numpy(tensor: Tensor) -> np.ndarray:
-    """Return a contiguous array with the values of `tensor`, sharing its memory if it can."""
-    array = tensor.numpy(force=True)
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from .parallel import to_numpy
+from .arrays import mask_to_numpy, to_numpy
 
 
 def graph_arrays(
@@ -27,7 +27,7 @@ def graph_arrays(
     return (
         *(to_numpy(part.double()) for part in (predicates, arcs, labels)),
         *(to_numpy(part) for part in (lengths, predicate_mask, arc_mask)),
-        np.empty((1, 0, 0, 0), np.bool_) if label_mask is None else to_numpy(label_mask),
+        mask_to_numpy(label_mask, 4),
         to_numpy(deterministic),
     )
 

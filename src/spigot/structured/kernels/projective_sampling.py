@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
+from .arrays import lengths_to_numpy, like_scores, to_numpy
 from .drawing import draw
 from .inside_outside import run_inside_outside
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 TO_I, TO_J, GAP = 0, 1, 2
 
@@ -66,7 +66,7 @@ def _sample(start, stop, lengths, single_root, log_charts, uniform, out):  # typ
 
 @operator(fake=like_first)
 def projective_sample(
-    arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool, uniform: Tensor
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool, uniform: Tensor
 ) -> Tensor:
     """Return the arcs, 0/1, of one exact sample of p(tree) ∝ exp <scores, tree> for each sentence.
 
@@ -74,7 +74,7 @@ def projective_sample(
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
         uniform: the randomness: float64 in [0, 1), `[batch, 2 · nodes]`.
@@ -85,11 +85,11 @@ def projective_sample(
     over_batch(
         _sample,
         batch,
-        to_numpy(lengths),
+        lengths_to_numpy(lengths, batch, nodes - 1),
         single_root,
         log_charts,
         to_numpy(uniform),
         out,
         work=10 * batch * nodes**2,
     )
-    return torch.from_numpy(out).to(arc_scores)
+    return like_scores(out, arc_scores)

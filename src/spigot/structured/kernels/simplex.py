@@ -16,8 +16,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status, refuse_rows
+from .arrays import mask_to_numpy, to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .support import off_mean
 from .threshold import threshold
 
@@ -110,7 +111,7 @@ def project_columns(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: b
     """
     out = torch.zeros_like(point, memory_format=torch.contiguous_format)
     status = np.zeros(point.size(0), dtype=np.int64)
-    candidates = np.empty((0, 0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
+    candidates = mask_to_numpy(mask)
     over_batch(
         _project_columns,
         point.size(0),

@@ -19,9 +19,10 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from .arrays import mask_to_numpy, to_numpy
 from .exponential import exp_nonpositive, log1p_fraction
 from .operator import like_first, once_differentiable, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 NO_SUBSET = "too few candidates"
 
@@ -165,7 +166,7 @@ def _sum_subsets(start, stop, k, scores, lengths, mask, direction, log_z, expect
 
 def subset_mask(mask: Tensor | None) -> np.ndarray:
     """Return the mask as kernels take it: empty if all are candidates."""
-    return np.empty((0, 0), dtype=np.bool_) if mask is None else to_numpy(mask)
+    return mask_to_numpy(mask, 2)
 
 
 def _run(

@@ -8,8 +8,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import OK, raise_for_status
+from .arrays import to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 from .subset import NO_SUBSET, forward, read_candidates, subset_mask
 
 

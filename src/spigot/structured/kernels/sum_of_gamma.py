@@ -13,9 +13,10 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from .arrays import to_numpy
 from .nonprojective_sampling import _uniform
 from .operator import operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 TERMS = 10
 

@@ -12,8 +12,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from .arrays import to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

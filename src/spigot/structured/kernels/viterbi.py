@@ -18,8 +18,9 @@ from numba import njit
 from torch import Tensor
 
 from ..checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from .arrays import mask_to_numpy, to_numpy
 from .operator import like_first, operator
-from .parallel import over_batch, to_numpy
+from .parallel import over_batch
 
 NO_SEQUENCE = "no sequence of tags"
 
@@ -131,8 +132,8 @@ def _argmax(  # type: ignore[no-untyped-def]
 def chain_masks(emission_mask: Tensor | None, transition_mask: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
     """Return masks as kernels take them: an empty one allows all."""
     return (
-        np.empty((0, 0, 0), dtype=np.bool_) if emission_mask is None else to_numpy(emission_mask),
-        np.empty((0, 0, 0, 0), dtype=np.bool_) if transition_mask is None else to_numpy(transition_mask),
+        mask_to_numpy(emission_mask),
+        mask_to_numpy(transition_mask, 4),
     )
 
 

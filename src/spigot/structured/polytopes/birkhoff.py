@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
+from ..checks import narrow
 from ..kernels.birkhoff import project_birkhoff
 from ..square import square_arguments
 
@@ -41,4 +42,4 @@ class Birkhoff(Polytope):
         Raises:
             ValueError: the candidates hold no perfect matching.
         """
-        return project_birkhoff(*square_arguments("point", point, lengths, mask)).to(point.dtype)
+        return narrow(project_birkhoff(*square_arguments("point", point, lengths, mask)), point)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.capped_simplex import project_capped_simplex
 
 
@@ -52,4 +52,4 @@ class CappedSimplex(Polytope):
         """
         check_arguments("point", point, "batch category", lengths, mask)
         sizes = lengths_or_full(point, lengths, point.size(1))
-        return project_capped_simplex(widen(point), sizes, mask, self.k).to(point.dtype)
+        return narrow(project_capped_simplex(widen(point), sizes, mask, self.k), point)

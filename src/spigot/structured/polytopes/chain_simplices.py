@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..chain import LinearChainParts, chain_lengths, check_chains
-from ..checks import refuse_rows, widen
+from ..checks import narrow, refuse_rows, widen
 from ..kernels.simplex import project_columns
 
 
@@ -62,4 +62,4 @@ def _onto_simplices(point: Tensor, sizes: Tensor, mask: Tensor | None) -> Tensor
     rows = widen(flat).flatten(0, 1).unsqueeze(2)
     row_mask = None if mask is None else mask.reshape(rows.shape)
     projected = project_columns(rows, inside.flatten() * rows.size(1), row_mask, False)
-    return projected.reshape(point.shape).to(point.dtype)
+    return narrow(projected.reshape(point.shape), point)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex import project_columns
 
 
@@ -43,4 +43,4 @@ class Simplex(Polytope):
         check_arguments("point", point, "batch category", lengths, mask)
         sizes = lengths_or_full(point, lengths, point.size(1))
         column_mask = None if mask is None else mask.unsqueeze(2)
-        return project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2).to(point.dtype)
+        return narrow(project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2), point)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex import project_columns
 
 
@@ -43,4 +43,4 @@ class SingleHead(Polytope):
         """
         check_arguments("point", point, "batch head modifier", lengths, mask)
         tokens = lengths_or_full(point, lengths, point.size(1) - 1)
-        return project_columns(widen(point), tokens, mask, True).to(point.dtype)
+        return narrow(project_columns(widen(point), tokens, mask, True), point)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_full, widen
+from ..checks import lengths_or_full, narrow, widen
 from ..kernels.cky import binary_tree_argmax
 from ..kernels.cky_sampling import binary_tree_sample
 from ..kernels.cky_sums import binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp
@@ -51,7 +51,7 @@ class BinaryTree(MarginalStructure):
         """Return the spans of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
         if not self.labels:
-            return binary_tree_argmax(wide, sizes, candidates).to(scores.dtype)
+            return narrow(binary_tree_argmax(wide, sizes, candidates), scores)
         spans = binary_tree_argmax(wide.amax(3), sizes, None)
         return (spans.unsqueeze(3) * _one_hot(wide)).to(scores.dtype)
 
@@ -60,13 +60,13 @@ class BinaryTree(MarginalStructure):
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if self.labels:
             wide, _ = _sum_labels(wide)
-        return binary_tree_log_partition(wide, sizes, candidates).to(scores.dtype)
+        return narrow(binary_tree_log_partition(wide, sizes, candidates), scores)
 
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each span (and label), shaped like `scores`; differentiable (true derivative)."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:
-            return binary_tree_marginals(wide, sizes, candidates).to(scores.dtype)
+            return narrow(binary_tree_marginals(wide, sizes, candidates), scores)
         span_scores, shares = _sum_labels(wide)
         return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
 
@@ -77,7 +77,7 @@ class BinaryTree(MarginalStructure):
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         # The Jacobian is symmetric, so a product from the left is one from the right.
         if not self.labels:
-            return binary_tree_marginals_jvp(wide, grad_marginals, sizes, candidates).to(scores.dtype)
+            return narrow(binary_tree_marginals_jvp(wide, grad_marginals, sizes, candidates), scores)
         direction = grad_marginals.masked_fill(wide == -torch.inf, 0).double()
         span_scores, shares = _sum_labels(wide)
         expected = (shares * direction).sum(3)
@@ -103,7 +103,7 @@ class BinaryTree(MarginalStructure):
 
         splits = uniform(scores.shape[:2])
         if not self.labels:
-            return binary_tree_sample(wide, sizes, candidates, splits).to(scores.dtype)
+            return narrow(binary_tree_sample(wide, sizes, candidates, splits), scores)
         spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, splits)
         gumbel = -(-uniform(wide.shape).log()).log()
         return (spans.unsqueeze(3) * _one_hot(wide + gumbel)).to(scores.dtype)

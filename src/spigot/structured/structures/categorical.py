@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
 from ..categories import category_part_mask
-from ..checks import lengths_or_full, refuse_rows, widen
+from ..checks import lengths_or_full, narrow, refuse_rows, widen
 from ..polytopes.simplex import Simplex
 
 
@@ -48,13 +48,13 @@ class Categorical(MarginalStructure):
         empty = (candidates == -torch.inf).all(1)
         # The gradient of a logsumexp over nothing is NaN, so an empty row sums other numbers.
         total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
-        return total.masked_fill(empty, 0).to(scores.dtype)
+        return narrow(total.masked_fill(empty, 0), scores)
 
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return softmax(s), shaped like `scores`."""
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1, keepdim=True)
-        return candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0).to(scores.dtype)
+        return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
     def marginals_vjp(
         self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
@@ -77,7 +77,7 @@ class Categorical(MarginalStructure):
         candidates = self._candidates(scores.detach(), lengths, mask).double()
         uniform = torch.rand(candidates.shape, generator=generator, dtype=candidates.dtype, device=candidates.device)
         gumbel = -(-uniform.log()).log()
-        return self.argmax(candidates + gumbel, lengths, mask).to(scores.dtype)
+        return narrow(self.argmax(candidates + gumbel, lengths, mask), scores)
 
     def _candidates(self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
         """Return `scores` in working precision with -inf where there is no candidate."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
 from ..categories import category_part_mask
-from ..checks import check_arguments, lengths_or_full, refuse_rows, widen
+from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
 from ..kernels.subset import NO_SUBSET, subset_log_partition, subset_marginals, subset_marginals_jvp
 from ..kernels.subset_sampling import subset_sample
 from ..polytopes.capped_simplex import CappedSimplex
@@ -64,11 +64,11 @@ class KSubset(MarginalStructure):
 
     def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
-        return subset_log_partition(*self._arguments(scores, lengths, mask), self.k).to(scores.dtype)
+        return narrow(subset_log_partition(*self._arguments(scores, lengths, mask), self.k), scores)
 
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
-        return subset_marginals(*self._arguments(scores, lengths, mask), self.k).to(scores.dtype)
+        return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
 
     def marginals_vjp(
         self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
@@ -77,7 +77,7 @@ class KSubset(MarginalStructure):
         wide, sizes, mask = self._arguments(scores.detach(), lengths, mask)
         # The Jacobian is symmetric, so a product from the left is one from the right.
         grad = grad_marginals.detach().to(wide.dtype)
-        return subset_marginals_jvp(wide, grad, sizes, mask, self.k).to(scores.dtype)
+        return narrow(subset_marginals_jvp(wide, grad, sizes, mask, self.k), scores)
 
     def sample(
         self,
@@ -91,7 +91,7 @@ class KSubset(MarginalStructure):
         arguments = self._arguments(scores.detach(), lengths, mask)
         device = "cpu" if generator is None else generator.device
         uniform = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device=device)
-        return subset_sample(*arguments, self.k, uniform).to(scores.dtype)
+        return narrow(subset_sample(*arguments, self.k, uniform), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

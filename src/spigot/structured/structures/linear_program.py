@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..categories import category_part_mask
-from ..checks import widen
+from ..checks import narrow, widen
 from ..kernels.linear_program import linear_program_argmax
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
 
@@ -62,4 +62,4 @@ class LinearProgram(Structure):
         """Return the solution with the highest score, 0/1, shaped and typed like `scores`."""
         sizes = self.constraints.check("scores", scores, lengths, mask)
         wide = widen(scores.detach())
-        return linear_program_argmax(wide, sizes, mask, *self.constraints.tensors()).to(scores.dtype)
+        return narrow(linear_program_argmax(wide, sizes, mask, *self.constraints.tensors()), scores)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
+from ..checks import constant, lengths_or_full, narrow
 from ..kernels.matching import matching_argmax
 from ..polytopes.birkhoff import Birkhoff
 from ..square import square_arguments
@@ -38,11 +39,12 @@ class Matching(Structure):
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which pairs may be matched (bool, shaped like `scores`)."""
-        _, sizes, _ = square_arguments("scores", scores, lengths, mask)
+        square_arguments("scores", scores, lengths, mask)
+        sizes = lengths_or_full(scores, lengths, scores.size(1))
         inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
         valid = inside[:, :, None] & inside[:, None, :] & (scores != -torch.inf)
         return valid if mask is None else valid & mask
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the perfect matching of the highest score, 0/1, shaped and typed like `scores`."""
-        return matching_argmax(*square_arguments("scores", scores.detach(), lengths, mask)).to(scores.dtype)
+        return narrow(matching_argmax(*square_arguments("scores", constant(scores), lengths, mask)), scores)

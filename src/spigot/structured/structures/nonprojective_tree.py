@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..arcs import arc_arguments, arc_part_mask
 from ..base import MarginalStructure, Polytope
-from ..checks import widen
+from ..checks import constant, narrow, widen
 from ..kernels.arborescence import nonprojective_argmax
 from ..kernels.matrix_tree import (
     nonprojective_log_partition,
@@ -49,15 +49,15 @@ class NonProjectiveTree(MarginalStructure):
         Raises:
             ValueError: shapes do not fit; a candidate scores NaN or +inf; a sentence has no tree.
         """
-        return nonprojective_argmax(*self._arguments(scores.detach(), lengths, mask)).to(scores.dtype)
+        return narrow(nonprojective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
 
     def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; twice differentiable. Errors are those of `argmax`."""
-        return nonprojective_log_partition(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+        return narrow(nonprojective_log_partition(*self._arguments(scores, lengths, mask)), scores)
 
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
-        return nonprojective_marginals(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+        return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
     def marginals_vjp(
         self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
@@ -65,7 +65,7 @@ class NonProjectiveTree(MarginalStructure):
         """Return the gradient for `scores`, given the one for `marginals(scores)`; both shaped like `scores`."""
         wide, tokens, mask, single_root = self._arguments(scores.detach(), lengths, mask)
         direction = widen(grad_marginals.detach())
-        return nonprojective_marginals_jvp(wide, direction, tokens, mask, single_root).to(scores.dtype)
+        return narrow(nonprojective_marginals_jvp(wide, direction, tokens, mask, single_root), scores)
 
     def sample(
         self,
@@ -79,9 +79,9 @@ class NonProjectiveTree(MarginalStructure):
         arguments = self._arguments(scores.detach(), lengths, mask)
         device = "cpu" if generator is None else generator.device
         seeds = torch.randint(2**63 - 1, (scores.size(0),), generator=generator, device=device)
-        return nonprojective_sample(*arguments, seeds).to(scores.dtype)
+        return narrow(nonprojective_sample(*arguments, seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
         return *arc_arguments(scores, lengths, mask), self.single_root

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..arcs import arc_arguments, arc_part_mask
 from ..base import MarginalStructure, Polytope
+from ..checks import constant, narrow
 from ..kernels.eisner import projective_argmax
 from ..kernels.inside_outside import (
     projective_log_partition,
@@ -52,15 +53,15 @@ class ProjectiveTree(MarginalStructure):
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the arcs of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
-        return projective_argmax(*self._arguments(scores.detach(), lengths, mask)).to(scores.dtype)
+        return narrow(projective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
 
     def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return projective_log_partition(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+        return narrow(projective_log_partition(*self._arguments(scores, lengths, mask)), scores)
 
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
-        return projective_marginals(*self._arguments(scores, lengths, mask)).to(scores.dtype)
+        return narrow(projective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
     def marginals_vjp(
         self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
@@ -68,7 +69,7 @@ class ProjectiveTree(MarginalStructure):
         """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
         wide, tokens, mask, single_root = self._arguments(scores, lengths, mask)
         # The Jacobian is symmetric, so a product from the left is one from the right.
-        return projective_marginals_jvp(wide, grad_marginals, tokens, mask, single_root).to(scores.dtype)
+        return narrow(projective_marginals_jvp(wide, grad_marginals, tokens, mask, single_root), scores)
 
     def sample(
         self,
@@ -83,9 +84,9 @@ class ProjectiveTree(MarginalStructure):
         device = "cpu" if generator is None else generator.device
         shape = (scores.size(0), 2 * scores.size(1))
         uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
-        return projective_sample(*arguments, uniform).to(scores.dtype)
+        return narrow(projective_sample(*arguments, uniform), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
         return *arc_arguments(scores, lengths, mask), self.single_root

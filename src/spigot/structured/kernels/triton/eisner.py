@@ -25,7 +25,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, lengths_or_full, raise_for_status
 from .launch import OPTIONS, tile
 from .reading import read_arc_scores
 
@@ -152,7 +152,7 @@ def _trace(  # type: ignore[no-untyped-def]
         stack, top = _push(stack, top, tl.where(gap > 0, j, at), tl.where(gap > 0, at + 1, j), 0, size)
 
 
-def projective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Do what the CPU's `projective_argmax` does, to the last tie. Scratch is 4n² scores a sentence.
 
     The call waits for the GPU once, at its end, to learn whether there is a sentence to refuse.
@@ -163,7 +163,7 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, 
         return out
     charts = arc_scores.new_empty(batch, PLANES.value, size, size)
     status = torch.empty(batch, dtype=torch.int32, device=arc_scores.device)
-    scores, tokens = arc_scores.contiguous(), lengths.contiguous()
+    scores, tokens = arc_scores.contiguous(), lengths_or_full(arc_scores, lengths, size - 1).contiguous()
     candidates = scores if mask is None else mask.contiguous()
     spans, splits, warps = tile(size, scores.dtype)
     with torch.cuda.device_of(scores):

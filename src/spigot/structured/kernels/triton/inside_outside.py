@@ -21,7 +21,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, lengths_or_full, raise_for_status
 from .launch import OPTIONS, tile
 from .log_space import add, load_pair, load_product, no_sum, plus, store_pair, total
 from .reading import load_candidates, read_arc_scores
@@ -205,7 +205,7 @@ def _sum_trees(  # type: ignore[no-untyped-def]
 
 def _run(
     arc_scores: Tensor,
-    lengths: Tensor,
+    lengths: Tensor | None,
     mask: Tensor | None,
     single_root: bool,
     *,
@@ -222,7 +222,7 @@ def _run(
         return log_z, out
     charts = arc_scores.new_empty(batch, planes, size, size)
     status = torch.empty(batch, dtype=torch.int32, device=arc_scores.device)
-    scores, tokens = arc_scores.contiguous(), lengths.contiguous()
+    scores, tokens = arc_scores.contiguous(), lengths_or_full(arc_scores, lengths, size - 1).contiguous()
     towards = scores if direction is None else direction.to(scores.dtype).contiguous()
     candidates = scores if mask is None else mask.contiguous()
     spans, lanes, warps = tile(size, scores.dtype)
@@ -236,7 +236,9 @@ def _run(
     return log_z, out
 
 
-def projective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def projective_log_partition(
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
+) -> Tensor:
     """Do what the CPU's `projective_log_partition` does, in the precision of the scores.
 
     Scratch is 5n² numbers a sentence, 8n² for marginals, 16n² for their derivatives. Each call waits for the GPU once,
@@ -245,13 +247,13 @@ def projective_log_partition(arc_scores: Tensor, lengths: Tensor, mask: Tensor |
     return _run(arc_scores, lengths, mask, single_root, outside=False)[0]
 
 
-def projective_marginals(arc_scores: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool) -> Tensor:
+def projective_marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Do what the CPU's `projective_marginals` does; see `projective_log_partition`."""
     return _run(arc_scores, lengths, mask, single_root)[1]
 
 
 def projective_marginals_jvp(
-    arc_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, single_root: bool
+    arc_scores: Tensor, direction: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
 ) -> Tensor:
     """Do what the CPU's `projective_marginals_jvp` does; see `projective_log_partition`."""
     return _run(arc_scores, lengths, mask, single_root, direction=direction)[1]

@@ -1,0 +1,40 @@
+"""Tensors as kernels take them, and back.
+
+Each call to torch takes about as long as a kernel works on ten tokens: so of one short sentence no more is asked of
+torch than must be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Return a contiguous array with the values of `tensor`, sharing its memory if it can."""
+    array = tensor.numpy(force=True)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+_NO_MASK = {dim: np.empty((1,) + (0,) * (dim - 1), dtype=np.bool_) for dim in (2, 3, 4)}
+
+
+def mask_to_numpy(mask: Tensor | None, dim: int = 3) -> np.ndarray:
+    """Return a mask as kernels take it: a row of nothing, which allows all, if there is none."""
+    return _NO_MASK[dim] if mask is None else to_numpy(mask)
+
+
+def lengths_to_numpy(lengths: Tensor | None, batch: int, full: int) -> np.ndarray:
+    """Return int64 lengths; those of full rows if there are none, which numpy makes several times faster."""
+    if lengths is not None:
+        return to_numpy(lengths)
+    array = np.empty(batch, dtype=np.int64)
+    array.fill(full)
+    return array
+
+
+def like_scores(array: np.ndarray, scores: Tensor) -> Tensor:
+    """Return an array as a tensor on the device and in the type of `scores`."""
+    tensor = torch.from_numpy(array)
+    return tensor if scores.is_cpu and tensor.dtype is scores.dtype else tensor.to(scores)
