@@ -20,99 +20,111 @@ from ..checks import INFEASIBLE, OK
 from .decoding import decode
 from .operator import like_first, operator
 from .reading import read_arc_scores
+from .vector import U0, U1
+
+NEW, ON_PATH, DONE = 0, 1, 2
 
 
-@njit(nogil=True, cache=True)
-def _best_head(weight, arc, first):  # type: ignore[no-untyped-def]
-    """Return the node from `first` on with the best arc in one row, by the smaller original head in ties."""
-    best, node = -np.inf, -1
-    for head in range(first, weight.size):
-        if weight[head] > best or (weight[head] == best and node >= 0 and arc[head] < arc[node]):
-            best, node = weight[head], head
-    return node
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz"})
+def _best_head(nodes, weight, node, first):  # type: ignore[no-untyped-def]
+    """Return the first of the best heads of a node, of those from `first` on; 0, ROOT, if there is none."""
+    best = -np.inf
+    for head in range(first, nodes):
+        best = max(best, weight[node, head])
+    if best == -np.inf:
+        return U0
+    head = first
+    while weight[node, head] != best:
+        head += U1
+    return head
 
 
-@njit(nogil=True, cache=True)
-def _contract(weight, arc, members, chosen):  # type: ignore[no-untyped-def]
-    """Merge nodes into members[0]; `chosen` are the weights of the cycle's arcs into them."""
-    node = members[0]
-    size = weight.shape[0]
-    for head in range(size):
-        weight[node, head] -= chosen[0]
-    for position in range(1, members.size):
-        member = members[position]
-        for head in range(size):
-            entering = weight[member, head] - chosen[position]
-            better = entering > weight[node, head]
-            if better or (entering == weight[node, head] and arc[member, head] < arc[node, head]):
-                weight[node, head], arc[node, head] = entering, arc[member, head]
-        for modifier in range(1, size):
-            leaving = weight[modifier, member]
-            better = leaving > weight[modifier, node]
-            if better or (leaving == weight[modifier, node] and arc[modifier, member] < arc[modifier, node]):
-                weight[modifier, node], arc[modifier, node] = leaving, arc[modifier, member]
-            weight[modifier, member] = -np.inf
-    for position in range(members.size):
-        weight[node, members[position]] = -np.inf
+@njit(nogil=True, cache=True, error_model="numpy")
+def _contract(nodes, weight, into, path, chosen, bottom, top, component):  # type: ignore[no-untyped-def]
+    """Merge the nodes of a cycle, path[bottom] .. path[top], into the first of them.
+
+    A head that became part of a cycle stays a head of its own: `component` says what it is part of.
+    """
+    node = path[bottom]
+    for head in range(nodes):
+        weight[node, head] -= chosen[bottom]
+    for position in range(bottom + U1, top + U1):
+        member, paid = path[position], chosen[position]
+        for head in range(nodes):
+            entering, modifier = weight[member, head] - paid, into[member, head]
+            old, old_modifier = weight[node, head], into[node, head]
+            better = (entering > old) | ((entering == old) & (modifier < old_modifier))
+            weight[node, head] = entering if better else old
+            into[node, head] = modifier if better else old_modifier
+        for head in range(nodes):
+            component[head] = node if component[head] == member else component[head]
+    for head in range(nodes):
+        if component[head] == node:
+            weight[node, head] = -np.inf
 
 
-@njit(nogil=True, cache=True)
-def _search(weight, arc, single_root, entering, parent):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy")
+def _search(nodes, single_root, weight, into, chosen, scratch, entering, parent):  # type: ignore[no-untyped-def]
     """Choose an arc into each node of the contraction forest; return the number of its nodes, 0 if there is no tree.
 
-    weight[modifier, head] is overwritten, and so is arc[modifier, head] = head · nodes + modifier, the original arc
-    behind it. The forest's leaves are 1 .. length; entering[id] is the original arc into `id`, parent[id] what it
-    became part of (0: nothing).
+    Args:
+        nodes: how many there are, unsigned, as are all positions (see `vector.py`).
+        single_root: ROOT has exactly one child.
+        weight: `[node, head]`, of the best arc from a head to one of the tokens that a node stands for; overwritten.
+        into: `[node, head]`, which token that is; overwritten.
+        chosen: scratch for the weights of a path's arcs.
+        scratch: four rows of unsigned integers.
+        entering: set to the arc into each node of the forest, as head · nodes + modifier. The first are the tokens.
+        parent: set to the node that each became part of, 0 for none.
     """
-    nodes = weight.shape[0]
-    identity = np.arange(nodes)
-    visited = np.zeros(nodes, np.int64)  # 0: not yet, 1: on the path, 2: on a path that is done, or merged
-    path = np.empty(nodes, np.int64)
-    chosen = np.empty(nodes)
-    visited[0] = 2
-    count = nodes
-    parent[:] = 0
-    for start in range(1, nodes):
-        if visited[start] != 0:
+    component, name, visited, path = scratch[0], scratch[1], scratch[2], scratch[3]
+    for node in range(nodes):
+        component[node] = name[node] = node
+        visited[node] = NEW
+    visited[U0] = DONE
+    parent[:] = U0
+    count, first = nodes, U1 if single_root else U0
+    for start in range(U1, nodes):
+        if visited[start] != NEW:
             continue
-        top = 0
-        path[0] = start
+        top = U0
+        path[top] = start
         while True:
             node = path[top]
-            visited[node] = 1
-            head = _best_head(weight[node], arc[node], 1 if single_root else 0)
-            if head < 0 and weight[node, 0] > -np.inf:
-                head = 0
-            if head < 0:
-                return 0
+            visited[node] = ON_PATH
+            head = _best_head(nodes, weight, node, first)
+            if weight[node, head] == -np.inf:
+                return U0
             chosen[top] = weight[node, head]
-            entering[identity[node]] = arc[node, head]
-            if visited[head] == 0:
-                top += 1
-                path[top] = head
-            elif visited[head] == 1:
+            entering[name[node]] = head * nodes + into[node, head]
+            met = component[head]
+            if visited[met] == NEW:
+                top += U1
+                path[top] = met
+            elif visited[met] == ON_PATH:
                 bottom = top
-                while path[bottom] != head:
-                    bottom -= 1
-                _contract(weight, arc, path[bottom : top + 1], chosen[bottom : top + 1])
-                for position in range(bottom, top + 1):
-                    parent[identity[path[position]]] = count
-                    visited[path[position]] = 2
-                identity[head] = count
-                count += 1
+                while path[bottom] != met:
+                    bottom -= U1
+                _contract(nodes, weight, into, path, chosen, bottom, top, component)
+                for position in range(bottom, top + U1):
+                    parent[name[path[position]]] = count
+                    visited[path[position]] = DONE
+                name[met] = count
+                count += U1
                 top = bottom
             else:
                 break
-        for position in range(top + 1):
-            visited[path[position]] = 2
+        for position in range(top + U1):
+            visited[path[position]] = DONE
     return count
 
 
 @njit(nogil=True, cache=True)
-def _expand(count, nodes, entering, parent, heads):  # type: ignore[no-untyped-def]
+def _expand(count, nodes, entering, parent, decided, heads):  # type: ignore[no-untyped-def]
     """Undo the contractions, last one first: the arc into a node displaces one of the cycle inside it."""
-    decided = np.zeros(count, np.bool_)
-    for node in range(count - 1, 0, -1):
+    decided[:count] = False
+    for back in range(U1, count):
+        node = count - back
         if decided[node]:
             continue
         arc = entering[node]
@@ -123,35 +135,34 @@ def _expand(count, nodes, entering, parent, heads):  # type: ignore[no-untyped-d
             inner = parent[inner]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _argmax(start, stop, scores, lengths, mask, single_root, out, status):  # type: ignore[no-untyped-def]
+    size = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
+    differences, weight = np.empty((size, size)), np.empty((size, size))
+    into = np.empty((size, size), np.int32)
+    best, chosen = np.empty(size), np.empty(size)
+    scratch, forest = np.empty((5, size), np.uint64), np.empty((2, 2 * size), np.uint64)
+    entering, parent, heads = forest[0], forest[1], scratch[4]
+    decided = np.empty(2 * size, np.bool_)
     for b in range(start, stop):
-        nodes = min(max(lengths[b], 0) + 1, scores.shape[1])
-        differences = np.empty((nodes, nodes))
-        weight = np.empty((nodes, nodes))
-        arc = np.empty((nodes, nodes), np.int64)
-        entering = np.empty(2 * nodes, np.int64)
-        parent = np.empty(2 * nodes, np.int64)
-        heads = np.empty(nodes, np.int64)
-        best = np.empty(nodes)
-        candidates = mask[b] if mask.size > 0 else mask[0]
-        status[b] = read_arc_scores(scores[b], candidates, lengths[b], differences, best)
+        status[b] = read_arc_scores(scores[b], mask[b if mask.size > 0 else 0], lengths[b], differences, best)
         if status[b] != OK:
             continue
+        nodes = np.uint64(lengths[b] + 1)
         for modifier in range(nodes):
             for head in range(nodes):
                 weight[modifier, head] = differences[head, modifier]
-                arc[modifier, head] = head * nodes + modifier
-        count = _search(weight, arc, single_root, entering, parent)
-        if count > 0:
-            _expand(count, nodes, entering, parent, heads)
+                into[modifier, head] = modifier
+        count = _search(nodes, single_root, weight, into, chosen, scratch, entering, parent)
+        if count > U0:
+            _expand(count, nodes, entering, parent, decided, heads)
         children = 0
-        for modifier in range(1, nodes):
-            children += heads[modifier] == 0
-        if count == 0 or (single_root and children > 1):
+        for modifier in range(U1, nodes):
+            children += heads[modifier] == U0
+        if count == U0 or (single_root and children > 1):
             status[b] = INFEASIBLE
             continue
-        for modifier in range(1, nodes):
+        for modifier in range(U1, nodes):
             out[b, heads[modifier], modifier] = 1
 
 
