@@ -76,8 +76,6 @@ class StructureCase:
     """Whether a structure may have no parts, so that every row has one."""
     exact: bool = True
     """Whether `argmax` finds the best structure, however large the scores."""
-    compiles: bool = True
-    """Whether torch.compile keeps it in one graph."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,17 @@
 """What the layer promises with every structure, whatever the surrogate: compiled, under autocast, again and again."""
 
 import threading
+from copy import deepcopy
 
 import pytest
 import torch
 
-from spigot import SPIGOT, structured_argmax
+from spigot import SPIGOT, ProjectiveTree, ScoreFunction, structured_argmax
 from spigot.structured.parts import flatten, like, map_parts, tensors
-from tests.contracts.registry import STRUCTURES, batch_of, equal, to
+from tests.contracts.registry import STRUCTURES, SURROGATES, batch_of, equal, to
 
 SIZES = [4, 1, 3]
 every_structure = pytest.mark.parametrize("case", STRUCTURES, ids=lambda case: case.name)
-whole_graph = pytest.mark.parametrize("case", [c for c in STRUCTURES if c.compiles], ids=lambda case: case.name)
 
 
 def example(case):
@@ -27,21 +27,47 @@ def run(case, scores, weights, lengths):
     return map_parts(torch.detach, output), like(scores, grads)
 
 
-@whole_graph
-def test_a_compiled_graph_is_whole_and_equal(case):
+PAIRS = [(case, name) for case in STRUCTURES for name in ("spigot-capped", "spigot-hull", "sparsemap")]
+PAIRS += [(STRUCTURES[0], name) for name in SURROGATES if (STRUCTURES[0], name) not in PAIRS]
+
+
+@pytest.mark.parametrize(("case", "name"), PAIRS, ids=lambda value: getattr(value, "name", value))
+def test_a_compiled_graph_is_whole_and_equal(case, name):
     scores, weights, lengths = example(case)
     structure = case.structure
 
-    def loss(leaves):
-        output = structured_argmax(leaves, structure, SPIGOT(max_norm=1.0), lengths=lengths)
-        return (flatten(output) * flatten(weights)).sum()
+    def loss_of(output):
+        return (flatten(output) * flatten(weights)).sum(1)
+
+    def loss(leaves, surrogate):
+        downstream = loss_of if isinstance(surrogate, ScoreFunction) else None
+        return loss_of(structured_argmax(leaves, structure, surrogate, lengths=lengths, downstream=downstream)).sum()
 
     leaves = map_parts(lambda part: part.requires_grad_(), scores)
     torch.compiler.reset()
-    losses = [loss(leaves), torch.compile(loss, fullgraph=True, backend="aot_eager")(leaves)]
-    eager, compiled = (torch.autograd.grad(value, tensors(leaves)) for value in losses)
+    losses, grads = [], []
+    for function in (loss, torch.compile(loss, fullgraph=True, backend="aot_eager")):
+        torch.manual_seed(0)  # for those that draw
+        losses.append(function(leaves, deepcopy(SURROGATES[name])))  # AIMLE changes
+        grads.append(torch.autograd.grad(losses[-1], tensors(leaves)))
     assert torch.equal(*losses)
-    assert equal(like(scores, eager), like(scores, compiled))
+    assert equal(like(scores, grads[0]), like(scores, grads[1]))
+
+
+def test_what_is_made_within_a_compiled_graph():
+    scores, weights, lengths = example(STRUCTURES[0])
+
+    def loss(leaf):
+        arcs = structured_argmax(leaf, ProjectiveTree(single_root=False), SPIGOT(polytope="hull"), lengths=lengths)
+        return (arcs * weights).sum()
+
+    leaf = scores.requires_grad_()
+    torch.compiler.reset()
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager", dynamic=True)
+    for _ in range(2):
+        assert torch.equal(*(torch.autograd.grad(function(leaf), leaf)[0] for function in (loss, compiled)))
+        leaf = scores.detach()[:, :4, :4].requires_grad_()
+        weights, lengths = weights[:, :4, :4], lengths.clamp_max(3)
 
 
 @every_structure

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.library import opcheck
 
 import spigot
-from spigot.structured import kernels
+from spigot.structured import kernels, polytopes
+from spigot.structured.polytopes import hull_operator
 
 ops = torch.ops.spigot
 Arguments = tuple[Any, ...]
@@ -78,6 +79,16 @@ def simplex(masked: bool) -> Arguments:
     return scores(*TREE, grad=True), projected, 1.0
 
 
+def hull_in_graph(masked: bool, grad: bool = False) -> Arguments:
+    point = scores(*TREE, grad=grad)
+    return hull_operator._arguments(spigot.Hull(spigot.ProjectiveTree()), point, LENGTHS, *masks(masked, TREE), None)
+
+
+def hull_in_graph_vjp(masked: bool) -> Arguments:
+    flat, *others = hull_in_graph(masked)
+    return flat, torch.ones_like(flat), *others
+
+
 def birkhoff_vjp(masked: bool) -> Arguments:
     return ops.project_birkhoff(scores(*SQUARE), LENGTHS, *masks(masked, SQUARE)), scores(*SQUARE)
 
@@ -140,13 +151,20 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "project_onto_face": face_of_constraints,
     "onto_face": hull,
     "sum_of_gamma": gamma,
+    "project_onto_hull": lambda masked: hull_in_graph(masked, grad=True),
+    "project_onto_hull_vjp": hull_in_graph_vjp,
 }
 """From the name of an operator, and whether there is a mask, to arguments that require a gradient if it has one."""
 
 
 def test_every_operator_is_listed():
-    names = [module.name for module in pkgutil.iter_modules(kernels.__path__) if not module.ispkg]
-    contents = [vars(importlib.import_module(f"{kernels.__name__}.{name}")).values() for name in names]
+    names = [
+        f"{package.__name__}.{module.name}"
+        for package in (kernels, polytopes)
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.ispkg
+    ]
+    contents = [vars(importlib.import_module(name)).values() for name in names]
     found = {value.name() for values in contents for value in values if isinstance(value, torch._ops.OpOverload)}
     assert found == {f"spigot::{name}" for name in OPERATORS}
 

@@ -39,6 +39,24 @@ class Polytope(ABC):
         no use for it.
         """
 
+    def project_vjp(
+        self,
+        point: Parts,
+        grad: Parts,
+        lengths: Tensor | None = None,
+        mask: Parts | None = None,
+        *,
+        start: Parts | None = None,
+    ) -> Parts:
+        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`.
+
+        By autograd; `torch.compile` keeps whole graphs of polytopes that have a way of their own.
+        """
+        with torch.enable_grad():
+            leaves = map_parts(lambda part: part.detach().requires_grad_(), point)
+            projected = self.project(leaves, lengths, mask, start=start)
+        return like(point, torch.autograd.grad(tensors(projected), tensors(leaves), tensors(grad)))
+
 
 class Structure(ABC):
     """A set of 0/1 structures, and the way to find the one with the highest score."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import narrow
-from ..kernels.birkhoff import project_birkhoff
+from ..checks import narrow, widen
+from ..kernels.birkhoff import project_birkhoff, project_birkhoff_grad
 from ..square import square_arguments
 
 
@@ -43,3 +43,16 @@ class Birkhoff(Polytope):
             ValueError: the candidates hold no perfect matching.
         """
         return narrow(project_birkhoff(*square_arguments("point", point, lengths, mask)), point)
+
+    def project_vjp(
+        self,
+        point: Tensor,
+        grad: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
+        projected = self.project(widen(point.detach()), lengths, mask)
+        return narrow(project_birkhoff_grad(projected, widen(grad)), grad)

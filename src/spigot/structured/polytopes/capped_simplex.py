@@ -9,6 +9,7 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.capped_simplex import project_capped_simplex
+from ..kernels.support import off_mean
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,16 @@ class CappedSimplex(Polytope):
         check_arguments("point", point, "batch category", lengths, mask)
         sizes = lengths_or_full(point, lengths, point.size(1))
         return narrow(project_capped_simplex(widen(point), sizes, mask, self.k), point)
+
+    def project_vjp(
+        self,
+        point: Tensor,
+        grad: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
+        projected = self.project(widen(point.detach()), lengths, mask)
+        return narrow(off_mean(widen(grad).unsqueeze(2), projected.unsqueeze(2), 1.0).squeeze(2), grad)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..base import Polytope
+from ..checks import narrow, widen
 from ..graph_parts import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
-from ..kernels.graph_hull import project_graph_hull
+from ..kernels.graph_hull import graph_hull_vjp, project_graph_hull
 from ..parts import map_parts
 
 
@@ -53,7 +55,25 @@ class GraphHull(Polytope):
             The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some
             label, no label without its arc.
         """
+        *projected, _ = self._project(point, lengths, mask)
+        return map_parts(narrow, SemanticGraphParts(*projected), point)
+
+    def project_vjp(
+        self,
+        point: SemanticGraphParts,
+        grad: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+        *,
+        start: SemanticGraphParts | None = None,
+    ) -> SemanticGraphParts:
+        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
+        found = self._project(map_parts(torch.detach, point), lengths, mask)
+        return map_parts(narrow, SemanticGraphParts(*graph_hull_vjp(*found, *map(widen, grad))), grad)
+
+    def _project(
+        self, point: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None
+    ) -> tuple[Tensor, ...]:
         check_graphs("point", point, lengths, mask)
         flags = deterministic_flags("point", tuple(self.deterministic), point.labels)
-        *projected, _ = project_graph_hull(*graph_arguments(point, lengths, mask), flags)
-        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*projected), point)
+        return project_graph_hull(*graph_arguments(point, lengths, mask), flags)

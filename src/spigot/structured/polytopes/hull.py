@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import widen
+from ..checks import narrow, widen
 from ..kernels.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.face import onto_face
 from ..parts import Parts, flatten, map_parts, masked, tensors, unflatten
+from .hull_operator import project_in_graph, vjp_in_graph
 
 
 class HullSolution(NamedTuple):
@@ -47,10 +48,10 @@ class Hull(Polytope):
     2018), which ends after finitely many steps at the exact projection. Each step takes one `structure.argmax` for all
     rows that are not done, and O(vertices²) arithmetic for each, in float64 on the CPU, CUDA tensors being copied there
     and back. There are somewhat more steps than the face that is projected onto has dimensions: none for a point far
-    out in the direction of a vertex, about one for each part of the set for a point inside. `torch.compile` leaves the
-    search out of its graphs.
+    out in the direction of a vertex, about one for each part of the set for a point inside.
 
     The gradient is that of the projection: the incoming one, projected onto the differences of the vertices found.
+    Under `torch.compile` a search is one node of a whole graph, and its gradient searches again; `solve` breaks graphs.
 
     Args:
         structure: anything with an `argmax`.
@@ -97,12 +98,35 @@ class Hull(Polytope):
         Warns:
             RuntimeWarning: a row was left before it was done, and with which duality gap.
         """
+        if torch.compiler.is_compiling():
+            wide = map_parts(widen, point)
+            flat = project_in_graph(self, wide, lengths, mask, start)
+            return map_parts(narrow, unflatten(flat, wide), point)
         solution = self.solve(point, lengths, mask, start=start)
-        found = map_parts(lambda part, own: part.to(own.dtype), solution.point, point)
+        found = map_parts(narrow, solution.point, point)
         if not any(part.requires_grad for part in tensors(point)):
             return found
         flat = _OntoHull.apply(flatten(point), flatten(found), solution.weights, solution.members)
-        return map_parts(lambda part, own: part.to(own.dtype), unflatten(flat, point), point)
+        return map_parts(narrow, unflatten(flat, point), point)
+
+    def project_vjp(
+        self,
+        point: Parts,
+        grad: Parts,
+        lengths: Tensor | None = None,
+        mask: Parts | None = None,
+        *,
+        start: Parts | None = None,
+    ) -> Parts:
+        """Return the gradient for `point`, given the one for `project(point)`; other arguments are those of `project`.
+
+        `grad` is not read at parts that are in none of the vertices found.
+        """
+        if torch.compiler.is_compiling():
+            flat = vjp_in_graph(self, map_parts(widen, point), grad, lengths, mask, start)
+            return map_parts(narrow, unflatten(flat, grad), grad)
+        _, _, _, _, weights, members = self.solve(point, lengths, mask, start=start)
+        return onto_face_of(grad, weights, members)
 
     def solve(
         self,
@@ -113,13 +137,14 @@ class Hull(Polytope):
         start: Parts | None = None,
     ) -> HullSolution:
         """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
+        point = map_parts(lambda part: widen(part.detach()), point)
         if torch.compiler.is_compiling():
             # Not as a decorator: that would import the whole compiler for all who never compile anything.
-            return torch.compiler.disable(self._solve)(point, lengths, mask, start)
-        return self._solve(point, lengths, mask, start)
+            return torch.compiler.disable(self.search)(point, lengths, mask, start)
+        return self.search(point, lengths, mask, start)
 
-    def _solve(self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> HullSolution:
-        point = map_parts(lambda part: widen(part.detach()), point)
+    def search(self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> HullSolution:
+        """Do what `solve` promises, given a detached point in float32 or float64."""
         valid = self.structure.part_mask(point, lengths, mask)
         home = map_parts(lambda part: part.cpu(), point)
         lengths, valid = None if lengths is None else lengths.cpu(), map_parts(lambda part: part.cpu(), valid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex import project_columns
+from ..kernels.support import off_mean
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,16 @@ class Simplex(Polytope):
         sizes = lengths_or_full(point, lengths, point.size(1))
         column_mask = None if mask is None else mask.unsqueeze(2)
         return narrow(project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2), point)
+
+    def project_vjp(
+        self,
+        point: Tensor,
+        grad: Tensor,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
+        projected = self.project(widen(point.detach()), lengths, mask)
+        return narrow(off_mean(widen(grad).unsqueeze(2), projected.unsqueeze(2), math.inf).squeeze(2), grad)

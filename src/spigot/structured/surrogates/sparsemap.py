@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Surrogate
-from ..parts import Parts, like, map_parts, masked, tensors
+from ..parts import Parts, map_parts, masked
 from ..polytopes.hull import Hull, onto_face_of
 from ..problem import Problem
 from .settings import check_positive
@@ -34,23 +34,21 @@ class SparseMAP(Surrogate):
     def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
         """Return the projection, shaped like the scores, and the vertices that it is made of."""
         point, hull, vertex = self._point(problem), problem.structure.hull, problem.argmax()
-        if not isinstance(hull, Hull):
-            return problem.project(point, hull), ()
+        if not isinstance(hull, Hull) or torch.compiler.is_compiling():
+            # Its projection can be done again; only the vertices that a long search finds are worth keeping.
+            return problem.project(point, hull, vertex), ()
         solution = hull.solve(point, problem.lengths, problem.valid, start=vertex)
         return solution.point, (solution.weights, solution.members)
 
     def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
         """Return Jᵀ∇u: the gradient, projected onto the differences of the vertices, divided by T."""
-        grad = masked(grad_output, problem.valid)
+        grad, hull = masked(grad_output, problem.valid), problem.structure.hull
         if saved:
             weights, members = saved
             grad = onto_face_of(grad, weights, members)
         else:
-            # What the structure itself knows about its hull is no long search: it can be done again.
-            with torch.enable_grad():
-                leaves = map_parts(lambda part: part.requires_grad_(), self._point(problem))
-                projected = problem.project(leaves, problem.structure.hull)
-            grad = like(output, torch.autograd.grad(tensors(projected), tensors(leaves), tensors(grad)))
+            start = problem.argmax() if isinstance(hull, Hull) else None
+            grad = hull.project_vjp(self._point(problem), grad, problem.lengths, problem.valid, start=start)
         return map_parts(lambda part: part / self.temperature, grad)
 
     def _point(self, problem: Problem) -> Parts:
