@@ -61,6 +61,10 @@ def matchings(sizes: Sequence[int], seconds: float) -> list[Row]:
                 for single in singles:
                     matching.argmax(single)
 
+            def scipy_one_by_one(singles: Sequence[Tensor] = singles) -> None:
+                for single in singles:
+                    scipy_matching(single)
+
             def bare(arrays: Sequence[Any] = arrays) -> None:
                 for array in arrays:
                     linear_sum_assignment(array, maximize=True)
@@ -69,6 +73,7 @@ def matchings(sizes: Sequence[int], seconds: float) -> list[Row]:
                 "spigot": partial(matching.argmax, scores),
                 "spigot, one at a time": one_by_one,
                 "scipy": partial(scipy_matching, scores),
+                "scipy, one at a time": scipy_one_by_one,
                 "scipy, bare": bare,
             }
             rows.append({"n": n, "scores": kind, "seconds": medians(interleaved(functions, seconds))})

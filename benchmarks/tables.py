@@ -330,7 +330,7 @@ def structures(result: Result) -> str:
         [
             _machine(result),
             f"Perfect matchings of {result['batch']} matrices, from a tensor of scores to one of 0/1, in one "
-            "call and one at a time; scipy's bare call is from an array to indices:",
+            "call and one at a time, as scipy's; scipy's bare call is from an array to indices:",
             table(
                 [
                     "n",
@@ -338,20 +338,25 @@ def structures(result: Result) -> str:
                     "spigot",
                     "one at a time",
                     "scipy",
-                    "scipy, bare",
+                    "one at a time",
+                    "bare",
                     "scipy / spigot",
-                    "scipy / one at a time",
+                    "one at a time",
                     "bare / spigot",
                     "bare / one at a time",
                 ],
                 [
                     [
                         *(row[key] for key in ("n", "scores")),
-                        *times(row, "spigot", "spigot, one at a time", "scipy", "scipy, bare"),
+                        *times(row, "spigot", "spigot, one at a time", "scipy", "scipy, one at a time", "scipy, bare"),
                         *(
-                            faster(row, ours, theirs)
-                            for theirs in ("scipy", "scipy, bare")
-                            for ours in ("spigot", "spigot, one at a time")
+                            faster(row, "spigot" + how, "scipy" + their)
+                            for how, their in (
+                                ("", ""),
+                                (", one at a time", ", one at a time"),
+                                ("", ", bare"),
+                                (", one at a time", ", bare"),
+                            )
                         ),
                     ]
                     for row in result["matchings"]

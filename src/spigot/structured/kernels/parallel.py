@@ -7,6 +7,7 @@ are avoided: they crash or deadlock after `fork` and under concurrent callers.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -48,9 +49,22 @@ def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float
     if size <= 1 or work < 1.5e6:
         kernel(0, batch, *arrays)
         return
-    # More chunks than threads, since rows of one batch differ in length.
+    # More chunks than threads, since rows of one batch differ in length. The caller takes its part: to wake a thread
+    # takes so long that a short kernel may be done by then.
     chunks = min(batch, 4 * size)
-    bounds = [batch * k // chunks for k in range(chunks + 1)]
-    futures = [_threads(size).submit(kernel, start, stop, *arrays) for start, stop in pairwise(bounds)]
-    for future in futures:
-        future.result()
+    left = deque(pairwise(batch * k // chunks for k in range(chunks + 1)))
+
+    def take() -> None:
+        while True:
+            try:
+                begin, end = left.popleft()
+            except IndexError:
+                return
+            kernel(begin, end, *arrays)
+
+    others = [_threads(size - 1).submit(take) for _ in range(size - 1)]
+    try:
+        take()
+    finally:
+        for other in others:
+            other.result()
