@@ -33,6 +33,8 @@ class EncoderConfig(BaseModel):
     """Elementwise dropout of the inputs, between the layers and of the states; not in the original parsers."""
     input_dropout: float | None = Field(None, ge=0, lt=1)
     """That of the inputs, if it differs."""
+    embedding_std: float | None = Field(None, gt=0)
+    """Standard deviation of the numbers in tables that start at random; None: 1 / √dim, as in the original programs."""
 
     @property
     def output_dim(self) -> int:
@@ -45,12 +47,12 @@ class WordVectors(nn.Module):
 
     vector_word: Tensor
 
-    def __init__(self, dim: int, vocabulary: Vocabulary) -> None:
+    def __init__(self, dim: int, vocabulary: Vocabulary, std: float | None = None) -> None:
         super().__init__()
         trained = vocabulary.trained_words
         self.word = nn.Embedding(trained, dim)
         self.register_buffer("vector_word", torch.zeros(len(vocabulary.words) - trained, dim))
-        init_table(self.word)
+        init_table(self.word, std)
 
     @torch.no_grad()
     def load_vectors(self, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> None:
@@ -77,7 +79,7 @@ class BiLSTMEncoder(WordVectors):
     """Two stacks of LSTMs, one for each direction, joined at the top alone, as in the original program."""
 
     def __init__(self, config: EncoderConfig, vocabulary: Vocabulary, vectors: dict[str, Tensor] | None = None) -> None:
-        super().__init__(config.word_dim, vocabulary)
+        super().__init__(config.word_dim, vocabulary, config.embedding_std)
         self.config = config
         width = config.word_dim
         self.second: nn.Embedding | None = None
@@ -108,7 +110,7 @@ class BiLSTMEncoder(WordVectors):
         """Glorot initialisation as DyNet has it, with the forget gates open at the start."""
         for table in (self.second, self.tag):
             if table is not None:
-                init_table(table)
+                init_table(table, self.config.embedding_std)
         for lstm in (self.forward_lstm, self.backward_lstm):
             for name, parameter in lstm.named_parameters():
                 if name.startswith("weight"):
@@ -151,9 +153,9 @@ class BiLSTMEncoder(WordVectors):
         return F.dropout(states, config.dropout, self.training)
 
 
-def init_table(table: nn.Embedding) -> None:
-    """Glorot initialisation as DyNet has it for a row."""
-    bound = (3.0 / table.embedding_dim) ** 0.5
+def init_table(table: nn.Embedding, std: float | None = None) -> None:
+    """Draw numbers of a given standard deviation; by default 1 / √d, which is Glorot initialisation of a row."""
+    bound = 3.0**0.5 * (table.embedding_dim**-0.5 if std is None else std)
     nn.init.uniform_(table.weight, -bound, bound)
 
 
