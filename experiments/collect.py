@@ -65,7 +65,8 @@ def collect(run: Path, root: Path, against: Path | None) -> dict[str, Any]:
         if other is not None and against is not None:
             theirs = graph_scores(other, gold)
             test = compare([s.labelled for s in scores], [s.labelled for s in theirs])
-            row[f"lf_against_{against.name}"] = comparison_json(test)
+            # Runs are called NAME or NAME-SEED.
+            row[f"lf_against_{against.name.rpartition('-')[0] or against.name}"] = comparison_json(test)
         result["scores"][name] = row
     result["history"] = history
     result["hours"] = round(sum(row["seconds"] for row in history) / 3600, 3)

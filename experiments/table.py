@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -23,40 +24,66 @@ ROWS = {
     "sa": ("`sa`", "from scratch"),
     "ste": ("`ste`", "from scratch"),
     "spigot": ("`spigot`", "from scratch"),
+    "ste-warm": ("`ste`", "pre-trained"),
     "spigot-warm": ("`spigot`", "pre-trained"),
 }
-"""What each file of `table1` is: the recipe, and how its syntactic parser starts."""
+"""What the files NAME-SEED.json of `table1` are: the recipe, and how its syntactic parser starts."""
+
+Runs = dict[int, dict[str, Any]]
+"""From a seed to the content of its file."""
 
 
-def rows(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return the title, the start and the content of each run that is there."""
-    paths = {name: folder / f"{name}.json" for name in ROWS}
-    return [(*ROWS[name], json.loads(path.read_text("utf-8"))) for name, path in paths.items() if path.is_file()]
+def read(folder: Path) -> dict[str, Runs]:
+    """Return the runs of each system that is there."""
+    systems: dict[str, Runs] = {}
+    for name in ROWS:
+        found = [json.loads(path.read_text("utf-8")) for path in folder.glob(f"{name}-[0-9]*.json")]
+        if found:
+            systems[name] = {run["seed"]: run for run in sorted(found, key=lambda run: run["seed"])}
+    return systems
 
 
-def points(value: float | None) -> str:
-    """Render a share as points of 100."""
-    return "–" if value is None else f"{100 * value:.1f}"
+def points(values: list[float | None]) -> str:
+    """Render shares as points of 100: their mean and standard deviation."""
+    known = [100 * value for value in values if value is not None]
+    if not known:
+        return "–"
+    return f"{mean(known):.1f}" + (f" ± {stdev(known):.1f}" if len(known) > 1 else "")
 
 
-def table(runs: list[tuple[str, str, dict[str, Any]]]) -> str:
+def against(runs: Runs, others: Runs, part: str) -> str:
+    """Render how much better LF is than in the other system, over the seeds that both have."""
+    gains = [
+        run["scores"][part]["lf"] - others[seed]["scores"][part]["lf"] for seed, run in runs.items() if seed in others
+    ]
+    return points(gains).replace("-", "−") if gains else "–"
+
+
+def table(systems: dict[str, Runs]) -> str:
     """Return the table in Markdown, with what is needed to read it."""
     lines = [
-        "| system | syntax starts | UF | LF | UAS | UF ood | LF ood | UAS ood | LF against `pipeline`: p, p ood |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| system | syntax starts | UF | LF | UAS | UF ood | LF ood | UAS ood | LF − `pipeline` | ood | p < 0.05 |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for title, start, run in runs:
-        test, ood = run["scores"]["test"], run["scores"]["ood"]
-        p = [part["lf_against_pipeline"]["p_value"] for part in (test, ood) if "lf_against_pipeline" in part]
-        cells = [title, start]
-        cells += [points(part.get(key)) for part in (test, ood) for key in ("uf", "lf", "uas")]
-        lines.append("| " + " | ".join([*cells, ", ".join(f"{value:.4f}" for value in p)]) + " |")
-    first = runs[0][2]
+    for name, runs in systems.items():
+        cells = [*ROWS[name]]
+        for part in ("test", "ood"):
+            cells += [points([run["scores"][part].get(key) for run in runs.values()]) for key in ("uf", "lf", "uas")]
+        if name == "pipeline" or "pipeline" not in systems:
+            cells += ["", "", ""]
+        else:
+            cells += [against(runs, systems["pipeline"], part) for part in ("test", "ood")]
+            tests = [run["scores"]["test"].get("lf_against_pipeline") for run in runs.values()]
+            cells.append(f"{sum(test is not None and test['p_value'] < 0.05 for test in tests)} of {len(tests)}")
+        lines.append("| " + " | ".join(cells) + " |")
+    first = next(iter(next(iter(systems.values())).values()))
     versions = ", ".join(f"{name} {number}" for name, number in first["versions"].items())
-    seeds = sorted({run["seed"] for *_, run in runs})
+    seeds = sorted({seed for runs in systems.values() for seed in runs})
     lines += [
         "",
-        f"Seeds: {seeds}. {versions}. {first['machine']}. Commands and learning curves: `experiments/table1/`.",
+        f"Mean and standard deviation over seeds {', '.join(map(str, seeds))}. The last column counts the seeds for "
+        "which LF on the test set differs from `pipeline`'s (paired permutation test). "
+        f"{versions}. {first['machine']}. Commands and learning curves: `experiments/table1/`.",
     ]
     return "\n".join(lines)
 
@@ -69,7 +96,7 @@ def main() -> int:
     text = README.read_text("utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    new = f"{before}{BEGIN}\n{table(rows(HERE / 'table1'))}\n{END}{after}"
+    new = f"{before}{BEGIN}\n{table(read(HERE / 'table1'))}\n{END}{after}"
     if check:
         return int(new != text)
     README.write_text(new, "utf-8")

@@ -54,6 +54,31 @@ def test_a_compiled_graph_is_whole_and_equal(case, name):
     assert equal(like(scores, grads[0]), like(scores, grads[1]))
 
 
+class Shifted(ProjectiveTree):
+    """A structure with an attribute that is no field: it cannot be made again of its fields."""
+
+    def __init__(self, shift):
+        super().__init__()
+        object.__setattr__(self, "shift", shift)
+
+    def argmax(self, scores, lengths=None, mask=None):
+        return super().argmax(scores + self.shift, lengths, mask)
+
+
+def test_a_compiled_graph_keeps_the_very_structure():
+    scores, weights, lengths = example(STRUCTURES[0])
+    structure = Shifted(torch.randn(5, 5, generator=torch.Generator().manual_seed(3)) * 10)
+
+    def loss(leaf):
+        arcs = structured_argmax(leaf, structure, SPIGOT(polytope="hull"), lengths=lengths)
+        return (arcs * weights).sum()
+
+    leaf = scores.requires_grad_()
+    torch.compiler.reset()
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    assert torch.equal(*(torch.autograd.grad(function(leaf), leaf)[0] for function in (loss, compiled)))
+
+
 def test_what_is_made_within_a_compiled_graph():
     scores, weights, lengths = example(STRUCTURES[0])
 

@@ -67,10 +67,8 @@ def vjp_in_graph(
 def _arguments(hull: Hull, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> Any:
     structure, names, values = hull.structure, (), ()
     if is_dataclass(structure):
-        # It may have been made within the graph, and be no more yet than what it is to be made of.
         names = tuple(field.name for field in fields(structure))
         values = tuple(getattr(structure, name) for name in names)
-        structure = type(structure)
     given = tensors(point)
     dims = tuple(part.dim() for part in given)
     name = _name(type(hull), hull.tolerance, hull.max_iterations, type(point), dims, structure, names, *values)
@@ -96,14 +94,21 @@ def _name(
     *values: Any,
 ) -> str:
     """Return the name of a hull, made again of what it is made of; called once, while a graph is made."""
-    if isinstance(structure, type):
-        structure = structure(**dict(zip(names, values, strict=True)))
+    if any(name not in getattr(structure, "__dict__", names) for name in names):
+        structure = _made_within(type(structure), dict(zip(names, values, strict=True)))
     new = _Named(kind(structure, tolerance, max_iterations), Tensor if issubclass(form, Tensor) else form, dims)
     name = f"{new.hull!r} #{len(_named)}"
     if isinstance(structure, Hashable):
         name = _names.setdefault(new, name)
     _named[name] = new
     return name
+
+
+def _made_within(kind: type, values: dict[str, Any]) -> Any:
+    """Make a structure again that the graph itself makes, and of which there is no more yet than what it is made of."""
+    if "__dataclass_params__" not in vars(kind) or not kind.__dataclass_params__.init:  # type: ignore[attr-defined]
+        raise TypeError(f"structure: expected a {kind.__name__} made outside of what is compiled, got one made within")
+    return kind(**values)
 
 
 # What `torch.compiler.assume_constant_result` would set; but to call that imports the whole compiler.
