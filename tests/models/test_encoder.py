@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spigot.data.vocabulary import Vocabulary
-from spigot.models.encoder import BiLSTMEncoder, EncoderConfig
+from spigot.models.encoder import BiLSTMEncoder, EncoderConfig, init_table
 from tests.models.tiny import SENTENCES, sentence
 
 SHORT = sentence("the dog barks", lemmas="the dog bark", tags="DT NN VBZ")
@@ -133,3 +133,12 @@ def test_forget_gates_start_open():
         for layer in range(2):
             bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
             assert torch.equal(bias, torch.tensor([0.0, 1.0, 0.0, 0.0]).repeat_interleave(6))
+
+
+@pytest.mark.parametrize(("std", "expected"), [(None, 50**-0.5), (1.0, 1.0)])
+def test_the_spread_of_tables_that_start_at_random(std, expected):
+    torch.manual_seed(0)
+    table = torch.nn.Embedding(400, 50)
+    init_table(table, std)
+    assert table.weight.std().item() == pytest.approx(expected, rel=0.02)
+    assert table.weight.abs().max().item() <= 3**0.5 * expected

@@ -250,6 +250,16 @@ def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
     assert not (tmp_path / "b").exists()
 
 
+def test_how_a_parser_started_does_not_matter_to_those_that_go_on_from_it(tmp_path):
+    train(tmp_path / "a", recipe(epochs=1))
+    other = system("spigot")
+    other["syntax"]["encoder"] = other["syntax"]["encoder"] | {"embedding_std": 1.0}
+    tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
+    trainer = Trainer(recipe(tables=tables), tmp_path / "b", device="cpu")
+    start = load_file(tmp_path / "a" / WEIGHTS)
+    assert torch.equal(trainer.model.syntax.state_dict()["encoder.tag.weight"], start["syntax.encoder.tag.weight"])
+
+
 def test_word_vectors(tmp_path):
     (tmp_path / "vectors.txt").write_text("the 1 2 3 4 5 6\nwolverine 6 5 4 3 2 1\n")
     tables = {"data": {"vectors": str(tmp_path / "vectors.txt"), "builtin": {"syntax_train": 9, "semantics_train": 9}}}

@@ -84,6 +84,11 @@ def _vectors(recipe: Recipe, path: Path | None, sizes: dict[str, int]) -> Vector
     return dict(zip(words, torch.from_numpy(rows), strict=True))
 
 
+def _after_start(config: ParserConfig) -> ParserConfig:
+    """Return a parser's description without what matters no more once it has weights."""
+    return config.model_copy(update={"encoder": config.encoder.model_copy(update={"embedding_std": None})})
+
+
 def _start(recipe: Recipe, wanted: ParserConfig | None) -> Any:
     """Return the middle parser of the run that `init` names, None without one."""
     path, task = recipe.intermediate.init, recipe.middle
@@ -91,7 +96,7 @@ def _start(recipe: Recipe, wanted: ParserConfig | None) -> Any:
         return None
     system = load_system(path)
     found = getattr(system.config, task, None)
-    if found is None or found != wanted:
+    if found is None or wanted is None or _after_start(found) != _after_start(wanted):
         raise RecipeError(f"intermediate.init: expected a run with the same [system.{task}], found {path}")
     if task == "semantics" and getattr(system, "syntax", None) is not None:
         raise RecipeError(f"intermediate.init: expected a semantic parser that reads no syntax, found {path}")
