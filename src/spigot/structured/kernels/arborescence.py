@@ -139,7 +139,7 @@ def _expand(count, nodes, entering, parent, decided, heads):  # type: ignore[no-
 def _argmax(start, stop, scores, lengths, mask, single_root, out, status):  # type: ignore[no-untyped-def]
     size = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
     differences, weight = np.empty((size, size)), np.empty((size, size))
-    into = np.empty((size, size), np.int32)
+    into = np.empty((size, size), np.uint32)
     best, chosen = np.empty(size), np.empty(size)
     scratch, forest = np.empty((5, size), np.uint64), np.empty((2, 2 * size), np.uint64)
     entering, parent, heads = forest[0], forest[1], scratch[4]

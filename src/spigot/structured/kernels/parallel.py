@@ -62,9 +62,12 @@ def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float
                 return
             kernel(begin, end, *arrays)
 
-    others = [_threads(size - 1).submit(take) for _ in range(size - 1)]
+    pool = _threads(size - 1)
+    others = [pool.submit(take) for _ in range(size - 1)]
     try:
         take()
     finally:
         for other in others:
-            other.result()
+            # One that has not begun, be it that others keep the pool busy, would find nothing left.
+            if not other.cancel():
+                other.result()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import Polytope
-from ..checks import narrow, widen
+from ..checks import narrow
 from ..kernels.birkhoff import project_birkhoff, project_birkhoff_grad
+from ..known_derivative import KnownDerivative
 from ..square import square_arguments
 
 
 @dataclass(frozen=True)
-class Birkhoff(Polytope):
+class Birkhoff(KnownDerivative):
     """{z : z >= 0, Σ_i z[i, j] = Σ_j z[i, j] = 1} over the candidates of each matrix.
 
     By the theorem of Birkhoff and von Neumann its vertices are the permutation matrices. The projection is exact to
@@ -44,15 +44,6 @@ class Birkhoff(Polytope):
         """
         return narrow(project_birkhoff(*square_arguments("point", point, lengths, mask)), point)
 
-    def project_vjp(
-        self,
-        point: Tensor,
-        grad: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
-        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
-        projected = self.project(widen(point.detach()), lengths, mask)
-        return narrow(project_birkhoff_grad(projected, widen(grad)), grad)
+    def derivative(self, projected: Tensor, grad: Tensor) -> Tensor:
+        """See `KnownDerivative`."""
+        return project_birkhoff_grad(projected, grad)

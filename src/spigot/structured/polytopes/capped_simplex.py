@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.capped_simplex import project_capped_simplex
 from ..kernels.support import off_mean
+from ..known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)
-class CappedSimplex(Polytope):
+class CappedSimplex(KnownDerivative):
     """{z : 0 <= z <= 1, Σ z = k} over the candidates of each row; with k = 1 it is the simplex.
 
     Also known as the budget polytope and, its vertices being the subsets of k, as the hypersimplex. The projection is
@@ -55,15 +55,6 @@ class CappedSimplex(Polytope):
         sizes = lengths_or_full(point, lengths, point.size(1))
         return narrow(project_capped_simplex(widen(point), sizes, mask, self.k), point)
 
-    def project_vjp(
-        self,
-        point: Tensor,
-        grad: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
-        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
-        projected = self.project(widen(point.detach()), lengths, mask)
-        return narrow(off_mean(widen(grad).unsqueeze(2), projected.unsqueeze(2), 1.0).squeeze(2), grad)
+    def derivative(self, projected: Tensor, grad: Tensor) -> Tensor:
+        """See `KnownDerivative`."""
+        return off_mean(grad.unsqueeze(2), projected.unsqueeze(2), 1.0).squeeze(2)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex import project_columns
 from ..kernels.support import off_mean
+from ..known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)
-class Simplex(Polytope):
+class Simplex(KnownDerivative):
     """{p : p >= 0, Σ p = 1} over the candidates of each row.
 
     Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.
@@ -47,15 +47,6 @@ class Simplex(Polytope):
         column_mask = None if mask is None else mask.unsqueeze(2)
         return narrow(project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2), point)
 
-    def project_vjp(
-        self,
-        point: Tensor,
-        grad: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
-        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
-        projected = self.project(widen(point.detach()), lengths, mask)
-        return narrow(off_mean(widen(grad).unsqueeze(2), projected.unsqueeze(2), math.inf).squeeze(2), grad)
+    def derivative(self, projected: Tensor, grad: Tensor) -> Tensor:
+        """See `KnownDerivative`."""
+        return off_mean(grad.unsqueeze(2), projected.unsqueeze(2), math.inf).squeeze(2)
