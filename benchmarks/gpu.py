@@ -18,7 +18,7 @@ from common import duration, finish, interleaved, medians, options, progress, st
 from torch import Tensor
 
 import spigot
-from spigot.structured.kernels.simplex import project_columns_by_sorting
+from spigot.structured.kernels.simplex.columns import project_columns_by_sorting
 
 BATCHES = (32, 128, 512, 1024)
 LENGTHS = (10, 20, 40, 80, 160)

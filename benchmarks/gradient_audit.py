@@ -17,7 +17,7 @@ from torch import Tensor
 
 import spigot
 from spigot import LinearChainParts, Parts, SemanticGraphParts
-from spigot.structured.parts import flatten, masked
+from spigot.structured.parts.base import flatten, masked
 
 HIDDEN, WIDTH = 16, 8
 

@@ -22,12 +22,12 @@ import tables
 import torch
 from common import finish, options, peak_memory, progress, resident_memory, start
 
+from spigot.builtin import generate
 from spigot.data.sentence import TOP, Sentence
-from spigot.data.synthetic import generate
 from spigot.data.vocabulary import UNKNOWN_ROLE, Roles, Vocabulary
 from spigot.models.config import SystemConfig
-from spigot.models.streaming import parse_stream
-from spigot.models.system import SyntaxThenSemantics, Vocabularies
+from spigot.systems.streaming import parse_stream
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
 
 CASES = ((14, 200, 1), (10, 1000, None), (60, 200, None), (200, 24, None), (600, 4, None))
 """Tokens in a sentence, sentences, and tokens in a batch (None: what `spigot parse` uses)."""

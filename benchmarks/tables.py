@@ -485,7 +485,7 @@ def rewrite(text: str, name: str, content: str) -> str:
     """Return `text` with `content` between the markers of `name`."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise SystemExit(f"docs/speed.md: expected the markers <!-- {name} --> and <!-- /{name} -->, found none")
+        raise SystemExit(f"docs/speed.md: expected the markers <!-- {name} --> and <!-- /{name} -->, got none")
     return pattern.sub(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
 
 

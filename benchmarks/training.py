@@ -26,7 +26,7 @@ from spigot.data.batching import make_batches
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Vocabulary
 from spigot.structured.structures.semantic_graph import SemanticGraph
-from spigot.training import build, loop, losses
+from spigot.training import build, forward, loop
 from spigot.training.plan import Step, Task
 from spigot.training.recipe import Recipe, load_recipe
 
@@ -39,8 +39,8 @@ WATCHED = (
     (SemanticGraph, "decode", "decoding graphs"),
     (SPIGOT, "backward", "projection"),
     (Vocabulary, "encode", "data"),
-    (losses, "gold_heads", "data"),
-    (losses, "gold_graphs", "data"),
+    (forward, "gold_heads", "data"),
+    (forward, "gold_graphs", "data"),
 )
 CATEGORIES = (
     ("LSTM, backward", ("MkldnnRnnLayerBackward", "mkldnn_rnn_layer_backward", "LstmBackward")),

@@ -287,7 +287,7 @@ def main() -> None:
         trace(arguments.trace)
         return
     if arguments.out is None:
-        parser.error("--out: expected a folder, found none")
+        parser.error("--out: expected a folder, got none")
     arguments.out.mkdir(parents=True, exist_ok=True)
     jobs = [
         (clusters, name)

@@ -24,9 +24,9 @@ from spigot.evaluation.attachment import AttachmentScore
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import comparison_json
 from spigot.evaluation.significance import compare
-from spigot.evaluation.system import score_trees
-from spigot.models.streaming import parse_stream
-from spigot.models.system import SyntaxThenSemantics
+from spigot.systems.scoring import score_trees
+from spigot.systems.streaming import parse_stream
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 
 SETS = ("dev", "test", "ood")
 

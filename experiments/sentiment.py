@@ -23,8 +23,8 @@ from scipy.stats import ttest_1samp, ttest_rel
 
 from spigot.data.sdp import read_sdp
 from spigot.data.sst import read_sst
-from spigot.evaluation.system import score_graphs, score_sentiment
-from spigot.models.sentiment import SemanticsThenSentiment
+from spigot.systems.scoring import score_graphs, score_sentiment
+from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"

@@ -4,8 +4,8 @@ import pytest
 
 from spigot.data.conllu import write_conllu
 from spigot.data.sdp import write_sdp
-from spigot.evaluation.system import score_graphs, score_trees
-from spigot.models.system import SyntaxThenSemantics
+from spigot.systems.scoring import score_graphs, score_trees
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES
 
 
@@ -56,13 +56,13 @@ def test_refusals(refused, runs, gold):
     (gold / "empty.sdp").write_text("")
     (gold / "bad.conllu").write_text("1\tdog\n\n")
     cases = {
-        "Invalid value for --sdp, --conllu, --sst: expected at least one of them, found none": [run],
-        f"{gold / 'empty.sdp'}: expected sentences, found none": [run, "--sdp", gold / "empty.sdp"],
+        "Invalid value for --sdp, --conllu, --sst: expected at least one of them, got none": [run],
+        f"{gold / 'empty.sdp'}: expected sentences, got none": [run, "--sdp", gold / "empty.sdp"],
         f"{gold / 'none.sdp'}: no such file or directory": [run, "--sdp", gold / "none.sdp"],
-        f"{gold / 'bad.conllu'}:1: expected 10 tab-separated columns, found 2": [run, "--conllu", gold / "bad.conllu"],
+        f"{gold / 'bad.conllu'}:1: expected 10 tab-separated columns, got 2": [run, "--conllu", gold / "bad.conllu"],
         f"{gold / 'gold.conllu'}: sentence": [run, "--sdp", gold / "gold.conllu"],
         f"{gold / 'gold.sdp'}: sentence": [run, "--conllu", gold / "gold.sdp"],
-        f"{gold}: expected a checkpoint, found no config.json": [gold, "--sdp", gold / "gold.sdp"],
+        f"{gold}: expected a checkpoint, got no config.json": [gold, "--sdp", gold / "gold.sdp"],
         "Invalid value for --device: ": [run, "--sdp", gold / "gold.sdp", "--device", "warp"],
         f"Invalid value for --conllu: {runs / 'neurbo'} has no syntactic parser to score": [
             runs / "neurbo",

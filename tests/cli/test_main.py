@@ -53,9 +53,9 @@ def validation_error(**values):
     ("error", "code", "line"),
     [
         (
-            DataError("a.sdp", 3, "expected 7 columns, found 2"),
+            DataError("a.sdp", 3, "expected 7 columns, got 2"),
             2,
-            "error: a.sdp:3: expected 7 columns, found 2",
+            "error: a.sdp:3: expected 7 columns, got 2",
         ),
         (UserError("no such recipe"), 2, "error: no such recipe"),
         (
@@ -74,11 +74,11 @@ def validation_error(**values):
         (OSError("something else"), 1, "error: something else"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (typer.Abort(), 1, "error: aborted"),
-        (validation_error(rate=-1), 2, "error: rate: Input should be greater than 0, found -1"),
+        (validation_error(rate=-1), 2, "error: rate: Input should be greater than 0, got -1"),
         (
             validation_error(rat=1, table={"a": [1]}),
             2,
-            "error: table.a: Input should be a valid integer, found [1]; rat: Extra inputs are not permitted",
+            "error: table.a: Input should be a valid integer, got [1]; rat: Extra inputs are not permitted",
         ),
     ],
 )

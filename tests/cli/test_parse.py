@@ -10,7 +10,7 @@ import pytest
 from spigot.data.conllu import read_conllu, write_conllu
 from spigot.data.conllx import write_conllx
 from spigot.data.sdp import read_sdp, write_sdp
-from spigot.models.system import SyntaxThenSemantics
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES
 
 FEW = SENTENCES[:5]
@@ -127,11 +127,11 @@ def test_refusals(refused, runs, tmp_path):
     (tmp_path / "notes").mkdir()
     cases = {
         f"{tmp_path / 'none.sdp'}: no such file or directory": [run, tmp_path / "none.sdp"],
-        f"{tmp_path / 'bad.sdp'}:3: expected at least 7 tab-separated columns, found 2": [run, tmp_path / "bad.sdp"],
+        f"{tmp_path / 'bad.sdp'}:3: expected at least 7 tab-separated columns, got 2": [run, tmp_path / "bad.sdp"],
         f"{tmp_path / 'bad.txt'}:2: expected UTF-8 text": [run, tmp_path / "bad.txt"],
-        f"{tmp_path / 'notes'}: expected a checkpoint, found no config.json": [tmp_path / "notes"],
-        f"{tmp_path / 'a' / 'b'}: expected a folder or a hub id, found neither": [tmp_path / "a" / "b"],
-        "Invalid value for --device: expected cpu or another device that torch has, found 'gpu': ": [
+        f"{tmp_path / 'notes'}: expected a checkpoint, got no config.json": [tmp_path / "notes"],
+        f"{tmp_path / 'a' / 'b'}: expected a folder or a hub id, got neither": [tmp_path / "a" / "b"],
+        "Invalid value for --device: expected cpu or another device that torch has, got 'gpu': ": [
             run,
             "--device",
             "gpu",

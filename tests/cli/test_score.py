@@ -165,11 +165,11 @@ def test_per_label_lines_follow_the_scores(write):
         (
             GOLD_TREES,
             GOLD_TREES.replace("	2	nsubj", "	9	nsubj"),
-            "sys:2: expected a head from 0 to 3, found '9'",
+            "sys:2: expected a head from 0 to 3, got '9'",
         ),
-        (GOLD_TREES, SYSTEM_SDP, "sys: sentence 'h2': expected a tree, found none"),
-        (GOLD_SDP, GOLD_TREES, "sys: sentence 't1': expected a graph, found none"),
-        ("", GOLD_TREES, "gold: expected sentences, found none"),
+        (GOLD_TREES, SYSTEM_SDP, "sys: sentence 'h2': expected a tree, got none"),
+        (GOLD_SDP, GOLD_TREES, "sys: sentence 't1': expected a graph, got none"),
+        ("", GOLD_TREES, "gold: expected sentences, got none"),
     ],
 )
 def test_bad_files_are_named_in_one_line(write, capsys, gold, system, message):

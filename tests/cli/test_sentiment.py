@@ -5,8 +5,8 @@ import pytest
 
 from spigot.data.sdp import read_sdp, write_sdp
 from spigot.data.sst import read_sst, write_sst
-from spigot.evaluation.system import score_sentiment
-from spigot.models.loading import load_system
+from spigot.systems.loading import load_system
+from spigot.systems.scoring import score_sentiment
 from tests.models.tiny import SENTENCES, sentiment_model, sentiment_system, tiny_model
 
 
@@ -79,7 +79,7 @@ def test_refusals(refused, folder):
         "has no semantic parser to score": ["evaluate", folder / "bag", "--sdp", folder / "gold.sdp"],
         "has no sentiment classifier to score": ["evaluate", folder / "parser", "--sst", folder / "gold.tsv"],
         "has no sentiment classifier: no labels to write": ["parse", folder / "parser", "--to", "sst"],
-        "expected a sentiment, found none": ["evaluate", folder / "run", "--sst", folder / "gold.sdp"],
+        "expected a sentiment, got none": ["evaluate", folder / "run", "--sst", folder / "gold.sdp"],
     }
     for message, arguments in cases.items():
         assert message in refused(*arguments)

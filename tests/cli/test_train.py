@@ -44,11 +44,11 @@ def test_refusals(refused, tmp_path):
         f"{tmp_path / 'none.conllu'}: no such file or directory": [
             *("paper/spigot", "--out", out, "--data", tmp_path / "data.toml")
         ],
-        "data.syntax_train: expected a file (or [data.builtin]), found none": ["paper/spigot", "--out", out],
+        "data.syntax_train: expected a file (or [data.builtin]), got none": ["paper/spigot", "--out", out],
         f"--out {tmp_path / 'full'}: expected a new or empty folder": ["demo", "--out", tmp_path / "full"],
-        f"--resume: expected an interrupted run in {out}, found no saved run": ["demo", "--out", out, "--resume"],
+        f"--resume: expected an interrupted run in {out}, got no saved run": ["demo", "--out", out, "--resume"],
         "--data nowhere: expected a file or one of": ["demo", "--out", out, "--data", "nowhere"],
-        "Invalid value for --device: expected 'cpu' or nothing, found 'tpu'": [
+        "Invalid value for --device: expected 'cpu' or nothing, got 'tpu'": [
             *("demo", "--out", out, "--device", "tpu")
         ],
         "Missing option '--out'": ["demo"],

@@ -15,7 +15,7 @@ from torch import Tensor
 
 import spigot
 from spigot import LinearChainParts, Parts, Polytope, SemanticGraphParts, Structure, Surrogate
-from spigot.structured.parts import like, map_parts, tensors
+from spigot.structured.parts.base import like, map_parts, tensors
 
 Shape = Callable[[int], Any]
 """From the size of a row to its shape, or to a NamedTuple of the shapes of its tensors."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spigot import SPIGOT, ProjectiveTree, ScoreFunction, structured_argmax
-from spigot.structured.parts import flatten, like, map_parts, tensors
+from spigot.structured.parts.base import flatten, like, map_parts, tensors
 from tests.contracts.registry import STRUCTURES, SURROGATES, batch_of, equal, to
 
 SIZES = [4, 1, 3]

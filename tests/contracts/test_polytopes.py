@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spigot.structured.parts import flatten, inner, like, map_parts, tensors
+from spigot.structured.parts.base import flatten, inner, like, map_parts, tensors
 from tests.contracts.registry import POLYTOPES, batch_of, equal, ones_mask, outside, row_of, to
 
 NAN = float("nan")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spigot import MarginalStructure
-from spigot.structured.parts import flatten, like, map_parts, tensors
+from spigot.structured.parts.base import flatten, like, map_parts, tensors
 from tests.contracts.registry import STRUCTURES, batch_of, equal, ones_mask, outside, random_mask, row_of, to
 
 NAN = float("nan")

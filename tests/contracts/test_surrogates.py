@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spigot import MarginalStructure, ScoreFunction, structured_argmax
-from spigot.structured.parts import flatten, inner, like, map_parts, masked, tensors
+from spigot.structured.parts.base import flatten, inner, like, map_parts, masked, tensors
 from tests.contracts.registry import (
     NEEDS_MARGINALS,
     STRUCTURES,

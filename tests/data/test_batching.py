@@ -67,5 +67,5 @@ def test_no_sentences():
 
 @pytest.mark.parametrize(("budget", "most"), [(0, 1), (1, 0), (-3, 1)])
 def test_limits_below_one(budget, most):
-    with pytest.raises(ValueError, match=f"expected at least 1, found {budget}, {most}"):
+    with pytest.raises(ValueError, match=f"expected at least 1, got {budget}, {most}"):
         make_batches([1], budget, max_sentences=most)

@@ -225,34 +225,34 @@ GOOD = "# sent_id = a\n" + row(1) + "\n"
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        (row(1).replace("\t_\n", "\n"), 1, "expected 10 tab-separated columns, found 9"),
-        (GOOD + "# c\n" + row(1).replace("\n", "\tx\n"), 5, "expected 10 tab-separated columns, found 11"),
-        ("1  w  _  _  _  _  0  dep  _  _\n", 1, "expected 10 tab-separated columns, found 1"),
-        ("\t\t\t\n", 1, "expected 10 tab-separated columns, found 4"),
+        (row(1).replace("\t_\n", "\n"), 1, "expected 10 tab-separated columns, got 9"),
+        (GOOD + "# c\n" + row(1).replace("\n", "\tx\n"), 5, "expected 10 tab-separated columns, got 11"),
+        ("1  w  _  _  _  _  0  dep  _  _\n", 1, "expected 10 tab-separated columns, got 1"),
+        ("\t\t\t\n", 1, "expected 10 tab-separated columns, got 4"),
         (row(1, form=""), 1, "expected a form"),
-        (row(1) + row(2, head="x"), 2, "expected a head from 0 to 2, found 'x'"),
-        (row(1) + row(2, head=3), 2, "expected a head from 0 to 2, found '3'"),
-        (row(1) + row(2, head=-1), 2, "expected a head from 0 to 2, found '-1'"),
-        (row(1) + row(2, head="_"), 2, "expected a head from 0 to 2, found '_'"),
-        (row(1) + row(2, head="²"), 2, "expected a head from 0 to 2, found '²'"),
-        (row(1) + row(2, head=""), 2, "expected a head from 0 to 2, found ''"),
-        (row(1) + row(2, head=2), 2, "expected a tree, found a cycle through token 2"),
-        (row(1) + row(2, head=4) + row(3, head=2) + row(4, head=3), 2, "expected a tree, found a cycle"),
-        (row(2), 1, "expected token id 1, found '2'"),
-        (row(0), 1, "expected token id 1, found '0'"),
-        (row(1) + row(3), 2, "expected token id 2, found '3'"),
-        (row(1) + row(1), 2, "expected token id 2, found '1'"),
-        (row("01"), 1, "expected token id 1, found '01'"),
-        (row("_"), 1, "expected token id 1, found '_'"),
-        (row("one"), 1, "expected token id 1, found 'one'"),
-        (row(1) + row("1.2"), 2, "expected token id 2, found '1.2'"),
-        (row(1) + row("2.1"), 2, "expected token id 2, found '2.1'"),
-        (row(1) + row("1-2"), 2, "expected token id 2, found '1-2'"),
-        (row(1) + row("2-3") + row(2), 2, "expected a multiword token within 2 words, found one up to 3"),
-        (row("1-2") + row(1) + row("2-3") + row(2) + row(3), 3, "expected token id 2, found '2-3'"),
+        (row(1) + row(2, head="x"), 2, "expected a head from 0 to 2, got 'x'"),
+        (row(1) + row(2, head=3), 2, "expected a head from 0 to 2, got '3'"),
+        (row(1) + row(2, head=-1), 2, "expected a head from 0 to 2, got '-1'"),
+        (row(1) + row(2, head="_"), 2, "expected a head from 0 to 2, got '_'"),
+        (row(1) + row(2, head="²"), 2, "expected a head from 0 to 2, got '²'"),
+        (row(1) + row(2, head=""), 2, "expected a head from 0 to 2, got ''"),
+        (row(1) + row(2, head=2), 2, "expected a tree, got a cycle through token 2"),
+        (row(1) + row(2, head=4) + row(3, head=2) + row(4, head=3), 2, "expected a tree, got a cycle"),
+        (row(2), 1, "expected token id 1, got '2'"),
+        (row(0), 1, "expected token id 1, got '0'"),
+        (row(1) + row(3), 2, "expected token id 2, got '3'"),
+        (row(1) + row(1), 2, "expected token id 2, got '1'"),
+        (row("01"), 1, "expected token id 1, got '01'"),
+        (row("_"), 1, "expected token id 1, got '_'"),
+        (row("one"), 1, "expected token id 1, got 'one'"),
+        (row(1) + row("1.2"), 2, "expected token id 2, got '1.2'"),
+        (row(1) + row("2.1"), 2, "expected token id 2, got '2.1'"),
+        (row(1) + row("1-2"), 2, "expected token id 2, got '1-2'"),
+        (row(1) + row("2-3") + row(2), 2, "expected a multiword token within 2 words, got one up to 3"),
+        (row("1-2") + row(1) + row("2-3") + row(2) + row(3), 3, "expected token id 2, got '2-3'"),
         (row("0.1"), 1, "expected at least one word"),
-        (GOOD + "# lonely\n\n" + GOOD, 5, "expected token lines after the comments, found a blank line"),
-        (GOOD + "# lonely\n", 4, "expected token lines after the comments, found the end of the file"),
+        (GOOD + "# lonely\n\n" + GOOD, 5, "expected token lines after the comments, got a blank line"),
+        (GOOD + "# lonely\n", 4, "expected token lines after the comments, got the end of the file"),
     ],
 )
 def test_malformed_files_are_errors_with_file_and_line(tmp_path, text, line, message):
@@ -280,12 +280,12 @@ SENTENCE = Sentence("s1", ("a", "b"), ("_", "_"), ("_", "_"), Tree((2, 0), ("x",
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (replace(SENTENCE, forms=("a\tb", "c")), "forms: .* found 'a\\\\tb'"),
-        (replace(SENTENCE, tags=("", "c")), "tags: .* found ''"),
-        (replace(SENTENCE, lemmas=("x",)), "expected 2 lemmas, found 1"),
+        (replace(SENTENCE, forms=("a\tb", "c")), "forms: .* got 'a\\\\tb'"),
+        (replace(SENTENCE, tags=("", "c")), "tags: .* got ''"),
+        (replace(SENTENCE, lemmas=("x",)), "expected 2 lemmas, got 1"),
         (replace(SENTENCE, tree=Tree((0,), ("x",))), "expected 2 heads"),
         (replace(SENTENCE, tree=Tree((0, 3), ("x", "y"))), "expected 2 heads from 0 to 2"),
-        (replace(SENTENCE, tree=Tree((0, 1), ("x",))), "expected 2 labels, found 1"),
+        (replace(SENTENCE, tree=Tree((0, 1), ("x",))), "expected 2 labels, got 1"),
         (replace(SENTENCE, tree=Tree((0, 1), ("x", "y\n"))), "labels"),
     ],
 )
@@ -300,7 +300,7 @@ def test_what_does_not_fit_is_not_written(tmp_path, bad, message):
 
 def test_other_tokens_than_the_source_has_are_an_error():
     (sentence,) = read(GOOD)
-    with pytest.raises(ValueError, match="sentence a: expected the 1 tokens of its source, found 2"):
+    with pytest.raises(ValueError, match="sentence a: expected the 1 tokens of its source, got 2"):
         write([replace(SENTENCE, id="a", source=sentence.source)])
 
 

@@ -98,14 +98,14 @@ def test_short_and_long_sentences(n):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        (row(1) + "\n# comment\n" + row(1), 3, "expected 10 tab-separated columns, found 1"),
-        (row(1) + "2\tx\t_\t_\t0\tdep\n", 2, "expected 10 tab-separated columns, found 6"),
-        (row("1-2") + row(1) + row(2), 1, "expected token id 1, found '1-2'"),
-        (row(1) + row("1.1"), 2, "expected token id 2, found '1.1'"),
-        (row(1) + "\n\n" + row(2), 4, "expected token id 1, found '2'"),
-        (row(1) + row(2, head=3), 2, "expected a head from 0 to 2, found '3'"),
-        (row(1) + row(2, head="ROOT"), 2, "expected a head from 0 to 2, found 'ROOT'"),
-        (row(1) + row(2, head=3) + row(3, head=2), 2, "expected a tree, found a cycle through token 2"),
+        (row(1) + "\n# comment\n" + row(1), 3, "expected 10 tab-separated columns, got 1"),
+        (row(1) + "2\tx\t_\t_\t0\tdep\n", 2, "expected 10 tab-separated columns, got 6"),
+        (row("1-2") + row(1) + row(2), 1, "expected token id 1, got '1-2'"),
+        (row(1) + row("1.1"), 2, "expected token id 2, got '1.1'"),
+        (row(1) + "\n\n" + row(2), 4, "expected token id 1, got '2'"),
+        (row(1) + row(2, head=3), 2, "expected a head from 0 to 2, got '3'"),
+        (row(1) + row(2, head="ROOT"), 2, "expected a head from 0 to 2, got 'ROOT'"),
+        (row(1) + row(2, head=3) + row(3, head=2), 2, "expected a tree, got a cycle through token 2"),
         (row(1, form=""), 1, "expected a form"),
     ],
 )
@@ -121,5 +121,5 @@ def test_what_does_not_fit_is_not_written():
     with pytest.raises(ValueError, match="sentence x: forms"):
         write([Sentence("x", ("a\nb",), ("_",), ("_",))])
     (sentence,) = read(row(1))
-    with pytest.raises(ValueError, match="sentence 1: expected the 1 tokens of its source, found 2"):
+    with pytest.raises(ValueError, match="sentence 1: expected the 1 tokens of its source, got 2"):
         write([Sentence("1", ("a", "b"), ("_",) * 2, ("_",) * 2, source=sentence.source)])

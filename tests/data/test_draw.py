@@ -94,5 +94,5 @@ def test_the_empty_sentence_is_drawn_as_nothing():
 
 @pytest.mark.parametrize(("draw", "what"), [(draw_tree, "tree"), (draw_graph, "graph")])
 def test_a_sentence_without_the_annotation_is_an_error_that_names_it(draw, what):
-    with pytest.raises(ValueError, match=f"expected one with a {what}, found none in 'own-1'"):
+    with pytest.raises(ValueError, match=f"expected one with a {what}, got none in 'own-1'"):
         draw(sentence("w", "T"))

@@ -88,7 +88,7 @@ def test_standard_streams(monkeypatch, capfdbinary):
 def test_bad_bytes_are_reported_with_their_line(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"fine\n" * 3000 + b"caf\xe9\n" + b"fine\n" * 3000)
-    with pytest.raises(DataError, match=r"a\.txt:3001: expected UTF-8 text, found b'\\xe9'"):
+    with pytest.raises(DataError, match=r"a\.txt:3001: expected UTF-8 text, got b'\\xe9'"):
         list(numbered_lines(path))
 
 

@@ -73,10 +73,10 @@ def test_the_companion_columns_are_seen_and_become_the_tree():
     assert second.tree == Tree((0,), ("root",))
     assert second.graph == Graph((), frozenset(), ("_",))
     assert list(read_sdp(COMPANION, companion=True)) == [first, second]
-    with pytest.raises(DataError, match=r"companion\.sdp:3: expected \+ or - in column top, found '2'"):
+    with pytest.raises(DataError, match=r"companion\.sdp:3: expected \+ or - in column top, got '2'"):
         list(read_sdp(COMPANION, companion=False))
     assert list(read_sdp(SMALL, companion=False)) == list(read_sdp(SMALL))
-    with pytest.raises(DataError, match=r"small\.sdp:3: expected \+ or - in column top, found 'q:i-h-h'"):
+    with pytest.raises(DataError, match=r"small\.sdp:3: expected \+ or - in column top, got 'q:i-h-h'"):
         list(read_sdp(SMALL, companion=True))
 
 
@@ -245,22 +245,22 @@ P, C = "-", "+"
         (
             "#SDP 2014\n#a\n" + row(1, "x", "_", "_", P, P),
             1,
-            "expected the header '#SDP 2015', found '#SDP 2014'",
+            "expected the header '#SDP 2015', got '#SDP 2014'",
         ),
-        ("#a\n" + row(1, "x", "_", "_", P, P), 2, "expected at least 7 tab-separated columns, found 6"),
-        ("#a\n1 x _ _ - - _\n", 2, "expected at least 7 tab-separated columns, found 1"),
-        (row(1, "x", "_", "_", P, P, "_", "_"), 1, "expected 7 columns (0 predicates), found 8"),
+        ("#a\n" + row(1, "x", "_", "_", P, P), 2, "expected at least 7 tab-separated columns, got 6"),
+        ("#a\n1 x _ _ - - _\n", 2, "expected at least 7 tab-separated columns, got 1"),
+        (row(1, "x", "_", "_", P, P, "_", "_"), 1, "expected 7 columns (0 predicates), got 8"),
         (
             "#SDP 2015\n#a\n" + row(1, "x", "_", "_", P, C, "_", "_") + row(2, "y", "_", "_", P, C, "_", "_", "_"),
             3,
-            "expected 9 columns (2 predicates), found 8",
+            "expected 9 columns (2 predicates), got 8",
         ),
-        (row(1, "x", "_", "_", P, C, "_"), 1, "expected 8 columns (1 predicates), found 7"),
-        (row(1, "x", "_", "_", "yes", P, "_"), 1, "expected + or - in column top, found 'yes'"),
-        (row(1, "x", "_", "_", P, "_", "_"), 1, "expected + or - in column pred, found '_'"),
-        (row(1, "x", "_", "_", P, "", "_"), 1, "expected + or - in column pred, found ''"),
-        (row(2, "x", "_", "_", P, P, "_"), 1, "expected token id 1, found '2'"),
-        (row(1, "x", "_", "_", P, P, "_") * 2, 2, "expected token id 2, found '1'"),
+        (row(1, "x", "_", "_", P, C, "_"), 1, "expected 8 columns (1 predicates), got 7"),
+        (row(1, "x", "_", "_", "yes", P, "_"), 1, "expected + or - in column top, got 'yes'"),
+        (row(1, "x", "_", "_", P, "_", "_"), 1, "expected + or - in column pred, got '_'"),
+        (row(1, "x", "_", "_", P, "", "_"), 1, "expected + or - in column pred, got ''"),
+        (row(2, "x", "_", "_", P, P, "_"), 1, "expected token id 1, got '2'"),
+        (row(1, "x", "_", "_", P, P, "_") * 2, 2, "expected token id 2, got '1'"),
         (row(1, "", "_", "_", P, P, "_"), 1, "expected a form"),
         (row(1, "x", "_", "_", P, C, "_", ""), 1, "expected a label or _"),
         (
@@ -268,8 +268,8 @@ P, C = "-", "+"
             2,
             "expected at least 9",
         ),
-        (row(1, "x", "_", "_", 2, "r", P, P, "_"), 1, "expected a head from 0 to 1, found '2'"),
-        (row(1, "x", "_", "_", 1, "r", P, P, "_"), 1, "expected a tree, found a cycle through token 1"),
+        (row(1, "x", "_", "_", 2, "r", P, P, "_"), 1, "expected a head from 0 to 1, got '2'"),
+        (row(1, "x", "_", "_", 1, "r", P, P, "_"), 1, "expected a tree, got a cycle through token 1"),
         (row(1, "x", "_", "_", P, P, "_") + "\n#b\n", 3, "expected token lines after the comments"),
     ],
 )
@@ -288,7 +288,7 @@ GOOD = Sentence("s1", WORDS, WORDS, WORDS, graph=Graph((Arc(1, 2, "x"),), frozen
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (None, "expected a graph, found none"),
+        (None, "expected a graph, got none"),
         (Graph((Arc(2, 1, "x"),), frozenset({1})), "expected arcs from predicates"),
         (Graph((Arc(0, 1, "x"),), frozenset({1})), "expected arcs from predicates"),
         (Graph((Arc(1, 2, "_"),), frozenset({1})), "expected arcs from predicates"),
@@ -297,7 +297,7 @@ GOOD = Sentence("s1", WORDS, WORDS, WORDS, graph=Graph((Arc(1, 2, "x"),), frozen
         (Graph((Arc(0, 0, TOP),), frozenset({1})), "expected modifiers from 1 to 2"),
         (Graph((), frozenset({0})), "expected predicates from 1 to 2"),
         (Graph((), frozenset({3})), "expected predicates from 1 to 2"),
-        (Graph((), frozenset(), ("_",)), "expected 2 frames, found 1"),
+        (Graph((), frozenset(), ("_",)), "expected 2 frames, got 1"),
         (Graph((), frozenset(), ("_", "a\tb")), "frames: expected text"),
         (Graph((Arc(1, 2, ""),), frozenset({1})), "arc labels: expected text"),
     ],
@@ -311,5 +311,5 @@ def test_what_does_not_fit_is_not_written(tmp_path, graph, message):
 
 def test_other_tokens_than_the_source_has_are_an_error():
     source = next(read_sdp(SMALL)).source
-    with pytest.raises(ValueError, match="sentence s1: expected the 8 tokens of its source, found 2"):
+    with pytest.raises(ValueError, match="sentence s1: expected the 8 tokens of its source, got 2"):
         write([replace(GOOD, source=source)])

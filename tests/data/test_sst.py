@@ -54,12 +54,12 @@ def test_the_first_lines_tell_the_format():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\tA\ta\tDT\n\n", r":1: expected 5 tab-separated columns, found 4"),
-        ("# instance 1\n2\tA\ta\tDT\t1\n\n", r":2: expected token id 1, found '2'"),
-        ("1\t\ta\tDT\t1\n\n", r":1: expected a form in column 2, found nothing"),
-        ("1\tA\ta\tDT\t2\n\n", r":1: expected a label of 0, 1, _, found '2'"),
-        ("1\tA\ta\tDT\t1\n2\tb\tb\tNN\t0\n\n", r":2: expected the sentence's label 1, found 0"),
-        ("# instance 1\n\n", r":2: expected token lines after the comments, found a blank line"),
+        ("1\tA\ta\tDT\n\n", r":1: expected 5 tab-separated columns, got 4"),
+        ("# instance 1\n2\tA\ta\tDT\t1\n\n", r":2: expected token id 1, got '2'"),
+        ("1\t\ta\tDT\t1\n\n", r":1: expected a form in column 2, got nothing"),
+        ("1\tA\ta\tDT\t2\n\n", r":1: expected a label of 0, 1, _, got '2'"),
+        ("1\tA\ta\tDT\t1\n2\tb\tb\tNN\t0\n\n", r":2: expected the sentence's label 1, got 0"),
+        ("# instance 1\n\n", r":2: expected token lines after the comments, got a blank line"),
     ],
 )
 def test_bad_files(text, message):
@@ -70,7 +70,7 @@ def test_bad_files(text, message):
 def test_what_does_not_fit():
     from dataclasses import replace
 
-    with pytest.raises(ValueError, match=r"sentence 1: expected a sentiment of 0, 1 or None, found 4"):
+    with pytest.raises(ValueError, match=r"sentence 1: expected a sentiment of 0, 1 or None, got 4"):
         written([replace(sentence("a b"), sentiment=4)])
     with pytest.raises(ValueError, match="forms: expected text without tabs"):
         written([replace(sentence("a b"), forms=("a", "x\ty"))])

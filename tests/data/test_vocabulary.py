@@ -84,9 +84,9 @@ def test_the_same_sentences_give_the_same_numbers():
 
 
 def test_a_vocabulary_that_does_not_fit():
-    with pytest.raises(ValueError, match="counts: expected one for each of 1 words, found 2"):
+    with pytest.raises(ValueError, match="counts: expected one for each of 1 words, got 2"):
         Vocabulary(["a"], [1, 2], ["a"], ["a"])
-    with pytest.raises(ValueError, match="expected every string once, found duplicates"):
+    with pytest.raises(ValueError, match="expected every string once, got duplicates"):
         Index(["a", "a"])
 
 
@@ -126,7 +126,7 @@ def test_roles_survive_json():
     again = Roles.from_dict(json.loads(json.dumps(roles.to_dict())))
     assert again.to_dict() == roles.to_dict()
     assert again.deterministic == roles.deterministic
-    with pytest.raises(ValueError, match="deterministic: expected one flag for each of 2 roles, found 1"):
+    with pytest.raises(ValueError, match="deterministic: expected one flag for each of 2 roles, got 1"):
         Roles(["a", "b"], [True])
 
 

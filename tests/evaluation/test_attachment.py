@@ -90,5 +90,5 @@ def test_missing_tree_and_other_length_are_named(gold):
     without = Sentence("s1", WORDS, ("_",) * 5, TAGS)
     with pytest.raises(ValueError, match="sentence 's1': expected a tree on the system side"):
         attachment(gold, without)
-    with pytest.raises(ValueError, match="sentence 's1': expected 5 tokens, as in gold, found 2"):
+    with pytest.raises(ValueError, match="sentence 's1': expected 5 tokens, as in gold, got 2"):
         attachment(gold, sentence((0, 1), ("root", "obj"), ("Sell", "maps"), ("VB", "NNS")))

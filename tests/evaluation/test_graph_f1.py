@@ -103,5 +103,5 @@ def test_missing_graph_and_other_length_are_named():
     without = Sentence("g1", WORDS, WORDS, WORDS)
     with pytest.raises(ValueError, match="sentence 'g1': expected a graph on the gold side"):
         graph_score(without, sentence(GOLD))
-    with pytest.raises(ValueError, match="sentence 'g1': expected 4 tokens, as in gold, found 1"):
+    with pytest.raises(ValueError, match="sentence 'g1': expected 4 tokens, as in gold, got 1"):
         graph_score(sentence(GOLD), sentence([], forms=("Anna",)))

@@ -51,23 +51,23 @@ def test_shuffled_numbers_are_ids():
         (
             sentences("a"),
             sentences("a", "a"),
-            "sys.sdp: sentence 'a': expected once, found again as number 2",
+            "sys.sdp: sentence 'a': expected once, got again as number 2",
         ),
         (
             sentences("a", "a"),
             sentences("a"),
-            "gold.sdp: sentence 'a': expected once, found again as number 2",
+            "gold.sdp: sentence 'a': expected once, got again as number 2",
         ),
-        (numbered("a", "b"), numbered("a"), "sys.sdp: expected 2 sentences, as in gold.sdp, found 1"),
+        (numbered("a", "b"), numbered("a"), "sys.sdp: expected 2 sentences, as in gold.sdp, got 1"),
         (
             sentences("a"),
             [sentence("a", "One dish .")],
-            "sys.sdp: sentence 'a': expected token 2 to be 'fish', as in gold.sdp, found 'dish'",
+            "sys.sdp: sentence 'a': expected token 2 to be 'fish', as in gold.sdp, got 'dish'",
         ),
         (
             sentences("a"),
             [sentence("a", "One")],
-            "sys.sdp: sentence 'a': expected 3 tokens, as in gold.sdp, found 1",
+            "sys.sdp: sentence 'a': expected 3 tokens, as in gold.sdp, got 1",
         ),
         (
             sentences("b", "a"),

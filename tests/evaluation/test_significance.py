@@ -100,13 +100,13 @@ def test_results_depend_on_the_seed_alone(monkeypatch):
 
 def test_bad_arguments_are_named():
     first, second = random_counts(8, 4)
-    with pytest.raises(ValueError, match="found 4 and 3"):
+    with pytest.raises(ValueError, match="got 4 and 3"):
         permutation_test(first, second[:3])
-    with pytest.raises(ValueError, match="found 0 and 0"):
+    with pytest.raises(ValueError, match="got 0 and 0"):
         permutation_test([], [])
     with pytest.raises(ValueError, match="same gold counts"):
         permutation_test(first, [Counts(99, 1, 1)] * 4)
-    with pytest.raises(ValueError, match="rounds: expected at least 1, found 0"):
+    with pytest.raises(ValueError, match="rounds: expected at least 1, got 0"):
         permutation_test(first, second, rounds=0)
-    with pytest.raises(ValueError, match=r"confidence: .* found 95"):
+    with pytest.raises(ValueError, match=r"confidence: .* got 95"):
         bootstrap_interval(first, second, confidence=95)

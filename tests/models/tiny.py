@@ -1,11 +1,11 @@
 """Systems small enough to build and train in a test, and sentences for them."""
 
+from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
-from spigot.data.synthetic import generate
 from spigot.data.vocabulary import Roles, Vocabulary
 from spigot.models.config import SentimentSystemConfig, SystemConfig
-from spigot.models.sentiment import SemanticsThenSentiment, SentimentVocabularies
-from spigot.models.system import SyntaxThenSemantics, Vocabularies
+from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
 
 SENTENCES = generate(40, seed=11)
 

@@ -3,8 +3,12 @@ import pytest
 import torch
 
 from spigot import ApproximateSemanticGraph, SemanticGraph, SemanticGraphParts
-from spigot.structured.kernels.ad3 import project_arc_factor, project_at_most_one, project_predicate_factor
-from spigot.structured.parts import map_parts
+from spigot.structured.kernels.semantic_graph.ad3_predicate import (
+    project_arc_factor,
+    project_at_most_one,
+    project_predicate_factor,
+)
+from spigot.structured.parts.base import map_parts
 from tests.oracles.graphs import linear_program_score
 from tests.oracles.qp import project
 

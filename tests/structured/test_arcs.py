@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spigot import arcs_to_heads, heads_to_arcs
-from spigot.structured.arcs import arc_part_mask
+from spigot.structured.parts.arcs import arc_part_mask
 
 
 def test_there_and_back():

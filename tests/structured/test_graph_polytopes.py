@@ -4,7 +4,7 @@ import torch
 
 import spigot
 from spigot import ClippedArcs, GraphHull, LabeledArcs, SemanticGraph, SemanticGraphParts
-from spigot.structured.parts import inner, map_parts
+from spigot.structured.parts.base import inner, map_parts
 from tests.oracles.qp import project_onto_graph_hull, project_onto_labeled_arcs
 
 INF = float("inf")

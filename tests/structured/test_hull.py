@@ -16,8 +16,8 @@ from spigot import (
     SemanticGraphParts,
     Simplex,
 )
-from spigot.structured.kernels.face import onto_face
-from spigot.structured.parts import flatten, inner, map_parts, unflatten
+from spigot.structured.kernels.hull.face import onto_face
+from spigot.structured.parts.base import flatten, inner, map_parts, unflatten
 from tests.oracles.qp import project_onto_hull
 from tests.oracles.trees import all_trees
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spigot import ChainSimplices, Hull, LinearChain, LinearChainParts
-from spigot.structured.parts import flatten, map_parts
+from spigot.structured.parts.base import flatten, map_parts
 from tests.oracles.chains import all_sequences
 
 INF = float("inf")

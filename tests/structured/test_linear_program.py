@@ -8,7 +8,9 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from spigot import SPIGOT, LinearConstraints, LinearProgram, ProjectiveTree, structured_argmax
-from spigot.structured.kernels import constraint_projection, linear_constraints, processes
+from spigot.structured.kernels.program import constraints as constraints_program
+from spigot.structured.kernels.program import processes
+from spigot.structured.kernels.program import projection as constraint_projection
 
 INF = float("inf")
 NAN = float("nan")
@@ -184,7 +186,7 @@ def test_threads_change_nothing():
 def test_processes_change_nothing(monkeypatch):
     monkeypatch.setattr(processes, "PAYS_AFTER", 0.0)
     monkeypatch.setattr(constraint_projection, "ENOUGH_WORK", 0.0)
-    workers = processes.Processes(linear_constraints.__file__)
+    workers = processes.Processes(constraints_program.__file__)
     monkeypatch.setattr(constraint_projection, "_processes", workers)
     constraints, points = LinearConstraints(*PACKING), random_scores(9, 5)
     points[4, 2] = NAN
@@ -226,7 +228,7 @@ def test_processes_change_nothing(monkeypatch):
 
 
 def test_processes_are_not_started_for_little_work():
-    workers = processes.Processes(linear_constraints.__file__)
+    workers = processes.Processes(constraints_program.__file__)
     assert not workers.pay()
     with workers.timed():
         pass

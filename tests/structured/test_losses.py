@@ -17,7 +17,7 @@ from spigot import (
     perturbed_loss,
     sparsemap_loss,
 )
-from spigot.structured.arcs import heads_to_arcs
+from spigot.structured.parts.arcs import heads_to_arcs
 from tests.oracles.qp import project_onto_simplex
 from tests.oracles.trees import tree_scores
 from tests.structured.test_projective_tree import EXAMPLE

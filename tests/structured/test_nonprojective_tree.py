@@ -7,9 +7,10 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from ufal.chu_liu_edmonds import chu_liu_edmonds
 
-from spigot.structured.arcs import arcs_to_heads
 from spigot.structured.checks import OK
-from spigot.structured.kernels import matrix_tree, nonprojective_sampling
+from spigot.structured.kernels.nonprojective import sums as matrix_tree
+from spigot.structured.kernels.numerics import splitmix
+from spigot.structured.parts.arcs import arcs_to_heads
 from spigot.structured.structures.nonprojective_tree import NonProjectiveTree
 from tests.oracles import laplacian, trees
 
@@ -243,8 +244,8 @@ def test_samples_have_the_right_distribution(single_root, case):
     _, of_all = trees.tree_scores(row[0], projective=False, single_root=single_root)
     every = trees.all_trees(tokens, projective=False, single_root=single_root)
     found = dict.fromkeys(every, 0)
-    for sample in heads.tolist():
-        found[tuple(sample)] += 1
+    for drawn in heads.tolist():
+        found[tuple(drawn)] += 1
     counts = torch.tensor([found[heads] for heads in every], dtype=torch.float64)
     expected = draws * of_all.softmax(0)
     assert not counts[expected < 1e-9].any()
@@ -272,7 +273,7 @@ def test_samples_follow_their_generator_and_end_at_any_scale():
 
 def test_uniform_numbers_are_uniform():
     state = np.array([12345], dtype=np.uint64)
-    numbers = np.array([nonprojective_sampling._uniform(state) for _ in range(20_000)])
+    numbers = np.array([splitmix.uniform(state) for _ in range(20_000)])
     assert 0 <= numbers.min() < 0.001
     assert 0.999 < numbers.max() < 1
     assert np.histogram(numbers, 20, (0, 1))[0].std() < 3 * math.sqrt(1000)

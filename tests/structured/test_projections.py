@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from spigot import Simplex, SingleHead
-from spigot.structured.kernels.simplex import project_columns, project_columns_by_sorting
+from spigot.structured.kernels.simplex.columns import project_columns, project_columns_by_sorting
 from tests.oracles.qp import project_onto_simplex, project_onto_single_head
 
 

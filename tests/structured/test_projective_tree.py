@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from spigot import ProjectiveTree, arcs_to_heads, heads_to_arcs
-from spigot.structured.kernels.inside_outside_log_space import sum_trees_in_log_space
-from spigot.structured.kernels.inside_outside_scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
+from spigot.structured.kernels.projective.log_space import sum_trees_in_log_space
+from spigot.structured.kernels.projective.scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
 from tests.oracles import trees
 
 ROOTS = pytest.mark.parametrize("single_root", [True, False], ids=["single-root", "multi-root"])

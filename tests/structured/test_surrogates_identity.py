@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spigot import Categorical, NegativeIdentity, ProjectiveTree, SemanticGraph, SemanticGraphParts, structured_argmax
-from spigot.structured.parts import flatten
+from spigot.structured.parts.base import flatten
 from tests.structured.test_surrogates import gradient
 
 

@@ -54,7 +54,7 @@ def train_interrupted(out, wanted, steps, resume=False):
         trainer.fit()
     except Interrupted:
         return trainer
-    raise AssertionError(f"expected more than {steps} steps, found {done}")
+    raise AssertionError(f"expected more than {steps} steps, got {done}")
 
 
 def weights(trainer):

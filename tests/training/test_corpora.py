@@ -61,7 +61,7 @@ def test_train_ids(files, tmp_path):
     assert ids(corpora.semantics_train) == ids(SENTENCES[15:25])
     assert len(corpora.syntax_dev) == 5
     (tmp_path / "ids").write_text("no-such-sentence")
-    with pytest.raises(RecipeError, match=r"data.syntax_train: expected training sentences, found none that train_ids"):
+    with pytest.raises(RecipeError, match=r"data.syntax_train: expected training sentences, got none that train_ids"):
         load(files, train_ids="ids")
     with pytest.raises(DataError, match=r"nothing: No such file"):
         load(files, train_ids="nothing")
@@ -78,19 +78,19 @@ def test_long_training_sentences_are_left_out_and_counted(files, caplog):
 
 
 def test_a_file_that_the_recipe_lacks(files):
-    with pytest.raises(RecipeError, match=r"data.semantics_train: expected a file \(or \[data.builtin\]\), found none"):
+    with pytest.raises(RecipeError, match=r"data.semantics_train: expected a file \(or \[data.builtin\]\), got none"):
         load(files, semantics_train=None)
     with pytest.raises(FileNotFoundError):
         load(files, syntax_train="none.conllu")
 
 
 def test_files_that_lack_what_is_needed(files, tmp_path):
-    with pytest.raises(DataError, match=r"dev.conllu: sentence .*: expected a graph, found none"):
+    with pytest.raises(DataError, match=r"dev.conllu: sentence .*: expected a graph, got none"):
         load(files, semantics_dev="dev.conllu")
-    with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a tree, found none"):
+    with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a tree, got none"):
         load(files, syntax_dev="dev.sdp")
     (tmp_path / "empty.sdp").write_text("#SDP 2015\n")
-    with pytest.raises(DataError, match=r"empty.sdp: expected sentences, found none"):
+    with pytest.raises(DataError, match=r"empty.sdp: expected sentences, got none"):
         load(files, semantics_dev="empty.sdp")
     with gzip.open(tmp_path / "broken.sdp.gz", "wt") as file:
         file.write("#SDP 2015\n#1\n1\ta\ta\tX\n\n")
@@ -134,7 +134,7 @@ def test_sentiment_files(files, tmp_path):
     config = DataConfig.model_validate(named | {"semantics_train": "none"})
     trained = load_corpora(config, ["sentiment", "semantics"], scored_only="semantics")
     assert (len(trained.semantics_train), len(trained.semantics_dev)) == (0, 5)
-    with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a sentiment, found none"):
+    with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a sentiment, got none"):
         load(named, ["sentiment"], sentiment_dev="dev.sdp")
     with pytest.raises(RecipeError, match=r"data.sentiment_train: expected a file"):
         load(files, ["sentiment"])

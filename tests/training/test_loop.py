@@ -7,8 +7,8 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-from spigot.models.checkpoint import CONFIG, VOCABULARY, WEIGHTS
-from spigot.models.system import SyntaxThenSemantics
+from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from spigot.training.build import build_model
 from spigot.training.loop import Trainer
 from spigot.training.plan import Step
@@ -270,5 +270,5 @@ def test_word_vectors(tmp_path):
         assert parser.encoder.vector_word.tolist() == [[6, 5, 4, 3, 2, 1]]
     tables["data"]["vectors"] = str(tmp_path / "narrow.txt")
     (tmp_path / "narrow.txt").write_text("the 1 2\n")
-    with pytest.raises(RecipeError, match=r"word_dim: expected 2, the size of .*narrow.txt, found 6"):
+    with pytest.raises(RecipeError, match=r"word_dim: expected 2, the size of .*narrow.txt, got 6"):
         build_model(recipe(tables=tables), trainer.corpora)

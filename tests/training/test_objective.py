@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 import torch
 
-from spigot.models.semantic import Decoded
+from spigot.models.semantic_parser import Decoded
 from spigot.structured import ProjectiveTree
 from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts, one_hot_parts
 from spigot.training.objective import graph_hinge, tree_hinge, tree_nll

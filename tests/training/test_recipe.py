@@ -119,48 +119,48 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             '[system]\nsurrogate = { name = "ste", step_size = 1.0 }\n',
             "system.surrogate.step_size: no such key",
         ),
-        ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, found 0"),
-        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, found 1.0"),
-        ("[training]\nepochs = 'many'\n", "training.epochs: .*, found 'many'"),
-        ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', found 'sgd'"),
+        ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, got 0"),
+        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, got 1.0"),
+        ("[training]\nepochs = 'many'\n", "training.epochs: .*, got 'many'"),
+        ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', got 'sgd'"),
         ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate: .*'spigto'"),
         ("[system.syntax.encoder]\nhiden = 3\n", "system.syntax.encoder.hiden: no such key"),
         (
             '[training]\nschedule = "linear"\nhalve_every = 3\n',
-            'training.halve_every: expected schedule = "halve" beside it, found "linear"',
+            'training.halve_every: expected schedule = "halve" beside it, got "linear"',
         ),
         (
             "[training]\nwarmup_epochs = 1\n",
-            'training.warmup_epochs: expected schedule = "linear" beside it, found "halve"',
+            'training.warmup_epochs: expected schedule = "linear" beside it, got "halve"',
         ),
         (
             '[data]\nsyntax_train = "x"\n[data.builtin]\n',
-            "data.builtin: expected either the built-in corpus or files, found both",
+            "data.builtin: expected either the built-in corpus or files, got both",
         ),
         (
             "[system]\nsyntax = false\n[intermediate]\npretrain_epochs = 1\n",
-            r"system.syntax: expected a parser for \[intermediate\] or a surrogate, found none",
+            r"system.syntax: expected a parser for \[intermediate\] or a surrogate, got none",
         ),
         (
             '[system]\nsyntax = false\n[training]\nselection = "uas"\n',
-            'training.selection: expected "lf" in this system, found "uas"',
+            'training.selection: expected "lf" in this system, got "uas"',
         ),
         (
             '[system]\nsurrogate = { name = "spigot" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',
-            'intermediate.frozen: expected surrogate "detach" beside it, found "spigot"',
+            'intermediate.frozen: expected surrogate "detach" beside it, got "spigot"',
         ),
         (
             "[intermediate]\nfrozen = true\n",
-            "intermediate.frozen: expected pretrain_epochs or init beside it, found neither",
+            "intermediate.frozen: expected pretrain_epochs or init beside it, got neither",
         ),
         (
             "[intermediate]\nend_task_weight = 0.5\n",
-            'intermediate.end_task_weight: expected a surrogate with a gradient, found "detach"',
+            'intermediate.end_task_weight: expected a surrogate with a gradient, got "detach"',
         ),
         ("[training\n", "expected TOML: "),
-        ('base = "none.toml"\n', "base: expected the path of a recipe, found 'none.toml'"),
-        ("base = 3\n", "base: expected the path of a recipe, found 3"),
-        ('base = "mine.toml"\n', "base: expected a recipe that does not build on this one, found 'mine.toml'"),
+        ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
+        ("base = 3\n", "base: expected the path of a recipe, got 3"),
+        ('base = "mine.toml"\n', "base: expected a recipe that does not build on this one, got 'mine.toml'"),
     ],
 )
 def test_wrong_recipes_are_told_in_one_line(write, text, message):
@@ -173,7 +173,7 @@ def test_wrong_recipes_are_told_in_one_line(write, text, message):
 
 def test_recipes_that_build_on_each_other(write):
     write('base = "mine.toml"\n', "other.toml")
-    with pytest.raises(RecipeError, match=r"other.toml: base: .*, found 'mine.toml'"):
+    with pytest.raises(RecipeError, match=r"other.toml: base: .*, got 'mine.toml'"):
         load_recipe(write('base = "other.toml"\n'))
 
 
@@ -188,9 +188,9 @@ def test_text_that_is_not_utf8(tmp_path):
     [
         ("training.epochs", "--set training.epochs: expected section.key=value"),
         ("=3", "--set =3: expected section.key=value"),
-        ("training.epochs=", "training.epochs: .*, found ''"),
+        ("training.epochs=", "training.epochs: .*, got ''"),
         ("training.epochs.x=1", "training.epochs: "),
-        ("training=5", "training: .*, found 5"),
+        ("training=5", "training: .*, got 5"),
         ("epochs=5", "epochs: no such key"),
     ],
 )
@@ -212,9 +212,9 @@ def test_names():
 
 
 def test_wrong_data(write):
-    with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], found data, training"):
+    with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], got data, training"):
         load_recipe("demo", data=write("[data]\n[training]\n"))
-    with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], found none"):
+    with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], got none"):
         load_recipe("demo", data=write(""))
     with pytest.raises(RecipeError, match=r"--data data/redwods: expected a file or one of .*data/redwoods"):
         load_recipe("demo", data="data/redwods")

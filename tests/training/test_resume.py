@@ -75,9 +75,9 @@ def test_saving_often_changes_nothing(tmp_path, whole, monkeypatch):
 
 
 def test_there_must_be_something_to_resume(tmp_path, whole):
-    with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, found no saved run"):
+    with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, got no saved run"):
         Trainer(recipe(), tmp_path / "run", resume=True, device="cpu")
-    with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, found a finished run"):
+    with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, got a finished run"):
         Trainer(recipe(), whole[1], resume=True, device="cpu")
 
 
@@ -90,7 +90,7 @@ def test_another_recipe_cannot_resume(tmp_path):
         "intermediate": recipe(tables={"intermediate": {"end_task_weight": 0.5}}),
     }
     for section, changed in changes.items():
-        with pytest.raises(RecipeError, match=rf"--resume: expected the recipe of .*, found another \[{section}\]"):
+        with pytest.raises(RecipeError, match=rf"--resume: expected the recipe of .*, got another \[{section}\]"):
             Trainer(changed, tmp_path / "run", resume=True, device="cpu")
 
 

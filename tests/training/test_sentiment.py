@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from spigot.models.loading import load_system
+from spigot.systems.loading import load_system
 from spigot.training.loop import Trainer
 from spigot.training.plan import learning_rate, plan, tasks
 from spigot.training.recipe import RecipeError, parse_recipe

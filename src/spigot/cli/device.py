@@ -13,6 +13,6 @@ def checked_device(name: str) -> str:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
-        message = f"expected cpu or another device that torch has, found {name!r}: {reason}"
+        message = f"expected cpu or another device that torch has, got {name!r}: {reason}"
         raise typer.BadParameter(message, param_hint="--device") from None
     return name

@@ -62,5 +62,5 @@ def _validation(error: BaseException) -> str:
         message = item["msg"].removeprefix("Value error, ")
         # An unknown key's value and a whole table say nothing more than the message.
         shown = not isinstance(item["input"], dict) and item["type"] not in ("missing", "extra_forbidden")
-        problems.append(f"{key}: {message}" + (f", found {item['input']!r}" if shown else ""))
+        problems.append(f"{key}: {message}" + (f", got {item['input']!r}" if shown else ""))
     return "; ".join(problems)

@@ -24,13 +24,13 @@ def evaluate(
     """Parse gold files with a trained system and print scores, each with its convention."""
     from spigot.data.gold import read_gold
     from spigot.evaluation import report
-    from spigot.evaluation.system import score_graphs, score_sentiment, score_trees
-    from spigot.models.loading import load_system
+    from spigot.systems.loading import load_system
+    from spigot.systems.scoring import score_graphs, score_sentiment, score_trees
 
     given = {"sdp": sdp, "conllu": conllu, "sst": sst}
     if not any(given.values()):
         hint = ", ".join(f"--{name}" for name in given)
-        raise typer.BadParameter("expected at least one of them, found none", param_hint=hint)
+        raise typer.BadParameter("expected at least one of them, got none", param_hint=hint)
     # Any: which scorer fits which kind of system is checked here, by its parts.
     model: Any = load_system(run, checked_device(device))
     for option, (part, name, _) in NEEDS.items():

@@ -52,8 +52,8 @@ def parse(
     A system that ends in a sentiment tells it with its probability: in JSON, and in comments in SDP.
     """
     from spigot.data.readers import read_sentences
-    from spigot.models.loading import load_system
-    from spigot.models.streaming import PARSING_WINDOW, parse_stream
+    from spigot.systems.loading import load_system
+    from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
     model = load_system(run, checked_device(device))
     if to in NEEDS and NEEDS[to][0] not in model.parts:

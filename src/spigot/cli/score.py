@@ -94,13 +94,13 @@ def _score(
     from spigot.evaluation.matching import match
 
     if not golds:
-        raise DataError(gold, None, "expected sentences, found none")
+        raise DataError(gold, None, "expected sentences, got none")
     graphs = golds[0].graph is not None
     for path, sentences in ((gold, golds), (system, systems)):
         for sentence in sentences:
             if (sentence.graph if graphs else sentence.tree) is None:
                 kind = "graph" if graphs else "tree"
-                raise DataError(path, None, f"sentence {sentence.id!r}: expected a {kind}, found none")
+                raise DataError(path, None, f"sentence {sentence.id!r}: expected a {kind}, got none")
     pairs = match(golds, systems, gold, system)
     return _score_graphs(pairs, system) if graphs else _score_trees(pairs, system, rule)
 

@@ -29,7 +29,7 @@ def train(
     from spigot.training.recipe import load_recipe
 
     if device not in (None, "cpu"):
-        raise typer.BadParameter(f"expected 'cpu' or nothing, found {device!r}", param_hint="--device")
+        raise typer.BadParameter(f"expected 'cpu' or nothing, got {device!r}", param_hint="--device")
     trainer = Trainer(load_recipe(recipe, settings or [], data), out, resume=resume, device=device)
     try:
         best = trainer.fit()

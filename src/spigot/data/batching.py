@@ -25,7 +25,7 @@ def make_batches(
     mixed anew and the batches come in random order; the result depends on the generator's state alone.
     """
     if budget < 1 or max_sentences < 1:
-        raise ValueError(f"budget, max_sentences: expected at least 1, found {budget}, {max_sentences}")
+        raise ValueError(f"budget, max_sentences: expected at least 1, got {budget}, {max_sentences}")
     keys = np.asarray(lengths, float)
     if random is not None:
         # Noise of about a tenth of the length: neighbours change from epoch to epoch, padding stays small.

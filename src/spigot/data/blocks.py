@@ -62,7 +62,7 @@ def read_blocks(source: Readable, *, comments: bool, header: str | None = None) 
     lines: list[str] = []
     start = number = 0
     has_rows = ended = False
-    lone_comments = "expected token lines after the comments, found "
+    lone_comments = "expected token lines after the comments, got "
     for number, line in numbered_lines(source):
         if number == 1 and line.startswith(BOM):
             preamble, line = BOM, line.removeprefix(BOM)
@@ -159,12 +159,12 @@ def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
         return None
     for (line, _), text in zip(rows, texts, strict=True):
         if not (text.isascii() and text.isdecimal() and int(text) <= len(rows)):
-            raise DataError(block.path, line, f"expected a head from 0 to {len(rows)}, found {text!r}")
+            raise DataError(block.path, line, f"expected a head from 0 to {len(rows)}, got {text!r}")
     heads = tuple(map(int, texts))
     token = _token_on_cycle(heads)
     if token is not None:
         line = rows[token - 1][0]
-        raise DataError(block.path, line, f"expected a tree, found a cycle through token {token}")
+        raise DataError(block.path, line, f"expected a tree, got a cycle through token {token}")
     return Tree(heads, interned(columns[column + 1] or "_" for _, columns in rows))
 
 
@@ -184,10 +184,10 @@ def check_writable(sentence: Sentence) -> None:
     if sentence.tree is not None:
         values["labels"] = sentence.tree.labels
         if len(sentence.tree.heads) != n or not all(0 <= head <= n for head in sentence.tree.heads):
-            raise ValueError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, found {sentence.tree.heads}")
+            raise ValueError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, got {sentence.tree.heads}")
     for name, cells in values.items():
         if len(cells) != n:
-            raise ValueError(f"sentence {sentence.id}: expected {n} {name}, found {len(cells)}")
+            raise ValueError(f"sentence {sentence.id}: expected {n} {name}, got {len(cells)}")
         check_values(sentence, name, cells)
 
 
@@ -195,9 +195,7 @@ def check_values(sentence: Sentence, name: str, values: Sequence[str]) -> None:
     """Raise a ValueError that names the sentence if a value does not fit into one column."""
     for value in values:
         if not value or "\t" in value or "\n" in value or "\r" in value:
-            raise ValueError(
-                f"sentence {sentence.id}: {name}: expected text without tabs and line ends, found {value!r}"
-            )
+            raise ValueError(f"sentence {sentence.id}: {name}: expected text without tabs and line ends, got {value!r}")
 
 
 def _is_blank(line: str) -> bool:

@@ -113,11 +113,11 @@ def _words(block: Block, rows: list[Row]) -> list[Row]:
             case (int() as word, ".", int() as node) if word == len(words) and node == empty_nodes + 1:
                 empty_nodes = node
             case _:
-                raise DataError(block.path, line, f"expected token id {len(words) + 1}, found {columns[0]!r}")
+                raise DataError(block.path, line, f"expected token id {len(words) + 1}, got {columns[0]!r}")
     if not words:
-        raise DataError(block.path, rows[0][0], "expected at least one word, found other rows only")
+        raise DataError(block.path, rows[0][0], "expected at least one word, got other rows only")
     if span_end > len(words):
-        message = f"expected a multiword token within {len(words)} words, found one up to {span_end}"
+        message = f"expected a multiword token within {len(words)} words, got one up to {span_end}"
         raise DataError(block.path, span_line, message)
     return words
 

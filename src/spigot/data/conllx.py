@@ -47,7 +47,7 @@ def read_conllx(source: Readable) -> Iterator[Sentence]:
         rows = split_rows(block, block.lines())
         for token, (line, columns) in enumerate(rows, 1):
             if columns[0] != str(token):
-                raise DataError(block.path, line, f"expected token id {token}, found {columns[0]!r}")
+                raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
         yield sentence_of_rows(FORMAT, block, str(number), rows)
 
 
@@ -80,11 +80,9 @@ def split_rows(block: Block, lines: Iterable[tuple[int, str]]) -> list[Row]:
     rows = [(number, line.split("\t")) for number, line in lines]
     for line, columns in rows:
         if len(columns) != NUMBER_OF_COLUMNS:
-            raise DataError(
-                block.path, line, f"expected {NUMBER_OF_COLUMNS} tab-separated columns, found {len(columns)}"
-            )
+            raise DataError(block.path, line, f"expected {NUMBER_OF_COLUMNS} tab-separated columns, got {len(columns)}")
         if not columns[FORM]:
-            raise DataError(block.path, line, "expected a form in column 2, found nothing")
+            raise DataError(block.path, line, "expected a form in column 2, got nothing")
     return rows
 
 
@@ -106,7 +104,7 @@ def with_new_columns(sentence: Sentence, source: Source) -> str:
     if len(sentence) != len(source.original):
         raise ValueError(
             f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
-            f"found {len(sentence)} (set source=None to write it from scratch)"
+            f"got {len(sentence)} (set source=None to write it from scratch)"
         )
     tokens = iter(range(len(sentence)))
 

@@ -25,7 +25,7 @@ def draw_tree(sentence: Sentence) -> str:
         ValueError: the sentence has no tree.
     """
     if sentence.tree is None:
-        raise ValueError(f"sentence: expected one with a tree, found none in {sentence.id!r}")
+        raise ValueError(f"sentence: expected one with a tree, got none in {sentence.id!r}")
     arcs = _arcs(sentence.tree.heads)
     numbers = [str(token) for token in range(1, len(sentence) + 1)]
     return _table(arcs, _right(numbers), sentence.forms, sentence.tags, sentence.tree.labels)
@@ -44,7 +44,7 @@ def draw_graph(sentence: Sentence) -> str:
         ValueError: the sentence has no graph.
     """
     if sentence.graph is None:
-        raise ValueError(f"sentence: expected one with a graph, found none in {sentence.id!r}")
+        raise ValueError(f"sentence: expected one with a graph, got none in {sentence.id!r}")
     tokens = range(1, len(sentence) + 1)
     outgoing: dict[int, list[str]] = {token: [] for token in tokens}
     tops = set()

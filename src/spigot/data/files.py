@@ -64,9 +64,9 @@ def numbered_lines(source: Readable) -> Iterator[tuple[int, str]]:
                 yield number, line if isinstance(line, str) else line.decode("utf-8")
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.end]
-        raise DataError(name, number, f"expected UTF-8 text, found {found!r}") from error
+        raise DataError(name, number, f"expected UTF-8 text, got {found!r}") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(name, number + 1, f"expected an intact gzip file, found: {error}") from error
+        raise DataError(name, number + 1, f"expected an intact gzip file, got: {error}") from error
 
 
 @contextmanager

@@ -23,9 +23,9 @@ def read_gold(path: str | PathLike[str], annotation: Literal["tree", "graph", "s
     empty = True
     for sentence in read_sentences(path):
         if getattr(sentence, annotation) is None:
-            raise DataError(name, None, f"sentence {sentence.id!r}: expected a {annotation}, found none")
+            raise DataError(name, None, f"sentence {sentence.id!r}: expected a {annotation}, got none")
         if len(sentence):
             empty = False
             yield sentence
     if empty:
-        raise DataError(name, None, "expected sentences, found none")
+        raise DataError(name, None, "expected sentences, got none")

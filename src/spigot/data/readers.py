@@ -56,7 +56,7 @@ def read_sentences(source: Readable, format: Format | None = None) -> Iterator[S
     if format is None:
         return _read_unknown(source)
     if format not in READERS:
-        raise ValueError(f"format: expected one of {', '.join(READERS)}, found {format!r}")
+        raise ValueError(f"format: expected one of {', '.join(READERS)}, got {format!r}")
     return READERS[format](source)
 
 

@@ -112,7 +112,7 @@ def _check_header(block: Block) -> None:
     for line, text in enumerate((block.preamble or "").split("\n"), 1):
         found = text.lstrip("\ufeff").rstrip(" \r")
         if found and found != HEADER:
-            raise DataError(block.path, line, f"expected the header {HEADER!r}, found {found!r}")
+            raise DataError(block.path, line, f"expected the header {HEADER!r}, got {found!r}")
 
 
 def _looks_like_companion(columns: list[str]) -> bool:
@@ -148,15 +148,15 @@ def _predicates(block: Block, rows: list[Row], top: int) -> list[int]:
     """Return the tokens flagged as predicates, having checked all columns before the arguments."""
     for token, (line, columns) in enumerate(rows, 1):
         if len(columns) < top + 3:
-            message = f"expected at least {top + 3} tab-separated columns, found {len(columns)}"
+            message = f"expected at least {top + 3} tab-separated columns, got {len(columns)}"
             raise DataError(block.path, line, message)
         if columns[0] != str(token):
-            raise DataError(block.path, line, f"expected token id {token}, found {columns[0]!r}")
+            raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
         if not columns[1]:
-            raise DataError(block.path, line, "expected a form in column 2, found nothing")
+            raise DataError(block.path, line, "expected a form in column 2, got nothing")
         for name, flag in zip(("top", "pred"), columns[top : top + 2], strict=True):
             if flag not in ("+", "-"):
-                raise DataError(block.path, line, f"expected + or - in column {name}, found {flag!r}")
+                raise DataError(block.path, line, f"expected + or - in column {name}, got {flag!r}")
     return [token for token, (_, columns) in enumerate(rows, 1) if columns[top + 1] == "+"]
 
 
@@ -166,13 +166,13 @@ def _arcs(block: Block, rows: list[Row], top: int, predicates: list[int]) -> tup
     arcs = []
     for token, (line, columns) in enumerate(rows, 1):
         if len(columns) != expected:
-            message = f"expected {expected} columns ({len(predicates)} predicates), found {len(columns)}"
+            message = f"expected {expected} columns ({len(predicates)} predicates), got {len(columns)}"
             raise DataError(block.path, line, message)
         if columns[top] == "+":
             arcs.append(Arc(0, token, TOP))
         for head, label in zip(predicates, columns[fixed:], strict=True):
             if not label:
-                raise DataError(block.path, line, "expected a label or _ in each argument column, found nothing")
+                raise DataError(block.path, line, "expected a label or _ in each argument column, got nothing")
             if label != "_":
                 arcs.append(Arc(head, token, sys.intern(label)))
     return tuple(sorted(arcs))
@@ -184,10 +184,10 @@ def _new_rows(sentence: Sentence, companion: bool) -> list[list[str]]:
     check_writable(sentence)
     graph, n = sentence.graph, len(sentence)
     if graph is None:
-        raise ValueError(f"sentence {sentence.id}: expected a graph, found none")
+        raise ValueError(f"sentence {sentence.id}: expected a graph, got none")
     frames = graph.frames or ("_",) * n
     if len(frames) != n:
-        raise ValueError(f"sentence {sentence.id}: expected {n} frames, found {len(frames)}")
+        raise ValueError(f"sentence {sentence.id}: expected {n} frames, got {len(frames)}")
     check_values(sentence, "frames", frames)
     heads = map(str, sentence.tree.heads) if sentence.tree else ("_",) * n
     labels = sentence.tree.labels if sentence.tree else ("_",) * n
@@ -212,19 +212,19 @@ def _argument_columns(sentence: Sentence, graph: Graph) -> list[list[str]]:
     check_values(sentence, "arc labels", [arc.label for arc in graph.arcs])
     predicates = sorted(graph.predicates)
     if predicates and not 1 <= predicates[0] <= predicates[-1] <= n:
-        raise ValueError(f"sentence {sentence.id}: expected predicates from 1 to {n}, found {predicates}")
+        raise ValueError(f"sentence {sentence.id}: expected predicates from 1 to {n}, got {predicates}")
     column = {head: index for index, head in enumerate(predicates)}
     arguments = [["_"] * len(predicates) for _ in range(n)]
     for arc in graph.arcs:
         if not 1 <= arc.modifier <= n:
-            raise ValueError(f"sentence {sentence.id}: expected modifiers from 1 to {n}, found {arc}")
+            raise ValueError(f"sentence {sentence.id}: expected modifiers from 1 to {n}, got {arc}")
         if arc.head == 0 and arc.label == TOP:
             continue
         if arc.head not in column or arc.label == "_":
-            raise ValueError(f"sentence {sentence.id}: expected arcs from predicates (or {TOP} from 0), found {arc}")
+            raise ValueError(f"sentence {sentence.id}: expected arcs from predicates (or {TOP} from 0), got {arc}")
         if arguments[arc.modifier - 1][column[arc.head]] != "_":
             raise ValueError(
-                f"sentence {sentence.id}: expected at most one arc between two tokens, found a second: {arc}"
+                f"sentence {sentence.id}: expected at most one arc between two tokens, got a second: {arc}"
             )
         arguments[arc.modifier - 1][column[arc.head]] = arc.label
     return arguments
@@ -235,7 +235,7 @@ def _with_new_rows(sentence: Sentence, source: Source, rows: list[list[str]]) ->
     if len(rows) != len(source.original):
         raise ValueError(
             f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
-            f"found {len(rows)} (set source=None to write it from scratch)"
+            f"got {len(rows)} (set source=None to write it from scratch)"
         )
     iterator = iter(rows)
     text = map_rows(source.block.text, lambda _: next(iterator))

@@ -69,15 +69,15 @@ def _sentence(block: Block, number: int) -> Sentence:
             continue
         columns = text.split("\t")
         if len(columns) != COLUMNS:
-            raise DataError(block.path, line, f"expected {COLUMNS} tab-separated columns, found {len(columns)}")
+            raise DataError(block.path, line, f"expected {COLUMNS} tab-separated columns, got {len(columns)}")
         if columns[0] != str(len(rows) + 1):
-            raise DataError(block.path, line, f"expected token id {len(rows) + 1}, found {columns[0]!r}")
+            raise DataError(block.path, line, f"expected token id {len(rows) + 1}, got {columns[0]!r}")
         if not columns[1]:
-            raise DataError(block.path, line, "expected a form in column 2, found nothing")
+            raise DataError(block.path, line, "expected a form in column 2, got nothing")
         if columns[4] not in LABELS:
-            raise DataError(block.path, line, f"expected a label of {', '.join(LABELS)}, found {columns[4]!r}")
+            raise DataError(block.path, line, f"expected a label of {', '.join(LABELS)}, got {columns[4]!r}")
         if rows and columns[4] != rows[0][4]:
-            raise DataError(block.path, line, f"expected the sentence's label {rows[0][4]}, found {columns[4]}")
+            raise DataError(block.path, line, f"expected the sentence's label {rows[0][4]}, got {columns[4]}")
         rows.append(columns)
     original = Sentence(
         id=name or str(number),
@@ -97,7 +97,7 @@ def _render(sentence: Sentence) -> str:
     check_writable(sentence)
     label = "_" if sentence.sentiment is None else str(sentence.sentiment)
     if label not in LABELS:
-        raise ValueError(f"sentence {sentence.id}: expected a sentiment of 0, 1 or None, found {label}")
+        raise ValueError(f"sentence {sentence.id}: expected a sentiment of 0, 1 or None, got {label}")
     tokens = zip(sentence.forms, sentence.lemmas, sentence.tags, strict=True)
     rows = [[str(k), *columns, label] for k, columns in enumerate(tokens, 1)]
     if source is None or sentence.id != source.original.id or len(rows) != len(source.original):

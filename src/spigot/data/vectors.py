@@ -43,11 +43,11 @@ def read_vectors(source: Readable, wanted: Container[str] | None = None) -> tupl
         if dimension is None:
             dimension = len(pieces) - 1
             if dimension == 0:
-                raise DataError(name, number, f"expected a word and numbers, found {line.rstrip()[:40]!r}")
+                raise DataError(name, number, f"expected a word and numbers, got {line.rstrip()[:40]!r}")
         if len(pieces) != dimension + 1:
             surplus = pieces[1:-dimension]
             if len(pieces) <= dimension or any(map(_is_number, surplus)):
-                raise DataError(name, number, f"expected {dimension} numbers, found {len(pieces) - 1}")
+                raise DataError(name, number, f"expected {dimension} numbers, got {len(pieces) - 1}")
             pieces[: len(surplus) + 1] = [" ".join(pieces[: len(surplus) + 1])]
         word = pieces[0]
         if word in words or (wanted is not None and word not in wanted):
@@ -56,13 +56,13 @@ def read_vectors(source: Readable, wanted: Container[str] | None = None) -> tupl
             values.extend(map(float, pieces[1:]))
         except ValueError:
             wrong = next(piece for piece in pieces[1:] if not _is_number(piece))
-            raise DataError(name, number, f"expected a number, found {wrong!r}") from None
+            raise DataError(name, number, f"expected a number, got {wrong!r}") from None
         words[word] = number
     vectors = np.asarray(values, dtype=np.float32).reshape(len(words), dimension or 0)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         line_numbers = list(words.values())
-        raise DataError(name, line_numbers[int(finite.argmin())], "expected finite numbers, found inf or nan")
+        raise DataError(name, line_numbers[int(finite.argmin())], "expected finite numbers, got inf or nan")
     return list(words), vectors
 
 

@@ -43,7 +43,7 @@ class Index:
         self.strings = list(strings)
         self._ids = {string: k for k, string in enumerate(self.strings)}
         if len(self._ids) != len(self.strings):
-            raise ValueError("strings: expected every string once, found duplicates")
+            raise ValueError("strings: expected every string once, got duplicates")
 
     def __len__(self) -> int:
         return len(self.strings)
@@ -75,7 +75,7 @@ class Vocabulary:
     ) -> None:
         total = len(words) + len(vector_words)
         if len(counts) not in (len(words), total):
-            raise ValueError(f"counts: expected one for each of {len(words)} words, found {len(counts)}")
+            raise ValueError(f"counts: expected one for each of {len(words)} words, got {len(counts)}")
         self.trained_words = len(words)
         self.words = Index([*words, *vector_words])
         self.counts = np.zeros(total, np.int64)
@@ -191,7 +191,7 @@ class Roles:
         self.deterministic = tuple(bool(flag) for flag in deterministic)
         if len(self.deterministic) != len(self.names):
             raise ValueError(
-                f"deterministic: expected one flag for each of {len(self.names)} roles, found {len(self.deterministic)}"
+                f"deterministic: expected one flag for each of {len(self.names)} roles, got {len(self.deterministic)}"
             )
 
     @classmethod

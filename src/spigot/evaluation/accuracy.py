@@ -38,6 +38,6 @@ def accuracy(gold: Sentence, system: Sentence) -> AccuracyScore:
     """Score one sentence. Raises ValueError if a label is missing."""
     for side, sentence in (("gold", gold), ("system", system)):
         if sentence.sentiment is None:
-            raise ValueError(f"sentence {sentence.id!r}: expected a sentiment on the {side} side, found none")
+            raise ValueError(f"sentence {sentence.id!r}: expected a sentiment on the {side} side, got none")
     right = gold.sentiment == system.sentiment
     return AccuracyScore(1, int(right), int(gold.sentiment == 1), int(right and gold.sentiment == 1))

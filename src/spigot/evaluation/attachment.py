@@ -96,7 +96,7 @@ def attachment(gold: Sentence, system: Sentence, punctuation: PunctuationRule = 
     """
     gold_tree, system_tree = _tree(gold, "gold"), _tree(system, "system")
     if len(gold) != len(system):
-        raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, found {len(system)}")
+        raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
     right = [a == b for a, b in zip(gold_tree.heads, system_tree.heads, strict=True)]
     labels = list(zip(gold_tree.labels, system_tree.labels, strict=True))
     both = [head and a == b for head, (a, b) in zip(right, labels, strict=True)]
@@ -119,7 +119,7 @@ def attachment(gold: Sentence, system: Sentence, punctuation: PunctuationRule = 
 
 def _tree(sentence: Sentence, side: str) -> Tree:
     if sentence.tree is None:
-        raise ValueError(f"sentence {sentence.id!r}: expected a tree on the {side} side, found none")
+        raise ValueError(f"sentence {sentence.id!r}: expected a tree on the {side} side, got none")
     return sentence.tree
 
 

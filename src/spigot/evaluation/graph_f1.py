@@ -75,7 +75,7 @@ def graph_score(gold: Sentence, system: Sentence) -> GraphScore:
     """
     ours, theirs = _graph(gold, "gold"), _graph(system, "system")
     if len(gold) != len(system):
-        raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, found {len(system)}")
+        raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
     labelled = Counts.of(_arcs(ours), _arcs(theirs))
     unlabelled = Counts.of(_pairs(ours), _pairs(theirs))
     tops = Counts.of(_tops(ours), _tops(theirs))
@@ -95,7 +95,7 @@ def graph_score(gold: Sentence, system: Sentence) -> GraphScore:
 
 def _graph(sentence: Sentence, side: str) -> Graph:
     if sentence.graph is None:
-        raise ValueError(f"sentence {sentence.id!r}: expected a graph on the {side} side, found none")
+        raise ValueError(f"sentence {sentence.id!r}: expected a graph on the {side} side, got none")
     return sentence.graph
 
 

@@ -47,7 +47,7 @@ def _by_position(
         raise DataError(
             system_path,
             None,
-            f"expected {len(golds)} sentences, as in {gold_path}, found {len(systems)} (no ids to match by)",
+            f"expected {len(golds)} sentences, as in {gold_path}, got {len(systems)} (no ids to match by)",
         )
     return list(zip(golds, systems, strict=True))
 
@@ -71,7 +71,7 @@ def _index(sentences: list[Sentence], path: Path) -> dict[str, Sentence]:
     table: dict[str, Sentence] = {}
     for number, sentence in enumerate(sentences, 1):
         if sentence.id in table:
-            raise DataError(path, None, f"sentence {sentence.id!r}: expected once, found again as number {number}")
+            raise DataError(path, None, f"sentence {sentence.id!r}: expected once, got again as number {number}")
         table[sentence.id] = sentence
     return table
 
@@ -83,11 +83,11 @@ def _more(count: int) -> str:
 def _same_tokens(one: Sentence, other: Sentence, number: int, gold_path: Path, system_path: Path) -> None:
     name = f"sentence {one.id!r}" if one.id == other.id else f"sentence {one.id!r} (number {number})"
     if len(one) != len(other):
-        raise DataError(system_path, None, f"{name}: expected {len(one)} tokens, as in {gold_path}, found {len(other)}")
+        raise DataError(system_path, None, f"{name}: expected {len(one)} tokens, as in {gold_path}, got {len(other)}")
     for token, (form, found) in enumerate(zip(one.forms, other.forms, strict=True), 1):
         if form != found:
             raise DataError(
                 system_path,
                 None,
-                f"{name}: expected token {token} to be {form!r}, as in {gold_path}, found {found!r}",
+                f"{name}: expected token {token} to be {form!r}, as in {gold_path}, got {found!r}",
             )

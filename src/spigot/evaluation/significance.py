@@ -89,7 +89,7 @@ def bootstrap_interval(
     Sentences are drawn with replacement, the same ones for both systems.
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence: expected a number between 0 and 1, found {confidence}")
+        raise ValueError(f"confidence: expected a number between 0 and 1, got {confidence}")
     ours, theirs = _table(first, second, rounds)
     random = np.random.default_rng(seed)
     differences = []
@@ -108,9 +108,9 @@ def _table(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return two arrays [sentences, (correct, gold + system)]; counts stay exact in float64."""
     if rounds < 1:
-        raise ValueError(f"rounds: expected at least 1, found {rounds}")
+        raise ValueError(f"rounds: expected at least 1, got {rounds}")
     if len(first) != len(second) or not first:
-        found = f"found {len(first)} and {len(second)}"
+        found = f"got {len(first)} and {len(second)}"
         raise ValueError(f"first, second: expected counts of the same sentences, at least one, {found}")
     if any(a.gold != b.gold for a, b in zip(first, second, strict=True)):
         raise ValueError("first, second: expected the same gold counts sentence by sentence")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from spigot.models.encoder import EncoderConfig
+from spigot.models.encoders.bilstm import EncoderConfig
 from spigot.structured import SPIGOT, Detach, Marginals, StraightThrough, Surrogate
 
 Task = Literal["syntax", "semantics", "sentiment"]

@@ -1,15 +1,15 @@
 """The core: structured decisions as layers. Knows nothing of words; needs torch and numba alone."""
 
-from .arcs import arcs_to_heads, heads_to_arcs
-from .audit_table import Audit, AuditRow
-from .base import MarginalStructure, Polytope, Structure, Surrogate
-from .chain import LinearChainParts
-from .enumeration import all_structures
-from .gradient_audit import audit, default_surrogates
-from .graph_parts import SemanticGraphParts
+from .audit.audit import audit, default_surrogates
+from .audit.enumeration import all_structures
+from .audit.table import Audit, AuditRow
+from .base import MarginalStructure, Polytope, Structure
 from .layer import StructuredArgmax, structured_argmax
 from .losses import hamming_cost, hinge_loss, negative_log_likelihood, perceptron_loss, perturbed_loss, sparsemap_loss
-from .parts import Parts
+from .parts.arcs import arcs_to_heads, heads_to_arcs
+from .parts.base import Parts
+from .parts.chain import LinearChainParts
+from .parts.graph import SemanticGraphParts
 from .polytopes.birkhoff import Birkhoff
 from .polytopes.capped_simplex import CappedSimplex
 from .polytopes.chain_simplices import ChainSimplices
@@ -33,6 +33,7 @@ from .structures.nonprojective_tree import NonProjectiveTree
 from .structures.projective_tree import ProjectiveTree
 from .structures.semantic_graph import SemanticGraph
 from .surrogates.aimle import AIMLE
+from .surrogates.base import Surrogate
 from .surrogates.blackbox import Blackbox
 from .surrogates.detach import Detach
 from .surrogates.gumbel import Gumbel

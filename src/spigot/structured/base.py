@@ -1,4 +1,4 @@
-"""The three axes of the core: `Structure`, `Polytope`, `Surrogate`.
+"""Two of the three axes of the core, `Structure` and `Polytope`; the third is in `surrogates/base.py`.
 
 Scores, points and structures are `Parts`: a tensor, or a NamedTuple of tensors, batched, with the batch first.
 `lengths[batch]` says how much of each row is real, `mask` (bool, shaped like the scores, True = candidate) which parts
@@ -9,16 +9,12 @@ back as 0.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from .checks import widen
-from .parts import Parts, flatten, inner, like, map_parts, masked, tensors
-
-if TYPE_CHECKING:
-    from .problem import Problem
+from .parts.base import Parts, flatten, inner, like, map_parts, masked, tensors
 
 
 class Polytope(ABC):
@@ -149,23 +145,3 @@ class MarginalStructure(Structure):
         wide = map_parts(widen, scores)
         expected = self.score(wide, self.marginals(wide, lengths, mask), lengths, mask)
         return (self.log_partition(wide, lengths, mask) - expected).to(tensors(scores)[0].dtype)
-
-
-class Surrogate(ABC):
-    """What stands in for the zero Jacobian of a structured argmax.
-
-    `forward` gives the layer's output (the argmax, unless the surrogate relaxes it), `backward` turns the
-    gradient that arrives at the output into one for the scores. Neither ever sees a label or the end model; its loss
-    only as `Problem.downstream`, and only those that evaluate it again.
-    """
-
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
-        """Return the layer's output, shaped like the scores, and what `backward` needs besides (such as noise)."""
-        return problem.argmax(), ()
-
-    @abstractmethod
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
-        """Return the gradient for the scores, given the one for the layer's output; 0 where there is no candidate.
-
-        `grad_output` means nothing, and may hold NaN, where there is no candidate.
-        """

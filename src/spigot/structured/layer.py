@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .base import Structure, Surrogate
+from .base import Structure
 from .checks import widen
-from .parts import Parts, like, map_parts, tensors
+from .parts.base import Parts, like, map_parts, tensors
 from .problem import Problem
+from .surrogates.base import Surrogate
 
 
 class _StructuredArgmax(torch.autograd.Function):

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from .base import MarginalStructure, Structure
 from .checks import widen
 from .noise import draw_noise, draw_seeds, mean_over_samples
-from .parts import Parts, inner, map_parts, masked, tensors
+from .parts.base import Parts, inner, map_parts, masked, tensors
 from .problem import Problem
 from .surrogates.settings import check_choice, check_count, check_positive
 

@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from .kernels.sum_of_gamma import sum_of_gamma
-from .parts import Parts, flatten, map_parts, tensors, unflatten
+from .kernels.numerics.sum_of_gamma import sum_of_gamma
+from .parts.base import Parts, flatten, map_parts, tensors, unflatten
 from .problem import Problem
 
 Noise: TypeAlias = Literal["gumbel", "normal", "sum-of-gamma", "none"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import MarginalStructure, Polytope, Structure
-from .parts import Parts, map_parts, masked, tensors
+from .parts.base import Parts, map_parts, masked, tensors
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from torch import Tensor
 from spigot.data.vectors import read_vectors
 from spigot.data.vocabulary import Roles, Vocabulary
 from spigot.models.config import ParserConfig, SentimentSystemConfig, SystemConfig
-from spigot.models.joint import JointSystem
-from spigot.models.loading import load_system
-from spigot.models.semantic import SemanticParser
-from spigot.models.sentiment import SemanticsThenSentiment, SentimentVocabularies
-from spigot.models.system import SyntaxThenSemantics, Vocabularies
+from spigot.models.semantic_parser import SemanticParser
+from spigot.systems.base import JointSystem
+from spigot.systems.loading import load_system
+from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
 from spigot.training.corpora import Corpora
 from spigot.training.recipe import Recipe, RecipeError
 
@@ -80,7 +80,7 @@ def _vectors(recipe: Recipe, path: Path | None, sizes: dict[str, int]) -> Vector
     words, rows = read_vectors(recipe.data.root / path)
     for key, size in sizes.items():
         if size != rows.shape[1]:
-            raise RecipeError(f"system.{key}: expected {rows.shape[1]}, the size of {path}, found {size}")
+            raise RecipeError(f"system.{key}: expected {rows.shape[1]}, the size of {path}, got {size}")
     return dict(zip(words, torch.from_numpy(rows), strict=True))
 
 
@@ -97,7 +97,7 @@ def _start(recipe: Recipe, wanted: ParserConfig | None) -> Any:
     system = load_system(path)
     found = getattr(system.config, task, None)
     if found is None or wanted is None or _after_start(found) != _after_start(wanted):
-        raise RecipeError(f"intermediate.init: expected a run with the same [system.{task}], found {path}")
+        raise RecipeError(f"intermediate.init: expected a run with the same [system.{task}], got {path}")
     if task == "semantics" and getattr(system, "syntax", None) is not None:
-        raise RecipeError(f"intermediate.init: expected a semantic parser that reads no syntax, found {path}")
+        raise RecipeError(f"intermediate.init: expected a semantic parser that reads no syntax, got {path}")
     return system.parts[task]

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from spigot.builtin import splits
 from spigot.data.errors import DataError
 from spigot.data.gold import read_gold
 from spigot.data.sentence import Sentence
-from spigot.data.synthetic import splits
 from spigot.models.config import Task
 from spigot.training.recipe import BuiltinConfig, DataConfig, RecipeError
 
@@ -79,7 +79,7 @@ def _builtin(sizes: BuiltinConfig, with_sentiment: bool) -> Corpora:
 def _read(config: DataConfig, task: Task, part: Literal["train", "dev"]) -> Iterable[Sentence]:
     path: Path | None = getattr(config, f"{task}_{part}")
     if path is None:
-        raise RecipeError(f"data.{task}_{part}: expected a file (or [data.builtin]), found none")
+        raise RecipeError(f"data.{task}_{part}: expected a file (or [data.builtin]), got none")
     return read_gold(config.root / path, ANNOTATION[task])
 
 
@@ -95,7 +95,7 @@ def _train(config: DataConfig, task: Task, wanted: set[str] | None) -> list[Sent
         )
     if not kept:
         raise RecipeError(
-            f"data.{task}_train: expected training sentences, found none that train_ids and max_length allow"
+            f"data.{task}_train: expected training sentences, got none that train_ids and max_length allow"
         )
     return kept
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from spigot.data.sentence import Sentence
-from spigot.evaluation.system import score_graphs, score_sentiment, score_trees
 from spigot.models.config import Task
+from spigot.systems.scoring import score_graphs, score_sentiment, score_trees
 
 SCORES: dict[Task, tuple[str, ...]] = {"syntax": ("uas",), "semantics": ("uf", "lf"), "sentiment": ("accuracy",)}
 """What each task is scored by."""

@@ -18,14 +18,14 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.models.config import Task
-from spigot.models.sentiment import SemanticsThenSentiment
-from spigot.models.streaming import parse_all
+from spigot.systems.pruning import Candidates
+from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
+from spigot.systems.streaming import parse_all
 from spigot.training.build import build_model
 from spigot.training.corpora import load_corpora
 from spigot.training.dev import SCORES, dev_scores
-from spigot.training.losses import Losses
+from spigot.training.forward import Losses
 from spigot.training.plan import Step, end_task_weight, epochs, learning_rate, plan, tasks
-from spigot.training.pruning import Candidates
 from spigot.training.recipe import Recipe
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spigot.models.semantic import Decoded
+from spigot.models.semantic_parser import Decoded
 from spigot.structured import (
     MarginalStructure,
     Structure,

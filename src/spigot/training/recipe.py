@@ -65,7 +65,7 @@ class DataConfig(_Strict):
         tasks: tuple[Task, ...] = get_args(Task)
         files = [getattr(self, f"{task}_{part}") for task in tasks for part in ("train", "dev")]
         if self.builtin is not None and any(files):
-            raise ValueError("builtin: expected either the built-in corpus or files, found both")
+            raise ValueError("builtin: expected either the built-in corpus or files, got both")
         return self
 
 
@@ -122,9 +122,9 @@ class TrainingConfig(_Strict):
     def _schedule(self) -> TrainingConfig:
         given = self.model_fields_set
         if "halve_every" in given and self.schedule != "halve":
-            raise ValueError(f'halve_every: expected schedule = "halve" beside it, found "{self.schedule}"')
+            raise ValueError(f'halve_every: expected schedule = "halve" beside it, got "{self.schedule}"')
         if "warmup_epochs" in given and self.schedule != "linear":
-            raise ValueError(f'warmup_epochs: expected schedule = "linear" beside it, found "{self.schedule}"')
+            raise ValueError(f'warmup_epochs: expected schedule = "linear" beside it, got "{self.schedule}"')
         return self
 
 
@@ -161,19 +161,19 @@ class Recipe(_Strict):
         how, name, middle = self.intermediate, self.system.surrogate.name, self.middle
         if middle is None and ("intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set):
             absent = {"semantics": "syntax", "sentiment": "semantics"}[self.end]
-            raise ValueError(f"system.{absent}: expected a parser for [intermediate] or a surrogate, found none")
+            raise ValueError(f"system.{absent}: expected a parser for [intermediate] or a surrogate, got none")
         scores = [SCORES[task] for task in self.system.tasks if task is not None]
         if self.selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)
-            raise ValueError(f'training.selection: expected {expected} in this system, found "{self.selection}"')
+            raise ValueError(f'training.selection: expected {expected} in this system, got "{self.selection}"')
         if middle == "semantics" and how.loss != "hinge":
-            raise ValueError(f'intermediate.loss: expected "hinge" for semantic graphs, found "{how.loss}"')
+            raise ValueError(f'intermediate.loss: expected "hinge" for semantic graphs, got "{how.loss}"')
         if how.frozen and name not in ("detach", "marginals"):
-            raise ValueError(f'intermediate.frozen: expected surrogate "detach" beside it, found "{name}"')
+            raise ValueError(f'intermediate.frozen: expected surrogate "detach" beside it, got "{name}"')
         if how.frozen and not how.pretrain_epochs and how.init is None:
-            raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, found neither")
+            raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, got neither")
         if name == "detach" and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
-            raise ValueError('intermediate.end_task_weight: expected a surrogate with a gradient, found "detach"')
+            raise ValueError('intermediate.end_task_weight: expected a surrogate with a gradient, got "detach"')
         return self
 
 
@@ -195,7 +195,7 @@ def find_recipe(name: str) -> Path:
     # A slip in the last part of a name ("spigto" for "paper/spigot") is near enough, too.
     parts = {key: full for full in known for key in (full, full.rpartition("/")[2])}
     near = dict.fromkeys(parts[key] for key in difflib.get_close_matches(name, parts))
-    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}; found neither")
+    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}; got neither")
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
@@ -212,7 +212,7 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
         except RecipeError as error:
             raise RecipeError(f"--data {error}") from None
         if set(described) - {"description"} != {"data"}:
-            raise RecipeError(f"--data {data}: expected one table, [data], found {', '.join(described) or 'none'}")
+            raise RecipeError(f"--data {data}: expected one table, [data], got {', '.join(described) or 'none'}")
         content["data"] = described["data"]
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -236,7 +236,7 @@ def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
             message = f"{key}: no such key"
         else:
             message = f"{key}: {first['msg']}"
-            message += "" if first["type"] == "missing" else f", found {first['input']!r}"
+            message += "" if first["type"] == "missing" else f", got {first['input']!r}"
         raise RecipeError(f"{where}: {message}") from None
 
 
@@ -250,10 +250,10 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if base is None:
         return content
     if not isinstance(base, str) or not (path.parent / base).is_file():
-        raise RecipeError(f"{path}: base: expected the path of a recipe, found {base!r}")
+        raise RecipeError(f"{path}: base: expected the path of a recipe, got {base!r}")
     above = (*above, path.resolve())
     if (path.parent / base).resolve() in above:
-        raise RecipeError(f"{path}: base: expected a recipe that does not build on this one, found {base!r}")
+        raise RecipeError(f"{path}: base: expected a recipe that does not build on this one, got {base!r}")
     merged = _read(path.parent / base, above)
     merged.pop("description", None)
     return _merge(merged, content)

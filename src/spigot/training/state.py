@@ -22,16 +22,16 @@ def check_folder(out: Path, recipe: Recipe, resume: bool) -> None:
     """Refuse a folder that a new run would spoil, or from which this recipe's run cannot go on."""
     if not resume:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), found files in it")
+            raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), got files in it")
         return
     if not (out / STATE).is_file():
         what = "a finished run" if (out / METRICS).is_file() else "no saved run"
-        raise RecipeError(f"--resume: expected an interrupted run in {out}, found {what}")
+        raise RecipeError(f"--resume: expected an interrupted run in {out}, got {what}")
     old = json.loads((out / RECIPE).read_text("utf-8"))
     new = json.loads(recipe.model_dump_json(exclude_unset=True))
     if old != new:
         key = next(k for k in [*old, *new] if old.get(k) != new.get(k))
-        raise RecipeError(f"--resume: expected the recipe of {out / RECIPE}, found another [{key}]")
+        raise RecipeError(f"--resume: expected the recipe of {out / RECIPE}, got another [{key}]")
 
 
 def save_state(folder: Path, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:

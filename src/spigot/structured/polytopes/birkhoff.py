@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..checks import narrow
-from ..kernels.birkhoff import project_birkhoff, project_birkhoff_grad
-from ..known_derivative import KnownDerivative
-from ..square import square_arguments
+from ..kernels.matching.projection import project_birkhoff, project_birkhoff_grad
+from ..parts.square import square_arguments
+from .known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..checks import check_arguments, lengths_or_full, narrow, widen
-from ..kernels.capped_simplex import project_capped_simplex
-from ..kernels.support import off_mean
-from ..known_derivative import KnownDerivative
+from ..kernels.simplex.capped import project_capped_simplex
+from ..kernels.simplex.support import off_mean
+from .known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..chain import LinearChainParts, chain_lengths, check_chains
 from ..checks import narrow, refuse_rows, widen
-from ..kernels.simplex import project_columns
+from ..kernels.simplex.columns import project_columns
+from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import narrow, widen
-from ..graph_parts import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
-from ..kernels.graph_hull import graph_hull_vjp, project_graph_hull
-from ..parts import map_parts
+from ..kernels.semantic_graph.hull import graph_hull_vjp, project_graph_hull
+from ..parts.base import map_parts
+from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
 
 
 @dataclass(frozen=True)

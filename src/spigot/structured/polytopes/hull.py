@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import narrow, widen
-from ..kernels.active_set import CONVERGED, STALLED, ActiveSets
-from ..kernels.face import onto_face
-from ..parts import Parts, flatten, map_parts, masked, tensors, unflatten
+from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
+from ..kernels.hull.face import onto_face
+from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from .hull_operator import project_in_graph, vjp_in_graph
 
 

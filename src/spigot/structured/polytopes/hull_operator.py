@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..kernels.operator import like_first, once_differentiable, operator
-from ..parts import Parts, flatten, tensors
+from ..kernels.runtime.operator import like_first, once_differentiable, operator
+from ..parts.base import Parts, flatten, tensors
 
 if TYPE_CHECKING:
     from .hull import Hull, HullSolution

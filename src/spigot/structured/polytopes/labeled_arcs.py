@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..graph_parts import SemanticGraphParts, check_graphs, graph_arguments
-from ..kernels.labeled_arcs import project_labeled_arcs
-from ..parts import map_parts
+from ..kernels.semantic_graph.labeled_arcs import project_labeled_arcs
+from ..parts.base import map_parts
+from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
 
 
 @dataclass(frozen=True)

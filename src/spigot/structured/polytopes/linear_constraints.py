@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, widen
-from ..kernels.constraint_projection import project_onto_constraints
+from ..kernels.program.projection import project_onto_constraints
 
 Numbers = Tensor | list[float] | list[list[float]]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..checks import check_arguments, lengths_or_full, narrow, widen
-from ..kernels.simplex import project_columns
-from ..kernels.support import off_mean
-from ..known_derivative import KnownDerivative
+from ..kernels.simplex.columns import project_columns
+from ..kernels.simplex.support import off_mean
+from .known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)

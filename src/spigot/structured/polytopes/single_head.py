@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
-from ..kernels.simplex import project_columns
+from ..kernels.simplex.columns import project_columns
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import refuse_rows, widen
-from ..kernels.simplex import project_columns
-from ..spans import in_every_tree, span_part_mask
+from ..kernels.simplex.columns import project_columns
+from ..parts.spans import in_every_tree, span_part_mask
 
 
 @dataclass(frozen=True)

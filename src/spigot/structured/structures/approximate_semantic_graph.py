@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..graph_parts import SemanticGraphParts, graph_arguments
-from ..kernels.graph_ad3 import semantic_graph_ad3
-from ..parts import map_parts
+from ..kernels.semantic_graph.ad3 import semantic_graph_ad3
+from ..parts.base import map_parts
+from ..parts.graph import SemanticGraphParts, graph_arguments
 from .semantic_graph import SemanticGraph
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
 from ..checks import lengths_or_full, narrow, widen
-from ..kernels.cky import binary_tree_argmax
-from ..kernels.cky_sampling import binary_tree_sample
-from ..kernels.cky_sums import binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp
+from ..kernels.binary_tree.argmax import binary_tree_argmax
+from ..kernels.binary_tree.sample import binary_tree_sample
+from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp
+from ..parts.spans import check_spans, span_part_mask
 from ..polytopes.span_box import SpanBox
-from ..spans import check_spans, span_part_mask
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..categories import category_part_mask
 from ..checks import lengths_or_full, narrow, refuse_rows, widen
+from ..parts.categories import category_part_mask
 from ..polytopes.simplex import Simplex
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..categories import category_part_mask
 from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
-from ..kernels.subset import NO_SUBSET, subset_log_partition, subset_marginals, subset_marginals_jvp
-from ..kernels.subset_sampling import subset_sample
+from ..kernels.subset.sample import subset_sample
+from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals, subset_marginals_jvp
+from ..parts.categories import category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
 
 

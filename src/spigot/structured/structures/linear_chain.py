@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..chain import LinearChainParts, chain_lengths, check_chains
 from ..checks import widen
-from ..kernels.chain_sampling import chain_sample
-from ..kernels.chain_sums import chain_log_partition, chain_marginals, chain_marginals_jvp
-from ..kernels.viterbi import chain_argmax
+from ..kernels.chain.argmax import chain_argmax
+from ..kernels.chain.sample import chain_sample
+from ..kernels.chain.sums import chain_log_partition, chain_marginals, chain_marginals_jvp
+from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
 
 

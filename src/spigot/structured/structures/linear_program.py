@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..categories import category_part_mask
 from ..checks import narrow, widen
-from ..kernels.linear_program import linear_program_argmax
+from ..kernels.program.argmax import linear_program_argmax
+from ..parts.categories import category_part_mask
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
 
 

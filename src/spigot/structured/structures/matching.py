@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import constant, lengths_or_full, narrow
-from ..kernels.matching import matching_argmax
+from ..kernels.matching.argmax import matching_argmax
+from ..parts.square import square_arguments
 from ..polytopes.birkhoff import Birkhoff
-from ..square import square_arguments
 
 
 @dataclass(frozen=True)

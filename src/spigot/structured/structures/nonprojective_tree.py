@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..arcs import arc_arguments, arc_part_mask
 from ..base import MarginalStructure, Polytope
 from ..checks import constant, narrow, widen
-from ..kernels.arborescence import nonprojective_argmax
-from ..kernels.matrix_tree import (
+from ..kernels.nonprojective.argmax import nonprojective_argmax
+from ..kernels.nonprojective.sample import nonprojective_sample
+from ..kernels.nonprojective.sums import (
     nonprojective_log_partition,
     nonprojective_marginals,
     nonprojective_marginals_jvp,
 )
-from ..kernels.nonprojective_sampling import nonprojective_sample
+from ..parts.arcs import arc_arguments, arc_part_mask
 from ..polytopes.single_head import SingleHead
 
 

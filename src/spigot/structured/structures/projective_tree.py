@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..arcs import arc_arguments, arc_part_mask
 from ..base import MarginalStructure, Polytope
 from ..checks import constant, narrow
-from ..kernels.eisner import projective_argmax
-from ..kernels.inside_outside import (
+from ..kernels.projective.argmax import projective_argmax
+from ..kernels.projective.sample import projective_sample
+from ..kernels.projective.sums import (
     projective_log_partition,
     projective_marginals,
     projective_marginals_jvp,
 )
-from ..kernels.projective_sampling import projective_sample
+from ..parts.arcs import arc_arguments, arc_part_mask
 from ..polytopes.single_head import SingleHead
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import lengths_or_full
-from ..graph_parts import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
-from ..kernels.graph_assignment import semantic_graph_argmax
+from ..kernels.semantic_graph.argmax import semantic_graph_argmax
+from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
 from ..polytopes.graph_hull import GraphHull
 from ..polytopes.labeled_arcs import LabeledArcs
 

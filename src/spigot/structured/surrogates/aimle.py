@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base import Surrogate
 from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
-from ..parts import Parts, flatten, like, map_parts, masked, tensors
+from ..parts.base import Parts, flatten, like, map_parts, masked, tensors
 from ..problem import Problem
+from .base import Surrogate
 from .imle import shifted_argmax
 from .settings import check_choice, check_count, check_positive
 

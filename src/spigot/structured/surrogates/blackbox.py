@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import Surrogate
-from ..parts import Parts, map_parts, masked
+from ..parts.base import Parts, map_parts, masked
 from ..problem import Problem
+from .base import Surrogate
 from .settings import check_positive
 
 

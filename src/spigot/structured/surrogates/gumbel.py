@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Surrogate
 from ..noise import draw_seeds, perturbed
-from ..parts import Parts, like, map_parts, tensors
+from ..parts.base import Parts, like, map_parts, tensors
 from ..problem import Problem
+from .base import Surrogate
 from .settings import check_max_norm, check_positive
 from .straight_through import masked_and_capped
 

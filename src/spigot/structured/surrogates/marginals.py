@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import Surrogate
-from ..parts import Parts
+from ..parts.base import Parts
 from ..problem import Problem
+from .base import Surrogate
 
 
 @dataclass(frozen=True)

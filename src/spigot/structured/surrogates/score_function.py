@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base import Surrogate
 from ..noise import mean_over_samples, per_row
-from ..parts import Parts, like, map_parts, masked, tensors
+from ..parts.base import Parts, like, map_parts, masked, tensors
 from ..problem import Problem
+from .base import Surrogate
 from .perturbed import leave_one_out
 from .settings import check_choice, check_count
 

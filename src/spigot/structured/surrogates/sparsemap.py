@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Surrogate
-from ..parts import Parts, map_parts, masked
+from ..parts.base import Parts, map_parts, masked
 from ..polytopes.hull import Hull, onto_face_of
 from ..problem import Problem
+from .base import Surrogate
 from .settings import check_positive
 
 

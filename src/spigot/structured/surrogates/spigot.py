@@ -8,9 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..base import Polytope, Structure, Surrogate
-from ..parts import Parts, map_parts
+from ..base import Polytope, Structure
+from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from .base import Surrogate
 from .settings import check_count, check_max_norm, check_positive
 from .straight_through import masked_and_capped
 

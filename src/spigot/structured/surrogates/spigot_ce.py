@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..parts import Parts, map_parts
+from ..parts.base import Parts, map_parts
 from ..problem import Problem
 from .spigot import SPIGOT, pull_back
 

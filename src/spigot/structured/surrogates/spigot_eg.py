@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Surrogate
-from ..parts import Parts, map_parts
+from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from .base import Surrogate
 from .settings import check_count, check_max_norm, check_positive
 from .straight_through import masked_and_capped
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Surrogate
-from ..parts import Parts, map_parts, masked, tensors
+from ..parts.base import Parts, map_parts, masked, tensors
 from ..problem import Problem
+from .base import Surrogate
 from .settings import check_max_norm
 
 

@@ -1,4 +1,4 @@
-"""Projection onto the simplex of each column of a batch of matrices, on a GPU: twin of `kernels/simplex.py`.
+"""Projection onto the simplex of each column of a batch of matrices, on a GPU: twin of `kernels/simplex/columns.py`.
 
 A program holds some columns as a whole and runs Michelot's algorithm (1986) on all of them, in the precision of the
 point, until none changes.
@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
-from ..simplex import project_columns_by_sorting
+from ..simplex.columns import project_columns_by_sorting
 from .launch import OPTIONS
 
 _OK, _BAD_LENGTH, _INFEASIBLE = map(tl.constexpr, (OK, BAD_LENGTH, INFEASIBLE))

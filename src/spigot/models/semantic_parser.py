@@ -1,0 +1,135 @@
+"""NeurboParser's basic model (Peng et al. 2017): first-order semantic dependency parsing (section 4.1.1)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spigot.data.sentence import Arc, Graph, Sentence
+from spigot.data.vocabulary import Roles, Tokens, Vocabulary
+from spigot.models.config import ParserConfig
+from spigot.models.encoders.bilstm import BiLSTMEncoder
+from spigot.models.scorers import ArcScorer, TokenScorer
+from spigot.models.tag_pairs import TagPairs
+from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
+
+
+class Decoded(NamedTuple):
+    """A batch of graphs: `predicates[batch, n]` (bool), `arc_labels[batch, head, modifier]` (-1: no arc)."""
+
+    predicates: Tensor
+    arc_labels: Tensor
+
+
+class SemanticParser(nn.Module):
+    """Scores predicates, arcs and labelled arcs, and decodes them exactly.
+
+    With `uses_syntax` every perceptron reads a token's state next to that of its syntactic head (Eq. 7).
+    """
+
+    def __init__(
+        self,
+        config: ParserConfig,
+        vocabulary: Vocabulary,
+        roles: Roles,
+        uses_syntax: bool,
+        vectors: dict[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.roles = roles
+        self.structure = SemanticGraph(roles.deterministic)
+        self.tag_pairs = TagPairs(vocabulary, roles)
+        self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
+        width = config.encoder.output_dim * (2 if uses_syntax else 1)
+        self.predicate = TokenScorer(width, config.mlp)
+        # Neither a hinge loss nor an end task that reads the graph has a gradient for more than a few arcs.
+        self.arc = ArcScorer(width, config.mlp, few_gradients=True)
+        self.label = ArcScorer(width, config.mlp, len(roles), few_gradients=True)
+
+    @property
+    def word_dropout(self) -> float:
+        """See `EncoderConfig.word_dropout`."""
+        return self.encoder.config.word_dropout
+
+    def forward(
+        self,
+        tokens: Tokens,
+        dropped: Tensor | None = None,
+        syntax: Tensor | None = None,
+        pairs: Tensor | None = None,
+    ) -> SemanticGraphParts:
+        """Return the scores of all parts in single precision; -inf for roles that the tags rule out.
+
+        `syntax[batch, head, modifier]` is the (hard or soft) syntactic tree of the batch; `pairs` (bool, of the same
+        shape) the arcs to score, the others being -inf.
+        """
+        states = self.encoder(tokens, dropped)
+        if syntax is not None:
+            # Eq. 7. ROOT has no head: its column of `syntax` is 0.
+            states = torch.cat([states, syntax.to(states.dtype).transpose(1, 2) @ states], -1)
+        barred = ~self.tag_pairs(tokens.tags[:, : states.shape[1]])
+        labels = self.label(states, pairs).float().masked_fill(barred, -torch.inf)
+        arcs = self.arc(states, pairs).squeeze(-1).float()
+        return SemanticGraphParts(self.predicate(states).float(), arcs, labels)
+
+    def predictable(self, parts: SemanticGraphParts) -> SemanticGraphParts:
+        """Return the scores with that of the role unknown to the training data at -inf: it is never predicted."""
+        unknown = torch.zeros(parts.labels.shape[-1], dtype=torch.bool, device=parts.labels.device)
+        unknown[0] = True
+        return parts._replace(labels=parts.labels.masked_fill(unknown, -torch.inf))
+
+    @torch.no_grad()
+    def candidates(self, parts: SemanticGraphParts, margin: float) -> SemanticGraphParts:
+        """Return which parts score at most `margin` less than they need to be chosen (bool).
+
+        An arc needs a score above 0 together with a label; predicates are all candidates. With any margin of at
+        least 0 the best graph is among the candidates.
+        """
+        labels = parts.arcs[..., None] + parts.labels >= -margin
+        return SemanticGraphParts(torch.ones_like(parts.predicates, dtype=torch.bool), labels.any(-1), labels)
+
+    @torch.no_grad()
+    def decode(self, parts: SemanticGraphParts, lengths: Tensor) -> Decoded:
+        """Return the graphs of highest score that use no role unknown to the training data."""
+        return Decoded(*self.structure.decode(self.predictable(parts), lengths))
+
+    @torch.inference_mode()
+    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+        """Return the sentences with predicted graphs, where no syntax is needed for them. One batch."""
+        tokens = self.vocabulary.encode(sentences)[0].to(self.tag_pairs.allowed.device)
+        graphs = self.graphs(self.decode(self(tokens), tokens.lengths), sentences)
+        return [dataclasses.replace(s, graph=graph) for s, graph in zip(sentences, graphs, strict=True)]
+
+    def graphs(self, decoded: Decoded, sentences: Sequence[Sentence]) -> list[Graph]:
+        """Turn a decoded batch into graphs (without frames)."""
+        names = self.roles.names.strings
+        rows, heads, modifiers = (index.tolist() for index in torch.nonzero(decoded.arc_labels >= 0, as_tuple=True))
+        labels = decoded.arc_labels[decoded.arc_labels >= 0].tolist()
+        arcs: list[list[Arc]] = [[] for _ in sentences]
+        for row, head, modifier, label in zip(rows, heads, modifiers, labels, strict=True):
+            arcs[row].append(Arc(head, modifier, names[label]))
+        predicates: list[set[int]] = [set() for _ in sentences]
+        for row, token in torch.nonzero(decoded.predicates).tolist():
+            predicates[row].add(token)
+        return [Graph(tuple(a), frozenset(p - {0})) for a, p in zip(arcs, predicates, strict=True)]
+
+
+def gold_graphs(sentences: Sequence[Sentence], roles: Roles) -> Decoded:
+    """Return the gold graphs of a batch; ROOT is a predicate if there is a top."""
+    n = 1 + max((len(sentence) for sentence in sentences), default=0)
+    predicates = np.zeros((len(sentences), n), bool)
+    arc_labels = np.full((len(sentences), n, n), -1, np.int64)
+    for row, sentence in enumerate(sentences):
+        if sentence.graph is None:
+            raise ValueError(f"sentence {sentence.id}: expected a semantic graph, got none")
+        for head, modifier, label in sentence.graph.arcs:
+            arc_labels[row, head, modifier] = roles.names[label]
+            predicates[row, head] = True
+        predicates[row, list(sentence.graph.predicates)] = True
+    return Decoded(torch.from_numpy(predicates), torch.from_numpy(arc_labels))

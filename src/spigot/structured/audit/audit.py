@@ -1,0 +1,176 @@
+"""How good is each surrogate's gradient? Measured on small instances, where everything can be enumerated."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from ..base import MarginalStructure, Structure
+from ..layer import structured_argmax
+from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
+from ..problem import Problem
+from ..surrogates.aimle import AIMLE
+from ..surrogates.base import Surrogate
+from ..surrogates.blackbox import Blackbox
+from ..surrogates.gumbel import Gumbel
+from ..surrogates.imle import IMLE
+from ..surrogates.marginal_jacobian import MarginalJacobian
+from ..surrogates.marginals import Marginals
+from ..surrogates.negative_identity import NegativeIdentity
+from ..surrogates.perturbed import Perturbed
+from ..surrogates.score_function import ScoreFunction
+from ..surrogates.sparsemap import SparseMAP
+from ..surrogates.spigot import SPIGOT
+from ..surrogates.spigot_ce import SPIGOTCE
+from ..surrogates.spigot_eg import SPIGOTEG
+from ..surrogates.straight_through import StraightThrough
+from .enumeration import all_structures
+from .table import Audit, AuditRow
+
+_LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
+"""How far a step is followed until the decision changes, in norms of the scores."""
+
+
+def default_surrogates(structure: Structure) -> dict[str, Surrogate]:
+    """Return the surrogates that `audit` compares if it is given none: those that the structure can serve."""
+    chosen: dict[str, Surrogate] = {
+        "StraightThrough": StraightThrough(),
+        "NegativeIdentity": NegativeIdentity(),
+        "SPIGOT": SPIGOT(),
+        "SPIGOT (hull)": SPIGOT(polytope="hull"),
+        "SparseMAP": SparseMAP(),
+        "Blackbox": Blackbox(),
+        "Perturbed": Perturbed(),
+        "IMLE": IMLE(),
+        "AIMLE": AIMLE(),
+    }
+    if isinstance(structure, MarginalStructure):
+        summed = (SPIGOTCE(), SPIGOTEG(), MarginalJacobian(), Marginals(), Gumbel(), ScoreFunction())
+        chosen |= {type(surrogate).__name__: surrogate for surrogate in summed}
+    return chosen
+
+
+def audit(
+    scores: Parts,
+    structure: Structure,
+    loss: Callable[[Parts], Tensor],
+    surrogates: Mapping[str, Surrogate] | None = None,
+    *,
+    lengths: Tensor | None = None,
+    mask: Parts | None = None,
+    repeats: int = 32,
+    seed: int = 0,
+    limit: int = 10_000,
+) -> Audit:
+    """Compare gradients of surrogates with the exact gradient of the expected loss, and with the best decision.
+
+    All structures of all instances are listed. Instances on which the loss is the same for all structures, or which
+    the decision already solves, count only where they can.
+
+    Args:
+        scores: `[batch, ...]`: the instances, small ones; the more the better.
+        structure: with an exact argmax; sums are not needed.
+        loss: from structures (relaxed ones too) to the loss of each row, `[batch]`, differentiable; row b always
+            belongs to instance b.
+        surrogates: by name; None means `default_surrogates(structure)`.
+        lengths: the real size of each instance, `[batch]`.
+        mask: bool, shaped like the scores; True = candidate.
+        repeats: how often each gradient is drawn, for those that are random; at least 2.
+        seed: of all random numbers; the generators of surrogates themselves go on as they are.
+        limit: how many structures of one instance are too many.
+
+    Raises:
+        ValueError: an instance has more than `limit` structures, or none; `loss` does not return `[batch]`.
+        TypeError: a surrogate that the structure cannot serve.
+    """
+    if repeats < 2:
+        raise ValueError(f"repeats: expected at least 2, got {repeats}")
+    problem = Problem(structure, map_parts(torch.detach, scores), lengths, mask, loss, "audit")
+    exact, way = _truth(problem, limit)
+    surrogates = default_surrogates(structure) if surrogates is None else surrogates
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        rows = [_measure(name, copy.deepcopy(how), problem, exact, way, repeats) for name, how in surrogates.items()]
+    return Audit(tuple(rows))
+
+
+def _truth(problem: Problem, limit: int) -> tuple[Tensor, Tensor]:
+    """Return the gradient of the expected loss and ẑ - z*, float64, `[batch, D]`."""
+    structures = [
+        flatten(s)
+        for s in all_structures(problem.structure, problem.scores, problem.lengths, problem.mask, limit=limit)
+    ]
+    most = max(len(s) for s in structures)
+    # Rows have as many structures as the longest list: the last one again and again, with no probability.
+    padded = torch.stack([torch.cat([s, s[-1:].expand(most - len(s), -1)]) for s in structures])
+    real = torch.tensor([[v < len(s) for v in range(most)] for s in structures], device=padded.device)
+    with torch.no_grad():
+        of_each = [problem.loss_at(unflatten(padded[:, v], problem.scores)) for v in range(most)]
+    losses = torch.stack(of_each, 1).double()
+    each, scores = padded.double(), flatten(masked(problem.scores, problem.valid)).double()
+    p = torch.einsum("bvd,bd->bv", each, scores).masked_fill(~real, -torch.inf).softmax(1)
+    mean = (p * losses).sum(1, keepdim=True)
+    exact = torch.einsum("bv,bvd->bd", p * (losses - mean), each)
+    best = each[torch.arange(len(each)), losses.argmin(1)]
+    return exact, flatten(problem.argmax()).double() - best
+
+
+def _measure(name: str, surrogate: Surrogate, problem: Problem, exact: Tensor, way: Tensor, repeats: int) -> AuditRow:
+    drawn = torch.stack([_gradient(surrogate, problem) for _ in range(repeats)], 1)
+    mean = drawn.mean(1)
+    variance = drawn.var(1).sum(1)
+    # The mean of a few draws is off by chance too; that is not bias.
+    bias = ((mean - exact).square().sum(1) - variance / repeats).sum().clamp_min(0)
+    size = exact.square().sum()
+    angles = torch.cosine_similarity(mean, exact, dim=1)[exact.abs().amax(1) > 1e-9]
+    open_rows = way.any(1)
+    to_best = torch.cosine_similarity(drawn, way[:, None], dim=2)[drawn.any(2) & open_rows[:, None]]
+    change = [_next_decision(problem, drawn[:, 0])]
+    for m in range(1, repeats):
+        change.append(change[0] if torch.equal(drawn[:, m], drawn[:, 0]) else _next_decision(problem, drawn[:, m]))
+    changes = torch.stack(change, 1)[open_rows]
+    shares = [changes < 0, changes > 0, changes.isnan()]
+    return AuditRow(
+        name,
+        (bias / size).sqrt().item(),
+        (variance.sum() / size).sqrt().item(),
+        angles.mean().item(),
+        to_best.mean().item(),
+        *(share.double().mean().item() for share in shares),
+    )
+
+
+def _gradient(surrogate: Surrogate, problem: Problem) -> Tensor:
+    """Return the gradient that a surrogate draws, float64, `[batch, D]`."""
+    leaves = map_parts(lambda part: part.detach().clone().requires_grad_(), problem.scores)
+    output = structured_argmax(
+        leaves,
+        problem.structure,
+        surrogate,
+        lengths=problem.lengths,
+        mask=problem.mask,
+        downstream=problem.downstream,
+    )
+    total = problem.loss_at(output).sum()
+    grads = torch.autograd.grad(total, tensors(leaves), allow_unused=True, materialize_grads=True)
+    return flatten(like(leaves, grads)).double()
+
+
+def _next_decision(problem: Problem, grad: Tensor) -> Tensor:
+    """Return by how much the loss changes with the first other decision on the way downhill, `[batch]`; NaN: none."""
+    scores = masked(problem.scores, problem.valid)
+    reach = flatten(scores).double().norm(dim=1)
+    reach = reach.where(reach > 0, torch.ones_like(reach)) / grad.norm(dim=1).clamp_min(1e-300)
+    now = problem.argmax()
+    change = torch.full_like(reach, torch.nan)
+    with torch.no_grad():
+        before = problem.loss_at(now)
+        for length in _LENGTHS.tolist():
+            step = unflatten(grad * (length * reach)[:, None], problem.scores)
+            after = problem.argmax(map_parts(lambda at, by: at - by.to(at.dtype), problem.scores, step))
+            moved = (flatten(after) != flatten(now)).any(1) & change.isnan() & grad.any(1)
+            change = torch.where(moved, (problem.loss_at(after) - before).double(), change)
+    return change

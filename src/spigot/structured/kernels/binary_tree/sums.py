@@ -1,0 +1,97 @@
+"""log Z, marginals and their derivatives for binary trees, in O(n³) time and O(n²) memory, all in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...checks import raise_for_status
+from ..runtime.arrays import mask_to_numpy, to_numpy
+from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.parallel import over_batch
+from .argmax import NO_TREE
+from .inside_outside import sum_trees
+
+
+def sum_binary_trees(
+    span_scores: Tensor,
+    lengths: Tensor,
+    mask: Tensor | None,
+    *,
+    direction: Tensor | None = None,
+    marginals: bool = False,
+    log_chart: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return log Z, the marginals and the log chart that samples are drawn from.
+
+    The last two are empty unless asked for. Given a direction, the derivative of the marginals takes their place.
+    """
+    batch, tokens = span_scores.shape[:2]
+    log_z = np.zeros(batch)
+    expected = np.zeros((batch, tokens, tokens) if marginals or direction is not None else (1, 0, 0))
+    charts = np.empty((batch, tokens, tokens) if log_chart else (1, 0, 0))
+    status = np.zeros(batch, dtype=np.int64)
+    over_batch(
+        sum_trees,
+        batch,
+        to_numpy(span_scores.double()),
+        to_numpy(lengths),
+        mask_to_numpy(mask),
+        np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double()),
+        log_z,
+        expected,
+        charts,
+        status,
+        work=2 * batch * tokens**3,
+    )
+    raise_for_status(status, "scores", NO_TREE)
+    return log_z, expected, charts
+
+
+def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return grad[:, None, None] * binary_tree_marginals(*ctx.saved_tensors), None, None
+
+
+def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    span_scores, lengths, mask = ctx.saved_tensors
+    return binary_tree_marginals_jvp(span_scores, grad, lengths, mask), None, None
+
+
+def _fake_log_partition(span_scores: Tensor, *others: Any) -> Tensor:
+    return span_scores.new_empty(span_scores.size(0))
+
+
+@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save_inputs)
+def binary_tree_log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+    """Return log Σ exp <scores, z> over the binary trees z of each row, `[batch]`; its gradient is the marginals.
+
+    A CUDA tensor goes to the CPU and back: there is no GPU kernel.
+
+    Args:
+        span_scores: float32 or float64, `[batch, i, j]`.
+        lengths: int64, `[batch]`, tokens.
+        mask: bool, shaped like `span_scores`; True = candidate.
+    """
+    return torch.from_numpy(sum_binary_trees(span_scores, lengths, mask)[0]).to(span_scores)
+
+
+@operator(fake=like_first, backward=_marginals_backward, save=_save_inputs)
+def binary_tree_marginals(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the probability of each span, shaped like `span_scores`; see `binary_tree_log_partition`.
+
+    The gradient is `binary_tree_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
+    """
+    return torch.from_numpy(sum_binary_trees(span_scores, lengths, mask, marginals=True)[1]).to(span_scores)
+
+
+@operator(fake=like_first, backward=once_differentiable)
+def binary_tree_marginals_jvp(span_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
+    return torch.from_numpy(sum_binary_trees(span_scores, lengths, mask, direction=direction)[1]).to(span_scores)

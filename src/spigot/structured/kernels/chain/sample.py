@@ -1,0 +1,92 @@
+"""Exact samples of sequences of tags: filter forwards, then draw each tag given the one after it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from ...checks import BAD_LENGTH, OK, raise_for_status
+from ..numerics.drawing import draw
+from ..runtime.arrays import to_numpy
+from ..runtime.operator import operator
+from ..runtime.parallel import over_batch
+from .argmax import NO_SEQUENCE, chain_masks, like_both
+from .forward_backward import forward
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _sample(  # type: ignore[no-untyped-def]
+    start,
+    stop,
+    emissions,
+    transitions,
+    lengths,
+    emission_mask,
+    transition_mask,
+    uniform,
+    tags_out,
+    pairs_out,
+    status,
+):
+    positions, tags = emissions.shape[1:]
+    rows = np.empty((max(min(lengths[start:stop].max(), positions), 0), tags))
+    table, total, weights = np.empty((tags, tags)), np.empty(tags), np.empty(tags)
+    nothing = np.empty((0, 0, 0))
+    for b in range(start, stop):
+        length = lengths[b]
+        if length < 0 or length > positions:
+            status[b] = BAD_LENGTH
+            continue
+        status[b], _ = forward(
+            b, length, emissions, transitions, emission_mask, transition_mask, rows, table, total, nothing
+        )
+        if status[b] != OK or length == 0:
+            continue
+        weights[:] = rows[length - 1]
+        tag = draw(weights, uniform[b, length - 1])
+        tags_out[b, length - 1, tag] = 1
+        for i in range(length - 2, -1, -1):
+            for p in range(tags):
+                allowed = transition_mask.size == 0 or transition_mask[b, i, p, tag]
+                weights[p] = rows[i, p] + np.float64(transitions[b, i, p, tag]) if allowed else -np.inf
+            previous = draw(weights, uniform[b, i])
+            pairs_out[b, i, previous, tag] = 1
+            tags_out[b, i, previous] = 1
+            tag = previous
+
+
+@operator(fake=like_both)
+def chain_sample(
+    emissions: Tensor,
+    transitions: Tensor,
+    lengths: Tensor,
+    emission_mask: Tensor | None,
+    transition_mask: Tensor | None,
+    uniform: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return the tags and the pairs of neighbouring tags, 0/1, of one exact sample of each row.
+
+    A CUDA tensor goes to the CPU and back. See `chain_argmax` for the arguments; `uniform` is the randomness: float64
+    in [0, 1), `[batch, position]`.
+    """
+    batch = emissions.size(0)
+    tags = torch.zeros(emissions.shape, dtype=emissions.dtype)
+    pairs = torch.zeros(transitions.shape, dtype=transitions.dtype)
+    status = np.zeros(batch, dtype=np.int64)
+    over_batch(
+        _sample,
+        batch,
+        to_numpy(emissions),
+        to_numpy(transitions),
+        to_numpy(lengths),
+        *chain_masks(emission_mask, transition_mask),
+        to_numpy(uniform),
+        tags.numpy(),
+        pairs.numpy(),
+        status,
+        work=10 * transitions.numel(),
+    )
+    raise_for_status(status, "scores", NO_SEQUENCE)
+    return tags.to(emissions.device), pairs.to(transitions.device)

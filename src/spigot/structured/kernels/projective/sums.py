@@ -1,0 +1,115 @@
+"""log Z, marginals and their derivatives for projective trees, in O(n³) time and O(n²) memory, in float64 on the CPU.
+
+The fast way is `scaled.py`. Sentences whose numbers do not fit there are done again, slowly, in
+`log_space.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ...checks import raise_for_status
+from ..runtime.arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
+from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.parallel import over_batch
+from .log_space import sum_trees_in_log_space
+from .scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
+
+
+def run_inside_outside(
+    arc_scores: Tensor,
+    lengths: Tensor | None,
+    mask: Tensor | None,
+    single_root: bool,
+    *,
+    direction: Tensor | None = None,
+    marginals: bool = False,
+    log_charts: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return log Z, the marginals and the log charts that samples are drawn from.
+
+    The last two are empty unless asked for. Given a direction, the derivative of the marginals takes their place, and
+    log Z means nothing.
+    """
+    batch, nodes = arc_scores.shape[:2]
+    sentences = (
+        to_numpy(arc_scores.double()),
+        lengths_to_numpy(lengths, batch, nodes - 1),
+        mask_to_numpy(mask),
+        single_root,
+    )
+    towards = np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double())
+    log_z = np.zeros(batch)
+    expected = np.zeros((batch, nodes, nodes) if marginals or direction is not None else (1, 0, 0))
+    charts = np.empty((batch, 4, nodes, nodes) if log_charts else (1, 0, 0, 0))
+    status = np.zeros(batch, dtype=np.int64)
+    work = batch * nodes**3 / 2
+    if direction is None:
+        over_batch(sum_trees, batch, *sentences, log_z, expected, charts, status, work=work)
+    else:
+        over_batch(slopes_of_marginals, batch, *sentences, towards, expected, status, work=work)
+    if (status == OUT_OF_RANGE).any():
+        over_batch(sum_trees_in_log_space, batch, *sentences, towards, log_z, expected, charts, status, work=10 * work)
+    raise_for_status(status, "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
+    return log_z, expected, charts
+
+
+def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    arc_scores, lengths, mask, ctx.single_root = inputs
+    ctx.save_for_backward(arc_scores, lengths, mask)
+
+
+def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    arc_scores, lengths, mask = ctx.saved_tensors
+    marginals = projective_marginals(arc_scores, lengths, mask, ctx.single_root)
+    return grad[:, None, None] * marginals, None, None, None
+
+
+def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    arc_scores, lengths, mask = ctx.saved_tensors
+    return projective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
+
+
+def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
+    return arc_scores.new_empty(arc_scores.size(0))
+
+
+@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save_inputs, triton="projective_sums")
+def projective_log_partition(
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
+) -> Tensor:
+    """Return log Σ exp <scores, z> over the projective trees z of each sentence, `[batch]`.
+
+    On a GPU it is computed in the precision of the scores; without triton, a CUDA tensor goes to the CPU and back. The
+    gradient is `projective_marginals`.
+
+    Args:
+        arc_scores: float32 or float64, `[batch, head, modifier]`.
+        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
+        mask: bool, shaped like `arc_scores`; True = candidate.
+        single_root: ROOT has exactly one child.
+    """
+    log_z, _, _ = run_inside_outside(arc_scores, lengths, mask, single_root)
+    return like_scores(log_z, arc_scores)
+
+
+@operator(fake=like_first, backward=_marginals_backward, save=_save_inputs, triton="projective_sums")
+def projective_marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
+    """Return the probability of each arc, shaped like `arc_scores`; see `projective_log_partition`.
+
+    The gradient is `projective_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
+    """
+    _, expected, _ = run_inside_outside(arc_scores, lengths, mask, single_root, marginals=True)
+    return like_scores(expected, arc_scores)
+
+
+@operator(fake=like_first, backward=once_differentiable, triton="projective_sums")
+def projective_marginals_jvp(
+    arc_scores: Tensor, direction: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
+) -> Tensor:
+    """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
+    _, slopes, _ = run_inside_outside(arc_scores, lengths, mask, single_root, direction=direction)
+    return like_scores(slopes, arc_scores)

@@ -1,0 +1,155 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from spigot.errors import UserError
+from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, CheckpointError, Pretrained
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
+from tests.models.tiny import SENTENCES, system, tiny_model, tiny_vocabularies
+
+
+@pytest.fixture
+def saved(tmp_path):
+    tiny_model().save_pretrained(tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("syntax", [True, False])
+def test_what_was_saved_comes_back(tmp_path, syntax):
+    model = tiny_model(syntax=syntax).train()
+    model.save_pretrained(tmp_path)
+    loaded = SyntaxThenSemantics.from_pretrained(tmp_path)
+    assert not any(module.training for module in loaded.modules())
+    assert loaded.config == model.config
+    model.eval()
+    assert loaded.parse(SENTENCES) == model.parse(SENTENCES)
+    for ours, theirs in zip(loaded(*loaded.encode(SENTENCES))[0], model(*model.encode(SENTENCES))[0], strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_vectors_of_words_outside_training_are_kept(tmp_path):
+    vectors = {"wolf": torch.arange(6.0)}
+    config = tiny_model().config
+    model = SyntaxThenSemantics(config, tiny_vocabularies(vector_words=["wolf"]), vectors)
+    model.save_pretrained(tmp_path)
+    loaded = SyntaxThenSemantics.from_pretrained(str(tmp_path))
+    for parser in (loaded.syntax, loaded.semantics):
+        assert torch.equal(parser.encoder.vector_word, vectors["wolf"][None])
+
+
+def test_the_files_are_json_and_safetensors(saved):
+    assert {path.name for path in saved.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS}
+    config = json.loads((saved / CONFIG).read_text("utf-8"))
+    assert (config["format"], config["kind"]) == (1, "syntax-then-semantics")
+    assert set(json.loads((saved / VOCABULARY).read_text("utf-8"))) == {"semantics", "roles", "syntax"}
+    assert load_file(saved / WEIGHTS).keys() == tiny_model().state_dict().keys()
+
+
+def test_saving_again_replaces_the_files(saved):
+    other = tiny_model(seed=5)
+    other.save_pretrained(saved)
+    assert SyntaxThenSemantics.from_pretrained(saved).parse(SENTENCES) == other.parse(SENTENCES)
+    assert len(list(saved.iterdir())) == 3
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
+
+
+def other_sizes(folder):
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    config["system"]["semantics"]["mlp"] = 9
+    (folder / CONFIG).write_text(json.dumps(config), "utf-8")
+
+
+def one_tensor_less(folder):
+    tensors = load_file(folder / WEIGHTS)
+    del tensors["semantics.arc.head.weight"]
+    save_file(tensors, folder / WEIGHTS)
+
+
+DAMAGES = {
+    "no config": (lambda f: (f / CONFIG).unlink(), "expected a checkpoint, got no config.json"),
+    "no vocabulary": (lambda f: (f / VOCABULARY).unlink(), "vocabulary.json: expected JSON"),
+    "no weights": (lambda f: (f / WEIGHTS).unlink(), "expected an intact checkpoint"),
+    "no JSON": (lambda f: (f / CONFIG).write_text("{"), "config.json: expected JSON"),
+    "no UTF-8": (lambda f: (f / VOCABULARY).write_bytes(b"\xff"), "vocabulary.json: expected JSON"),
+    "a list": (lambda f: (f / VOCABULARY).write_text("[1]"), "expected a JSON object, got list"),
+    "another format": (lambda f: edit(f / CONFIG, format=2), "expected a checkpoint of format 1"),
+    "another kind": (
+        lambda f: edit(f / CONFIG, kind="classifier"),
+        "expected kind 'syntax-then-semantics', got 'classifier'",
+    ),
+    "a strange key": (lambda f: edit(f / CONFIG, system=system() | {"colour": 1}), "system.colour|colour"),
+    "no system": (lambda f: (f / CONFIG).write_text('{"format": 1, "kind": "syntax-then-semantics"}'), "no 'system'"),
+    "no roles": (lambda f: edit(f / VOCABULARY, roles=None), "expected an intact checkpoint"),
+    "a list of roles": (lambda f: edit(f / VOCABULARY, roles=[]), "expected an intact checkpoint"),
+    "other sizes": (other_sizes, "size mismatch for semantics"),
+    "a tensor missing": (one_tensor_less, "semantics.arc.head.weight"),
+    "weights cut short": (
+        lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:5000]),
+        "expected an intact checkpoint",
+    ),
+    "empty weights": (lambda f: (f / WEIGHTS).write_bytes(b""), "expected an intact checkpoint"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_one_line(saved, damage):
+    harm, message = DAMAGES[damage]
+    harm(saved)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        SyntaxThenSemantics.from_pretrained(saved)
+    assert str(saved) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, UserError)
+
+
+def test_neither_folder_nor_hub_id(tmp_path, saved, monkeypatch):
+    with pytest.raises(CheckpointError, match="expected a folder or a hub id, got neither"):
+        SyntaxThenSemantics.from_pretrained(tmp_path / "nothing" / "here")
+    with pytest.raises(CheckpointError, match="expected a folder, got a file"):
+        SyntaxThenSemantics.from_pretrained(saved / CONFIG)
+    with pytest.raises(CheckpointError, match="no such folder, and the hub did not give it"):
+        SyntaxThenSemantics.from_pretrained("some/model", local_files_only=True, cache_dir=tmp_path / "cache")
+
+
+def test_a_hub_id_is_downloaded(saved, monkeypatch):
+    asked = {}
+
+    def snapshot_download(repo_id, **options):
+        asked.update(options, repo_id=repo_id)
+        return str(saved)
+
+    monkeypatch.setattr("spigot.systems.checkpoint.snapshot_download", snapshot_download)
+    model = SyntaxThenSemantics.from_pretrained("some/model", revision="v2")
+    assert model.parse(SENTENCES) == tiny_model().parse(SENTENCES)
+    assert asked == {
+        "repo_id": "some/model",
+        "revision": "v2",
+        "allow_patterns": [CONFIG, VOCABULARY, WEIGHTS],
+    }
+
+
+def test_push_to_hub_sends_the_checkpoint_alone(tmp_path, monkeypatch):
+    calls = []
+
+    class Api:
+        def create_repo(self, repo_id, exist_ok):
+            calls.append(("create", repo_id, exist_ok))
+
+        def upload_folder(self, **options):
+            calls.append(("upload", options["repo_id"], sorted(options["allow_patterns"]), options["folder_path"]))
+
+    monkeypatch.setattr("spigot.systems.checkpoint.HfApi", Api)
+    tiny_model().push_to_hub("some/model", tmp_path)
+    files = sorted([CONFIG, VOCABULARY, WEIGHTS, "README.md"])
+    assert calls == [("create", "some/model", True), ("upload", "some/model", files, str(tmp_path))]
+    assert {path.name for path in tmp_path.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS}
+
+
+def test_the_base_class_has_no_description_of_its_own():
+    with pytest.raises(NotImplementedError):
+        Pretrained().to_config()
