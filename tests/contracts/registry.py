@@ -164,16 +164,6 @@ SURROGATES: dict[str, Surrogate] = {
     "score-function": spigot.ScoreFunction(),
 }
 
-NEEDS_MARGINALS = (
-    spigot.Gumbel,
-    spigot.MarginalJacobian,
-    spigot.Marginals,
-    spigot.SPIGOTCE,
-    spigot.SPIGOTEG,
-    spigot.ScoreFunction,
-)
-"""The surrogates that serve a MarginalStructure alone."""
-
 
 def batch_of(shape: Shape, sizes: list[int], seed: int, full: int = 0) -> Parts:
     """Return random scores of rows of the given sizes, NaN past each row's own."""

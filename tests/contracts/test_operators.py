@@ -81,7 +81,9 @@ def simplex(masked: bool) -> Arguments:
 
 def hull_in_graph(masked: bool, grad: bool = False) -> Arguments:
     point = scores(*TREE, grad=grad)
-    return hull_operator._arguments(spigot.Hull(spigot.ProjectiveTree()), point, LENGTHS, *masks(masked, TREE), None)
+    return hull_operator.operator_arguments(
+        spigot.Hull(spigot.ProjectiveTree()), point, LENGTHS, *masks(masked, TREE), None
+    )
 
 
 def hull_in_graph_vjp(masked: bool) -> Arguments:

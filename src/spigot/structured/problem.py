@@ -16,7 +16,7 @@ from .parts.base import Parts, map_parts, masked, tensors
 class Problem:
     """Scores, the structures that they are scores of, and what else the caller gave.
 
-    Scores are detached, in float32 or float64. Methods that take other scores look among the same candidates.
+    Scores are float32 or float64. Methods that take other scores search the same candidates.
     """
 
     structure: Structure
@@ -26,11 +26,15 @@ class Problem:
     downstream: Callable[[Parts], Tensor] | None = None
     """From structures, relaxed ones too, to the loss of each row, `[batch]`, or its sum."""
     surrogate: str = "the surrogate"
-    """Who asks, for error messages."""
+    """The name of the caller, for error messages."""
+    candidates: Parts | None = None
+    """What `valid` is, where that is known already."""
 
     @property
     def valid(self) -> Parts:
         """Which parts may be chosen, bool, shaped like the scores."""
+        if self.candidates is not None:
+            return self.candidates
         return self.structure.part_mask(self.scores, self.lengths, self.mask)
 
     def argmax(self, scores: Parts | None = None) -> Parts:
@@ -55,20 +59,13 @@ class Problem:
             return structure.marginals(self.scores, self.lengths, self.mask)
         return structure.marginals(scores, self.lengths, self.valid)
 
-    def marginals_vjp(self, grad_marginals: Parts, scores: Parts | None = None) -> Parts:
-        """Return Jᵀ · `grad_marginals`, with J the Jacobian of the marginals; see `MarginalStructure.marginals_vjp`."""
-        structure = self.summable()
-        if scores is None:
-            return structure.marginals_vjp(self.scores, grad_marginals, self.lengths, self.mask)
-        return structure.marginals_vjp(scores, grad_marginals, self.lengths, self.valid)
-
     def sample(self, generator: torch.Generator | None = None) -> Parts:
         """Return one exact sample of the Gibbs distribution for each row."""
         return self.summable().sample(self.scores, self.lengths, self.mask, generator=generator)
 
-    def project(self, point: Parts, polytope: Polytope, start: Parts | None = None) -> Parts:
+    def project(self, point: Parts, polytope: Polytope) -> Parts:
         """Return the nearest point of `polytope` over the candidates."""
-        return polytope.project(point, self.lengths, self.valid, start=start)
+        return polytope.project(point, self.lengths, self.valid)
 
     def gradient_at(self, structures: Parts) -> Parts:
         """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""
@@ -99,6 +96,7 @@ class Problem:
             lengths=None if self.lengths is None else repeated(self.lengths),
             mask=repeated(self.valid),
             downstream=None,
+            candidates=None,
         )
 
     def _downstream(self) -> Callable[[Parts], Tensor]:

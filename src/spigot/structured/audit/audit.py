@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Structure
+from ..base import Structure
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..problem import Problem
@@ -36,7 +36,7 @@ _LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
 
 def default_surrogates(structure: Structure) -> dict[str, Surrogate]:
     """Return the surrogates that `audit` compares if it is given none: those that the structure can serve."""
-    chosen: dict[str, Surrogate] = {
+    everything: dict[str, Surrogate] = {
         "StraightThrough": StraightThrough(),
         "NegativeIdentity": NegativeIdentity(),
         "SPIGOT": SPIGOT(),
@@ -46,11 +46,14 @@ def default_surrogates(structure: Structure) -> dict[str, Surrogate]:
         "Perturbed": Perturbed(),
         "IMLE": IMLE(),
         "AIMLE": AIMLE(),
+        "SPIGOTCE": SPIGOTCE(),
+        "SPIGOTEG": SPIGOTEG(),
+        "MarginalJacobian": MarginalJacobian(),
+        "Marginals": Marginals(),
+        "Gumbel": Gumbel(),
+        "ScoreFunction": ScoreFunction(),
     }
-    if isinstance(structure, MarginalStructure):
-        summed = (SPIGOTCE(), SPIGOTEG(), MarginalJacobian(), Marginals(), Gumbel(), ScoreFunction())
-        chosen |= {type(surrogate).__name__: surrogate for surrogate in summed}
-    return chosen
+    return {name: surrogate for name, surrogate in everything.items() if surrogate.serves(structure)}
 
 
 def audit(

@@ -22,12 +22,7 @@ class ClippedArcs(Polytope):
     """
 
     def project(
-        self,
-        point: SemanticGraphParts,
-        lengths: Tensor | None = None,
-        mask: SemanticGraphParts | None = None,
-        *,
-        start: SemanticGraphParts | None = None,
+        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return a point of the polytope, not in general the nearest; arguments are those of `LabeledArcs.project`."""
         check_graphs("point", point, lengths, mask)

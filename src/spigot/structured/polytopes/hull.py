@@ -16,7 +16,7 @@ from ..checks import narrow, widen
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
-from .hull_operator import project_in_graph, vjp_in_graph
+from .hull_operator import project_in_graph
 
 
 class HullSolution(NamedTuple):
@@ -86,8 +86,8 @@ class Hull(Polytope):
                 candidate comes back as NaN.
             lengths: as for `structure.argmax`.
             mask: bool, shaped like `point`; True = candidate.
-            start: structures over the same candidates, 0/1, to begin at, better than the default the nearer they are;
-                None, or a row that is not 0/1: the one that is nearest to `point`.
+            start: structures over the same candidates, 0/1, where the search begins; the nearer they are, the fewer
+                steps it takes. None, or a row that is not 0/1: the structure nearest to `point`.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
@@ -96,37 +96,17 @@ class Hull(Polytope):
             ValueError: a row has no structure.
 
         Warns:
-            RuntimeWarning: a row was left before it was done, and with which duality gap.
+            RuntimeWarning: the search left a row before it converged; the message gives the duality gap.
         """
         if torch.compiler.is_compiling():
             wide = map_parts(widen, point)
-            flat = project_in_graph(self, wide, lengths, mask, start)
-            return map_parts(narrow, unflatten(flat, wide), point)
+            return map_parts(narrow, unflatten(project_in_graph(self, wide, lengths, mask, start), wide), point)
         solution = self.solve(point, lengths, mask, start=start)
         found = map_parts(narrow, solution.point, point)
         if not any(part.requires_grad for part in tensors(point)):
             return found
         flat = _OntoHull.apply(flatten(point), flatten(found), solution.weights, solution.members)
         return map_parts(narrow, unflatten(flat, point), point)
-
-    def project_vjp(
-        self,
-        point: Parts,
-        grad: Parts,
-        lengths: Tensor | None = None,
-        mask: Parts | None = None,
-        *,
-        start: Parts | None = None,
-    ) -> Parts:
-        """Return the gradient for `point`, given the one for `project(point)`; other arguments are those of `project`.
-
-        `grad` is not read at parts that are in none of the vertices found.
-        """
-        if torch.compiler.is_compiling():
-            flat = vjp_in_graph(self, map_parts(widen, point), grad, lengths, mask, start)
-            return map_parts(narrow, unflatten(flat, grad), grad)
-        _, _, _, _, weights, members = self.solve(point, lengths, mask, start=start)
-        return onto_face_of(grad, weights, members)
 
     def solve(
         self,
@@ -200,20 +180,8 @@ class Hull(Polytope):
         )
 
 
-def onto_face_of(grad: Parts, weights: Tensor, members: Tensor) -> Parts:
-    """Return the product of the Jacobian of a projection, which is symmetric, and `grad`.
-
-    Args:
-        grad: shaped like the point that was projected; not read at parts that are in none of the vertices.
-        weights: see `HullSolution`.
-        members: see `HullSolution`.
-    """
-    flat = onto_face(flatten(grad).double().cpu(), members, weights)
-    return map_parts(lambda part, own: part.to(own), unflatten(flat, grad), grad)
-
-
 class _OntoHull(torch.autograd.Function):
-    """Gives what was found for `point` the derivative of the projection."""
+    """Gives the point that was found the derivative of the projection: that onto its face, which is symmetric."""
 
     @staticmethod
     def forward(ctx: Any, point: Tensor, found: Tensor, weights: Tensor, members: Tensor) -> Tensor:
@@ -222,4 +190,5 @@ class _OntoHull(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return onto_face_of(grad, *ctx.saved_tensors), None, None, None
+        weights, members = ctx.saved_tensors
+        return onto_face(grad.double().cpu(), members, weights).to(grad), None, None, None

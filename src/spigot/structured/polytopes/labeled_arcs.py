@@ -21,12 +21,7 @@ class LabeledArcs(Polytope):
     """
 
     def project(
-        self,
-        point: SemanticGraphParts,
-        lengths: Tensor | None = None,
-        mask: SemanticGraphParts | None = None,
-        *,
-        start: SemanticGraphParts | None = None,
+        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return the nearest point of the polytope; differentiable. CUDA tensors are projected on the CPU.
 
@@ -34,7 +29,6 @@ class LabeledArcs(Polytope):
             point: NaN or +inf at a candidate makes its arc and the labels of that NaN; at a predicate, the predicate.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some

@@ -65,14 +65,7 @@ class LinearConstraints(Polytope):
             raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
         return lengths_or_full(values, lengths, values.size(1))
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope.
 
         Args:
@@ -81,7 +74,6 @@ class LinearConstraints(Polytope):
             lengths: how many variables of each row are in use, `[batch]`, the others being 0; None: all. A row of
                 length 0 gives zeros, whatever the constraints say.
             mask: bool, shaped like `point`; True = candidate, the others being 0.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

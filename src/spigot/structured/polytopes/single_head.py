@@ -19,21 +19,13 @@ class SingleHead(Polytope):
     program published with the paper. That the arcs form a tree, and how many leave ROOT, is relaxed.
     """
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope.
 
         Args:
             point: `[batch, head, modifier]`, node 0 is ROOT. NaN or +inf at a candidate makes its column NaN.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

@@ -26,14 +26,7 @@ class SpanBox(Polytope):
 
     labels: bool = False
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope.
 
         Args:
@@ -41,7 +34,6 @@ class SpanBox(Polytope):
                 NaN.
             lengths: tokens in each row, `[batch]`; None: all rows are full. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

@@ -11,8 +11,9 @@ from ..base import MarginalStructure, Polytope
 from ..checks import lengths_or_full, narrow, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
-from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp
+from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals
 from ..parts.spans import check_spans, span_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
 
 
@@ -43,6 +44,11 @@ class BinaryTree(MarginalStructure):
         """Each span at most once, and those that every tree has exactly once."""
         return SpanBox(self.labels)
 
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull, by active set."""
+        return Hull(self)
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
         return span_part_mask("scores", scores, self.labels, lengths, mask)
@@ -69,22 +75,6 @@ class BinaryTree(MarginalStructure):
             return narrow(binary_tree_marginals(wide, sizes, candidates), scores)
         span_scores, shares = _sum_labels(wide)
         return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
-
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        wide, sizes, candidates = self._arguments(scores, lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        if not self.labels:
-            return narrow(binary_tree_marginals_jvp(wide, grad_marginals, sizes, candidates), scores)
-        direction = grad_marginals.masked_fill(wide == -torch.inf, 0).double()
-        span_scores, shares = _sum_labels(wide)
-        expected = (shares * direction).sum(3)
-        spans = binary_tree_marginals(span_scores, sizes, None)
-        slopes = binary_tree_marginals_jvp(span_scores, expected, sizes, None)
-        deviation = spans.unsqueeze(3) * (direction - expected.unsqueeze(3))
-        return (shares * (slopes.unsqueeze(3) + deviation)).to(scores.dtype)
 
     def sample(
         self,

@@ -56,15 +56,6 @@ class Categorical(MarginalStructure):
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        """Return (diag p - p pᵀ) g, shaped like `scores`."""
-        valid = self.part_mask(scores, lengths, mask)
-        p = self.marginals(widen(scores), lengths, mask)
-        grad = widen(grad_marginals).masked_fill(~valid, 0)
-        return (p * (grad - (p * grad).sum(1, keepdim=True))).to(scores.dtype)
-
     def sample(
         self,
         scores: Tensor,

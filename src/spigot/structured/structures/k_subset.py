@@ -10,7 +10,7 @@ from torch import Tensor
 from ..base import MarginalStructure, Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
 from ..kernels.subset.sample import subset_sample
-from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals, subset_marginals_jvp
+from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
 from ..parts.categories import category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
 
@@ -69,15 +69,6 @@ class KSubset(MarginalStructure):
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
         return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
-
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        wide, sizes, mask = self._arguments(scores.detach(), lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        grad = grad_marginals.detach().to(wide.dtype)
-        return narrow(subset_marginals_jvp(wide, grad, sizes, mask, self.k), scores)
 
     def sample(
         self,

@@ -11,9 +11,10 @@ from ..base import MarginalStructure, Polytope
 from ..checks import widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
-from ..kernels.chain.sums import chain_log_partition, chain_marginals, chain_marginals_jvp
+from ..kernels.chain.sums import chain_log_partition, chain_marginals
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
+from ..polytopes.hull import Hull
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class LinearChain(MarginalStructure):
     def relaxation(self) -> Polytope:
         """One tag for each position, one pair of tags between neighbours."""
         return ChainSimplices()
+
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(
         self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
@@ -64,19 +70,6 @@ class LinearChain(MarginalStructure):
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
         return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
-
-    def marginals_vjp(
-        self,
-        scores: LinearChainParts,
-        grad_marginals: LinearChainParts,
-        lengths: Tensor | None = None,
-        mask: LinearChainParts | None = None,
-    ) -> LinearChainParts:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        emissions, transitions, sizes, tags, pairs = self._arguments(_detached(scores), lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        towards, towards_pairs = (grad.detach().to(emissions.dtype) for grad in grad_marginals)
-        return _typed(scores, chain_marginals_jvp(emissions, transitions, towards, towards_pairs, sizes, tags, pairs))
 
     def sample(
         self,

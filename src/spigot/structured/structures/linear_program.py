@@ -8,6 +8,7 @@ from ..base import Polytope, Structure
 from ..checks import narrow, widen
 from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
 
 
@@ -52,6 +53,11 @@ class LinearProgram(Structure):
     def relaxation(self) -> Polytope:
         """The same constraints over [0, 1] instead of {0, 1}."""
         return self.constraints
+
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which variables may be 1 (bool, shaped like `scores`)."""

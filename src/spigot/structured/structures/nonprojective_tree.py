@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import constant, narrow, widen
+from ..checks import constant, narrow
 from ..kernels.nonprojective.argmax import nonprojective_argmax
 from ..kernels.nonprojective.sample import nonprojective_sample
 from ..kernels.nonprojective.sums import (
     nonprojective_log_partition,
     nonprojective_marginals,
-    nonprojective_marginals_jvp,
 )
 from ..parts.arcs import arc_arguments, arc_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
 
 
@@ -36,6 +36,11 @@ class NonProjectiveTree(MarginalStructure):
     def relaxation(self) -> Polytope:
         """Each modifier has one head."""
         return SingleHead()
+
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
@@ -58,14 +63,6 @@ class NonProjectiveTree(MarginalStructure):
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
         return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
-
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; both shaped like `scores`."""
-        wide, tokens, mask, single_root = self._arguments(scores.detach(), lengths, mask)
-        direction = widen(grad_marginals.detach())
-        return narrow(nonprojective_marginals_jvp(wide, direction, tokens, mask, single_root), scores)
 
     def sample(
         self,

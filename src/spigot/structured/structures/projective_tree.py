@@ -14,9 +14,9 @@ from ..kernels.projective.sample import projective_sample
 from ..kernels.projective.sums import (
     projective_log_partition,
     projective_marginals,
-    projective_marginals_jvp,
 )
 from ..parts.arcs import arc_arguments, arc_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
 
 
@@ -47,6 +47,11 @@ class ProjectiveTree(MarginalStructure):
         """Each modifier has one head."""
         return SingleHead()
 
+    @property
+    def hull(self) -> Polytope:
+        """The convex hull, by active set."""
+        return Hull(self)
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
         return arc_part_mask(scores, lengths, mask)
@@ -62,14 +67,6 @@ class ProjectiveTree(MarginalStructure):
     def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
         return narrow(projective_marginals(*self._arguments(scores, lengths, mask)), scores)
-
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        wide, tokens, mask, single_root = self._arguments(scores, lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        return narrow(projective_marginals_jvp(wide, grad_marginals, tokens, mask, single_root), scores)
 
     def sample(
         self,
