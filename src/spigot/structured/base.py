@@ -8,6 +8,7 @@ chosen. A cell that `lengths`, `mask` or the structure rules out is never read (
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Generic
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from .checks import widen
 from .parts.base import Parts, flatten, inner, map_parts, masked, tensors
 
 
-class Polytope(ABC):
+class Polytope(ABC, Generic[Parts]):
     """A convex set of (relaxed) structures onto which a point can be projected."""
 
     @abstractmethod
@@ -24,7 +25,7 @@ class Polytope(ABC):
         """Return the nearest point of the set in Euclidean distance, shaped like `point`; differentiable in it."""
 
 
-class Structure(ABC):
+class Structure(ABC, Generic[Parts]):
     """A set of 0/1 structures, with a method that finds the one of the highest score."""
 
     @abstractmethod
@@ -40,12 +41,12 @@ class Structure(ABC):
 
     @property
     @abstractmethod
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Parts]:
         """The default outer polytope: a superset of the structures that is cheap to project onto."""
 
     @property
     @abstractmethod
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Parts]:
         """The convex hull of the structures: `Hull(self)`, unless there is a faster projection onto it."""
 
     def score(
@@ -57,7 +58,7 @@ class Structure(ABC):
         return total.to(tensors(scores)[0].dtype)
 
 
-class MarginalStructure(Structure):
+class MarginalStructure(Structure[Parts]):
     """A structure whose Gibbs distribution p(z) ∝ exp <scores, z> can be summed exactly."""
 
     @abstractmethod

@@ -29,7 +29,7 @@ class _CustomGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, problem: Problem, surrogate: CustomSurrogate, lengths: Tensor | None, *flat: Tensor
+        ctx: Any, problem: Problem[Parts], surrogate: CustomSurrogate, lengths: Tensor | None, *flat: Tensor
     ) -> tuple[Tensor, ...]:
         count = len(tensors(problem.scores))
         output, saved = surrogate.forward(_with_tensors(problem, lengths, flat[:count], flat[count:]))
@@ -60,8 +60,8 @@ class _CustomGradient(torch.autograd.Function):
 
 
 def _with_tensors(
-    problem: Problem, lengths: Tensor | None, scores: tuple[Tensor, ...], masks: tuple[Tensor, ...]
-) -> Problem:
+    problem: Problem[Parts], lengths: Tensor | None, scores: tuple[Tensor, ...], masks: tuple[Tensor, ...]
+) -> Problem[Parts]:
     return replace(
         problem,
         scores=like(problem.scores, scores),
@@ -72,7 +72,7 @@ def _with_tensors(
 
 def structured_argmax(
     scores: Parts,
-    structure: Structure,
+    structure: Structure[Parts],
     surrogate: Surrogate,
     *,
     lengths: Tensor | None = None,
@@ -123,7 +123,7 @@ def structured_argmax(
 class StructuredArgmax(nn.Module):
     """`structured_argmax` as a module. It has no parameters, but the `state` of its surrogate in its `state_dict`."""
 
-    def __init__(self, structure: Structure, surrogate: Surrogate) -> None:
+    def __init__(self, structure: Structure[Any], surrogate: Surrogate) -> None:
         super().__init__()
         self.structure = structure
         self.surrogate = surrogate

@@ -21,7 +21,7 @@ Noise: TypeAlias = Literal["gumbel", "normal", "sum-of-gamma", "none"]
 _STEP, _MIX_1, _MIX_2 = (word - 2**64 for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def draw_seeds(problem: Problem, samples: int, generator: torch.Generator | None) -> Tensor:
+def draw_seeds(problem: Problem[Parts], samples: int, generator: torch.Generator | None) -> Tensor:
     """Return one seed for each sample of each row, int64, `[batch, sample]`."""
     scores = tensors(problem.scores)[0]
     device = scores.device if generator is None else generator.device
@@ -29,7 +29,7 @@ def draw_seeds(problem: Problem, samples: int, generator: torch.Generator | None
     return _hash(of_rows + torch.arange(samples, device=scores.device))
 
 
-def draw_noise(kind: Noise, seeds: Tensor, problem: Problem) -> Parts:
+def draw_noise(kind: Noise, seeds: Tensor, problem: Problem[Parts]) -> Parts:
     """Return noise for each seed, `[batch · sample, ...]`, the samples of a row side by side; 0 for no candidate.
 
     Args:
@@ -53,7 +53,7 @@ def draw_noise(kind: Noise, seeds: Tensor, problem: Problem) -> Parts:
     return unflatten(noise.to(tensors(problem.scores)[0].dtype), problem.scores)
 
 
-def perturbed(problem: Problem, kind: Noise, scale: float, seeds: Tensor) -> Parts:
+def perturbed(problem: Problem[Parts], kind: Noise, scale: float, seeds: Tensor) -> Parts:
     """Return the scores with noise added, one row for each seed: `[batch · sample, ...]`."""
     repeated = map_parts(lambda part: part.repeat_interleave(seeds.size(1), 0), problem.scores)
     return map_parts(lambda score, noise: score + scale * noise, repeated, draw_noise(kind, seeds, problem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import torch
 from torch import Tensor
@@ -13,13 +14,13 @@ from .parts.base import Parts, map_parts, masked, tensors
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Generic[Parts]):
     """Scores, the structures that they are scores of, and what else the caller gave.
 
     Scores are float32 or float64. Methods that take other scores search the same candidates.
     """
 
-    structure: Structure
+    structure: Structure[Parts]
     scores: Parts
     lengths: Tensor | None = None
     mask: Parts | None = None
@@ -43,7 +44,7 @@ class Problem:
             return self.structure.argmax(self.scores, self.lengths, self.mask)
         return self.structure.argmax(scores, self.lengths, self.valid)
 
-    def summable(self) -> MarginalStructure:
+    def summable(self) -> MarginalStructure[Parts]:
         """Return the structure if its Gibbs distribution can be summed; else raise a TypeError."""
         if not isinstance(self.structure, MarginalStructure):
             raise TypeError(
@@ -63,7 +64,7 @@ class Problem:
         """Return one exact sample of the Gibbs distribution for each row."""
         return self.summable().sample(self.scores, self.lengths, self.mask, generator=generator)
 
-    def project(self, point: Parts, polytope: Polytope) -> Parts:
+    def project(self, point: Parts, polytope: Polytope[Parts]) -> Parts:
         """Return the nearest point of `polytope` over the candidates."""
         return polytope.project(point, self.lengths, self.valid)
 
@@ -84,17 +85,13 @@ class Problem:
             raise ValueError(f"downstream: expected one loss for each row, shape [{rows}], got {list(losses.shape)}")
         return losses
 
-    def repeat(self, times: int) -> Problem:
+    def repeat(self, times: int) -> Problem[Parts]:
         """Return the same problem with each row `times` times: row b becomes rows b · times and on."""
-
-        def repeated(parts: Parts) -> Parts:
-            return map_parts(lambda part: part.repeat_interleave(times, 0), parts)
-
         return replace(
             self,
-            scores=repeated(self.scores),
-            lengths=None if self.lengths is None else repeated(self.lengths),
-            mask=repeated(self.valid),
+            scores=_repeated(self.scores, times),
+            lengths=None if self.lengths is None else _repeated(self.lengths, times),
+            mask=_repeated(self.valid, times),
             downstream=None,
             candidates=None,
         )
@@ -106,3 +103,7 @@ class Problem:
                 "loss of each row, got None"
             )
         return self.downstream
+
+
+def _repeated(parts: Parts, times: int) -> Parts:
+    return map_parts(lambda part: part.repeat_interleave(times, 0), parts)

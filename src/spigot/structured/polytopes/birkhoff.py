@@ -13,7 +13,7 @@ from ..parts.square import square_arguments
 
 
 @dataclass(frozen=True)
-class Birkhoff(Polytope):
+class Birkhoff(Polytope[Tensor]):
     """{z : z >= 0, Σ_i z[i, j] = Σ_j z[i, j] = 1} over the candidates of each matrix.
 
     By the theorem of Birkhoff and von Neumann its vertices are the permutation matrices. The projection is exact to

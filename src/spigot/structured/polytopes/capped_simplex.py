@@ -12,7 +12,7 @@ from ..kernels.simplex.capped import project_capped_simplex
 
 
 @dataclass(frozen=True)
-class CappedSimplex(Polytope):
+class CappedSimplex(Polytope[Tensor]):
     """{z : 0 <= z <= 1, Σ z = k} over the candidates of each row; with k = 1 it is the simplex.
 
     Also known as the budget polytope and, its vertices being the subsets of k, as the hypersimplex. The projection is

@@ -14,7 +14,7 @@ from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 
 
 @dataclass(frozen=True)
-class ChainSimplices(Polytope):
+class ChainSimplices(Polytope[LinearChainParts]):
     """{z >= 0, Σ_t emission[i, t] = 1, Σ_{s, t} transition[i, s, t] = 1 for each position i}.
 
     A product of simplices, and so as cheap to project onto as they are (Michelot 1986). That the pair of tags between

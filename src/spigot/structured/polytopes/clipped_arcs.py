@@ -13,7 +13,7 @@ from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
 
 
 @dataclass(frozen=True)
-class ClippedArcs(Polytope):
+class ClippedArcs(Polytope[SemanticGraphParts]):
     """The set is that of `LabeledArcs`; what leads there is not the nearest point, but two projections in a row.
 
     First each arc is clipped to [0, 1], whatever its labels are; then these are projected onto what sums to it. The

@@ -15,7 +15,7 @@ from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags,
 
 
 @dataclass(frozen=True)
-class GraphHull(Polytope):
+class GraphHull(Polytope[SemanticGraphParts]):
     """The convex hull of the graphs of `SemanticGraph(deterministic)`. For each predicate p, arc a_j and label b_jk
 
         0 <= p <= 1,    a_j <= p,    b_jk >= 0,    Σ_k b_jk = a_j,    Σ_j b_jk <= p  for each deterministic k.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from .hull_operator import project_in_graph
 
 
-class HullSolution(NamedTuple):
+class HullSolution(NamedTuple, Generic[Parts]):
     """What `Hull.solve` found: for each row a point u, and the certificate of how near it is to the projection.
 
     u is the sum of the vertices, each times its weight. No point of the hull is nearer to the projection than it, by
@@ -41,7 +41,7 @@ class HullSolution(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hull(Polytope):
+class Hull(Polytope[Parts]):
     """The convex hull of all structures over the candidates, whatever `structure` is.
 
     The Euclidean projection is found by Wolfe's active-set algorithm (1976; for structured prediction Niculae et al.
@@ -61,7 +61,7 @@ class Hull(Polytope):
         max_iterations: after so many steps a row is left where it is.
     """
 
-    structure: Structure
+    structure: Structure[Parts]
     tolerance: float = 1e-6
     max_iterations: int = 10_000
 
@@ -115,7 +115,7 @@ class Hull(Polytope):
         mask: Parts | None = None,
         *,
         start: Parts | None = None,
-    ) -> HullSolution:
+    ) -> HullSolution[Parts]:
         """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
         point = map_parts(lambda part: widen(part.detach()), point)
         if torch.compiler.is_compiling():
@@ -123,7 +123,9 @@ class Hull(Polytope):
             return torch.compiler.disable(self.search)(point, lengths, mask, start)
         return self.search(point, lengths, mask, start)
 
-    def search(self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> HullSolution:
+    def search(
+        self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+    ) -> HullSolution[Parts]:
         """Do what `solve` promises, given a detached point in float32 or float64."""
         valid = self.structure.part_mask(point, lengths, mask)
         home = map_parts(lambda part: part.cpu(), point)

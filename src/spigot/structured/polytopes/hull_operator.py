@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Search(NamedTuple):
-    hull: Hull
+    hull: Hull[Any]
     form: Any
     """The type of the points: `Tensor`, or that of the NamedTuple of tensors."""
     dims: tuple[int, ...]
@@ -40,10 +40,10 @@ class _Search(NamedTuple):
         mask: Tensor | None,
         start: Tensor | None,
         sizes: Sequence[int],
-    ) -> HullSolution:
+    ) -> HullSolution[Any]:
         return self.hull.search(self._parts(point, sizes), lengths, self._parts(mask, sizes), self._parts(start, sizes))
 
-    def _parts(self, flat: Tensor | None, sizes: Sequence[int]) -> Parts | None:
+    def _parts(self, flat: Tensor | None, sizes: Sequence[int]) -> Any:
         """Undo `flatten`, given the sizes of all dimensions but the batch, one tensor after the other."""
         if flat is None:
             return None
@@ -60,14 +60,14 @@ _searches: dict[str, _Search] = {}
 
 
 def project_in_graph(
-    hull: Hull, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+    hull: Hull[Parts], point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
 ) -> Tensor:
     """Return the projection, flattened; differentiable. To be called while a graph is traced."""
     return project_onto_hull(*operator_arguments(hull, point, lengths, mask, start))
 
 
 def operator_arguments(
-    hull: Hull, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+    hull: Hull[Parts], point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
 ) -> Any:
     """Return the arguments of `project_onto_hull`; enters the search into the table."""
     structure, names, values = hull.structure, (), ()

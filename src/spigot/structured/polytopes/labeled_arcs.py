@@ -13,7 +13,7 @@ from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
 
 
 @dataclass(frozen=True)
-class LabeledArcs(Polytope):
+class LabeledArcs(Polytope[SemanticGraphParts]):
     """{Σ_k label[i, j, k] = arc[i, j], all in [0, 1]} (Peng et al. 2018, Equation 6), with predicates in [0, 1].
 
     Arcs are projected one by one, each with its labels, in a single pass. That an arc needs its predicate, and that a

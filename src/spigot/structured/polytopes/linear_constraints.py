@@ -12,7 +12,7 @@ from ..kernels.program.projection import project_onto_constraints
 Numbers = Tensor | list[float] | list[list[float]]
 
 
-class LinearConstraints(Polytope):
+class LinearConstraints(Polytope[Tensor]):
     """{z : 0 <= z <= 1, A z <= b, Aeq z = beq}, the same for all rows of a batch.
 
     Projections solve a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU: Clarabel finds the face, linear

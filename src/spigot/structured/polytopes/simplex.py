@@ -12,7 +12,7 @@ from ..kernels.simplex.columns import project_columns
 
 
 @dataclass(frozen=True)
-class Simplex(Polytope):
+class Simplex(Polytope[Tensor]):
     """{p : p >= 0, Σ p = 1} over the candidates of each row.
 
     Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.

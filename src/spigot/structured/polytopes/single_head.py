@@ -12,7 +12,7 @@ from ..kernels.simplex.columns import project_columns
 
 
 @dataclass(frozen=True)
-class SingleHead(Polytope):
+class SingleHead(Polytope[Tensor]):
     """{z : z >= 0, Σ_h z[h, m] = 1 for each modifier m} (Peng et al. 2018, Equation 5).
 
     Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), ROOT among them as in the

@@ -14,7 +14,7 @@ from ..parts.spans import in_every_tree, span_part_mask
 
 
 @dataclass(frozen=True)
-class SpanBox(Polytope):
+class SpanBox(Polytope[Tensor]):
     """{z : z >= 0, Σ_label z <= 1 for each span, = 1 for the spans that every binary tree has}.
 
     Without labels that is a box, in which the spans of one token and the whole one are fixed to 1. That spans do not

@@ -18,7 +18,7 @@ from ..polytopes.span_box import SpanBox
 
 
 @dataclass(frozen=True)
-class BinaryTree(MarginalStructure):
+class BinaryTree(MarginalStructure[Tensor]):
     """Binary bracketings: every span of two or more tokens is split into two (Cocke, Kasami, Younger; CKY).
 
     Scores are `[batch, first, last]`, one for each span of the tokens first .. last, both included and counted from 0;
@@ -40,12 +40,12 @@ class BinaryTree(MarginalStructure):
     labels: bool = False
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Each span at most once, and those that every tree has exactly once."""
         return SpanBox(self.labels)
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The convex hull, by active set."""
         return Hull(self)
 

@@ -14,7 +14,7 @@ from ..polytopes.simplex import Simplex
 
 
 @dataclass(frozen=True)
-class Categorical(MarginalStructure):
+class Categorical(MarginalStructure[Tensor]):
     """One-hot vectors over the candidates of each row.
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. The smallest index
@@ -22,12 +22,12 @@ class Categorical(MarginalStructure):
     """
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """The simplex, which is also the convex hull."""
         return Simplex()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The simplex."""
         return Simplex()
 

@@ -16,7 +16,7 @@ from ..polytopes.capped_simplex import CappedSimplex
 
 
 @dataclass(frozen=True)
-class KSubset(MarginalStructure):
+class KSubset(MarginalStructure[Tensor]):
     """The subsets of exactly k of the candidates of each row, as 0/1 vectors.
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. A row with fewer than k
@@ -36,12 +36,12 @@ class KSubset(MarginalStructure):
         CappedSimplex(self.k)  # refuses what is no number of items
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Numbers between 0 and 1 that sum to k, which is also the convex hull."""
         return CappedSimplex(self.k)
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The relaxation, which is tight."""
         return self.relaxation
 

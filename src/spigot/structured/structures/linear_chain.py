@@ -18,7 +18,7 @@ from ..polytopes.hull import Hull
 
 
 @dataclass(frozen=True)
-class LinearChain(MarginalStructure):
+class LinearChain(MarginalStructure[LinearChainParts]):
     """Sequences of tags, as 0/1 indicators of tags and of pairs of neighbouring tags: the linear-chain CRF.
 
     Scores, and masks, are `LinearChainParts`; `lengths[batch]` counts positions, and a row of length 0 has the empty
@@ -32,12 +32,12 @@ class LinearChain(MarginalStructure):
     """
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[LinearChainParts]:
         """One tag for each position, one pair of tags between neighbours."""
         return ChainSimplices()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[LinearChainParts]:
         """The convex hull, by active set."""
         return Hull(self)
 

@@ -12,7 +12,7 @@ from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
 
 
-class LinearProgram(Structure):
+class LinearProgram(Structure[Tensor]):
     """{z in {0, 1}^variable : A z <= b, Aeq z = beq}, the same constraints for all rows of a batch.
 
     SPIGOT as Algorithm 1 of Peng et al. 2018 has it: argmax by integer programming (HiGHS), relaxation by leaving
@@ -50,12 +50,12 @@ class LinearProgram(Structure):
         return f"LinearProgram({self.constraints.sizes()})"
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """The same constraints over [0, 1] instead of {0, 1}."""
         return self.constraints
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The convex hull, by active set."""
         return Hull(self)
 

@@ -15,7 +15,7 @@ from ..polytopes.birkhoff import Birkhoff
 
 
 @dataclass(frozen=True)
-class Matching(Structure):
+class Matching(Structure[Tensor]):
     """Permutation matrices: each row has one column, each column one row.
 
     Scores are `[batch, row, column]`, square, and `lengths[batch]` says how many rows, and as many columns, are real; 0
@@ -28,12 +28,12 @@ class Matching(Structure):
     """
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """The doubly stochastic matrices, which are also the convex hull."""
         return Birkhoff()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The relaxation, which is tight."""
         return self.relaxation
 

@@ -21,7 +21,7 @@ from ..polytopes.single_head import SingleHead
 
 
 @dataclass(frozen=True)
-class NonProjectiveTree(MarginalStructure):
+class NonProjectiveTree(MarginalStructure[Tensor]):
     """All dependency trees over the tokens of a sentence; with `single_root`, those with one child of ROOT.
 
     Scores are `[batch, head, modifier]`, node 0 being ROOT; `lengths[batch]` counts tokens without ROOT. The argmax is
@@ -33,12 +33,12 @@ class NonProjectiveTree(MarginalStructure):
     single_root: bool = True
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Each modifier has one head."""
         return SingleHead()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The convex hull, by active set."""
         return Hull(self)
 

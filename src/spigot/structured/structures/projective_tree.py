@@ -21,7 +21,7 @@ from ..polytopes.single_head import SingleHead
 
 
 @dataclass(frozen=True)
-class ProjectiveTree(MarginalStructure):
+class ProjectiveTree(MarginalStructure[Tensor]):
     """Dependency trees over ROOT and the tokens, drawn without crossing arcs (Eisner 1996).
 
     Scores are `[batch, head, modifier]`, node 0 is ROOT, `lengths[batch]` counts tokens without ROOT. A sentence of
@@ -43,12 +43,12 @@ class ProjectiveTree(MarginalStructure):
     single_root: bool = True
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Each modifier has one head."""
         return SingleHead()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The convex hull, by active set."""
         return Hull(self)
 

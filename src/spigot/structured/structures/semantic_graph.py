@@ -17,7 +17,7 @@ from ..polytopes.labeled_arcs import LabeledArcs
 
 
 @dataclass(frozen=True)
-class SemanticGraph(Structure):
+class SemanticGraph(Structure[SemanticGraphParts]):
     """Graphs in which every arc has its predicate and exactly one label (Peng et al. 2018, section 3).
 
     Scores, and masks, are `SemanticGraphParts`; `lengths[batch]` counts tokens without ROOT.
@@ -33,12 +33,12 @@ class SemanticGraph(Structure):
         object.__setattr__(self, "deterministic", tuple(bool(flag) for flag in self.deterministic))
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[SemanticGraphParts]:
         """Each arc is shared out among its labels (Equation 6); predicates and determinism are relaxed."""
         return LabeledArcs()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[SemanticGraphParts]:
         """The convex hull, a quadratic program for each predicate."""
         return GraphHull(self.deterministic)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
 from ..parts.base import Parts, flatten, map_parts, masked
 from ..problem import Problem
-from .base import CustomSurrogate
+from .base import CustomSurrogate, Saved
 from .imle import shifted_argmax
 from .settings import check_choice, check_count, check_positive
 
@@ -75,13 +75,13 @@ class AIMLE(CustomSurrogate):
             raise ValueError(f"decay: expected a number from 0 to below 1, got {self.decay!r}")
         object.__setattr__(self, "state", AdaptedStrength(self.strength, self.density))
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Parts, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the (mean) sample; and the samples, and their perturbed scores."""
         scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
         structures = problem.repeat(self.samples).argmax(scores)
         return mean_over_samples(structures, self.samples), (structures, scores)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference quotient, and adapt α."""
         back, scores = saved
         slope, size = _norm(grad_output), _norm(masked(problem.scores, problem.valid))

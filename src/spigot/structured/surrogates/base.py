@@ -10,13 +10,16 @@ What is common to all instances of a class is a class attribute.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, TypeAlias, final
 
 from torch import nn
 
 from ..base import MarginalStructure, Structure
 from ..parts.base import Parts
 from ..problem import Problem
+
+Saved: TypeAlias = tuple[Any, ...]
+"""`Parts` of any kinds: Python's types cannot say that each is a tensor or a NamedTuple of its own."""
 
 
 class Surrogate(ABC):
@@ -38,10 +41,10 @@ class Surrogate(ABC):
     """Buffers that it updates while it is used. `StructuredArgmax` has them in its `state_dict`."""
 
     @abstractmethod
-    def forward(self, problem: Problem) -> Any:
+    def forward(self, problem: Problem[Parts]) -> Any:
         """Return the layer's output, shaped like the scores; with what else, see the two kinds of surrogates."""
 
-    def serves(self, structure: Structure) -> bool:
+    def serves(self, structure: Structure[Parts]) -> bool:
         """Return whether it can be used with `structure`."""
         return not self.needs_marginals or isinstance(structure, MarginalStructure)
 
@@ -50,7 +53,7 @@ class DifferentiableSurrogate(Surrogate):
     """A surrogate whose output is a differentiable map of the scores."""
 
     @abstractmethod
-    def forward(self, problem: Problem) -> Parts:
+    def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the layer's output, shaped like the scores and differentiable in `problem.scores`.
 
         The layer sets the gradient for the output to 0 where there is no candidate.
@@ -61,11 +64,11 @@ class CustomSurrogate(Surrogate):
     """A surrogate with a gradient of its own. Autograd does not see what its methods do."""
 
     @abstractmethod
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Parts, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the layer's output, shaped like the scores, and what else `backward` needs, such as samples."""
 
     @abstractmethod
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the gradient for the scores, 0 where there is no candidate.
 
         Args:
@@ -80,6 +83,6 @@ class ArgmaxSurrogate(CustomSurrogate):
     """A surrogate whose output is the argmax: what it chooses is the gradient."""
 
     @final
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Parts, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the argmax."""
         return problem.argmax(), ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import ArgmaxSurrogate
+from .base import ArgmaxSurrogate, Saved
 from .settings import check_positive
 
 
@@ -25,7 +25,7 @@ class Blackbox(ArgmaxSurrogate):
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference quotient."""
         target = problem.argmax(map_parts(lambda at, by: at - self.step_size * by, problem.scores, grad_output))
         return map_parts(lambda best, better: (best - better) / self.step_size, output, target)

@@ -8,7 +8,7 @@ import torch
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import ArgmaxSurrogate
+from .base import ArgmaxSurrogate, Saved
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,6 @@ class Detach(ArgmaxSurrogate):
 
     passes_gradient = False
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return zeros."""
         return map_parts(torch.zeros_like, problem.scores)

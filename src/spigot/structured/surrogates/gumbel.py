@@ -42,7 +42,7 @@ class Gumbel(DifferentiableSurrogate):
         check_positive("temperature", self.temperature)
         check_max_norm(self.max_norm)
 
-    def forward(self, problem: Problem) -> Parts:
+    def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the best structure of the perturbed scores, with the derivative of their marginals."""
         scores = perturbed(problem, "gumbel", self.scale, draw_seeds(problem, 1, self.generator))
         soft = map_parts(lambda part: part / self.temperature, scores)

@@ -10,7 +10,7 @@ import torch
 from ..noise import draw_seeds, mean_over_samples, perturbed
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import CustomSurrogate
+from .base import CustomSurrogate, Saved
 from .settings import check_choice, check_count, check_positive
 
 
@@ -46,12 +46,12 @@ class IMLE(CustomSurrogate):
         check_positive("noise_scale", self.noise_scale)
         check_count("samples", self.samples)
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Parts, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the (mean) sample, and the perturbed scores."""
         scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
         return mean_over_samples(problem.repeat(self.samples).argmax(scores), self.samples), (scores,)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference of the two means."""
         (scores,) = saved
         shift = map_parts(lambda part: -self.step_size * part, grad_output)
@@ -59,7 +59,7 @@ class IMLE(CustomSurrogate):
         return map_parts(torch.sub, output, mean_over_samples(ahead, self.samples))
 
 
-def shifted_argmax(problem: Problem, perturbed: Parts, shift: Parts, samples: int) -> Parts:
+def shifted_argmax(problem: Problem[Parts], perturbed: Parts, shift: Parts, samples: int) -> Parts:
     """Return the best structures of perturbed scores, `samples` for each row, plus the row's `shift`."""
     scores = map_parts(lambda part, by: part + by.repeat_interleave(samples, 0), perturbed, shift)
     return problem.repeat(samples).argmax(scores)

@@ -33,12 +33,12 @@ class MarginalJacobian(DifferentiableSurrogate):
     def __post_init__(self) -> None:
         check_max_norm(self.max_norm)
 
-    def forward(self, problem: Problem) -> Parts:
+    def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the argmax, with the derivative of the marginals."""
         return hard_marginals(problem, problem.scores, problem.scores, self.max_norm)
 
 
-def hard_marginals(problem: Problem, scores: Parts, soft_scores: Parts, max_norm: float | None) -> Parts:
+def hard_marginals(problem: Problem[Parts], scores: Parts, soft_scores: Parts, max_norm: float | None) -> Parts:
     """Return the argmax of `scores` with the derivative of the marginals of `soft_scores`.
 
     The gradient for it is capped to `max_norm`.

@@ -16,6 +16,6 @@ class Marginals(DifferentiableSurrogate):
     needs_marginals = True
     relaxes = True
 
-    def forward(self, problem: Problem) -> Parts:
+    def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the marginals, shaped like the scores."""
         return problem.marginals()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..parts.base import Parts, flatten, masked, unflatten
 from ..problem import Problem
-from .base import ArgmaxSurrogate
+from .base import ArgmaxSurrogate, Saved
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class NegativeIdentity(ArgmaxSurrogate):
     centre: bool = True
     normalise: bool = True
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ∇s, 0 where there is no candidate."""
         valid = flatten(problem.valid)
         # In float64: then a row's sums are the same whatever its padding.

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..noise import draw_noise, draw_seeds, mean_over_samples, per_row, perturbed
 from ..parts.base import Parts, inner, map_parts, masked
 from ..problem import Problem
-from .base import CustomSurrogate
+from .base import CustomSurrogate, Saved
 from .settings import check_choice, check_count, check_positive
 
 
@@ -53,13 +53,13 @@ class Perturbed(CustomSurrogate):
         check_choice("noise", self.noise, ("normal", "gumbel"))
         check_choice("baseline", self.baseline, ("leave-one-out", "none"))
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Parts, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the mean of the samples; and the seeds of their noise, and the samples."""
         seeds = draw_seeds(problem, self.samples, self.generator)
         structures = problem.repeat(self.samples).argmax(perturbed(problem, self.noise, self.sigma, seeds))
         return mean_over_samples(structures, self.samples), (seeds, structures)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the estimate, 0 where there is no candidate."""
         seeds, structures = saved
         repeated = map_parts(lambda part: part.double().repeat_interleave(self.samples, 0), grad_output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..base import Polytope, Structure
 from ..parts.base import Parts, map_parts
@@ -19,7 +19,7 @@ class ProjectedGradient(ArgmaxSurrogate):
 
     step_size: float = 1.0
     max_norm: float | None = None
-    polytope: Polytope | Literal["hull"] | None = None
+    polytope: Polytope[Any] | Literal["hull"] | None = None
     steps: int = 1
 
     def __post_init__(self) -> None:
@@ -27,7 +27,7 @@ class ProjectedGradient(ArgmaxSurrogate):
         check_max_norm(self.max_norm)
         check_count("steps", self.steps)
 
-    def pull_back(self, problem: Problem, point: Parts, grad: Parts) -> Parts:
+    def pull_back(self, problem: Problem[Parts], point: Parts, grad: Parts) -> Parts:
         """Return where `steps` projected gradient steps lead from `point`, the first of them along `grad`."""
         polytope = polytope_of(self.polytope, problem.structure)
         for step in range(self.steps):
@@ -38,7 +38,7 @@ class ProjectedGradient(ArgmaxSurrogate):
         return point
 
 
-def polytope_of(polytope: Polytope | Literal["hull"] | None, structure: Structure) -> Polytope:
+def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: Structure[Parts]) -> Polytope[Parts]:
     """Return the polytope that a surrogate's argument means for a structure."""
     if polytope is None:
         return structure.relaxation

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..noise import mean_over_samples, per_row
 from ..parts.base import Parts, map_parts, masked
 from ..problem import Problem
-from .base import CustomSurrogate
+from .base import CustomSurrogate, Saved
 from .perturbed import leave_one_out
 from .settings import check_choice, check_count
 
@@ -45,12 +45,12 @@ class ScoreFunction(CustomSurrogate):
         if self.baseline == "leave-one-out" and self.samples < 2:
             raise ValueError(f'samples: expected at least 2 for baseline="leave-one-out", got {self.samples}')
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Parts, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the first sample, and all samples."""
         drawn = problem.repeat(self.samples).sample(self.generator)
         return map_parts(lambda part: part[:: self.samples].clone(), drawn), (drawn,)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the estimate, 0 where there is no candidate."""
         (drawn,) = saved
         with torch.no_grad():

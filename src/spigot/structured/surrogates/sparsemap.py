@@ -30,7 +30,7 @@ class SparseMAP(DifferentiableSurrogate):
     def __post_init__(self) -> None:
         check_positive("temperature", self.temperature)
 
-    def forward(self, problem: Problem) -> Parts:
+    def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the projection, shaped like the scores.
 
         Raises:

@@ -8,6 +8,7 @@ import torch
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from .base import Saved
 from .projected_gradient import ProjectedGradient
 
 
@@ -30,6 +31,6 @@ class SPIGOT(ProjectedGradient):
             `downstream`.
     """
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ẑ - z̃, 0 where there is no candidate."""
         return map_parts(torch.sub, output, self.pull_back(problem, output, grad_output))

@@ -8,6 +8,7 @@ import torch
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from .base import Saved
 from .projected_gradient import ProjectedGradient
 
 
@@ -26,7 +27,7 @@ class SPIGOTCE(ProjectedGradient):
 
     needs_marginals = True
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return μ - u, 0 where there is no candidate."""
         marginals = problem.marginals()
         grad = grad_output if problem.downstream is None else problem.gradient_at(marginals)

@@ -8,7 +8,7 @@ import torch
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import ArgmaxSurrogate
+from .base import ArgmaxSurrogate, Saved
 from .capping import capped
 from .settings import check_count, check_max_norm, check_positive
 
@@ -40,7 +40,7 @@ class SPIGOTEG(ArgmaxSurrogate):
         check_max_norm(self.max_norm)
         check_count("steps", self.steps)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the marginals before the steps minus those after them."""
         theta = problem.scores
         before = marginals = problem.marginals()

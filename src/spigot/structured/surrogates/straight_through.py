@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..parts.base import Parts
 from ..problem import Problem
-from .base import ArgmaxSurrogate
+from .base import ArgmaxSurrogate, Saved
 from .capping import capped
 from .settings import check_max_norm
 
@@ -26,6 +26,6 @@ class StraightThrough(ArgmaxSurrogate):
     def __post_init__(self) -> None:
         check_max_norm(self.max_norm)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Parts, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return `grad_output`, 0 where there is no candidate."""
         return capped(grad_output, self.max_norm)
