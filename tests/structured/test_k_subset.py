@@ -75,12 +75,12 @@ def test_candidates():
     poisoned = scores.masked_fill(~mask, float("nan"))
     for function in (structure.argmax, structure.marginals):
         assert torch.equal(function(poisoned, None, mask)[:, inside], function(scores[:, inside]))
-    with pytest.raises(ValueError, match=r"scores: too few candidates .*sentence 0"):
+    with pytest.raises(ValueError, match=r"scores: too few candidates .*row 0"):
         KSubset(5).argmax(scores, None, mask)
     for function in (KSubset(5).log_partition, KSubset(5).marginals, KSubset(5).sample):
-        with pytest.raises(ValueError, match=r"scores: too few candidates .*sentence 0"):
+        with pytest.raises(ValueError, match=r"scores: too few candidates .*row 0"):
             function(scores, None, mask)
-    with pytest.raises(ValueError, match=r"point: too few candidates .*sentence 0"):
+    with pytest.raises(ValueError, match=r"point: too few candidates .*row 0"):
         CappedSimplex(5).project(scores, None, mask)
 
 

@@ -72,7 +72,7 @@ def test_forbidden_transitions():
         _, parts, totals = all_sequences(*row(minus, 0))
         if totals.max() == -INF:
             for function in (CHAIN.argmax, CHAIN.log_partition, CHAIN.marginals, CHAIN.sample):
-                with pytest.raises(ValueError, match=r"no sequence of tags.*sentence 0"):
+                with pytest.raises(ValueError, match=r"no sequence of tags.*row 0"):
                     function(one, None, mask)
             continue
         found += 1

@@ -150,9 +150,9 @@ def test_a_row_without_a_solution_is_named():
     mask = torch.ones(2, 5, dtype=torch.bool)
     mask[1, [0, 3, 4]] = False
     for function, name in ((program.argmax, "scores"), (program.relaxation.project, "point")):
-        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*sentence 1"):
+        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*row 1"):
             function(torch.zeros(2, 5), None, mask)
-        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*sentence 0"):
+        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*row 0"):
             function(torch.full((1, 5), -INF))
 
 
@@ -210,7 +210,7 @@ def test_processes_change_nothing(monkeypatch):
         assert same(project())
         assert 1 <= len(workers._idle) <= 2
         mask[7, [0, 3, 4]] = False
-        with pytest.raises(ValueError, match=r"point: no solution of the linear constraints.*sentence 7"):
+        with pytest.raises(ValueError, match=r"point: no solution of the linear constraints.*row 7"):
             project()
         mask[7, 0] = True
         torch.set_num_threads(1)

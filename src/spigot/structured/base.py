@@ -9,12 +9,14 @@ back as 0.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import final
 
 import torch
 from torch import Tensor
 
 from .checks import widen
 from .parts.base import Parts, flatten, inner, like, map_parts, masked, tensors
+from .seeds import draw_row_seeds
 
 
 class Polytope(ABC):
@@ -114,7 +116,7 @@ class MarginalStructure(Structure):
         grads = torch.autograd.grad(tensors(marginals), tensors(leaves), tensors(masked(grad_marginals, valid)))
         return like(scores, grads)
 
-    @abstractmethod
+    @final
     def sample(
         self,
         scores: Parts,
@@ -123,7 +125,23 @@ class MarginalStructure(Structure):
         *,
         generator: torch.Generator | None = None,
     ) -> Parts:
-        """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached."""
+        """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached.
+
+        Each row draws one seed from `generator` (None: torch's own), in order. So a row's sample depends neither on the
+        other rows nor on padding.
+        """
+        seeds = draw_row_seeds(tensors(scores)[0], 1, generator)[:, 0]
+        return self.sample_seeded(scores, seeds, lengths, mask)
+
+    @abstractmethod
+    def sample_seeded(
+        self, scores: Parts, seeds: Tensor, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Parts:
+        """Return the exact sample of p(z) that each row's seed stands for, 0/1, shaped like `scores`, detached.
+
+        `seeds` is int64, `[batch]`. A row's sample is a function of its seed and of its candidates' scores alone:
+        `seeds.uniform` and `seeds.gumbel` give random numbers of that kind.
+        """
 
     def log_prob(
         self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None

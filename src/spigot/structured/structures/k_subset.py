@@ -79,19 +79,11 @@ class KSubset(MarginalStructure):
         grad = grad_marginals.detach().to(wide.dtype)
         return narrow(subset_marginals_jvp(wide, grad, sizes, mask, self.k), scores)
 
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return one exact sample, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        uniform = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device=device)
-        return narrow(subset_sample(*arguments, self.k, uniform), scores)
+        """Return one exact sample of each row; see the base class."""
+        return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

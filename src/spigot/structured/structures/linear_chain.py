@@ -78,19 +78,15 @@ class LinearChain(MarginalStructure):
         towards, towards_pairs = (grad.detach().to(emissions.dtype) for grad in grad_marginals)
         return _typed(scores, chain_marginals_jvp(emissions, transitions, towards, towards_pairs, sizes, tags, pairs))
 
-    def sample(
+    def sample_seeded(
         self,
         scores: LinearChainParts,
+        seeds: Tensor,
         lengths: Tensor | None = None,
         mask: LinearChainParts | None = None,
-        *,
-        generator: torch.Generator | None = None,
     ) -> LinearChainParts:
-        """Return one exact sample of each row, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(_detached(scores), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        uniform = torch.rand(scores.emissions.shape[:2], generator=generator, dtype=torch.float64, device=device)
-        return _typed(scores, chain_sample(*arguments, uniform))
+        """Return one exact sample of each row; see the base class."""
+        return _typed(scores, chain_sample(*self._arguments(_detached(scores), lengths, mask), seeds))
 
     def _arguments(
         self, scores: LinearChainParts, lengths: Tensor | None, mask: LinearChainParts | None

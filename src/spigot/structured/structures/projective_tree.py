@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
@@ -71,20 +70,11 @@ class ProjectiveTree(MarginalStructure):
         # The Jacobian is symmetric, so a product from the left is one from the right.
         return narrow(projective_marginals_jvp(wide, grad_marginals, tokens, mask, single_root), scores)
 
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the arcs of one exact sample, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        shape = (scores.size(0), 2 * scores.size(1))
-        uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
-        return narrow(projective_sample(*arguments, uniform), scores)
+        """Return the arcs of one exact sample of each row; see the base class."""
+        return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

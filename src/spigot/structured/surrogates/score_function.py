@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..noise import mean_over_samples, per_row
+from ..noise import draw_seeds, mean_over_samples, per_row
 from ..parts.base import Parts, like, map_parts, masked, tensors
 from ..problem import Problem
 from .base import Surrogate
@@ -44,7 +44,8 @@ class ScoreFunction(Surrogate):
 
     def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
         """Return the first sample, and all samples."""
-        drawn = problem.repeat(self.samples).sample(self.generator)
+        seeds = draw_seeds(problem, self.samples, self.generator)
+        drawn = problem.repeat(self.samples).sample(seeds.flatten())
         return map_parts(lambda part: part[:: self.samples].clone(), drawn), tensors(drawn)
 
     def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
