@@ -104,7 +104,7 @@ STRUCTURES = [
     StructureCase("semantic-graph", spigot.SemanticGraph([True, False, True]), graph_shapes, None, may_be_empty=True),
     StructureCase(
         "approximate-semantic-graph",
-        spigot.ApproximateSemanticGraph([True, False, True], integral=True),
+        spigot.ApproximateSemanticGraph([True, False, True]),
         graph_shapes,
         None,
         may_be_empty=True,
