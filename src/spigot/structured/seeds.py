@@ -1,4 +1,4 @@
-"""Random numbers of which each row of a batch has its own, whatever its padding and its neighbours.
+"""Random numbers that depend on a row's own seed and candidates, not on its padding or its neighbours.
 
 Every row draws one seed, in order. All its random numbers are a function of that seed and of the rank of a part among
 the row's candidates (splitmix64; Steele, Lea and Flood 2014). Kernels draw from the same seeds with
@@ -25,7 +25,7 @@ def uniform(seeds: Tensor, valid: Tensor) -> Tensor:
 
     Args:
         seeds: int64, `[batch]` or `[batch, sample]`.
-        valid: which parts are candidates, bool, `[batch, D]`; the numbers of others mean nothing.
+        valid: which parts are candidates, bool, `[batch, D]`; ignore the numbers of others.
 
     Returns:
         `[batch, D]` or `[batch, sample, D]`.
@@ -44,7 +44,7 @@ def gumbel(seeds: Tensor, valid: Tensor) -> Tensor:
 
 
 def mix(words: Tensor) -> Tensor:
-    """Return a word for each word (int64) that tells nothing of it: of a seed, another seed."""
+    """Hash each word (int64): the result of a seed is another, independent seed."""
     words = (words ^ _shifted(words, 30)) * _MIX_1
     words = (words ^ _shifted(words, 27)) * _MIX_2
     return words ^ _shifted(words, 31)

@@ -31,7 +31,7 @@ class ProjectiveTree(MarginalStructure):
     Args:
         single_root: ROOT has exactly one child; else at least one.
 
-    Ties: equal trees are told apart from the top down. With `single_root` the first possible child of ROOT is taken.
+    Ties are broken from the top down. With `single_root` the first possible child of ROOT is taken.
     Everywhere else a head takes the last possible outermost child on its right, and the last possible outermost child
     on its left; and what lies between a head and its child goes to the left of the two as far as possible. So if all
     trees are equal, all tokens hang from ROOT, or, with `single_root`, from the first token. Trees count as

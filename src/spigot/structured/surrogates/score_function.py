@@ -22,9 +22,9 @@ class ScoreFunction(Surrogate):
 
         ∇s = 1/M Σ_m (loss(z_m) - b_m) (z_m - E[z])
 
-    The gradient that arrives from above plays no part: the loss of each row is evaluated again, M times, so
-    `structured_argmax` has to be given `downstream`, and it is the gradient of `downstream(z).sum()` that is estimated,
-    whatever becomes of the losses above.
+    The gradient for the output is not used: the loss of each row is evaluated again, M times. So `structured_argmax`
+    needs `downstream`, and the estimate is of the gradient of `downstream(z).sum()`. A row's samples depend on its own
+    seeds and candidates alone.
 
     Args:
         samples: M, of which the output is the first.

@@ -13,7 +13,7 @@ import numpy as np
 
 NO_SOLUTION = "no solution of the linear constraints"
 TOLERANCE = 1e-6
-"""By how much, relative to the size of its terms, a solution may miss a constraint."""
+"""How far a solution may violate a constraint, relative to the size of the terms."""
 
 
 def solver(name: str) -> Any:

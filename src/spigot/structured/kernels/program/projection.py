@@ -46,7 +46,7 @@ def _nearest_on_face(
     if solution is None:
         return None
     rough = np.clip(solution.x, 0.0, 1.0)
-    # Of slack and multiplier, complements, the larger one tells whether an inequality is tight.
+    # Slack and multiplier are complements: an inequality is tight if its multiplier is the larger one.
     tight = (np.array(solution.z) > np.array(solution.s))[len(b_eq) :]
     tight, at_zero, at_one = np.split(tight, [len(b), len(b) + len(point)])
     free = ~(at_zero | at_one)

@@ -5,7 +5,7 @@ e_k, the elementary symmetric polynomial of the weights exp(score), by one candi
     e[i, c] = e[i - 1, c] + exp(score i) · e[i - 1, c - 1]      subsets of c of the first i candidates
 
 The share of the second term is the probability that i is in, given that c of the first i are. Given the shares, the
-way back, from c = k at the last candidate, adds and multiplies positive numbers only. So all holds for scores of any
+way back, from c = k at the last candidate, adds and multiplies positive numbers only. So it is right for scores of any
 size. The inner loops run along c, in vector code. Cells from which k cannot be reached are left out.
 """
 
