@@ -64,5 +64,5 @@ def test_the_structure_of_the_example_is_what_it_says() -> None:
     assert torch.allclose(segment.marginals(padded, lengths)[1, :2], segment.marginals(scores[1:2, :2])[0])
     assert not segment.argmax(padded, lengths)[2].any()
     assert segment.log_partition(padded, lengths)[2] == 0
-    with pytest.raises(ValueError, match=r"no segment.*sentence 1"):
+    with pytest.raises(ValueError, match=r"no segment.*row 1"):
         segment.argmax(scores, None, torch.tensor([True, False, True])[:, None].expand(3, 4))

@@ -111,7 +111,7 @@ def test_no_candidate_is_an_error(case):
     if case.may_be_zero:
         assert not flatten(case.polytope.project(point, lengths, mask))[2].any()
         return
-    with pytest.raises(ValueError, match="sentence 2"):
+    with pytest.raises(ValueError, match="row 2"):
         case.polytope.project(point, lengths, mask)
 
 

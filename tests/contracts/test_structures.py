@@ -123,7 +123,7 @@ def test_a_bad_score_is_named(case, bad):
     scores, lengths = example(case)
     index, cell = first_part_of(case.structure.argmax(scores, lengths), 2)
     tensors(scores)[index][cell] = bad
-    with pytest.raises(ValueError, match=r"NaN or \+inf .*sentence 2"):
+    with pytest.raises(ValueError, match=r"NaN or \+inf .*row 2"):
         case.structure.argmax(scores, lengths)
 
 
@@ -136,7 +136,7 @@ def test_a_row_with_no_structure_is_named(case):
     if case.may_be_empty:
         assert not any(part[1].any() for part in tensors(case.structure.argmax(scores, lengths, mask)))
         return
-    with pytest.raises(ValueError, match="sentence 1"):
+    with pytest.raises(ValueError, match="row 1"):
         case.structure.argmax(scores, lengths, mask)
 
 
@@ -145,7 +145,7 @@ def test_a_row_with_no_structure_is_named(case):
 def test_a_length_out_of_range_is_named(case, length):
     scores, lengths = example(case)
     lengths[1] = length
-    with pytest.raises(ValueError, match=r"lengths.*sentence 1"):
+    with pytest.raises(ValueError, match=r"lengths.*row 1"):
         case.structure.argmax(scores, lengths)
 
 
@@ -263,6 +263,29 @@ def test_samples_follow_the_marginals(case):
     leaves = map_parts(lambda part: part.clone().requires_grad_(), scores)
     assert not any(part.requires_grad for part in tensors(case.structure.sample(leaves)))
     assert equal(samples, case.structure.sample(many, generator=torch.Generator().manual_seed(0)))
+
+
+@summable
+def test_a_sample_depends_on_the_candidates_of_its_row_alone(case):
+    scores, lengths = example(case)
+    padded, _ = example(case, full=case.widest)
+    other, _ = example(case, seed=1)
+    for seed in range(10):
+
+        def sample(scores, lengths=None, rows_before=0, seed=seed):
+            generator = torch.Generator().manual_seed(seed)
+            torch.randint(2**63 - 1, (rows_before, 1), generator=generator)
+            return case.structure.sample(scores, lengths, generator=generator)
+
+        samples, in_padding = sample(scores, lengths), sample(padded, lengths)
+        for b, size in enumerate(SIZES):
+            alone = row_of(samples, case.shape, b, size)
+            assert equal(row_of(in_padding, case.shape, b, size), alone)
+            assert equal(sample(row_of(scores, case.shape, b, size), rows_before=b), alone)
+            among_others = map_parts(torch.clone, other)
+            for part, own in zip(tensors(among_others), tensors(scores), strict=True):
+                part[b] = own[b]
+            assert equal(row_of(sample(among_others, lengths), case.shape, b, size), alone)
 
 
 @summable

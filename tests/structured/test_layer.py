@@ -61,7 +61,7 @@ def test_a_structure_of_ones_own():
 
 
 def test_marginals_need_a_structure_that_can_be_summed():
-    with pytest.raises(TypeError, match="Marginals needs a MarginalStructure, but Unsummable"):
+    with pytest.raises(TypeError, match="structure: Marginals needs a MarginalStructure, got Unsummable"):
         structured_argmax(torch.zeros(1, 3), Unsummable(), Marginals())
 
 

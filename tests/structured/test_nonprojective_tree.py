@@ -289,12 +289,12 @@ def test_sentences_without_a_tree_are_named(single_root, method):
     call = getattr(NonProjectiveTree(single_root), method)
     scores = torch.zeros(3, 4, 4)
     scores[1, 0] = -INF  # nothing hangs from ROOT
-    with pytest.raises(ValueError, match=r"no tree.*sentence 1 "):
+    with pytest.raises(ValueError, match=r"no tree.*row 1 "):
         call(scores)
     scores[1, 0] = 0.0
     scores[1, 1:, 1] = scores[1, 1:, 2] = -INF  # two tokens have ROOT as their only head
     if single_root:
-        with pytest.raises(ValueError, match=r"no tree with one child of ROOT.*sentence 1 "):
+        with pytest.raises(ValueError, match=r"no tree with one child of ROOT.*row 1 "):
             call(scores)
     else:
         call(scores)

@@ -98,7 +98,7 @@ def test_what_is_not_a_candidate_is_not_read():
 def test_bad_scores_are_named():
     scores = scores_of(3, 4)
     scores[2, 0, 1] = float("nan")
-    with pytest.raises(ValueError, match=r"NaN or \+inf .*sentence 2"):
+    with pytest.raises(ValueError, match=r"NaN or \+inf .*row 2"):
         structured_argmax(scores, ProjectiveTree(), SparseMAP())
     with pytest.raises(ValueError, match="temperature: expected a positive number, got 0"):
         SparseMAP(temperature=0)

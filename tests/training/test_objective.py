@@ -3,9 +3,10 @@ from itertools import product
 import pytest
 import torch
 
+from spigot import SemanticGraph, SemanticGraphParts
 from spigot.models.semantic_parser import Decoded
 from spigot.structured import ProjectiveTree
-from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts, one_hot_parts
+from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.training.objective import graph_hinge, tree_hinge, tree_nll
 from tests.oracles.trees import all_trees
 

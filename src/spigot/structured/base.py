@@ -8,13 +8,14 @@ chosen. A cell that `lengths`, `mask` or the structure rules out is never read (
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic
+from typing import Generic, final
 
 import torch
 from torch import Tensor
 
 from .checks import widen
 from .parts.base import Parts, flatten, inner, map_parts, masked, tensors
+from .seeds import draw_row_seeds
 
 
 class Polytope(ABC, Generic[Parts]):
@@ -69,7 +70,7 @@ class MarginalStructure(Structure[Parts]):
     def marginals(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
 
-    @abstractmethod
+    @final
     def sample(
         self,
         scores: Parts,
@@ -78,7 +79,23 @@ class MarginalStructure(Structure[Parts]):
         *,
         generator: torch.Generator | None = None,
     ) -> Parts:
-        """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached."""
+        """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached.
+
+        Each row draws one seed from `generator` (None: torch's own), in order. So a row's sample depends neither on the
+        other rows nor on padding.
+        """
+        seeds = draw_row_seeds(tensors(scores)[0], 1, generator)[:, 0]
+        return self.sample_seeded(scores, seeds, lengths, mask)
+
+    @abstractmethod
+    def sample_seeded(
+        self, scores: Parts, seeds: Tensor, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Parts:
+        """Return the exact sample of p(z) that each row's seed stands for, 0/1, shaped like `scores`, detached.
+
+        `seeds` is int64, `[batch]`. A row's sample is a function of its seed and of its candidates' scores alone:
+        `seeds.uniform` and `seeds.gumbel` give random numbers of that kind.
+        """
 
     def log_prob(
         self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None

@@ -48,8 +48,7 @@ class Problem(Generic[Parts]):
         """Return the structure if its Gibbs distribution can be summed; else raise a TypeError."""
         if not isinstance(self.structure, MarginalStructure):
             raise TypeError(
-                f"surrogate: {self.surrogate} needs a MarginalStructure, "
-                f"but {type(self.structure).__name__} cannot sum over its structures"
+                f"structure: {self.surrogate} needs a MarginalStructure, got {type(self.structure).__name__}"
             )
         return self.structure
 
@@ -60,9 +59,9 @@ class Problem(Generic[Parts]):
             return structure.marginals(self.scores, self.lengths, self.mask)
         return structure.marginals(scores, self.lengths, self.valid)
 
-    def sample(self, generator: torch.Generator | None = None) -> Parts:
-        """Return one exact sample of the Gibbs distribution for each row."""
-        return self.summable().sample(self.scores, self.lengths, self.mask, generator=generator)
+    def sample(self, seeds: Tensor) -> Parts:
+        """Return one exact sample of the Gibbs distribution for each row; see `MarginalStructure.sample_seeded`."""
+        return self.summable().sample_seeded(self.scores, seeds, self.lengths, self.mask)
 
     def project(self, point: Parts, polytope: Polytope[Parts]) -> Parts:
         """Return the nearest point of `polytope` over the candidates."""

@@ -15,8 +15,8 @@ from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import SentimentSystemConfig
 from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
-from spigot.structured import StructuredArgmax
-from spigot.structured.structures.semantic_graph import SemanticGraphParts, one_hot_parts
+from spigot.structured import SemanticGraphParts, StructuredArgmax
+from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.systems.base import JointSystem, scale_gradient
 
 

@@ -19,9 +19,7 @@ class LinearConstraints(Polytope[Tensor]):
     algebra the point on it, to about 1e-12. They are differentiable: the derivative is the orthogonal projection onto
     the face. Needs `pip install 'torch-spigot[lp]'`.
 
-    Clarabel lets no other thread run. So batches in which rows times variables² is 10⁴ or more are split over
-    `torch.get_num_threads()` processes, once they have taken a second without: less is not worth starting these. The
-    result is the same, to the bit.
+    Rows are solved one after another: Clarabel lets no other thread run.
 
     Args:
         A: `[constraint, variable]`; None for no inequalities.

@@ -15,6 +15,7 @@ from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_ma
 from ..parts.spans import check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
+from ..seeds import gumbel, mix
 
 
 @dataclass(frozen=True)
@@ -76,27 +77,17 @@ class BinaryTree(MarginalStructure[Tensor]):
         span_scores, shares = _sum_labels(wide)
         return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
 
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the spans of one exact sample, 0/1, shaped and typed like `scores`."""
+        """Return the spans of one exact sample of each row; see the base class."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-
-        def uniform(shape: torch.Size) -> Tensor:
-            return torch.rand(shape, generator=generator, dtype=torch.float64, device=device).to(scores.device)
-
-        splits = uniform(scores.shape[:2])
         if not self.labels:
-            return narrow(binary_tree_sample(wide, sizes, candidates, splits), scores)
-        spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, splits)
-        gumbel = -(-uniform(wide.shape).log()).log()
-        return (spans.unsqueeze(3) * _one_hot(wide + gumbel)).to(scores.dtype)
+            return narrow(binary_tree_sample(wide, sizes, candidates, seeds), scores)
+        spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, seeds)
+        # Of a seed of their own: labels must not depend on the splits that were drawn.
+        noise = gumbel(mix(seeds), wide.flatten(1) != -torch.inf).view(wide.shape)
+        return (spans.unsqueeze(3) * _one_hot(wide + noise)).to(scores.dtype)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

@@ -70,19 +70,11 @@ class KSubset(MarginalStructure[Tensor]):
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
         return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
 
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return one exact sample, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        uniform = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device=device)
-        return narrow(subset_sample(*arguments, self.k, uniform), scores)
+        """Return one exact sample of each row; see the base class."""
+        return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

@@ -71,19 +71,15 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
         return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
 
-    def sample(
+    def sample_seeded(
         self,
         scores: LinearChainParts,
+        seeds: Tensor,
         lengths: Tensor | None = None,
         mask: LinearChainParts | None = None,
-        *,
-        generator: torch.Generator | None = None,
     ) -> LinearChainParts:
-        """Return one exact sample of each row, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(_detached(scores), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        uniform = torch.rand(scores.emissions.shape[:2], generator=generator, dtype=torch.float64, device=device)
-        return _typed(scores, chain_sample(*arguments, uniform))
+        """Return one exact sample of each row; see the base class."""
+        return _typed(scores, chain_sample(*self._arguments(_detached(scores), lengths, mask), seeds))
 
     def _arguments(
         self, scores: LinearChainParts, lengths: Tensor | None, mask: LinearChainParts | None

@@ -23,7 +23,7 @@ class LinearProgram(Structure[Tensor]):
     Scores are `[batch, variable]`; `lengths[batch]` says how many leading variables are in use, `mask` which of these:
     the others are 0. So are those past the last column of the scores, if these have fewer than A. A row of length 0 has
     the empty structure, whatever the constraints say. Computed in float64 on the CPU; CUDA tensors are copied there and
-    back. Scores are told apart to about 1e-9 of the largest of their row.
+    back. Scores that differ by less than about 1e-9 of the largest of their row count as equal.
 
     Ties are broken by the solver: always alike, but by no rule that could be stated.
 

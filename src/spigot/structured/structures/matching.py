@@ -21,7 +21,7 @@ class Matching(Structure[Tensor]):
     Scores are `[batch, row, column]`, square, and `lengths[batch]` says how many rows, and as many columns, are real; 0
     gives the empty matching. The argmax is exact, by shortest augmenting paths (Jonker and Volgenant 1987): O(n³) time
     and O(n²) memory for each matrix, in float64 on the CPU; CUDA tensors are copied there and back. To sum over all
-    matchings is to compute a permanent, which is out of reach, so there are no marginals.
+    matchings is to compute a permanent, which is intractable, so there are no marginals.
 
     Ties: of equally good matchings one is found that depends on the matrix alone, not on the batch. If all are equal,
     it is the identity; in general rows choose in their order, and each takes the first free of its best columns.

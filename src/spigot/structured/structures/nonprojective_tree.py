@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
@@ -64,19 +63,11 @@ class NonProjectiveTree(MarginalStructure[Tensor]):
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
         return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return one exact sample for each row, 0/1, shaped like `scores`, detached. Errors are those of `argmax`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        seeds = torch.randint(2**63 - 1, (scores.size(0),), generator=generator, device=device)
-        return narrow(nonprojective_sample(*arguments, seeds), scores)
+        """Return the arcs of one exact sample of each row; see the base class. Errors are those of `argmax`."""
+        return narrow(nonprojective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
@@ -32,7 +31,7 @@ class ProjectiveTree(MarginalStructure[Tensor]):
     Args:
         single_root: ROOT has exactly one child; else at least one.
 
-    Ties: equal trees are told apart from the top down. With `single_root` the first possible child of ROOT is taken.
+    Ties are broken from the top down. With `single_root` the first possible child of ROOT is taken.
     Everywhere else a head takes the last possible outermost child on its right, and the last possible outermost child
     on its left; and what lies between a head and its child goes to the left of the two as far as possible. So if all
     trees are equal, all tokens hang from ROOT, or, with `single_root`, from the first token. Trees count as
@@ -68,20 +67,11 @@ class ProjectiveTree(MarginalStructure[Tensor]):
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
         return narrow(projective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the arcs of one exact sample, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        shape = (scores.size(0), 2 * scores.size(1))
-        uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
-        return narrow(projective_sample(*arguments, uniform), scores)
+        """Return the arcs of one exact sample of each row; see the base class."""
+        return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

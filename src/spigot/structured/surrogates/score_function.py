@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..noise import mean_over_samples, per_row
+from ..noise import draw_seeds, mean_over_samples, per_row
 from ..parts.base import Parts, map_parts, masked
 from ..problem import Problem
 from .base import CustomSurrogate, Saved
@@ -22,9 +22,9 @@ class ScoreFunction(CustomSurrogate):
 
         ∇s = 1/M Σ_m (loss(z_m) - b_m) (z_m - E[z])
 
-    The gradient that arrives from above plays no part: the loss of each row is evaluated again, M times, so
-    `structured_argmax` has to be given `downstream`, and it is the gradient of `downstream(z).sum()` that is estimated,
-    whatever becomes of the losses above.
+    The gradient for the output is not used: the loss of each row is evaluated again, M times. So `structured_argmax`
+    needs `downstream`, and the estimate is of the gradient of `downstream(z).sum()`. A row's samples depend on its own
+    seeds and candidates alone.
 
     Args:
         samples: M, of which the output is the first.
@@ -47,7 +47,8 @@ class ScoreFunction(CustomSurrogate):
 
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the first sample, and all samples."""
-        drawn = problem.repeat(self.samples).sample(self.generator)
+        seeds = draw_seeds(problem, self.samples, self.generator)
+        drawn = problem.repeat(self.samples).sample(seeds.flatten())
         return map_parts(lambda part: part[:: self.samples].clone(), drawn), (drawn,)
 
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
