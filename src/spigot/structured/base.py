@@ -84,8 +84,7 @@ class MarginalStructure(Structure[Parts]):
         Each row draws one seed from `generator` (None: torch's own), in order. So a row's sample depends neither on the
         other rows nor on padding.
         """
-        seeds = draw_row_seeds(tensors(scores)[0], 1, generator)[:, 0]
-        return self.sample_seeded(scores, seeds, lengths, mask)
+        return self.sample_seeded(scores, draw_row_seeds(tensors(scores)[0], generator), lengths, mask)
 
     @abstractmethod
     def sample_seeded(

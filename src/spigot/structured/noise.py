@@ -13,14 +13,15 @@ from torch import Tensor
 from .kernels.numerics.sum_of_gamma import sum_of_gamma
 from .parts.base import Parts, flatten, map_parts, tensors, unflatten
 from .problem import Problem
-from .seeds import draw_row_seeds, gumbel, uniform
+from .seeds import draw_row_seeds, gumbel, mix, uniform
 
 Noise: TypeAlias = Literal["gumbel", "normal", "sum-of-gamma", "none"]
 
 
 def draw_seeds(problem: Problem[Parts], samples: int, generator: torch.Generator | None) -> Tensor:
     """Return one seed for each sample of each row, int64, `[batch, sample]`."""
-    return draw_row_seeds(tensors(problem.scores)[0], samples, generator)
+    of_rows = draw_row_seeds(tensors(problem.scores)[0], generator)
+    return mix(of_rows[:, None] + torch.arange(samples, device=of_rows.device))
 
 
 def draw_noise(kind: Noise, seeds: Tensor, problem: Problem[Parts]) -> Parts:

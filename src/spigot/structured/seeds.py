@@ -13,11 +13,10 @@ from torch import Tensor
 _STEP, _MIX_1, _MIX_2 = (word - 2**64 for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def draw_row_seeds(rows: Tensor, samples: int, generator: torch.Generator | None) -> Tensor:
-    """Return one seed for each sample of each row of `rows`, int64, `[batch, sample]`."""
+def draw_row_seeds(rows: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return one seed for each row of `rows`, int64, `[batch]`, on their device; None means torch's own generator."""
     device = rows.device if generator is None else generator.device
-    of_rows = torch.randint(2**63 - 1, (rows.size(0), 1), generator=generator, device=device).to(rows.device)
-    return mix(of_rows + torch.arange(samples, device=rows.device))
+    return torch.randint(2**63 - 1, rows.shape[:1], generator=generator, device=device).to(rows.device)
 
 
 def uniform(seeds: Tensor, valid: Tensor) -> Tensor:
