@@ -146,7 +146,7 @@ def test_class_facts_are_true(surrogate):
     assert surrogate.serves(ProjectiveTree())
     assert surrogate.serves(Matching()) != surrogate.needs_marginals
     if surrogate.needs_marginals:
-        with pytest.raises(TypeError, match="needs a MarginalStructure, but Matching"):
+        with pytest.raises(TypeError, match="needs a MarginalStructure, got Matching"):
             structured_argmax(leaf, Matching(), surrogate)
     else:
         assert structured_argmax(leaf, Matching(), surrogate).shape == leaf.shape

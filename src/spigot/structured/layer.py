@@ -59,6 +59,21 @@ class _CustomGradient(torch.autograd.Function):
         return None, None, None, *grad, *[None] * masks
 
 
+class _CandidateGradient(torch.autograd.Function):
+    """The identity. What a gradient holds where there is no candidate, NaN perhaps, stops here."""
+
+    @staticmethod
+    def forward(ctx: Any, *parts: Tensor) -> tuple[Tensor, ...]:
+        count = len(parts) // 2
+        ctx.save_for_backward(*parts[:count])
+        return tuple(part.view_as(part) for part in parts[count:])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        valid = ctx.saved_tensors
+        return *[None] * len(valid), *(torch.where(v, grad, 0) for v, grad in zip(valid, grads, strict=True))
+
+
 def _with_tensors(
     problem: Problem[Parts], lengths: Tensor | None, scores: tuple[Tensor, ...], masks: tuple[Tensor, ...]
 ) -> Problem[Parts]:
@@ -108,8 +123,7 @@ def structured_argmax(
                 problem.summable()
             output = surrogate.forward(problem)
             if any(part.requires_grad for part in tensors(output)):
-                # What a gradient holds where there is no candidate, NaN perhaps, stops here.
-                output = masked(output, problem.valid)
+                output = like(output, _CandidateGradient.apply(*tensors(problem.valid), *tensors(output)))
             outputs = tensors(output)
         else:
             problem = Problem(structure, map_parts(torch.detach, scores), None, None, downstream, name)

@@ -174,9 +174,9 @@ class Hull(Polytope[Parts]):
         row = left[sets.gap[left].argmax()]
         reason = "no more progress in float64" if sets.status[row] == STALLED else "max_iterations reached"
         warnings.warn(
-            f"Hull: {reason}: sentence {row} of the batch, counting from 0, was left after {sets.steps[row]} steps "
+            f"Hull: {reason}: row {row} of the batch, counting from 0, was left after {sets.steps[row]} steps "
             f"with duality gap {sets.gap[row]:.3g}, expected at most {sets.target[row]:.3g} "
-            f"({left.size} such sentences)",
+            f"({left.size} such rows)",
             RuntimeWarning,
             stacklevel=4,
         )
