@@ -1,154 +1,28 @@
 """Hard structured decisions inside neural networks, and gradients to train through them.
 
-What this package exports is the core, `spigot.structured`, imported when first used: so commands that need no
+This package exports the core, `spigot.structured`. Python imports it when it is first used: commands that need no
 torch (`spigot --help`, `spigot score`) start at once.
 """
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .structured import (
-        AIMLE,
-        IMLE,
-        SPIGOT,
-        SPIGOTCE,
-        SPIGOTEG,
-        ApproximateSemanticGraph,
-        ArgmaxSurrogate,
-        Audit,
-        AuditRow,
-        BinaryTree,
-        Birkhoff,
-        Blackbox,
-        CappedSimplex,
-        Categorical,
-        ChainSimplices,
-        ClippedArcs,
-        CustomSurrogate,
-        Detach,
-        DifferentiableSurrogate,
-        GraphHull,
-        Gumbel,
-        Hull,
-        HullSolution,
-        KSubset,
-        LabeledArcs,
-        LinearChain,
-        LinearChainParts,
-        LinearConstraints,
-        LinearProgram,
-        MarginalJacobian,
-        Marginals,
-        MarginalStructure,
-        Matching,
-        NegativeIdentity,
-        NonProjectiveTree,
-        Parts,
-        Perturbed,
-        Polytope,
-        Problem,
-        ProjectiveTree,
-        ScoreFunction,
-        SemanticGraph,
-        SemanticGraphParts,
-        Simplex,
-        SingleHead,
-        SpanBox,
-        SparseMAP,
-        StraightThrough,
-        Structure,
-        StructuredArgmax,
-        Surrogate,
-        all_structures,
-        arcs_to_heads,
-        audit,
-        default_surrogates,
-        hamming_cost,
-        heads_to_arcs,
-        hinge_loss,
-        negative_log_likelihood,
-        perceptron_loss,
-        perturbed_loss,
-        sparsemap_loss,
-        structured_argmax,
-    )
-
-__all__ = [
-    "AIMLE",
-    "IMLE",
-    "SPIGOT",
-    "SPIGOTCE",
-    "SPIGOTEG",
-    "ApproximateSemanticGraph",
-    "ArgmaxSurrogate",
-    "Audit",
-    "AuditRow",
-    "BinaryTree",
-    "Birkhoff",
-    "Blackbox",
-    "CappedSimplex",
-    "Categorical",
-    "ChainSimplices",
-    "ClippedArcs",
-    "CustomSurrogate",
-    "Detach",
-    "DifferentiableSurrogate",
-    "GraphHull",
-    "Gumbel",
-    "Hull",
-    "HullSolution",
-    "KSubset",
-    "LabeledArcs",
-    "LinearChain",
-    "LinearChainParts",
-    "LinearConstraints",
-    "LinearProgram",
-    "MarginalJacobian",
-    "MarginalStructure",
-    "Marginals",
-    "Matching",
-    "NegativeIdentity",
-    "NonProjectiveTree",
-    "Parts",
-    "Perturbed",
-    "Polytope",
-    "Problem",
-    "ProjectiveTree",
-    "ScoreFunction",
-    "SemanticGraph",
-    "SemanticGraphParts",
-    "Simplex",
-    "SingleHead",
-    "SpanBox",
-    "SparseMAP",
-    "StraightThrough",
-    "Structure",
-    "StructuredArgmax",
-    "Surrogate",
-    "all_structures",
-    "arcs_to_heads",
-    "audit",
-    "default_surrogates",
-    "hamming_cost",
-    "heads_to_arcs",
-    "hinge_loss",
-    "negative_log_likelihood",
-    "perceptron_loss",
-    "perturbed_loss",
-    "sparsemap_loss",
-    "structured_argmax",
-]
+    from .structured import *  # noqa: F403 (its __all__ is ours)
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
+def __getattr__(name: str) -> Any:
+    # Other special names are asked for while the package itself is imported.
+    if name.startswith("__") and name != "__all__":
         raise AttributeError(f"module 'spigot' has no attribute {name!r}")
-    from . import structured
-
+    structured = import_module(".structured", __name__)
+    exported = {"__all__": structured.__all__} | {name: getattr(structured, name) for name in structured.__all__}
+    if name not in exported:
+        raise AttributeError(f"module 'spigot' has no attribute {name!r}")
     # All at once: from here on they are ordinary attributes.
-    globals().update({exported: getattr(structured, exported) for exported in __all__})
-    return globals()[name]
+    globals().update(exported)
+    return exported[name]
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *import_module(".structured", __name__).__all__})

@@ -222,7 +222,7 @@ def test_rows_end_at_different_times_and_stay_apart():
 
 def test_running_out_of_steps_is_told():
     tree, point = ProjectiveTree(), 0.1 * scores_of(2, 8)
-    with pytest.warns(RuntimeWarning, match=r"max_iterations reached: sentence [01].*after 3 steps with duality gap"):
+    with pytest.warns(RuntimeWarning, match=r"max_iterations reached: row [01].*after 3 steps with duality gap"):
         solution = Hull(tree, max_iterations=3).solve(point)
     assert not solution.converged.any()
     assert solution.steps.tolist() == [3, 3]
