@@ -100,7 +100,7 @@ def measure(length: int, count: int, budget: int | None, run: str) -> dict[str, 
         parsed = list(parse_stream(model, sentences, **batches))
         times.append(time.perf_counter() - began)
     seconds = median(times)
-    arcs = sum(len(sentence.graph.arcs) for sentence in parsed if sentence.graph is not None)
+    arcs = sum(len(graph.arcs) for sentence in parsed for graph in sentence.graphs.values())
     return {
         "length": length,
         "sentences": count,

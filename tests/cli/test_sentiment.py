@@ -50,8 +50,8 @@ def test_parse(spigot, folder):
         name = ("negative", "positive")[ours.sentiment]
         assert content["sentiment"] == name
         assert content["probability"] == pytest.approx(ours.probability, abs=1e-5)
-        assert [tuple(arc) for arc in content["arcs"]] == list(ours.graph.arcs)
-        assert graph.graph.arcs == tuple(sorted(ours.graph.arcs))
+        assert [tuple(arc) for arc in content["arcs"]] == list(ours.graphs["semantics"].arcs)
+        assert graph.graphs["semantics"].arcs == tuple(sorted(ours.graphs["semantics"].arcs))
         assert graph.id == ours.id
         assert f"# sentiment = {name}\n# probability = {ours.probability:.4f}\n1\t" in graph.source.block.text
         assert label.sentiment == ours.sentiment

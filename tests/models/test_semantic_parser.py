@@ -98,12 +98,14 @@ def test_decoded_graphs_keep_the_rules():
 
 def test_gold_graphs_come_back():
     model = tiny_model()
-    lone = dataclasses.replace(sentence("run !", arcs=[]), graph=Graph((), frozenset({1})))
+    lone = dataclasses.replace(sentence("run !", arcs=[]), graphs={"semantics": Graph((), frozenset({1}))})
     sentences = [*SENTENCES[:10], lone]
     decoded = gold_graphs(sentences, model.semantics.roles)
     assert decoded.predicates[:, 0].tolist() == [True] * 10 + [False]  # a top needs ROOT as its predicate
     graphs = model.semantics.graphs(decoded, sentences)
-    assert graphs == [Graph(tuple(sorted(s.graph.arcs)), s.graph.predicates) for s in sentences]
+    assert graphs == [
+        Graph(tuple(sorted(s.graphs["semantics"].arcs)), s.graphs["semantics"].predicates) for s in sentences
+    ]
 
 
 def test_gold_roles_that_are_rare_become_unknown():
@@ -118,7 +120,7 @@ def test_gold_roles_that_are_rare_become_unknown():
 
 
 def test_a_sentence_without_graph_is_named():
-    with pytest.raises(ValueError, match="sentence s7: expected a semantic graph, got none"):
+    with pytest.raises(ValueError, match="sentence s7: expected a graph 'semantics', got none"):
         gold_graphs([sentence("a", id="s7")], Roles([TOP], [False]))
 
 

@@ -41,17 +41,17 @@ def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):
     """A sentence from a string of forms."""
     words = tuple(forms.split())
     blank = ("_",) * len(words)
-    graph = None
+    graphs = {}
     if arcs is not None:
         arcs = tuple(sorted(Arc(*arc) for arc in arcs))
-        graph = Graph(arcs, frozenset(arc.head for arc in arcs) - {0})
+        graphs = {"semantics": Graph(arcs, frozenset(arc.head for arc in arcs) - {0})}
     return Sentence(
         id,
         words,
         blank if lemmas is None else tuple(lemmas.split()),
         blank if tags is None else tuple(tags.split()),
-        tree=None if heads is None else Tree(tuple(heads), blank),
-        graph=graph,
+        trees={} if heads is None else {"syntax": Tree(tuple(heads), blank)},
+        graphs=graphs,
     )
 
 

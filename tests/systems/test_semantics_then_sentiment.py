@@ -48,16 +48,18 @@ def test_the_pruner_bounds_what_the_parser_may_do():
     with torch.no_grad():
         model.semantics.arc.layers[4].bias += 100.0
     after = model.parse(SENTENCES[:4])
-    assert [s.graph for s in model.semantics.parse(SENTENCES[:4])] != [s.graph for s in before]
+    assert [s.graphs["semantics"] for s in model.semantics.parse(SENTENCES[:4])] != [
+        s.graphs["semantics"] for s in before
+    ]
     for given, ours in zip(before, after, strict=True):
         tokens, _ = model.semantics.vocabulary.encode([given])
         labels = model.candidates(tokens).labels[0]
         names = model.semantics.roles.names
-        assert all(labels[arc.head, arc.modifier, names[arc.label]] for arc in ours.graph.arcs)
-    free = [s.graph for s in model.semantics.parse(SENTENCES[:4])]
-    assert [s.graph for s in after] != free
+        assert all(labels[arc.head, arc.modifier, names[arc.label]] for arc in ours.graphs["semantics"].arcs)
+    free = [s.graphs["semantics"] for s in model.semantics.parse(SENTENCES[:4])]
+    assert [s.graphs["semantics"] for s in after] != free
     model.set_pruner()
-    assert [s.graph for s in model.parse(SENTENCES[:4])] == free
+    assert [s.graphs["semantics"] for s in model.parse(SENTENCES[:4])] == free
 
 
 def test_the_candidates_hold_the_best_graph():
@@ -98,10 +100,10 @@ def test_parse_and_padding():
     together = model.parse(SENTENCES[:6])
     for given, ours in zip(SENTENCES[:6], together, strict=True):
         (alone,) = model.parse([given])
-        assert (alone.sentiment, alone.graph) == (ours.sentiment, ours.graph)
+        assert (alone.sentiment, alone.graphs["semantics"]) == (ours.sentiment, ours.graphs["semantics"])
         assert alone.probability == pytest.approx(ours.probability, abs=1e-5)
         assert 0.5 <= ours.probability <= 1
-    assert len({s.graph.arcs for s in together}) > 1
+    assert len({s.graphs["semantics"].arcs for s in together}) > 1
     assert model.parse([]) == []
 
 
@@ -135,8 +137,8 @@ def test_checkpoint_round_trip(tmp_path, kind):
     loaded = load_system(tmp_path)
     assert type(loaded) is SemanticsThenSentiment
     assert loaded.config == model.config
-    assert [(s.sentiment, s.graph, s.probability) for s in loaded.parse(SENTENCES[:5])] == [
-        (s.sentiment, s.graph, s.probability) for s in model.parse(SENTENCES[:5])
+    assert [(s.sentiment, s.graphs, s.probability) for s in loaded.parse(SENTENCES[:5])] == [
+        (s.sentiment, s.graphs, s.probability) for s in model.parse(SENTENCES[:5])
     ]
     with pytest.raises(CheckpointError, match="expected kind 'syntax-then-semantics', got 'semantics-then-sentiment'"):
         SyntaxThenSemantics.from_pretrained(tmp_path)

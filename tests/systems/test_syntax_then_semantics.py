@@ -17,11 +17,11 @@ def check(parsed, given, trees=True):
     assert [s.forms for s in parsed] == [s.forms for s in given]
     assert [s.id for s in parsed] == [s.id for s in given]
     for s in parsed:
-        assert all(1 <= arc.modifier <= len(s) and 0 <= arc.head <= len(s) for arc in s.graph.arcs)
+        assert all(1 <= arc.modifier <= len(s) and 0 <= arc.head <= len(s) for arc in s.graphs["semantics"].arcs)
         if trees:
-            assert len(s.tree.heads) == len(s)
-            assert s.tree.heads.count(0) == 1
-            assert set(s.tree.labels) == {"_"}
+            assert len(s.trees["syntax"].heads) == len(s)
+            assert s.trees["syntax"].heads.count(0) == 1
+            assert set(s.trees["syntax"].labels) == {"_"}
 
 
 def test_nothing_to_parse():
@@ -34,7 +34,9 @@ def test_nothing_to_parse():
 def test_parse(surrogate):
     model = tiny_model(surrogate)
     check(model.parse(SENTENCES), SENTENCES)
-    assert [s.tree for s in model.parse_syntax(SENTENCES)] == [s.tree for s in model.parse(SENTENCES)]
+    assert [s.trees["syntax"] for s in model.parse_syntax(SENTENCES)] == [
+        s.trees["syntax"] for s in model.parse(SENTENCES)
+    ]
 
 
 @pytest.mark.parametrize("length", [1, 200])
@@ -43,23 +45,23 @@ def test_parse_of_extreme_lengths(length):
     given = [sentence("word"), sentence(" ".join(words)), SENTENCES[0]]
     parsed = tiny_model().parse(given)
     check(parsed, given)
-    assert parsed[0].tree.heads == (0,)
+    assert parsed[0].trees["syntax"].heads == (0,)
     (alone,) = tiny_model().parse(given[1:2])
     assert alone == parsed[1]
 
 
 def test_annotations_of_the_input_do_not_matter():
     model = tiny_model()
-    bare = [dataclasses.replace(s, tree=None, graph=None) for s in SENTENCES]
+    bare = [dataclasses.replace(s, trees={}, graphs={}) for s in SENTENCES]
     assert model.parse(bare) == model.parse_syntax(model.parse(SENTENCES))
 
 
 def test_without_syntax():
     model = tiny_model(syntax=False)
-    bare = [dataclasses.replace(s, tree=None, graph=None) for s in SENTENCES[:5]]
+    bare = [dataclasses.replace(s, trees={}, graphs={}) for s in SENTENCES[:5]]
     parsed = model.parse(bare)
     check(parsed, bare, trees=False)
-    assert all(s.tree is None for s in parsed)
+    assert all(not s.trees for s in parsed)
     with pytest.raises(ValueError, match="expected a system with a syntactic parser"):
         model.parse_syntax(bare)
     tokens, syntax_tokens = model.encode(bare)
@@ -124,7 +126,7 @@ def test_gold_heads():
     sentences = [sentence("a b c", heads=(2, 0, 2)), sentence("a", heads=(0,))]
     assert gold_heads(sentences).tolist() == [[-1, 2, 0, 2], [-1, 0, -1, -1]]
     assert gold_heads([]).shape == (0, 1)
-    with pytest.raises(ValueError, match="sentence s3: expected a syntactic tree, got none"):
+    with pytest.raises(ValueError, match="sentence s3: expected a tree 'syntax', got none"):
         gold_heads([sentence("a", id="s3")])
 
 

@@ -44,8 +44,10 @@ def test_files(files):
     assert ids(corpora.syntax_train) == ids(SENTENCES[:20])
     assert ids(corpora.semantics_train) == ids(SENTENCES[10:30])
     assert ids(corpora.syntax_dev) == ids(corpora.semantics_dev) == ids(SENTENCES[30:35])
-    assert [s.tree.heads for s in corpora.syntax_train] == [s.tree.heads for s in SENTENCES[:20]]
-    assert [s.graph.arcs for s in corpora.semantics_dev] == [tuple(sorted(s.graph.arcs)) for s in SENTENCES[30:35]]
+    assert [s.trees["syntax"].heads for s in corpora.syntax_train] == [s.trees["syntax"].heads for s in SENTENCES[:20]]
+    assert [s.graphs["semantics"].arcs for s in corpora.semantics_dev] == [
+        tuple(sorted(s.graphs["semantics"].arcs)) for s in SENTENCES[30:35]
+    ]
 
 
 def test_without_syntax_its_files_are_not_touched(files):

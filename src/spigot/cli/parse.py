@@ -110,9 +110,9 @@ def _as_json(s: Sentence) -> str:
     if s.sentiment is not None and s.probability is not None:
         content["sentiment"] = SENTIMENTS[s.sentiment]
         content["probability"] = round(s.probability, 6)
-    if s.tree is not None:
-        content["heads"] = s.tree.heads
-    if s.graph is not None:
-        content["predicates"] = sorted(s.graph.predicates)
-        content["arcs"] = s.graph.arcs
+    for tree in s.trees.values():
+        content["heads"] = tree.heads
+    for graph in s.graphs.values():
+        content["predicates"] = sorted(graph.predicates)
+        content["arcs"] = graph.arcs
     return json.dumps(content, ensure_ascii=False)

@@ -22,7 +22,8 @@ def read_gold(path: str | PathLike[str], annotation: Literal["tree", "graph", "s
     name = display_name(os.fspath(path))
     empty = True
     for sentence in read_sentences(path):
-        if getattr(sentence, annotation) is None:
+        found = {"tree": sentence.trees, "graph": sentence.graphs, "sentiment": sentence.sentiment is not None}
+        if not found[annotation]:
             raise DataError(name, None, f"sentence {sentence.id!r}: expected a {annotation}, got none")
         if len(sentence):
             empty = False

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spigot.data.sentence import TOP, Sentence
+from spigot.data.sentence import SEMANTICS, TOP, Sentence
 from spigot.data.spelling import variants
 
 UNKNOWN, ROOT, END = "_unk_", "_root_", "_end_"
@@ -195,16 +195,15 @@ class Roles:
             )
 
     @classmethod
-    def build(cls, sentences: Iterable[Sentence], min_count: int = 1) -> Roles:
-        """Collect the roles of training graphs; those with fewer than `min_count` arcs become unknown."""
+    def build(cls, sentences: Iterable[Sentence], min_count: int = 1, graph: str = SEMANTICS) -> Roles:
+        """Collect the roles of the graphs of this name; those with fewer than `min_count` arcs become unknown."""
         counts: Counter[str] = Counter()
         repeated: set[str] = set()
         for sentence in sentences:
-            if sentence.graph is None:
-                continue
-            uses = Counter((arc.head, arc.label) for arc in sentence.graph.arcs)
+            arcs = sentence.graphs[graph].arcs if graph in sentence.graphs else ()
+            uses = Counter((arc.head, arc.label) for arc in arcs)
             repeated.update(label for (_, label), count in uses.items() if count > 1)
-            counts.update(arc.label for arc in sentence.graph.arcs)
+            counts.update(arc.label for arc in arcs)
         counts.pop(UNKNOWN_ROLE, None)
         counts.pop(TOP, None)
         common = [role for role, count in counts.most_common() if count >= min_count]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spigot.data.sentence import Arc, Graph, Sentence
+from spigot.data.sentence import SEMANTICS, Arc, Graph, Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import ParserConfig
 from spigot.models.encoders.bilstm import BiLSTMEncoder
@@ -104,7 +103,7 @@ class SemanticParser(nn.Module):
         """Return the sentences with predicted graphs, where no syntax is needed for them. One batch."""
         tokens = self.vocabulary.encode(sentences)[0].to(self.tag_pairs.allowed.device)
         graphs = self.graphs(self.decode(self(tokens), tokens.lengths), sentences)
-        return [dataclasses.replace(s, graph=graph) for s, graph in zip(sentences, graphs, strict=True)]
+        return [s.with_graph(SEMANTICS, graph) for s, graph in zip(sentences, graphs, strict=True)]
 
     def graphs(self, decoded: Decoded, sentences: Sequence[Sentence]) -> list[Graph]:
         """Turn a decoded batch into graphs (without frames)."""
@@ -120,16 +119,16 @@ class SemanticParser(nn.Module):
         return [Graph(tuple(a), frozenset(p - {0})) for a, p in zip(arcs, predicates, strict=True)]
 
 
-def gold_graphs(sentences: Sequence[Sentence], roles: Roles) -> Decoded:
-    """Return the gold graphs of a batch; ROOT is a predicate if there is a top."""
+def gold_graphs(sentences: Sequence[Sentence], roles: Roles, name: str = SEMANTICS) -> Decoded:
+    """Return the graphs of this name of a batch; ROOT is a predicate if there is a top."""
     n = 1 + max((len(sentence) for sentence in sentences), default=0)
     predicates = np.zeros((len(sentences), n), bool)
     arc_labels = np.full((len(sentences), n, n), -1, np.int64)
     for row, sentence in enumerate(sentences):
-        if sentence.graph is None:
-            raise ValueError(f"sentence {sentence.id}: expected a semantic graph, got none")
-        for head, modifier, label in sentence.graph.arcs:
+        if name not in sentence.graphs:
+            raise ValueError(f"sentence {sentence.id}: expected a graph {name!r}, got none")
+        for head, modifier, label in sentence.graphs[name].arcs:
             arc_labels[row, head, modifier] = roles.names[label]
             predicates[row, head] = True
-        predicates[row, list(sentence.graph.predicates)] = True
+        predicates[row, list(sentence.graphs[name].predicates)] = True
     return Decoded(torch.from_numpy(predicates), torch.from_numpy(arc_labels))

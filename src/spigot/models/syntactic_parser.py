@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import SYNTAX, Sentence
 from spigot.data.vocabulary import Tokens, Vocabulary
 from spigot.models.config import ParserConfig
 from spigot.models.encoders.bilstm import BiLSTMEncoder
@@ -34,12 +34,12 @@ class SyntacticParser(nn.Module):
         return self.arc(self.encoder(tokens, dropped)).squeeze(-1).float()
 
 
-def gold_heads(sentences: Sequence[Sentence]) -> Tensor:
-    """Return `heads[batch, n]` of sentences with trees: -1 at ROOT and past the lengths."""
+def gold_heads(sentences: Sequence[Sentence], name: str = SYNTAX) -> Tensor:
+    """Return `heads[batch, n]` of the trees of this name: -1 at ROOT and past the lengths."""
     n = 1 + max((len(sentence) for sentence in sentences), default=0)
     heads = np.full((len(sentences), n), -1, np.int64)
     for row, sentence in enumerate(sentences):
-        if sentence.tree is None:
-            raise ValueError(f"sentence {sentence.id}: expected a syntactic tree, got none")
-        heads[row, 1 : len(sentence) + 1] = sentence.tree.heads
+        if name not in sentence.trees:
+            raise ValueError(f"sentence {sentence.id}: expected a tree {name!r}, got none")
+        heads[row, 1 : len(sentence) + 1] = sentence.trees[name].heads
     return torch.from_numpy(heads)

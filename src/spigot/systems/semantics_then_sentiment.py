@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import SEMANTICS, Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import SentimentSystemConfig
 from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
@@ -148,7 +148,7 @@ class SemanticsThenSentiment(JointSystem):
         scores = self.semantics.predictable(self.semantics(tokens))
         decoded = Decoded(*self.semantics.structure.decode(scores, tokens.lengths, self.candidates(tokens)))
         graphs = self.semantics.graphs(decoded, sentences)
-        return self.classify([dataclasses.replace(s, graph=g) for s, g in zip(sentences, graphs, strict=True)])
+        return self.classify([s.with_graph(SEMANTICS, g) for s, g in zip(sentences, graphs, strict=True)])
 
     @torch.inference_mode()
     def classify(self, sentences: Sequence[Sentence]) -> list[Sentence]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from spigot.data.sentence import Sentence, Tree
+from spigot.data.sentence import SEMANTICS, SYNTAX, Sentence, Tree
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import SystemConfig
 from spigot.models.semantic_parser import SemanticParser
@@ -114,7 +113,7 @@ class SyntaxThenSemantics(JointSystem):
         tokens, syntax_tokens = self.encode(sentences)
         parts, arc_scores = self(tokens, syntax_tokens)
         graphs = self.semantics.graphs(self.semantics.decode(parts, tokens.lengths), sentences)
-        parsed = [dataclasses.replace(s, graph=g) for s, g in zip(sentences, graphs, strict=True)]
+        parsed = [s.with_graph(SEMANTICS, g) for s, g in zip(sentences, graphs, strict=True)]
         if arc_scores is None:
             return parsed
         return _with_trees(parsed, arcs_to_heads(self.tree.argmax(arc_scores, tokens.lengths)))
@@ -132,6 +131,6 @@ class SyntaxThenSemantics(JointSystem):
 def _with_trees(sentences: Sequence[Sentence], heads: Tensor) -> list[Sentence]:
     rows = heads.cpu().tolist()
     return [
-        dataclasses.replace(s, tree=Tree(tuple(row[1 : len(s) + 1]), ("_",) * len(s)))
+        s.with_tree(SYNTAX, Tree(tuple(row[1 : len(s) + 1]), ("_",) * len(s)))
         for s, row in zip(sentences, rows, strict=True)
     ]
