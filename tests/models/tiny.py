@@ -16,7 +16,7 @@ def parser(**encoder):
     return {"mlp": 6, "encoder": sizes | encoder}
 
 
-def system(surrogate="spigot", syntax=True, **settings):
+def system(surrogate="SPIGOT", syntax=True, **settings):
     """A system's table of a recipe."""
     if not syntax:
         return {"semantics": parser(), "syntax": False}
@@ -28,7 +28,7 @@ def tiny_vocabularies(sentences=SENTENCES, syntax=True, vector_words=()):
     return Vocabularies(vocabulary, Roles.build(sentences), vocabulary if syntax else None)
 
 
-def tiny_model(surrogate="spigot", syntax=True, seed=0, **settings):
+def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
     """An untrained system over the words of `SENTENCES`, in evaluation mode."""
     import torch
 
@@ -59,7 +59,7 @@ def top(token):
     return (0, token, TOP)
 
 
-def sentiment_system(surrogate="spigot", bag=False, dropout=0.3, **settings):
+def sentiment_system(surrogate="SPIGOT", bag=False, dropout=0.3, **settings):
     """A sentiment system's table of a recipe; `surrogate` None leaves the parser out."""
     sizes = {"word_dim": 6, "second_dim": 3, "tag_dim": 3, "hidden": 4, "input_dropout": dropout}
     classifier = {"name": "bilstm", "encoder": sizes, "feature": 5, "hidden": 5, "dropout": dropout}
@@ -72,7 +72,7 @@ def sentiment_system(surrogate="spigot", bag=False, dropout=0.3, **settings):
     return content | {"semantics": parser(), "surrogate": name} | settings
 
 
-def sentiment_model(surrogate="spigot", bag=False, seed=0, **settings):
+def sentiment_model(surrogate="SPIGOT", bag=False, seed=0, **settings):
     """An untrained sentiment system over the words of `SENTENCES`, in evaluation mode."""
     import torch
 

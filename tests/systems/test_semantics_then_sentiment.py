@@ -17,7 +17,7 @@ def gradients(model, weight=1.0, **settings):
     return {name: None if p.grad is None else float(p.grad.norm()) for name, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("surrogate", ["ste", "spigot"])
+@pytest.mark.parametrize("surrogate", ["StraightThrough", "SPIGOT"])
 def test_the_end_task_reaches_arcs_and_labels_but_not_predicates(surrogate):
     norms = gradients(sentiment_model(surrogate))
     assert norms["semantics.arc.layers.4.weight"] > 0
@@ -28,22 +28,22 @@ def test_the_end_task_reaches_arcs_and_labels_but_not_predicates(surrogate):
 
 
 def test_detached_it_reaches_nothing_in_the_parser():
-    norms = gradients(sentiment_model("detach"))
+    norms = gradients(sentiment_model("Detach"))
     assert not any(norm for name, norm in norms.items() if name.startswith("semantics."))
     assert norms["sentiment.head.weight"] > 0
 
 
 def test_the_weight_scales_what_reaches_the_parser_alone():
-    whole, half = (gradients(sentiment_model("ste"), weight) for weight in (1.0, 0.5))
+    whole, half = (gradients(sentiment_model("StraightThrough"), weight) for weight in (1.0, 0.5))
     for name, norm in whole.items():
         if norm is not None:
             assert half[name] == pytest.approx(norm * (0.5 if name.startswith("semantics.") else 1), rel=1e-4, abs=1e-9)
-    none = gradients(sentiment_model("ste"), 0.0)
+    none = gradients(sentiment_model("StraightThrough"), 0.0)
     assert all(norm is None for name, norm in none.items() if name.startswith("semantics."))
 
 
 def test_the_pruner_bounds_what_the_parser_may_do():
-    model = sentiment_model("ste", candidate_margin=0.0)
+    model = sentiment_model("StraightThrough", candidate_margin=0.0)
     before = model.semantics.parse(SENTENCES[:4])
     with torch.no_grad():
         model.semantics.arc.layers[4].bias += 100.0
@@ -63,7 +63,7 @@ def test_the_pruner_bounds_what_the_parser_may_do():
 
 
 def test_the_candidates_hold_the_best_graph():
-    model = sentiment_model("ste", candidate_margin=0.0)
+    model = sentiment_model("StraightThrough", candidate_margin=0.0)
     tokens, _ = model.semantics.vocabulary.encode(SENTENCES[:4])
     scores = model.semantics.predictable(model.semantics(tokens))
     mask = model.candidates(tokens)
@@ -73,11 +73,11 @@ def test_the_candidates_hold_the_best_graph():
     everything = model.semantics.candidates(scores, 1e9)
     assert everything.labels.sum() == torch.isfinite(scores.labels).sum()
     assert mask.labels.sum() < everything.labels.sum()
-    assert sentiment_model("detach").candidates(tokens) is None
+    assert sentiment_model("Detach").candidates(tokens) is None
 
 
 def test_the_pruner_is_not_trained():
-    model = sentiment_model("ste")
+    model = sentiment_model("StraightThrough")
     gradients(model.train())
     assert not model.pruner.training
     assert not any(p.requires_grad for p in model.pruner.parameters())
@@ -85,7 +85,7 @@ def test_the_pruner_is_not_trained():
 
 
 def test_the_unknown_role_is_never_predicted():
-    model = sentiment_model("ste", candidate_margin=False)
+    model = sentiment_model("StraightThrough", candidate_margin=False)
     with torch.no_grad():
         model.semantics.label.layers[4].bias[0] = 100.0
     tokens, _ = model.sentiment.vocabulary.encode(SENTENCES[:4])
@@ -96,7 +96,7 @@ def test_the_unknown_role_is_never_predicted():
 
 
 def test_parse_and_padding():
-    model = sentiment_model("spigot")
+    model = sentiment_model("SPIGOT")
     together = model.parse(SENTENCES[:6])
     for given, ours in zip(SENTENCES[:6], together, strict=True):
         (alone,) = model.parse([given])
@@ -108,7 +108,7 @@ def test_parse_and_padding():
 
 
 def test_the_graph_in_a_sentence_is_what_the_classifier_reads():
-    model = sentiment_model("spigot")
+    model = sentiment_model("SPIGOT")
     parsed = model.parse(SENTENCES[:6])
     again = model.classify(parsed)
     assert [s.probability for s in again] == pytest.approx([s.probability for s in parsed], abs=1e-6)
@@ -118,7 +118,7 @@ def test_the_graph_in_a_sentence_is_what_the_classifier_reads():
 
 
 def test_what_forward_decodes_is_what_parse_reads():
-    model = sentiment_model("spigot")
+    model = sentiment_model("SPIGOT")
     tokens, _ = model.sentiment.vocabulary.encode(SENTENCES[:6])
     parser_tokens, _ = model.semantics.vocabulary.encode(SENTENCES[:6])
     scores, graph = model(tokens, parser_tokens)
@@ -132,7 +132,7 @@ def test_what_forward_decodes_is_what_parse_reads():
 
 @pytest.mark.parametrize("kind", ["spigot", "baseline", "bag"])
 def test_checkpoint_round_trip(tmp_path, kind):
-    model = sentiment_model("spigot" if kind == "spigot" else None, bag=kind == "bag")
+    model = sentiment_model("SPIGOT" if kind == "spigot" else None, bag=kind == "bag")
     model.save_pretrained(tmp_path)
     loaded = load_system(tmp_path)
     assert type(loaded) is SemanticsThenSentiment

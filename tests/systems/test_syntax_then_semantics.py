@@ -10,7 +10,7 @@ from spigot.models.syntactic_parser import gold_heads
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, scale_gradient
 from tests.models.tiny import SENTENCES, sentence, system, tiny_model, tiny_vocabularies
 
-ALL = ["detach", "ste", "spigot", "marginals"]
+ALL = ["Detach", "StraightThrough", "SPIGOT", "Marginals"]
 
 
 def check(parsed, given, trees=True):
@@ -98,7 +98,7 @@ def syntax_gradients(surrogate, weight):
     return None if None in gradients else torch.cat([g.flatten() for g in gradients])
 
 
-@pytest.mark.parametrize("surrogate", ["ste", "spigot", "marginals"])
+@pytest.mark.parametrize("surrogate", ["StraightThrough", "SPIGOT", "Marginals"])
 def test_the_end_task_reaches_the_syntactic_parser_as_strongly_as_asked(surrogate):
     whole = syntax_gradients(surrogate, 1.0)
     assert whole.abs().max() > 1e-4
@@ -107,7 +107,7 @@ def test_the_end_task_reaches_the_syntactic_parser_as_strongly_as_asked(surrogat
 
 
 def test_detach_is_a_wall():
-    assert not syntax_gradients("detach", 1.0).any()
+    assert not syntax_gradients("Detach", 1.0).any()
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0, 2.0])

@@ -10,11 +10,11 @@ from tests.models.tiny import sentiment_system, system
 
 SYSTEMS = {
     "neurbo": {"system": system(syntax=False)},
-    "pipeline": {"system": system("detach"), "intermediate": {"pretrain_epochs": 1, "frozen": True}},
-    "sa": {"system": system("marginals"), "intermediate": {"loss": "nll"}},
-    "ste": {"system": system("ste")},
-    "spigot": {"system": system("spigot", max_norm=1.0)},
-    "sentiment": {"system": sentiment_system({"name": "spigot", "max_norm": 0.2}, dropout=0.0)},
+    "pipeline": {"system": system("Detach"), "intermediate": {"pretrain_epochs": 1, "frozen": True}},
+    "sa": {"system": system("Marginals"), "intermediate": {"loss": "nll"}},
+    "ste": {"system": system("StraightThrough")},
+    "spigot": {"system": system("SPIGOT", max_norm=1.0)},
+    "sentiment": {"system": sentiment_system({"name": "SPIGOT", "max_norm": 0.2}, dropout=0.0)},
 }
 
 

@@ -125,13 +125,13 @@ def test_a_pipeline_leaves_the_frozen_parser_as_it_is(tmp_path, monkeypatch):
 
 def test_no_weight_and_detach_are_the_same(tmp_path):
     # Joint training in which the end task says nothing to the syntactic parser.
-    detached = train(tmp_path / "a", recipe(tables={"system": system("detach")}))
-    tables = {"system": system("spigot"), "intermediate": {"end_task_weight": 0.0}}
+    detached = train(tmp_path / "a", recipe(tables={"system": system("Detach")}))
+    tables = {"system": system("SPIGOT"), "intermediate": {"end_task_weight": 0.0}}
     weightless = train(tmp_path / "b", recipe(tables=tables))
     assert same(weights(detached), weights(weightless))
     assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
     # Nor does anything of the other task's steps: the syntactic parser trains as if it were alone.
-    reaching = train(tmp_path / "c", recipe(tables={"system": system("spigot")}))
+    reaching = train(tmp_path / "c", recipe(tables={"system": system("SPIGOT")}))
     assert not same(weights(detached), weights(reaching))
 
 
@@ -214,10 +214,10 @@ def test_a_folder_with_files_is_refused(tmp_path):
 
 
 def test_starting_from_another_runs_parser(tmp_path):
-    first = train(tmp_path / "a", recipe(tables={"system": system("detach")}))
+    first = train(tmp_path / "a", recipe(tables={"system": system("Detach")}))
     saved = load_file(tmp_path / "a" / WEIGHTS)
     tables = {
-        "system": system("detach"),
+        "system": system("Detach"),
         "intermediate": {"init": str(tmp_path / "a"), "frozen": True},
         "data": {"builtin": {"syntax_train": 5, "semantics_train": 20, "dev": 8, "seed": 3}},
     }
@@ -232,7 +232,7 @@ def test_starting_from_another_runs_parser(tmp_path):
 
 
 def test_pretraining_may_go_on_from_another_runs_parser(tmp_path):
-    train(tmp_path / "a", recipe(tables={"system": system("detach")}))
+    train(tmp_path / "a", recipe(tables={"system": system("Detach")}))
     start = load_file(tmp_path / "a" / WEIGHTS)["syntax.arc.head.weight"]
     tables = {"intermediate": {"init": str(tmp_path / "a"), "frozen": True, "pretrain_epochs": 1}}
     second = train(tmp_path / "b", recipe("pipeline", tables))
@@ -242,7 +242,7 @@ def test_pretraining_may_go_on_from_another_runs_parser(tmp_path):
 
 def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
     train(tmp_path / "a", recipe(epochs=1))
-    other = system("spigot")
+    other = system("SPIGOT")
     other["syntax"]["mlp"] = 7
     tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
     with pytest.raises(RecipeError, match=r"intermediate.init: expected a run with the same \[system.syntax\]"):
@@ -252,7 +252,7 @@ def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
 
 def test_how_a_parser_started_does_not_matter_to_those_that_go_on_from_it(tmp_path):
     train(tmp_path / "a", recipe(epochs=1))
-    other = system("spigot")
+    other = system("SPIGOT")
     other["syntax"]["encoder"] = other["syntax"]["encoder"] | {"embedding_std": 1.0}
     tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
     trainer = Trainer(recipe(tables=tables), tmp_path / "b", device="cpu")

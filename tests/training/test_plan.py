@@ -11,7 +11,7 @@ from tests.models.tiny import SENTENCES
 CORPORA = Corpora(SENTENCES[:25], SENTENCES[20:], [], SENTENCES[:5], SENTENCES[:5], [])
 
 
-def recipe(surrogate="spigot", intermediate=None, **training):
+def recipe(surrogate="SPIGOT", intermediate=None, **training):
     system = {"surrogate": {"name": surrogate}} if surrogate else {"syntax": False}
     content = {"system": system, "training": {"batch_tokens": 40, "epochs": 4} | training}
     if intermediate is not None:
@@ -56,11 +56,11 @@ def test_phases():
     assert epochs(joint) == 6
     assert [tasks(joint, k) for k in range(4)] == [["syntax"]] * 2 + [["syntax", "semantics"]] * 2
     assert {step.task for step in plan(joint, CORPORA, 1)} == {"syntax"}
-    pipeline = recipe("detach", {"pretrain_epochs": 1, "frozen": True})
+    pipeline = recipe("Detach", {"pretrain_epochs": 1, "frozen": True})
     assert [tasks(pipeline, k) for k in range(3)] == [["syntax"], ["semantics"], ["semantics"]]
     assert {step.task for step in plan(pipeline, CORPORA, 1)} == {"semantics"}
     assert (epochs(recipe(None)), tasks(recipe(None), 0)) == (4, ["semantics"])
-    warm = recipe("detach", {"init": "run", "frozen": True})
+    warm = recipe("Detach", {"init": "run", "frozen": True})
     assert (epochs(warm), tasks(warm, 0)) == (4, ["semantics"])
 
 
@@ -92,4 +92,4 @@ def test_the_end_tasks_weight_grows_with_joint_training():
 
 
 def test_a_pipeline_gives_the_end_task_no_weight():
-    assert end_task_weight(recipe("detach"), 2) == 0
+    assert end_task_weight(recipe("Detach"), 2) == 0

@@ -37,14 +37,14 @@ def test_shipped_recipes_take_shipped_data(name, data):
 
 def test_the_five_systems():
     surrogates = {name: load_recipe(f"paper/{name}").system.surrogate for name in ("sa", "ste", "spigot")}
-    assert surrogates["sa"].name == "marginals"
-    assert (surrogates["ste"].name, surrogates["ste"].max_norm) == ("ste", None)
+    assert surrogates["sa"].name == "Marginals"
+    assert (surrogates["ste"].name, surrogates["ste"].settings) == ("StraightThrough", {"max_norm": None})
     spigot = surrogates["spigot"]
-    assert (spigot.name, spigot.step_size, spigot.max_norm) == ("spigot", 1.0, 1.0)
+    assert (spigot.name, spigot.arguments) == ("SPIGOT", {"step_size": 1.0, "max_norm": 1.0})
     assert load_recipe("paper/sa").intermediate.loss == "nll"
     assert load_recipe("paper/neurbo").system.syntax is None
     pipeline = load_recipe("paper/pipeline")
-    assert (pipeline.system.surrogate.name, pipeline.intermediate.frozen) == ("detach", True)
+    assert (pipeline.system.surrogate.name, pipeline.intermediate.frozen) == ("Detach", True)
 
 
 def test_published_optimisation_is_the_default():
@@ -74,15 +74,14 @@ def test_overrides():
     assert recipe.data.root == Path("/some/where")
     assert recipe.description == "mine"
     assert recipe.training.clip_norm == 8  # the last one counts
-    assert recipe.system.surrogate.step_size == 0.5
-    assert recipe.system.surrogate.max_norm == 1.0
+    assert recipe.system.surrogate.arguments == {"step_size": 0.5, "max_norm": 1.0}
 
 
 def test_another_surrogate_leaves_nothing_of_the_old_one():
-    recipe = load_recipe("paper/spigot", ["system.surrogate.name=ste"])
-    assert recipe.system.surrogate.max_norm is None
-    recipe = load_recipe("paper/spigot", ['system.surrogate={name="ste", max_norm=2.0}'])
-    assert recipe.system.surrogate.max_norm == 2.0
+    recipe = load_recipe("paper/spigot", ["system.surrogate.name=StraightThrough"])
+    assert recipe.system.surrogate.arguments == {}
+    recipe = load_recipe("paper/spigot", ['system.surrogate={name="StraightThrough", max_norm=2.0}'])
+    assert recipe.system.surrogate.arguments == {"max_norm": 2.0}
 
 
 def test_a_chain_of_bases(write):
@@ -116,14 +115,14 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ("[training]\nepoch = 3\n", "training.epoch: no such key"),
         ("[trainings]\nepochs = 3\n", "trainings: no such key"),
         (
-            '[system]\nsurrogate = { name = "ste", step_size = 1.0 }\n',
-            "system.surrogate.step_size: no such key",
+            '[system]\nsurrogate = { name = "StraightThrough", step_size = 1.0 }\n',
+            r"system.surrogate.step_size: expected an argument of StraightThrough \(max_norm\), got step_size",
         ),
         ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, got 0"),
         ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, got 1.0"),
         ("[training]\nepochs = 'many'\n", "training.epochs: .*, got 'many'"),
         ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', got 'sgd'"),
-        ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate: .*'spigto'"),
+        ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate.name: expected SPIGOT, .*, got 'spigto'"),
         ("[system.syntax.encoder]\nhiden = 3\n", "system.syntax.encoder.hiden: no such key"),
         (
             '[training]\nschedule = "linear"\nhalve_every = 3\n',
@@ -146,8 +145,8 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             'training.selection: expected "lf" in this system, got "uas"',
         ),
         (
-            '[system]\nsurrogate = { name = "spigot" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',
-            'intermediate.frozen: expected surrogate "detach" beside it, got "spigot"',
+            '[system]\nsurrogate = { name = "SPIGOT" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',
+            'intermediate.frozen: expected surrogate "Detach" beside it, got "SPIGOT"',
         ),
         (
             "[intermediate]\nfrozen = true\n",
@@ -155,7 +154,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ),
         (
             "[intermediate]\nend_task_weight = 0.5\n",
-            'intermediate.end_task_weight: expected a surrogate with a gradient, got "detach"',
+            'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
         ("[training\n", "expected TOML: "),
         ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),

@@ -17,7 +17,7 @@ HOW = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3, "min_role_count":
 BUILTIN = {"semantics_train": 20, "sentiment_train": 24, "dev": 8}
 
 
-def recipe(surrogate="spigot", intermediate=None, bag=False, **training):
+def recipe(surrogate="SPIGOT", intermediate=None, bag=False, **training):
     tables = {
         "system": sentiment_system(surrogate, bag),
         "data": {"builtin": BUILTIN},
@@ -82,7 +82,7 @@ def tasks_of(steps):
 
 
 def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
-    wanted = recipe("detach", {"init": neurbo, "frozen": True})
+    wanted = recipe("Detach", {"init": neurbo, "frozen": True})
     trainer = Trainer(wanted, tmp_path / "run", device="cpu")
     before = {name: p.clone() for name, p in trainer.model.semantics.named_parameters()}
     calls = []
@@ -104,7 +104,7 @@ def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
 
 @pytest.mark.parametrize("steps", [2, 11])
 def test_a_pipeline_resumes(tmp_path, steps):
-    wanted = recipe("detach", {"pretrain_epochs": 1, "frozen": True})
+    wanted = recipe("Detach", {"pretrain_epochs": 1, "frozen": True})
     reference = train(tmp_path / "whole", wanted)
     pretraining = len(plan(wanted, reference.corpora, 0))
     assert 2 < pretraining < 11
@@ -116,7 +116,7 @@ def test_a_pipeline_resumes(tmp_path, steps):
 
 def test_detached_the_end_task_leaves_the_parser_alone(tmp_path, neurbo):
     """Training on sentiment does not move a detached parser; training on graphs does."""
-    trainer = Trainer(recipe("detach", {"init": neurbo}), tmp_path / "run", device="cpu")
+    trainer = Trainer(recipe("Detach", {"init": neurbo}), tmp_path / "run", device="cpu")
     trainer.model.train()
     for step in plan(trainer.recipe, trainer.corpora, 0):
         before = {name: p.clone() for name, p in trainer.model.semantics.named_parameters()}
@@ -125,7 +125,7 @@ def test_detached_the_end_task_leaves_the_parser_alone(tmp_path, neurbo):
         assert same(before, after) == (step.task == "sentiment")
 
 
-@pytest.mark.parametrize("surrogate", ["ste", "spigot"])
+@pytest.mark.parametrize("surrogate", ["StraightThrough", "SPIGOT"])
 def test_the_end_task_moves_the_parser(tmp_path, neurbo, surrogate):
     trainer = Trainer(recipe(surrogate, {"init": neurbo}), tmp_path / "run", device="cpu")
     trainer.model.train()
@@ -177,10 +177,22 @@ def test_what_is_written_down_can_be_read_again(joint):
     ("surrogate", "tables", "message"),
     [
         (None, {"intermediate": {"sample": 0.5}}, r"system.semantics: expected a parser for \[intermediate\]"),
-        ("ste", {"training": {"selection": "uas"}}, 'training.selection: expected "accuracy" or "lf" in this system'),
-        ("ste", {"intermediate": {"loss": "nll"}}, 'intermediate.loss: expected "hinge" for semantic graphs'),
-        ("marginals", {}, "system.surrogate: .*marginals"),
-        ("ste", {"intermediate": {"sample": 0.0}}, "intermediate.sample: "),
+        (
+            "StraightThrough",
+            {"training": {"selection": "uas"}},
+            'training.selection: expected "accuracy" or "lf" in this system',
+        ),
+        (
+            "StraightThrough",
+            {"intermediate": {"loss": "nll"}},
+            'intermediate.loss: expected "hinge" for semantic graphs',
+        ),
+        (
+            "Marginals",
+            {},
+            "system.surrogate.name: expected one that needs no marginals of semantic graphs, got 'Marginals'",
+        ),
+        ("StraightThrough", {"intermediate": {"sample": 0.0}}, "intermediate.sample: "),
     ],
 )
 def test_wrong_recipes(surrogate, tables, message):
@@ -190,7 +202,7 @@ def test_wrong_recipes(surrogate, tables, message):
 
 
 def test_a_bag_reads_no_graph():
-    content = {"system": sentiment_system("ste", bag=True)}
+    content = {"system": sentiment_system("StraightThrough", bag=True)}
     with pytest.raises(RecipeError, match=r"system.semantics: expected false beside a bag of words"):
         parse_recipe(content, "test")
 

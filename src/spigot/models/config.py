@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from spigot.models.encoders.bilstm import EncoderConfig
-from spigot.structured import SPIGOT, Detach, Marginals, StraightThrough, Surrogate
+from spigot.named import Named
+from spigot.structured import (
+    SPIGOTCE,
+    SPIGOTEG,
+    Detach,
+    Gumbel,
+    MarginalJacobian,
+    Marginals,
+    ScoreFunction,
+    Surrogate,
+)
 
 Task = Literal["syntax", "semantics", "sentiment"]
 """What a part of a system is trained to tell of a sentence."""
@@ -38,54 +48,17 @@ class SyntaxConfig(ParserConfig):
     encoder: SyntaxEncoderConfig = SyntaxEncoderConfig()
 
 
-class DetachConfig(_Strict):
-    """No gradient reaches the intermediate parser: a pipeline."""
+class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):
+    """A surrogate of the core, or a user's, and its arguments."""
 
-    name: Literal["detach"]
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return Detach()
-
-
-class StraightThroughConfig(_Strict):
-    """The gradient passes the argmax unchanged (STE), or capped to `max_norm` for each sentence."""
-
-    name: Literal["ste"]
-    max_norm: float | None = Field(None, gt=0)
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return StraightThrough(max_norm=self.max_norm)
+    @property
+    def passes_gradient(self) -> bool:
+        """Whether the end task has a gradient for the parser in the middle."""
+        return not issubclass(self.named_class, Detach)
 
 
-class SpigotConfig(_Strict):
-    """SPIGOT (Eq. 4); the original program has `step_size` 1 and `max_norm` 1."""
-
-    name: Literal["spigot"]
-    step_size: float = Field(1.0, gt=0)
-    max_norm: float | None = Field(None, gt=0)
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return SPIGOT(step_size=self.step_size, max_norm=self.max_norm)
-
-
-class MarginalsConfig(_Strict):
-    """Structured attention: the marginals of the arcs take the place of the tree."""
-
-    name: Literal["marginals"]
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return Marginals()
-
-
-GraphSurrogateConfig = Annotated[DetachConfig | StraightThroughConfig | SpigotConfig, Field(discriminator="name")]
-"""Of those below, what does without marginals, which semantic graphs do not have."""
-SurrogateConfig = Annotated[
-    DetachConfig | StraightThroughConfig | SpigotConfig | MarginalsConfig, Field(discriminator="name")
-]
+NEED_MARGINALS = (Gumbel, MarginalJacobian, Marginals, ScoreFunction, SPIGOTCE, SPIGOTEG)
+"""What cannot serve semantic graphs, as they have no marginals."""
 
 
 class SystemConfig(_Strict):
@@ -100,7 +73,7 @@ class SystemConfig(_Strict):
     """False in TOML: no syntactic parser (NeurboParser alone)."""
     prune_by_tags: bool = True
     """Whether a semantic role is a candidate only between tags that it was seen between in training."""
-    surrogate: SurrogateConfig = DetachConfig(name="detach")
+    surrogate: NamedSurrogate = NamedSurrogate("Detach")
     single_root: bool = True
     """Whether exactly one token may hang from ROOT in a syntactic tree."""
 
@@ -172,7 +145,7 @@ class SentimentSystemConfig(_Strict):
     """False in TOML: no semantic parser (a baseline)."""
     prune_by_tags: bool = True
     """As in the first system; a parser that comes from another run keeps what it has."""
-    surrogate: GraphSurrogateConfig = DetachConfig(name="detach")
+    surrogate: NamedSurrogate = NamedSurrogate("Detach")
     candidate_margin: float | None = Field(0.4, ge=0)
     """How far from being chosen a part may be, when joint training begins, to remain a candidate.
 
@@ -187,6 +160,13 @@ class SentimentSystemConfig(_Strict):
     def _none(cls, value: Any) -> Any:
         return None if value is False else value
 
+    @field_validator("surrogate")
+    @classmethod
+    def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
+        if issubclass(value.named_class, NEED_MARGINALS):
+            raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
+        return value
+
     @model_validator(mode="after")
     def _reads_graphs(self) -> SentimentSystemConfig:
         if self.classifier.name == "bag" and self.semantics is not None:
@@ -196,7 +176,7 @@ class SentimentSystemConfig(_Strict):
     @property
     def prunes(self) -> bool:
         """Whether candidates are limited: to no purpose where no gradient reaches the parser."""
-        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.name != "detach"
+        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.passes_gradient
 
     @property
     def tasks(self) -> tuple[Task, Task | None]:

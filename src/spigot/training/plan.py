@@ -89,7 +89,7 @@ def learning_rate(recipe: Recipe, position: float, task: Task | None = None) -> 
 def end_task_weight(recipe: Recipe, position: float) -> float:
     """Return the factor on the end task's gradient at `position`, in epochs from the start of the run."""
     how = recipe.intermediate
-    if recipe.system.surrogate.name == "detach":
+    if not recipe.system.surrogate.passes_gradient:
         # Not even zeros: Adam would go on moving the parser by its momentum.
         return 0.0
     joint, _ = _phase(recipe, position)

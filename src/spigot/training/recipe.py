@@ -158,7 +158,7 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        how, name, middle = self.intermediate, self.system.surrogate.name, self.middle
+        how, surrogate, middle = self.intermediate, self.system.surrogate, self.middle
         if middle is None and ("intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set):
             absent = {"semantics": "syntax", "sentiment": "semantics"}[self.end]
             raise ValueError(f"system.{absent}: expected a parser for [intermediate] or a surrogate, got none")
@@ -168,16 +168,18 @@ class Recipe(_Strict):
             raise ValueError(f'training.selection: expected {expected} in this system, got "{self.selection}"')
         if middle == "semantics" and how.loss != "hinge":
             raise ValueError(f'intermediate.loss: expected "hinge" for semantic graphs, got "{how.loss}"')
-        if how.frozen and name not in ("detach", "marginals"):
-            raise ValueError(f'intermediate.frozen: expected surrogate "detach" beside it, got "{name}"')
+        if how.frozen and surrogate.passes_gradient and surrogate.name != "Marginals":
+            raise ValueError(f'intermediate.frozen: expected surrogate "Detach" beside it, got "{surrogate.name}"')
         if how.frozen and not how.pretrain_epochs and how.init is None:
             raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, got neither")
-        if name == "detach" and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
-            raise ValueError('intermediate.end_task_weight: expected a surrogate with a gradient, got "detach"')
+        if not surrogate.passes_gradient and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
+            raise ValueError(
+                f'intermediate.end_task_weight: expected a surrogate with a gradient, got "{surrogate.name}"'
+            )
         return self
 
 
-_TAGS = {"detach", "ste", "spigot", "marginals", "bilstm", "bag", "syntax-then-semantics", "semantics-then-sentiment"}
+_TAGS = {"bilstm", "bag", "syntax-then-semantics", "semantics-then-sentiment"}
 """Kinds and names that pydantic puts into the path of a key."""
 
 
