@@ -53,6 +53,7 @@ class Named(Generic[T]):
         self._class: type[T] = _find(name, self.package, self.base)
         parameters = inspect.signature(self._class).parameters
         self._parameters = {key: each for key, each in parameters.items() if key not in self.context}
+        self._taken = [key for key in self.context if key in parameters]
         self._name = name
         # A copy through JSON: nothing outside can change it.
         self._arguments = {key: _json(key, value) for key, value in arguments.items()}
@@ -82,9 +83,10 @@ class Named(Generic[T]):
         return self._class
 
     def build(self, **context: Any) -> T:
-        """Make the object; `context` is what the program gives to the constructor."""
+        """Make the object; of `context`, what the program gives, the constructor gets what it takes."""
+        taken = {key: value for key, value in context.items() if key in self._taken}
         try:
-            return self._class(**context, **copy.deepcopy(self._values))
+            return self._class(**taken, **copy.deepcopy(self._values))
         except (ValueError, TypeError) as error:
             # What constructors say begins with the argument that is wrong.
             known = str(error).partition(":")[0] in self._parameters
@@ -123,7 +125,10 @@ class Named(Generic[T]):
         for key in named:
             if parameters[key].default is inspect.Parameter.empty and key not in self._arguments:
                 raise NamedError(f"{key}: expected a value, which {self.name} has no default for, got none")
-        hints = _hints(self._class)
+        try:
+            hints = _hints(self._class)
+        except NameError as error:
+            raise NamedError(f"name: {self.name}: expected annotations that name what is imported ({error})") from error
         return {
             key: _typed(key, value, hints.get(key, Any) if key in named else Any)
             for key, value in self._arguments.items()

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from spigot.models.encoders.bilstm import EncoderConfig
+from spigot.models.encoders.base import Encoder
+from spigot.models.tree_features.base import TreeFeature
 from spigot.named import Named
 from spigot.structured import (
     SPIGOTCE,
@@ -27,27 +28,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ParserConfig(_Strict):
-    """One parser: an encoder and the perceptrons on top of it."""
-
-    encoder: EncoderConfig = EncoderConfig()
-    mlp: int = Field(100, ge=1)
-    """Units of each hidden layer of the perceptrons that score parts."""
-
-
-class SyntaxEncoderConfig(EncoderConfig):
-    """The encoder of the syntactic parser, whose inputs are published otherwise than the semantic one's."""
-
-    second: Literal["lemma", "word", "none"] = "word"
-    drop_all_inputs: bool = True
-
-
-class SyntaxConfig(ParserConfig):
-    """The syntactic parser."""
-
-    encoder: SyntaxEncoderConfig = SyntaxEncoderConfig()
-
-
 class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):
     """A surrogate of the core, or a user's, and its arguments."""
 
@@ -57,8 +37,42 @@ class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structure
         return not issubclass(self.named_class, Detach)
 
 
+class NamedEncoder(Named[Encoder], base=Encoder, package="spigot.models.encoders", context=("vocabulary", "vectors")):
+    """An encoder and its arguments."""
+
+
+class NamedTreeFeature(
+    Named[TreeFeature], base=TreeFeature, package="spigot.models.tree_features", context=("input_dim",)
+):
+    """What the semantic parser reads of the syntactic tree, and its arguments."""
+
+
 NEED_MARGINALS = (Gumbel, MarginalJacobian, Marginals, ScoreFunction, SPIGOTCE, SPIGOTEG)
 """What cannot serve semantic graphs, as they have no marginals."""
+
+
+class _Encoding(_Strict):
+    """A part with an encoder; a recipe that names no other encoder changes the arguments of the part's own."""
+
+    encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
+
+    @field_validator("encoder", mode="before")
+    @classmethod
+    def _over_the_default(cls, value: Any) -> NamedEncoder:
+        return NamedEncoder.over(cls.model_fields["encoder"].default, value)
+
+
+class ParserConfig(_Encoding):
+    """One parser: an encoder and the perceptrons on top of it."""
+
+    mlp: int = Field(100, ge=1)
+    """Units of each hidden layer of the perceptrons that score parts."""
+
+
+class SyntaxConfig(ParserConfig):
+    """The syntactic parser, whose inputs are published otherwise than the semantic one's."""
+
+    encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="word", drop_all_inputs=True)
 
 
 class SystemConfig(_Strict):
@@ -74,6 +88,8 @@ class SystemConfig(_Strict):
     prune_by_tags: bool = True
     """Whether a semantic role is a candidate only between tags that it was seen between in training."""
     surrogate: NamedSurrogate = NamedSurrogate("Detach")
+    tree_feature: NamedTreeFeature = NamedTreeFeature("Concatenation")
+    """What the semantic parser reads of the tree."""
     single_root: bool = True
     """Whether exactly one token may hang from ROOT in a syntactic tree."""
 
@@ -89,21 +105,13 @@ class SystemConfig(_Strict):
         return "semantics", None if self.syntax is None else "syntax"
 
 
-class ClassifierEncoderConfig(EncoderConfig):
-    """The encoder of the sentiment classifier."""
-
-    word_dim: int = Field(300, ge=1)
-    hidden: int = Field(150, ge=1)
-    layers: int = Field(1, ge=1)
-    word_dropout: float = Field(0.0, ge=0)
-    input_dropout: float | None = Field(0.5, ge=0, lt=1)
-
-
-class BiLSTMClassifierConfig(_Strict):
+class BiLSTMClassifierConfig(_Encoding):
     """The classifier of section 4.2.1; without a semantic parser in its system it is the baseline BILSTM."""
 
     name: Literal["bilstm"]
-    encoder: ClassifierEncoderConfig = ClassifierEncoderConfig()
+    encoder: NamedEncoder = NamedEncoder(
+        "BiLSTMEncoder", word_dim=300, hidden=150, layers=1, word_dropout=0.0, input_dropout=0.5
+    )
     freeze_vectors: bool = True
     """Whether words that have a vector keep it as it is."""
     feature: int = Field(100, ge=1)
@@ -112,11 +120,6 @@ class BiLSTMClassifierConfig(_Strict):
     """Units of the layer between the sum of the features and the two classes."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout of the features and of the hidden layer."""
-
-    @property
-    def word_dim(self) -> int:
-        """The size of a word vector."""
-        return self.encoder.word_dim
 
 
 class BagClassifierConfig(_Strict):

@@ -53,7 +53,7 @@ class SemanticsThenSentiment(JointSystem):
         self.pruner: SemanticParser | None = None
         self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
-            self.semantics = SemanticParser(config.semantics, words, roles, uses_syntax=False, vectors=parser_vectors)
+            self.semantics = SemanticParser(config.semantics, words, roles, tree_feature=None, vectors=parser_vectors)
             self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
             if config.prunes:
                 self.pruner = copy.deepcopy(self.semantics).requires_grad_(False).eval()

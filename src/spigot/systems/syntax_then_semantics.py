@@ -52,7 +52,11 @@ class SyntaxThenSemantics(JointSystem):
             self.syntax = SyntacticParser(config.syntax, vocabularies.syntax, vectors)
         self.parse_layer = StructuredArgmax(self.tree, config.surrogate.build())
         self.semantics = SemanticParser(
-            config.semantics, vocabularies.semantics, vocabularies.roles, config.syntax is not None, vectors
+            config.semantics,
+            vocabularies.semantics,
+            vocabularies.roles,
+            None if config.syntax is None else config.tree_feature,
+            vectors,
         )
 
     def to_vocabulary(self) -> dict[str, Any]:

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from spigot.data.vectors import read_vectors
 from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import ParserConfig, SentimentSystemConfig, SystemConfig
+from spigot.models.config import (
+    BagClassifierConfig,
+    BiLSTMClassifierConfig,
+    ParserConfig,
+    SentimentSystemConfig,
+    SystemConfig,
+)
 from spigot.models.semantic_parser import SemanticParser
 from spigot.systems.base import JointSystem
 from spigot.systems.loading import load_system
@@ -30,10 +36,8 @@ def build_model(recipe: Recipe, corpora: Corpora) -> JointSystem:
 
 
 def _semantic_system(recipe: Recipe, system: SystemConfig, corpora: Corpora) -> SyntaxThenSemantics:
-    sizes = {"semantics": system.semantics.encoder.word_dim}
-    if system.syntax is not None:
-        sizes["syntax"] = system.syntax.encoder.word_dim
-    vectors = _vectors(recipe, recipe.data.vectors, {f"{k}.encoder.word_dim": size for k, size in sizes.items()})
+    sizes = _word_dim("semantics", system.semantics) | _word_dim("syntax", system.syntax)
+    vectors = _vectors(recipe, recipe.data.vectors, sizes)
     start = _start(recipe, system.syntax)
     syntax = None
     if system.syntax is not None:
@@ -54,14 +58,17 @@ def _semantic_system(recipe: Recipe, system: SystemConfig, corpora: Corpora) -> 
 def _sentiment_system(recipe: Recipe, system: SentimentSystemConfig, corpora: Corpora) -> SemanticsThenSentiment:
     data, classifier, parser = recipe.data, system.classifier, system.semantics
     own = data.sentiment_vectors or data.vectors
-    bag = classifier.name == "bag"
-    vectors = _vectors(recipe, own, {f"classifier.{'' if bag else 'encoder.'}word_dim": classifier.word_dim})
+    if isinstance(classifier, BagClassifierConfig):
+        sizes = {"classifier.word_dim": classifier.word_dim}
+    else:
+        sizes = _word_dim("classifier", classifier)
+    vectors = _vectors(recipe, own, sizes)
     start: SemanticParser | None = _start(recipe, parser)
     parser_vectors, words, roles = None, None, None
     if start is not None:
         words, roles = start.vocabulary, start.roles
     elif parser is not None:
-        parser_vectors = _vectors(recipe, data.vectors, {"semantics.encoder.word_dim": parser.encoder.word_dim})
+        parser_vectors = _vectors(recipe, data.vectors, _word_dim("semantics", parser))
         words = Vocabulary.build(corpora.semantics_train, parser_vectors or ())
         roles = Roles.build(corpora.semantics_train, recipe.training.min_role_count)
     known = Vocabulary.build(corpora.sentiment_train, vectors or (), classifier.freeze_vectors)
@@ -84,9 +91,16 @@ def _vectors(recipe: Recipe, path: Path | None, sizes: dict[str, int]) -> Vector
     return dict(zip(words, torch.from_numpy(rows), strict=True))
 
 
-def _after_start(config: ParserConfig) -> ParserConfig:
-    """Return a parser's description without what matters no more once it has weights."""
-    return config.model_copy(update={"encoder": config.encoder.model_copy(update={"embedding_std": None})})
+def _word_dim(part: str, config: ParserConfig | BiLSTMClassifierConfig | None) -> dict[str, int]:
+    """Return the size that an encoder's word vectors have, by its key, if its signature tells."""
+    size = None if config is None else config.encoder.settings.get("word_dim")
+    return {} if size is None else {f"{part}.encoder.word_dim": size}
+
+
+def _after_start(config: ParserConfig) -> tuple[Any, ...]:
+    """Return what two parsers' descriptions have in common if one can go on from the other's weights."""
+    settings = {key: value for key, value in config.encoder.settings.items() if key != "embedding_std"}
+    return config.model_dump(exclude={"encoder"}), config.encoder.name, settings
 
 
 def _start(recipe: Recipe, wanted: ParserConfig | None) -> Any:

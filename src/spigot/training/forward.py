@@ -25,12 +25,12 @@ from spigot.training.recipe import Recipe
 class Losses:
     """Computes the losses of steps.
 
-    `share` turns tensors of a whole batch into this process's rows of them, on its device. With `parsed`,
+    `share` turns tensors and tokens of a whole batch into this process's rows of them, on its device. With `parsed`,
     sentences of the end task carry the graphs that a frozen parser made of them; with `candidates`, it is known
     what a pruner leaves of them.
     """
 
-    def __init__(self, recipe: Recipe, model: JointSystem, share: Callable[..., list[Tensor]]) -> None:
+    def __init__(self, recipe: Recipe, model: JointSystem, share: Callable[..., list[Any]]) -> None:
         self.recipe, self.share = recipe, share
         # Any: which parts it has is known from the task of a step.
         self.model: Any = model
@@ -44,7 +44,7 @@ class Losses:
         """
         part, sentences = self.model.parts[step.task], step.sentences
         # The whole batch is drawn everywhere, so that the draws do not depend on the number of processes.
-        tokens, dropped = self._mine(*part.vocabulary.encode(sentences, part.word_dropout, random))
+        tokens, dropped = self.share(*part.vocabulary.encode(sentences, part.word_dropout, random))
         if step.task != self.recipe.end:
             output = part(tokens, dropped)
         else:
@@ -66,7 +66,7 @@ class Losses:
             return model(tokens, dropped=dropped, graph=map_parts(self._share_one, graph))[0]
         middle_tokens = None
         if middle is not None:
-            middle_tokens, _ = self._mine(*middle.vocabulary.encode(sentences))
+            middle_tokens, _ = self.share(*middle.vocabulary.encode(sentences))
         if self.candidates is not None:
             known = map_parts(self._share_one, self.candidates.masks(sentences))
             return model(tokens, middle_tokens, dropped, weight, candidates=known)[0]
@@ -74,7 +74,3 @@ class Losses:
 
     def _share_one(self, tensor: Tensor) -> Tensor:
         return self.share(tensor)[0]
-
-    def _mine(self, tokens: Tokens, dropped: Tensor) -> tuple[Tokens, Tensor]:
-        *columns, dropped = self.share(*tokens, dropped)
-        return Tokens(*columns), dropped

@@ -17,6 +17,7 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
+from spigot.data.vocabulary import Tokens
 from spigot.models.config import Task
 from spigot.systems.pruning import Candidates
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
@@ -158,10 +159,14 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _share(self, *tensors: Tensor) -> list[Tensor]:
+    def _share(self, *batches: Tensor | Tokens) -> list[Any]:
         """Return this process's rows of a batch, on its device."""
         rows = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
-        return [tensor[rows].to(self.accelerator.device, non_blocking=True) for tensor in tensors]
+        device = self.accelerator.device
+        return [
+            each.rows(rows).to(device) if isinstance(each, Tokens) else each[rows].to(device, non_blocking=True)
+            for each in batches
+        ]
 
     # -- gradients ---------------------------------------------------------------------------------------
 

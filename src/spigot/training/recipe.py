@@ -159,9 +159,12 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         how, surrogate, middle = self.intermediate, self.system.surrogate, self.middle
-        if middle is None and ("intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set):
+        of_middle = {"surrogate", "tree_feature"} & self.system.model_fields_set
+        if middle is None and ("intermediate" in self.model_fields_set or of_middle):
             absent = {"semantics": "syntax", "sentiment": "semantics"}[self.end]
-            raise ValueError(f"system.{absent}: expected a parser for [intermediate] or a surrogate, got none")
+            raise ValueError(
+                f"system.{absent}: expected a parser for [intermediate], a surrogate or a tree feature, got none"
+            )
         scores = [SCORES[task] for task in self.system.tasks if task is not None]
         if self.selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)

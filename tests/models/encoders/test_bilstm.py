@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from spigot.data.vocabulary import Vocabulary
-from spigot.models.encoders.bilstm import BiLSTMEncoder, EncoderConfig, init_table
+from spigot.models.encoders.bilstm import BiLSTMEncoder
+from spigot.models.encoders.word_vectors import init_table
 from tests.models.tiny import SENTENCES, sentence
 
 SHORT = sentence("the dog barks", lemmas="the dog bark", tags="DT NN VBZ")
@@ -13,7 +14,7 @@ VOCABULARY = Vocabulary.build([SHORT, LONG])
 def make(vocabulary=VOCABULARY, vectors=None, **config):
     torch.manual_seed(1)
     sizes = {"word_dim": 5, "second_dim": 4, "tag_dim": 3, "hidden": 6, "layers": 2}
-    return BiLSTMEncoder(EncoderConfig(**(sizes | config)), vocabulary, vectors).eval()
+    return BiLSTMEncoder(vocabulary, vectors, **(sizes | config)).eval()
 
 
 def encode(sentences, vocabulary=VOCABULARY):
