@@ -10,7 +10,8 @@ from pydantic import BaseModel
 import spigot
 from spigot import Surrogate
 from spigot.models.config import NEED_MARGINALS, NamedSurrogate, SentimentSystemConfig, SystemConfig
-from spigot.named import NamedError, public_classes
+from spigot.named import public_classes
+from spigot.signature import NamedError
 
 EXPORTED = {
     name
@@ -27,6 +28,8 @@ def own(tmp_path, monkeypatch):
     (tmp_path / "their_surrogates.py").write_text(
         textwrap.dedent(
             """
+            from __future__ import annotations
+            from dataclasses import dataclass
             from spigot import Surrogate, StraightThrough
 
             LOADED = True
@@ -39,6 +42,18 @@ def own(tmp_path, monkeypatch):
                         raise TypeError("more floor than house")
                     super().__init__()
                     object.__setattr__(self, "told", (times, floor, corners, loose))
+
+            @dataclass
+            class Point:
+                x: int
+                y: float = 0.5
+
+            class Placed(StraightThrough):
+                def __init__(self, at: Point):
+                    object.__setattr__(self, "at", at)
+
+            class Misspelt(StraightThrough):
+                def __init__(self, at: Pont = None): ...
 
             class Open(Surrogate):
                 def __init__(self, **anything): ...
@@ -98,6 +113,7 @@ def test_arguments_reach_the_constructor():
         ("ProjectiveTree", {}, "name: expected .*, got 'ProjectiveTree'"),
         ("nothing.like.It", {}, r"name: expected the dotted path of an importable class, got 'nothing.like.It' \(No"),
         (".It", {}, "name: expected the dotted path of an importable class, got '.It'"),
+        ("..It", {}, "name: expected the dotted path of an importable class, got '..It'"),
         ("torch.nn.Linear", {}, "name: expected a concrete Surrogate, got 'torch.nn.Linear'"),
         ("torch.nn.Missing", {}, "name: expected a concrete Surrogate, got 'torch.nn.Missing'"),
     ],
@@ -153,17 +169,20 @@ def test_a_users_class_is_imported_only_when_it_is_named(own):
     assert sys.modules[own].LOADED
     assert type(config.surrogate.build()) is sys.modules[own].Halved
     assert SystemConfig.model_validate(config.model_dump(mode="json")) == config
+    assert NamedSurrogate(f"{own}.Placed", at={"x": 1}).build().at == sys.modules[own].Point(1, 0.5)
     assert NamedSurrogate(f"{own}.Open", anything=[1, {"b": None}]).arguments == {"anything": [1, {"b": None}]}
 
 
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("Halved", {}, "times: expected a value, which their_surrogates.Halved has no default for, got none"),
+        ("Halved", {}, "times: expected a value, which Halved has no default for, got none"),
         ("Halved", {"times": 10}, "times: expected at most 9, got 10"),
         ("Halved", {"times": 1, "floor": 2.0}, "name: their_surrogates.Halved: more floor than house"),
         ("Halved", {"times": 1, "corners": [1, "x"]}, r"corners: expected an integer, got \[1, 'x'\]"),
         ("Halved", {"times": 1, "loose": {1}}, r"loose: expected a number, a string, .*, got \{1\}"),
+        ("Placed", {"at": {"x": 1.5}}, r"at: expected an integer, got \{'x': 1.5\}"),
+        ("Misspelt", {}, "name: their_surrogates.Misspelt: expected annotations that name .*'Pont' is not defined"),
         ("Abstract", {}, "name: expected a concrete Surrogate, got 'their_surrogates.Abstract'"),
     ],
 )

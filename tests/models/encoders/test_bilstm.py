@@ -143,3 +143,18 @@ def test_the_spread_of_tables_that_start_at_random(std, expected):
     init_table(table, std)
     assert table.weight.std().item() == pytest.approx(expected, rel=0.02)
     assert table.weight.abs().max().item() <= 3**0.5 * expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "needs"),
+    [
+        ({}, {"words", "lemmas", "tags"}),
+        ({"second": "word"}, {"words", "tags"}),
+        ({"second": "none", "tag_dim": 0}, {"words"}),
+    ],
+)
+def test_what_it_needs_of_a_sentence(settings, needs):
+    encoder = make(**settings)
+    assert encoder.needs == needs
+    bare = sentence("the dog barks", lemmas=None if "lemmas" not in needs else "the dog bark")
+    assert torch.equal(encoder(encode([SHORT])), encoder(encode([bare]))) == ("tags" not in needs)
