@@ -31,6 +31,9 @@ class SystemConfig(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    needs_intermediate: ClassVar[tuple[str, ...]] = ("surrogate",)
+    """Keys that a recipe may give only if the system has an intermediate parser."""
+
     kind: str
     """The system's key in `SYSTEMS`."""
     surrogate: NamedSurrogate = NamedSurrogate("Detach")
@@ -223,9 +226,11 @@ class Candidates(ABC):
         """Return the candidates of a batch, as parts; `numbers` are places in the list."""
 
 
-def check_vectors(vectors: Vectors | None, key: str, size: int) -> None:
-    """Refuse vectors of another size than the table that they are for; `key` is that of its size in [system]."""
-    for vector in (vectors or {}).values():
-        if len(vector) != size:
-            raise ValueError(f"{key}: expected {len(vector)}, the size of the word vectors, got {size}")
-        return
+def check_vectors(vectors: Vectors | None, key: str, size: int | None) -> None:
+    """Refuse vectors of another size than the table that they are for.
+
+    `key` is that of the table's size in [system]; a `size` of None is not known.
+    """
+    found = len(next(iter(vectors.values()))) if vectors else None
+    if found is not None and size is not None and found != size:
+        raise ValueError(f"{key}: expected {found}, the size of the word vectors, got {size}")

@@ -113,7 +113,7 @@ class SemanticsThenSentiment(System):
         self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
             self.semantics = SemanticParser(
-                config.semantics, words, roles, uses_syntax=False, vectors=vectors.get("semantics")
+                config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")
             )
             self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
             if config.prunes:
@@ -138,7 +138,7 @@ class SemanticsThenSentiment(System):
             words, roles = start.vocabulary, start.roles
             vectors = {name: rows for name, rows in vectors.items() if name != "semantics"}
         elif isinstance(task, Semantics) and config.semantics is not None:
-            check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.encoder.word_dim)
+            check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
             words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
             roles = task.roles(train["semantics"])
         known = Vocabulary.build(train["sentiment"], vectors.get("sentiment") or (), classifier.freeze_vectors)
