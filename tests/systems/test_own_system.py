@@ -10,7 +10,8 @@ from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.structured import ProjectiveTree, arcs_to_heads
 from spigot.systems import SYSTEMS
-from spigot.systems.base import System, SystemConfig
+from spigot.systems.base import System
+from spigot.systems.config import SystemConfig
 from spigot.systems.loading import load_system
 from spigot.training.config import RecipeError
 from spigot.training.loop import Trainer

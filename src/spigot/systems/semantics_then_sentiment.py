@@ -17,8 +17,9 @@ from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import StructuredArgmax
 from spigot.structured.structures.semantic_graph import SemanticGraphParts, one_hot_parts
-from spigot.systems.base import System, SystemConfig, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors
 from spigot.systems.batch import Batch
+from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.pruning import GraphCandidates
 from spigot.systems.streaming import parse_all

@@ -15,8 +15,9 @@ from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.structured import ProjectiveTree, StructuredArgmax, arcs_to_heads
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
-from spigot.systems.base import System, SystemConfig, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors
 from spigot.systems.batch import Batch
+from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
 from spigot.tasks.base import Task
 from spigot.tasks.semantics import Semantics

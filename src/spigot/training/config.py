@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 
 from spigot.errors import UserError
 from spigot.systems import SYSTEMS
-from spigot.systems.base import System, SystemConfig
+from spigot.systems.base import System
+from spigot.systems.config import SystemConfig
 from spigot.tasks import TASKS
 from spigot.tasks.base import Decay, Task
 from spigot.validation import first_problem
