@@ -84,7 +84,7 @@ class System(Pretrained, ABC):
 
     @abstractmethod
     def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
-        """Return what the part of the batch's task makes of it.
+        """Return the output of the part of the batch's task.
 
         Args:
             batch: the sentences.

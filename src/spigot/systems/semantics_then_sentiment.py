@@ -24,7 +24,6 @@ from spigot.systems.gradient import scale_gradient
 from spigot.systems.pruning import GraphCandidates
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
-from spigot.tasks.semantics import Semantics
 
 
 class SemanticsThenSentimentConfig(SystemConfig):
@@ -131,14 +130,15 @@ class SemanticsThenSentiment(System):
         start: nn.Module | None = None,
     ) -> Self:
         """Make an untrained system: see `System.from_sentences`."""
-        classifier, task = config.classifier, tasks.get("semantics")
+        classifier = config.classifier
+        task: Any = tasks.get("semantics")  # a `Semantics`: see `task_kinds`
         key = "classifier.word_dim" if classifier.name == "bag" else "classifier.encoder.word_dim"
         check_vectors(vectors.get("sentiment"), key, classifier.word_dim)
         words, roles = None, None
         if isinstance(start, SemanticParser):
             words, roles = start.vocabulary, start.roles
             vectors = {name: rows for name, rows in vectors.items() if name != "semantics"}
-        elif isinstance(task, Semantics) and config.semantics is not None:
+        elif config.semantics is not None:
             check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
             words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
             roles = task.roles(train["semantics"])
@@ -146,7 +146,7 @@ class SemanticsThenSentiment(System):
         system = cls(config, SentimentVocabularies(known, words, roles), vectors, tasks)
         if start is not None and system.semantics is not None:
             system.semantics.load_state_dict(start.state_dict())
-        elif system.semantics is not None and task is not None and config.prune_by_tags:
+        elif system.semantics is not None and config.prune_by_tags:
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
         return system
 
@@ -156,7 +156,7 @@ class SemanticsThenSentiment(System):
         return {name: getattr(self, name) for name in self.tasks}
 
     def start_joint_training(self) -> None:
-        """Let the parser as it is now say, for good, which parts are candidates."""
+        """Fix the candidates: from now on they are what the parser, as it is now, finds likely."""
         if self.pruner is not None and self.semantics is not None:
             self.pruner.load_state_dict(self.semantics.state_dict())
 
@@ -240,7 +240,7 @@ class SemanticsThenSentiment(System):
         return self.pruner.candidates(scores, self.config.candidate_margin)
 
     def candidates(self, sentences: Sequence[Sentence]) -> GraphCandidates | None:
-        """Return what the pruner, which stays as it is, leaves of each sentence."""
+        """Return the candidates of each sentence, which stay the same."""
         return None if self.pruner is None else GraphCandidates(self._prune_sentences, sentences)
 
     def _prune_sentences(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:

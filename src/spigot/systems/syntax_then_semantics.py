@@ -20,7 +20,6 @@ from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
 from spigot.tasks.base import Task
-from spigot.tasks.semantics import Semantics
 
 
 class SyntaxThenSemanticsConfig(SystemConfig):
@@ -104,8 +103,7 @@ class SyntaxThenSemantics(System):
         start: nn.Module | None = None,
     ) -> Self:
         """Make an untrained system: see `System.from_sentences`."""
-        task = tasks["semantics"]
-        assert isinstance(task, Semantics)
+        task: Any = tasks["semantics"]  # a `Semantics`: see `task_kinds`
         check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
         words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
         syntax = None
