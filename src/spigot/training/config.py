@@ -35,10 +35,9 @@ class BuiltinConfig(_Strict):
     """Sentences kept out of all of them, to be looked at in the end."""
     seed: int = Field(1, ge=0)
 
-    @property
-    def default_train(self) -> int:
-        """Training sentences of a task that `train` does not name."""
-        return 1000
+    def train_size(self, task: str) -> int:
+        """Return how many sentences a task trains on."""
+        return self.train.get(task, 1000)
 
 
 class TaskDataConfig(_Strict):
