@@ -39,10 +39,10 @@ def large() -> list[Sentence]:
 
 def test_trees_are_projective_acyclic_and_single_rooted(corpus):
     for sentence in corpus:
-        heads = sentence.tree.heads
-        assert len(heads) == len(sentence.tree.labels) == len(sentence)
+        heads = sentence.trees["syntax"].heads
+        assert len(heads) == len(sentence.trees["syntax"].labels) == len(sentence)
         assert heads.count(0) == 1
-        assert sentence.tree.labels[heads.index(0)] == "root"
+        assert sentence.trees["syntax"].labels[heads.index(0)] == "root"
         for token in range(1, len(sentence) + 1):
             steps = 0
             while token:
@@ -54,7 +54,7 @@ def test_trees_are_projective_acyclic_and_single_rooted(corpus):
 
 def test_graphs_are_well_formed(corpus):
     for sentence in corpus:
-        graph, n = sentence.graph, len(sentence)
+        graph, n = sentence.graphs["semantics"], len(sentence)
         tops = [arc for arc in graph.arcs if arc.head == 0]
         assert tops
         assert all(arc.label == TOP for arc in tops)
@@ -70,14 +70,14 @@ def test_graphs_are_well_formed(corpus):
 
 def test_no_predicate_has_two_arguments_of_one_label(large):
     for sentence in large:
-        uses = Counter((arc.head, arc.label) for arc in sentence.graph.arcs)
+        uses = Counter((arc.head, arc.label) for arc in sentence.graphs["semantics"].arcs)
         assert max(uses.values()) == 1
 
 
 def test_empty_words_take_no_part_in_graphs(corpus):
     for sentence in corpus:
-        touched = {token for arc in sentence.graph.arcs for token in (arc.head, arc.modifier)}
-        for token, (tag, label) in enumerate(zip(sentence.tags, sentence.tree.labels, strict=True), start=1):
+        touched = {token for arc in sentence.graphs["semantics"].arcs for token in (arc.head, arc.modifier)}
+        for token, (tag, label) in enumerate(zip(sentence.tags, sentence.trees["syntax"].labels, strict=True), start=1):
             empty = tag in {".", ",", "POS", "CC", "EX"} or label in {"auxpass", "agent"}
             empty |= label == "aux" and tag != "MD"
             empty |= label == "mark" and sentence.lemmas[token - 1] == "that"
@@ -95,18 +95,18 @@ def test_lengths_and_annotations_are_in_bounds(large):
 
 def test_graphs_have_reentrancies_that_trees_cannot_have(large):
     tokens = sum(map(len, large))
-    arguments = Counter((s.id, arc.modifier) for s in large for arc in s.graph.arcs if arc.head)
+    arguments = Counter((s.id, arc.modifier) for s in large for arc in s.graphs["semantics"].arcs if arc.head)
     assert 0.15 < sum(count > 1 for count in arguments.values()) / tokens < 0.3
-    arcs = [(s, arc) for s in large for arc in s.graph.arcs if arc.head]
-    shared = sum(arc.head == s.tree.heads[arc.modifier - 1] for s, arc in arcs)
-    inverse = sum(arc.modifier == s.tree.heads[arc.head - 1] for s, arc in arcs)
+    arcs = [(s, arc) for s in large for arc in s.graphs["semantics"].arcs if arc.head]
+    shared = sum(arc.head == s.trees["syntax"].heads[arc.modifier - 1] for s, arc in arcs)
+    inverse = sum(arc.modifier == s.trees["syntax"].heads[arc.head - 1] for s, arc in arcs)
     assert 0.8 < (shared + inverse) / len(arcs) < 0.95
 
 
 def test_every_construction_occurs(large):
-    labels = {label for s in large for label in s.tree.labels}
+    labels = {label for s in large for label in s.trees["syntax"].labels}
     assert set(TREE_LABELS.split()) <= labels
-    semantic = {arc.label for s in large for arc in s.graph.arcs}
+    semantic = {arc.label for s in large for arc in s.graphs["semantics"].arcs}
     assert semantic == set(
         f"{TOP} ARG1 ARG2 ARG3 BV compound poss loc part conj neg appos subord _and_c _or_c _but_c".split()
     )
@@ -129,7 +129,7 @@ def test_surface_is_orderly_english(large):
 def test_present_tense_verbs_agree_with_their_subjects(large):
     checked = 0
     for sentence in large:
-        heads, labels = sentence.tree.heads, sentence.tree.labels
+        heads, labels = sentence.trees["syntax"].heads, sentence.trees["syntax"].labels
         for token, tag in enumerate(sentence.tags, start=1):
             if tag not in {"VBZ", "VBP"}:
                 continue
@@ -148,7 +148,9 @@ def test_present_tense_verbs_agree_with_their_subjects(large):
 
 def test_demonstratives_agree_with_their_nouns(large):
     for sentence in large:
-        for form, label, head in zip(sentence.forms, sentence.tree.labels, sentence.tree.heads, strict=True):
+        for form, label, head in zip(
+            sentence.forms, sentence.trees["syntax"].labels, sentence.trees["syntax"].heads, strict=True
+        ):
             if label == "det" and form.lower() in {"this", "that", "these", "those", "a", "every"}:
                 many = form.lower() in {"these", "those"}
                 assert many == (sentence.tags[head - 1] == "NNS"), sentence.forms
@@ -170,8 +172,8 @@ def test_some_forms_have_several_tags(large):
 def test_prepositions_attach_to_verbs_and_to_nouns(large):
     attached: Counter[tuple[str, str]] = Counter()
     for sentence in large:
-        for token, label in enumerate(sentence.tree.labels, start=1):
-            head = sentence.tree.heads[token - 1]
+        for token, label in enumerate(sentence.trees["syntax"].labels, start=1):
+            head = sentence.trees["syntax"].heads[token - 1]
             if label == "prep" and sentence.tags[token - 2] in NOUN_TAGS:
                 attached[sentence.lemmas[token - 1], sentence.tags[head - 1][0]] += 1
     for preposition in ("with", "in", "from"):
@@ -182,9 +184,11 @@ def test_prepositions_attach_to_verbs_and_to_nouns(large):
 def test_what_a_phrase_means_decides_its_attachment(large):
     attached: Counter[tuple[str, str]] = Counter()
     for sentence in large:
-        for token, (label, head) in enumerate(zip(sentence.tree.labels, sentence.tree.heads, strict=True), start=1):
+        for token, (label, head) in enumerate(
+            zip(sentence.trees["syntax"].labels, sentence.trees["syntax"].heads, strict=True), start=1
+        ):
             if label == "pobj" and sentence.lemmas[head - 1] == "with":
-                governor = sentence.tree.heads[head - 1]
+                governor = sentence.trees["syntax"].heads[head - 1]
                 attached[sentence.lemmas[token - 1], sentence.tags[governor - 1][0]] += 1
     assert attached["handle", "V"] + attached["beard", "V"] == 0
     assert attached["handle", "N"] + attached["beard", "N"] > 10
@@ -194,7 +198,7 @@ def test_what_a_phrase_means_decides_its_attachment(large):
 def test_relative_clauses_attach_to_near_and_to_distant_nouns(large):
     near = distant = 0
     for sentence in large:
-        heads, labels = sentence.tree.heads, sentence.tree.labels
+        heads, labels = sentence.trees["syntax"].heads, sentence.trees["syntax"].labels
         for token, (label, head) in enumerate(zip(labels, heads, strict=True), start=1):
             if label == "rcmod":
                 between = [m for m in range(head + 1, token) if labels[m - 1] == "prep" and heads[m - 1] == head]
@@ -207,8 +211,12 @@ def test_relative_clauses_attach_to_near_and_to_distant_nouns(large):
 def test_compounds_branch_to_both_sides(large):
     left = right = 0
     for sentence in large:
-        modifiers = [(m, h) for m, h in enumerate(sentence.tree.heads, 1) if sentence.tree.labels[m - 1] == "nn"]
-        left += sum((h, h2) in modifiers for _, h in modifiers for h2 in [sentence.tree.heads[h - 1]])
+        modifiers = [
+            (m, h)
+            for m, h in enumerate(sentence.trees["syntax"].heads, 1)
+            if sentence.trees["syntax"].labels[m - 1] == "nn"
+        ]
+        left += sum((h, h2) in modifiers for _, h in modifiers for h2 in [sentence.trees["syntax"].heads[h - 1]])
         right += sum(b == a + 1 and h == h2 for (a, h), (b, h2) in combinations(modifiers, 2))
     assert left > 10
     assert right > 10
@@ -299,7 +307,7 @@ def verb(lemma: str, frame: str, subject: Node, shape: Shape | None = None) -> N
 def arcs(sentence: Sentence) -> set[tuple[str, str, str]]:
     """The arcs with words for numbers, which must be distinct in the sentence."""
     words = ("ROOT", *sentence.forms)
-    return {(words[arc.head], arc.label, words[arc.modifier]) for arc in sentence.graph.arcs}
+    return {(words[arc.head], arc.label, words[arc.modifier]) for arc in sentence.graphs["semantics"].arcs}
 
 
 def test_control_shares_the_subject_and_raising_only_passes_it_on():
@@ -311,15 +319,15 @@ def test_control_shares_the_subject_and_raising_only_passes_it_on():
 
     control, raising = infinitive("control", "try"), infinitive("raising", "seem")
     assert control.forms == ("The", "girl", "tried", "to", "sleep")
-    assert control.tree.heads == raising.tree.heads == (2, 3, 0, 5, 3)
-    assert control.graph.arcs == (
+    assert control.trees["syntax"].heads == raising.trees["syntax"].heads == (2, 3, 0, 5, 3)
+    assert control.graphs["semantics"].arcs == (
         Arc(0, 3, TOP),
         Arc(1, 2, "BV"),
         Arc(3, 2, "ARG1"),
         Arc(3, 5, "ARG2"),
         Arc(5, 2, "ARG1"),
     )
-    assert raising.graph.arcs == (Arc(0, 3, TOP), Arc(1, 2, "BV"), Arc(3, 5, "ARG1"), Arc(5, 2, "ARG1"))
+    assert raising.graphs["semantics"].arcs == (Arc(0, 3, TOP), Arc(1, 2, "BV"), Arc(3, 5, "ARG1"), Arc(5, 2, "ARG1"))
 
 
 def test_a_passive_with_a_modal_and_negation():
@@ -329,7 +337,7 @@ def test_a_passive_with_a_modal_and_negation():
     sentence = realize(root, "own")
     assert sentence.forms == ("The", "boat", "must", "n't", "be", "painted", "by", "a", "monk")
     assert sentence.tags[2:6] == ("MD", "RB", "VB", "VBN")
-    assert sentence.tree.labels == (
+    assert sentence.trees["syntax"].labels == (
         "det",
         "nsubjpass",
         "aux",
@@ -363,7 +371,7 @@ def test_a_gap_at_a_distance():
     root = verb("vanish", "intransitive", book)
     sentence = realize(root, "own")
     assert sentence.forms == ("The", "book", "that", "I", "said", "she", "read", "vanished")
-    assert sentence.tree.heads == (2, 8, 5, 5, 2, 7, 5, 0)
+    assert sentence.trees["syntax"].heads == (2, 8, 5, 5, 2, 7, 5, 0)
     assert arcs(sentence) == {
         ("ROOT", TOP, "vanished"),
         ("The", "BV", "book"),
@@ -385,7 +393,7 @@ def test_coordination_is_a_chain_and_the_subject_is_shared():
     root.after(verb("kneel", "intransitive", trace(first)), "conj")
     sentence = realize(root, "own")
     assert " ".join(sentence.forms) == "The cook , a girl and a boy laughed but knelt"
-    assert {arc for arc in sentence.graph.arcs if arc.label != "BV"} == {
+    assert {arc for arc in sentence.graphs["semantics"].arcs if arc.label != "BV"} == {
         Arc(0, 9, TOP),
         Arc(2, 5, "conj"),
         Arc(5, 8, "_and_c"),

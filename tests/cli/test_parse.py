@@ -52,14 +52,17 @@ def test_every_format_in_and_out(spigot, runs, source):
     assert len(graphs) == len(trees) == len(objects) == 5
     for given, graph, tree, content in zip(FEW, graphs, trees, objects, strict=True):
         assert graph.forms == tree.forms == tuple(content["forms"]) == given.forms
-        assert list(tree.tree.heads) == content["heads"]
-        assert [list(arc) for arc in graph.graph.arcs] == content["arcs"]
-        assert sorted(graph.graph.predicates) == content["predicates"]
+        assert list(tree.trees["syntax"].heads) == content["heads"]
+        assert [list(arc) for arc in graph.graphs["semantics"].arcs] == content["arcs"]
+        assert sorted(graph.graphs["semantics"].predicates) == content["predicates"]
         if source != "text":
             assert graph.id == content["id"]
             assert tuple(content["lemmas"]) == given.lemmas
             (alone,) = model.parse([given])
-            assert (tree.tree.heads, graph.graph.arcs) == (alone.tree.heads, tuple(sorted(alone.graph.arcs)))
+            assert (tree.trees["syntax"].heads, graph.graphs["semantics"].arcs) == (
+                alone.trees["syntax"].heads,
+                tuple(sorted(alone.graphs["semantics"].arcs)),
+            )
 
 
 @pytest.mark.parametrize("source", ["conllu", "sdp", "text"])
@@ -136,7 +139,7 @@ def test_refusals(refused, runs, tmp_path):
             "--device",
             "gpu",
         ],
-        "Invalid value for '--to': 'xml' is not one of": [run, "--to", "xml"],
+        "Invalid value for --to: expected json, sdp, semantics, conllu, syntax, got 'xml'": [run, "--to", "xml"],
         "Invalid value for '--from': 'pdf' is not one of": [run, "--from", "pdf"],
         "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
         "Invalid value for '--window': ": [run, "--window", 0],

@@ -44,15 +44,15 @@ def test_words_and_trees_are_read_and_the_rest_is_kept_apart():
     assert first.forms == ("She", "did", "n't", "water", "it", ".")
     assert first.lemmas == ("she", "do", "not", "water", "it", ".")
     assert first.tags == ("PRP", "VBD", "RB", "VB", "PRP", ".")
-    assert first.tree == Tree((4, 4, 4, 0, 4, 4), ("nsubj", "aux", "advmod", "root", "obj", "punct"))
-    assert first.graph is None
+    assert first.trees["syntax"] == Tree((4, 4, 4, 0, 4, 4), ("nsubj", "aux", "advmod", "root", "obj", "punct"))
+    assert not first.graphs
     assert first.sentiment is None
     assert second.forms == ("Ada", "grows", "figs", "and", "Bo", "plums")
     assert second.tags == ("PROPN", "VBZ", "NNS", "CC", "NNP", "NNS")  # the first has no XPOS
-    assert second.tree.heads == (2, 0, 2, 5, 2, 5)
+    assert second.trees["syntax"].heads == (2, 0, 2, 5, 2, 5)
     assert third.forms == ("New  York", "rain\u00a0")
     assert third.lemmas == ("New  York ", "rain ")
-    assert third.tree == Tree((2, 0), ("obj:x", "root"))
+    assert third.trees["syntax"] == Tree((2, 0), ("obj:x", "root"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_writing_passes_sentences_on_as_they_come():
 def test_a_new_tree_changes_head_and_label_alone():
     before = read(tricky_text())
     tree = Tree((2, 0, 2, 2, 2, 2), ("a", "b", "c", "d", "e", "f"))
-    after = write([before[0], replace(before[1], tree=tree), before[2]])
+    after = write([before[0], replace(before[1], trees={"syntax": tree}), before[2]])
     old_lines, new_lines = tricky_text().split("\n"), after.split("\n")
     assert len(old_lines) == len(new_lines)
     changed = [(old.split("\t"), new.split("\t")) for old, new in zip(old_lines, new_lines, strict=True) if old != new]
@@ -114,9 +114,9 @@ def test_a_new_tree_changes_head_and_label_alone():
     for old, new in changed:
         assert old[:6] + old[8:] == new[:6] + new[8:]
     reread = read(after)
-    assert reread[1].tree == tree
+    assert reread[1].trees["syntax"] == tree
     assert [reread[0], reread[2]] == [before[0], before[2]]
-    assert replace(before[1], tree=tree) == reread[1]
+    assert replace(before[1], trees={"syntax": tree}) == reread[1]
 
 
 def test_each_field_of_a_sentence_goes_to_its_column():
@@ -130,7 +130,7 @@ def test_each_field_of_a_sentence_goes_to_its_column():
         forms=("p", "q"),
         lemmas=("r", "s"),
         tags=("t", "u"),
-        tree=Tree((2, 0), ("v", "w")),
+        trees={"syntax": Tree((2, 0), ("v", "w"))},
     )
     assert write([changed]) == (
         "# sent_id = new\r\n# x\r\n"
@@ -148,22 +148,24 @@ def test_a_new_id_replaces_the_old_comment():
 
 def test_a_tree_can_be_taken_away_and_put_into_a_file_without_one():
     first = next(read_conllu(TRICKY))
-    bare = write([replace(first, tree=None)])
+    bare = write([replace(first, trees={})])
     (again,) = read(bare)
-    assert again.tree is None
+    assert not again.trees
     assert write([again]) == bare
-    assert write([replace(again, tree=first.tree)]) == write([first])
+    assert write([replace(again, trees={"syntax": first.trees["syntax"]})]) == write([first])
 
 
 def test_without_heads_labels_stay():
     text = row(1, head="_", label="guess") + "\n"
     (sentence,) = read(text)
-    assert sentence.tree is None
+    assert not sentence.trees
     assert write([replace(sentence, tags=("T",))]) == row(1, head="_", label="guess", xpos="T") + "\n"
 
 
 def test_a_sentence_from_elsewhere_is_written_from_scratch():
-    sentence = Sentence("s1", ("Rain", "fell"), ("rain", "fall"), ("NN", "VBD"), Tree((2, 0), ("subj", "root")))
+    sentence = Sentence(
+        "s1", ("Rain", "fell"), ("rain", "fall"), ("NN", "VBD"), {"syntax": Tree((2, 0), ("subj", "root"))}
+    )
     text = (
         "# sent_id = s1\n# text = Rain fell\n"
         "1\tRain\train\t_\tNN\t_\t2\tsubj\t_\t_\n"
@@ -171,7 +173,7 @@ def test_a_sentence_from_elsewhere_is_written_from_scratch():
     )
     assert write([sentence]) == text
     assert read(text) == [sentence]
-    assert write([replace(sentence, tree=None)]) == text.replace("2\tsubj", "_\t_").replace("0\troot", "_\t_")
+    assert write([replace(sentence, trees={})]) == text.replace("2\tsubj", "_\t_").replace("0\troot", "_\t_")
     conllx_text = row(1, "a", xpos="X", label="root") + "\n"
     (other,) = read_conllx(io.StringIO(conllx_text))
     assert write([other]) == "# sent_id = 1\n# text = a\n" + row(1, "a", xpos="X", label="root") + "\n"
@@ -208,15 +210,15 @@ def test_short_and_long_sentences(n):
     text = "".join(row(i, f"w{i}", i - 1) for i in range(1, n + 1)) + "\n"
     (sentence,) = read(text)
     assert len(sentence) == n
-    assert sentence.tree.heads == tuple(range(n))
+    assert sentence.trees["syntax"].heads == tuple(range(n))
     assert write([sentence]) == text
-    reversed_chain = replace(sentence, tree=Tree((*range(2, n + 1), 0), ("x",) * n))
+    reversed_chain = replace(sentence, trees={"syntax": Tree((*range(2, n + 1), 0), ("x",) * n)})
     assert read(write([reversed_chain])) == [reversed_chain]
 
 
 def test_several_roots_are_a_tree():
     (sentence,) = read(row(1) + row(2, head=0) + row(3, head=2))
-    assert sentence.tree.heads == (0, 0, 2)
+    assert sentence.trees["syntax"].heads == (0, 0, 2)
 
 
 GOOD = "# sent_id = a\n" + row(1) + "\n"
@@ -274,7 +276,7 @@ def test_sentences_before_an_error_are_delivered():
         next(sentences)
 
 
-SENTENCE = Sentence("s1", ("a", "b"), ("_", "_"), ("_", "_"), Tree((2, 0), ("x", "y")))
+SENTENCE = Sentence("s1", ("a", "b"), ("_", "_"), ("_", "_"), {"syntax": Tree((2, 0), ("x", "y"))})
 
 
 @pytest.mark.parametrize(
@@ -283,10 +285,10 @@ SENTENCE = Sentence("s1", ("a", "b"), ("_", "_"), ("_", "_"), Tree((2, 0), ("x",
         (replace(SENTENCE, forms=("a\tb", "c")), "forms: .* got 'a\\\\tb'"),
         (replace(SENTENCE, tags=("", "c")), "tags: .* got ''"),
         (replace(SENTENCE, lemmas=("x",)), "expected 2 lemmas, got 1"),
-        (replace(SENTENCE, tree=Tree((0,), ("x",))), "expected 2 heads"),
-        (replace(SENTENCE, tree=Tree((0, 3), ("x", "y"))), "expected 2 heads from 0 to 2"),
-        (replace(SENTENCE, tree=Tree((0, 1), ("x",))), "expected 2 labels, got 1"),
-        (replace(SENTENCE, tree=Tree((0, 1), ("x", "y\n"))), "labels"),
+        (replace(SENTENCE, trees={"syntax": Tree((0,), ("x",))}), "expected 2 heads"),
+        (replace(SENTENCE, trees={"syntax": Tree((0, 3), ("x", "y"))}), "expected 2 heads from 0 to 2"),
+        (replace(SENTENCE, trees={"syntax": Tree((0, 1), ("x",))}), "expected 2 labels, got 1"),
+        (replace(SENTENCE, trees={"syntax": Tree((0, 1), ("x", "y\n"))}), "labels"),
     ],
 )
 def test_what_does_not_fit_is_not_written(tmp_path, bad, message):

@@ -39,8 +39,8 @@ def test_reading():
     assert first.forms == ("Der", "Regen", "fällt", "leise")
     assert first.lemmas == ("der", "Regen", "fallen", "leise")
     assert first.tags == ("ART", "NN", "V", "ADJD")
-    assert first.tree == Tree((2, 3, 0, 3), ("det", "subj", "root", "mod"))
-    assert second.tree == Tree((0,), ("root",))
+    assert first.trees["syntax"] == Tree((2, 3, 0, 3), ("det", "subj", "root", "mod"))
+    assert second.trees["syntax"] == Tree((0,), ("root",))
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_reading_and_writing_gives_the_same_bytes(text, tmp_path):
 def test_a_new_tree_leaves_the_projective_columns_alone():
     first, second = read_conllx(SMALL)
     tree = Tree((0, 1, 1, 3), ("a", "b", "c", "d"))
-    text = write([replace(first, tree=tree), second])
+    text = write([replace(first, trees={"syntax": tree}), second])
     assert text.split("\n")[0] == "1\tDer\tder\tD\tART\tcase=nom|num=sg\t0\ta\t2\tdet"
     assert text.split("\n")[2] == "3\tfällt\tfallen\tV\t_\t_\t1\tc\t0\troot"
-    assert read(text) == [replace(first, tree=tree), second]
+    assert read(text) == [replace(first, trees={"syntax": tree}), second]
 
 
 def test_writing_from_scratch():
-    sentence = Sentence("x", ("Rain", "fell"), ("_", "_"), ("NN", "VBD"), Tree((2, 0), ("subj", "root")))
+    sentence = Sentence("x", ("Rain", "fell"), ("_", "_"), ("NN", "VBD"), {"syntax": Tree((2, 0), ("subj", "root"))})
     text = "1\tRain\t_\tNN\tNN\t_\t2\tsubj\t_\t_\n2\tfell\t_\tVBD\tVBD\t_\t0\troot\t_\t_\n\n"
     assert write([sentence]) == text
     assert read(text) == [replace(sentence, id="1")]
@@ -81,7 +81,9 @@ def test_writing_from_scratch():
 def test_conllu_becomes_conllx_without_ranges_and_empty_nodes():
     tricky = list(read_conllu(SMALL.with_name("tricky.conllu")))
     back = read(write(tricky))
-    assert [(s.forms, s.lemmas, s.tags, s.tree) for s in back] == [(s.forms, s.lemmas, s.tags, s.tree) for s in tricky]
+    assert [(s.forms, s.lemmas, s.tags, s.trees["syntax"]) for s in back] == [
+        (s.forms, s.lemmas, s.tags, s.trees["syntax"]) for s in tricky
+    ]
     file = io.StringIO()
     write_conllu(back, file)
     assert list(read_conllu(io.StringIO(file.getvalue()))) == back
@@ -91,7 +93,7 @@ def test_conllu_becomes_conllx_without_ranges_and_empty_nodes():
 def test_short_and_long_sentences(n):
     text = "".join(row(i, i - 1) for i in range(1, n + 1)) + "\n"
     (sentence,) = read(text)
-    assert sentence.tree.heads == tuple(range(n))
+    assert sentence.trees["syntax"].heads == tuple(range(n))
     assert write([sentence]) == text
 
 

@@ -19,7 +19,7 @@ def sentence(words: str, tags: str, **annotations) -> Sentence:
 
 def test_short_arcs_are_nearest_to_the_words_and_point_at_the_modifier():
     tree = Tree((2, 3, 0, 5, 3, 3), ("det", "nsubj", "root", "det", "dobj", "punct"))
-    drawn = draw_tree(sentence("The cook burned the pie .", "DT NN VBD DT NN .", tree=tree))
+    drawn = draw_tree(sentence("The cook burned the pie .", "DT NN VBD DT NN .", trees={"syntax": tree}))
     assert drawn == drawing("""
           ┌> 1 The    DT  det
         ┌>┴─ 2 cook   NN  nsubj
@@ -32,7 +32,7 @@ def test_short_arcs_are_nearest_to_the_words_and_point_at_the_modifier():
 
 def test_incoming_arcs_lie_outside_outgoing_ones():
     tree = Tree((0, 4, 4, 1), ("root", "det", "amod", "dobj"))
-    drawn = draw_tree(sentence("Eat the old pie", "VB DT JJ NN", tree=tree))
+    drawn = draw_tree(sentence("Eat the old pie", "VB DT JJ NN", trees={"syntax": tree}))
     assert drawn == drawing("""
       ─>┬─── 1 Eat VB root
         │ ┌> 2 the DT det
@@ -43,7 +43,7 @@ def test_incoming_arcs_lie_outside_outgoing_ones():
 
 def test_crossing_arcs_cross():
     tree = Tree((3, 4, 0, 3), ("a", "b", "root", "d"))
-    assert draw_tree(sentence("w x y z", "A B C D", tree=tree)) == drawing("""
+    assert draw_tree(sentence("w x y z", "A B C D", trees={"syntax": tree})) == drawing("""
       ┌>── 1 w A a
       │ ┌> 2 x B b
     ─>┼─┼─ 3 y C root
@@ -53,7 +53,7 @@ def test_crossing_arcs_cross():
 
 def test_numbers_are_aligned_and_several_roots_are_drawn():
     n = 10
-    drawn = draw_tree(sentence(" ".join("w" * n), " ".join("T" * n), tree=Tree((0,) * n, ("root",) * n)))
+    drawn = draw_tree(sentence(" ".join("w" * n), " ".join("T" * n), trees={"syntax": Tree((0,) * n, ("root",) * n)}))
     lines = drawn.split("\n")
     assert lines[0] == "─>  1 w T root"
     assert lines[9] == "─> 10 w T root"
@@ -70,7 +70,7 @@ def test_graph_lists_the_arguments_of_each_token():
         ),
         frozenset((1, 3, 5)),
     )
-    drawn = draw_graph(sentence("The cook wants to sleep .", "DT NN VBZ TO VB .", graph=graph))
+    drawn = draw_graph(sentence("The cook wants to sleep .", "DT NN VBZ TO VB .", graphs={"semantics": graph}))
     assert drawn == drawing("""
           1 The   DT  BV → cook/2
           2 cook  NN
@@ -83,16 +83,19 @@ def test_graph_lists_the_arguments_of_each_token():
 
 def test_arcs_of_a_token_come_in_the_order_of_their_labels():
     graph = Graph((Arc(2, 1, "ARG2"), Arc(2, 3, "ARG1")), frozenset((2,)))
-    assert draw_graph(sentence("a b c", "A B C", graph=graph)) == "  1 a A\n  2 b B ARG1 → c/3, ARG2 → a/1\n  3 c C"
+    assert (
+        draw_graph(sentence("a b c", "A B C", graphs={"semantics": graph}))
+        == "  1 a A\n  2 b B ARG1 → c/3, ARG2 → a/1\n  3 c C"
+    )
 
 
 def test_the_empty_sentence_is_drawn_as_nothing():
-    empty = Sentence("own-0", (), (), (), tree=Tree((), ()), graph=Graph((), frozenset()))
+    empty = Sentence("own-0", (), (), (), trees={"syntax": Tree((), ())}, graphs={"semantics": Graph((), frozenset())})
     assert draw_tree(empty) == ""
     assert draw_graph(empty) == ""
 
 
-@pytest.mark.parametrize(("draw", "what"), [(draw_tree, "tree"), (draw_graph, "graph")])
+@pytest.mark.parametrize(("draw", "what"), [(draw_tree, "tree 'syntax'"), (draw_graph, "graph 'semantics'")])
 def test_a_sentence_without_the_annotation_is_an_error_that_names_it(draw, what):
     with pytest.raises(ValueError, match=f"expected one with a {what}, got none in 'own-1'"):
         draw(sentence("w", "T"))

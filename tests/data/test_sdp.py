@@ -45,8 +45,8 @@ def test_tokens_and_graphs_are_read():
     assert first.forms == ("The", "goat", "wanted", "to", "eat", "ripe", "pears", ".")
     assert first.lemmas[-2:] == ("pear", "_")
     assert first.tags == ("DT", "NN", "VBD", "TO", "VB", "JJ", "NNS", ".")
-    assert first.tree is None
-    assert first.graph == Graph(
+    assert not first.trees
+    assert first.graphs["semantics"] == Graph(
         arcs=(
             Arc(0, 3, TOP),
             Arc(1, 2, "BV"),
@@ -59,19 +59,19 @@ def test_tokens_and_graphs_are_read():
         predicates=frozenset({1, 3, 5, 6}),
         frames=("q:i-h-h", "n:x", "v:e-i-h", "_", "v:e-i-p", "a:e-p", "n:x", "_"),
     )
-    assert second.graph == Graph((), frozenset(), ("_", "_"))
+    assert second.graphs["semantics"] == Graph((), frozenset(), ("_", "_"))
     # Two tops, one of them no predicate; a predicate without arguments.
-    assert third.graph.arcs == (Arc(0, 1, TOP), Arc(0, 2, TOP), Arc(1, 3, "_and_c"))
-    assert third.graph.predicates == {1, 3}
+    assert third.graphs["semantics"].arcs == (Arc(0, 1, TOP), Arc(0, 2, TOP), Arc(1, 3, "_and_c"))
+    assert third.graphs["semantics"].predicates == {1, 3}
 
 
 def test_the_companion_columns_are_seen_and_become_the_tree():
     first, second = read_sdp(COMPANION)
-    assert first.tree == Tree((2, 3, 0), ("det", "nsubj", "root"))
-    assert first.graph.arcs == (Arc(0, 3, TOP), Arc(1, 2, "BV"), Arc(3, 2, "ARG1"))
-    assert first.graph.frames == ("q:i-h-h", "n:x", "v:e-i")
-    assert second.tree == Tree((0,), ("root",))
-    assert second.graph == Graph((), frozenset(), ("_",))
+    assert first.trees["syntax"] == Tree((2, 3, 0), ("det", "nsubj", "root"))
+    assert first.graphs["semantics"].arcs == (Arc(0, 3, TOP), Arc(1, 2, "BV"), Arc(3, 2, "ARG1"))
+    assert first.graphs["semantics"].frames == ("q:i-h-h", "n:x", "v:e-i")
+    assert second.trees["syntax"] == Tree((0,), ("root",))
+    assert second.graphs["semantics"] == Graph((), frozenset(), ("_",))
     assert list(read_sdp(COMPANION, companion=True)) == [first, second]
     with pytest.raises(DataError, match=r"companion\.sdp:3: expected \+ or - in column top, got '2'"):
         list(read_sdp(COMPANION, companion=False))
@@ -83,7 +83,7 @@ def test_the_companion_columns_are_seen_and_become_the_tree():
 def test_a_companion_without_heads_has_no_tree():
     text = "#SDP 2015\n#a\n" + row(1, "x", "x", "X", "_", "_", "-", "-", "_") + "\n"
     (sentence,) = read(text)
-    assert sentence.tree is None
+    assert not sentence.trees
     assert write([sentence]) == text
     assert write([replace(sentence, lemmas=("y",))]) == text.replace("x\tx", "x\ty")
 
@@ -134,28 +134,34 @@ def test_a_new_graph_makes_new_rows_and_keeps_the_comments():
     text = text_of(SMALL).replace("#orchard-2\n", "#orchard-2\n#remark\n")
     sentences = read(text)
     graph = Graph((Arc(0, 2, TOP), Arc(2, 1, "loc")), frozenset({2}))
-    changed = [sentences[0], replace(sentences[1], graph=graph), sentences[2]]
+    changed = [sentences[0], replace(sentences[1], graphs={"semantics": graph}), sentences[2]]
     old = "1\tReally\treally\tRB\t-\t-\t_\n2\t?\t_\t.\t-\t-\t_\n"
     new = "1\tReally\treally\tRB\t-\t-\t_\tloc\n2\t?\t_\t.\t+\t+\t_\t_\n"
     assert old in text
     assert write(changed) == text.replace(old, new)
     windows = read(text.replace("\n", "\r\n"))
-    assert write([windows[0], replace(windows[1], graph=graph), windows[2]]) == text.replace(old, new).replace(
-        "\n", "\r\n"
-    )
+    assert write([windows[0], replace(windows[1], graphs={"semantics": graph}), windows[2]]) == text.replace(
+        old, new
+    ).replace("\n", "\r\n")
 
 
 def test_a_new_graph_without_frames_does_not_keep_the_old_frames():
     first = next(read_sdp(SMALL))
-    text = write([replace(first, graph=Graph(first.graph.arcs, first.graph.predicates))])
+    text = write(
+        [
+            replace(
+                first, graphs={"semantics": Graph(first.graphs["semantics"].arcs, first.graphs["semantics"].predicates)}
+            )
+        ]
+    )
     (again,) = read(text)
-    assert again.graph.frames == ("_",) * 8
-    assert again.graph.arcs == first.graph.arcs
+    assert again.graphs["semantics"].frames == ("_",) * 8
+    assert again.graphs["semantics"].arcs == first.graphs["semantics"].arcs
 
 
 def test_a_new_tree_goes_to_the_companion_columns():
     first, second = read_sdp(COMPANION)
-    changed = replace(first, tree=Tree((0, 1, 2), ("a", "b", "c")))
+    changed = replace(first, trees={"syntax": Tree((0, 1, 2), ("a", "b", "c"))})
     text = write([changed, second])
     assert read(text) == [changed, second]
     assert "3\tsleeps\tsleep\tVBZ\t2\tc\t+\t+\tv:e-i\t_\t_\n" in text
@@ -163,7 +169,9 @@ def test_a_new_tree_goes_to_the_companion_columns():
 
 def test_the_order_of_arcs_does_not_matter():
     first = next(read_sdp(SMALL))
-    backwards = replace(first, graph=replace(first.graph, arcs=first.graph.arcs[::-1]))
+    backwards = replace(
+        first, graphs={"semantics": replace(first.graphs["semantics"], arcs=first.graphs["semantics"].arcs[::-1])}
+    )
     assert write([backwards]) == write([first])
 
 
@@ -179,16 +187,23 @@ def test_companion_columns_can_be_added_and_left_out():
     sentences = list(read_sdp(COMPANION))
     without = write(sentences, companion=False)
     assert "2\tgoat\tgoat\tNN\t-\t-\tn:x\tBV\tARG1\n" in without
-    assert read(without) == [replace(sentence, tree=None) for sentence in sentences]
-    plain = [replace(sentence, tree=tree.tree) for sentence, tree in zip(read(without), sentences, strict=True)]
+    assert read(without) == [replace(sentence, trees={}) for sentence in sentences]
+    plain = [
+        replace(sentence, trees={"syntax": tree.trees["syntax"]})
+        for sentence, tree in zip(read(without), sentences, strict=True)
+    ]
     assert write(plain, companion=True) == text_of(COMPANION)
     assert "\t_\t_\t-\t-\t_\n" in write(read_sdp(SMALL), companion=True)
 
 
 def test_a_file_keeps_the_columns_of_its_first_sentence():
     mixed = [next(read_sdp(SMALL)), next(read_sdp(COMPANION))]
-    assert [s.graph for s in read(write(mixed), companion=False)] == [s.graph for s in mixed]
-    assert [s.graph for s in read(write(mixed[::-1]), companion=True)] == [s.graph for s in mixed[::-1]]
+    assert [s.graphs["semantics"] for s in read(write(mixed), companion=False)] == [
+        s.graphs["semantics"] for s in mixed
+    ]
+    assert [s.graphs["semantics"] for s in read(write(mixed[::-1]), companion=True)] == [
+        s.graphs["semantics"] for s in mixed[::-1]
+    ]
 
 
 def test_the_header_opens_each_file():
@@ -196,7 +211,7 @@ def test_the_header_opens_each_file():
     assert read("#SDP 2015\n") == []
     second = list(read_sdp(SMALL))[1]
     assert write([second]).startswith("#SDP 2015\n#orchard-2\n1\tReally")
-    sentence = Sentence("s", ("x",), ("_",), ("_",), graph=Graph((), frozenset()))
+    sentence = Sentence("s", ("x",), ("_",), ("_",), graphs={"semantics": Graph((), frozenset())})
     assert write([sentence]) == "#SDP 2015\n#s\n1\tx\t_\t_\t-\t-\t_\n\n"
 
 
@@ -223,7 +238,7 @@ def test_a_sentence_of_5000_tokens():
     n = 5000
     arcs = (Arc(0, 1, TOP), *(Arc(1, m, "a") for m in range(2, n + 1)), Arc(n, 1, "b"))
     words = tuple(f"w{i}" for i in range(n))
-    sentence = Sentence("long", words, words, words, graph=Graph(arcs, frozenset({1, n}), ("_",) * n))
+    sentence = Sentence("long", words, words, words, graphs={"semantics": Graph(arcs, frozenset({1, n}), ("_",) * n)})
     text = write([sentence])
     assert read(text) == [sentence]
     assert write(read(text)) == text
@@ -232,7 +247,7 @@ def test_a_sentence_of_5000_tokens():
 def test_conllu_and_sdp_carry_the_same_sentence():
     (sentence, *_) = read_conllu(SMALL.with_name("tricky.conllu"))
     graph = Graph((Arc(0, 4, TOP), Arc(4, 1, "ARG1")), frozenset({4}), ("_",) * 6)
-    annotated = replace(sentence, graph=graph)
+    annotated = replace(sentence, graphs={"semantics": graph})
     assert read(write([annotated], companion=True)) == [annotated]
 
 
@@ -282,7 +297,7 @@ def test_malformed_files_are_errors_with_file_and_line(tmp_path, text, line, mes
 
 
 WORDS = ("a", "b")
-GOOD = Sentence("s1", WORDS, WORDS, WORDS, graph=Graph((Arc(1, 2, "x"),), frozenset({1})))
+GOOD = Sentence("s1", WORDS, WORDS, WORDS, graphs={"semantics": Graph((Arc(1, 2, "x"),), frozenset({1}))})
 
 
 @pytest.mark.parametrize(
@@ -305,7 +320,7 @@ GOOD = Sentence("s1", WORDS, WORDS, WORDS, graph=Graph((Arc(1, 2, "x"),), frozen
 def test_what_does_not_fit_is_not_written(tmp_path, graph, message):
     path = tmp_path / "a.sdp"
     with pytest.raises(ValueError, match=f"sentence s1: {message}"):
-        write_sdp([GOOD, replace(GOOD, graph=graph)], path)
+        write_sdp([GOOD, replace(GOOD, graphs={"semantics": graph})], path)
     assert not path.exists()
 
 

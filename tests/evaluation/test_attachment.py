@@ -11,7 +11,7 @@ GOLD = ((2, 0, 4, 2, 2), ("nsubj", "root", "amod", "obj", "punct"))
 
 
 def sentence(heads, labels, forms=WORDS, tags=TAGS, id="s1"):
-    return Sentence(id, forms, ("_",) * len(forms), tags, tree=Tree(tuple(heads), tuple(labels)))
+    return Sentence(id, forms, ("_",) * len(forms), tags, trees={"syntax": Tree(tuple(heads), tuple(labels))})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ def sentence(arcs, predicates=None, forms=WORDS, id="g1"):
     arcs = tuple(Arc(*arc) for arc in arcs)
     heads = {arc.head for arc in arcs if arc.head}
     graph = Graph(arcs, frozenset(heads if predicates is None else predicates))
-    return Sentence(id, forms, forms, ("X",) * len(forms), graph=graph)
+    return Sentence(id, forms, forms, ("X",) * len(forms), graphs={"semantics": graph})
 
 
 GOLD = [(0, 2, TOP), (2, 1, "ARG1"), (2, 4, "ARG2"), (4, 1, "ARG1")]

@@ -13,11 +13,11 @@ LABELS = ("root", "advmod", "punct")
 
 
 def tree(heads, labels=LABELS):
-    return Sentence("t", FORMS, FORMS, TAGS, tree=Tree(heads, labels))
+    return Sentence("t", FORMS, FORMS, TAGS, trees={"syntax": Tree(heads, labels)})
 
 
 def graph(*arcs):
-    return Sentence("g", FORMS, FORMS, TAGS, graph=Graph(tuple(Arc(*a) for a in arcs), frozenset({1})))
+    return Sentence("g", FORMS, FORMS, TAGS, graphs={"semantics": Graph(tuple(Arc(*a) for a in arcs), frozenset({1}))})
 
 
 def test_tree_measures_state_convention_and_counts():

@@ -5,7 +5,7 @@ import torch
 
 from spigot.data.sentence import TOP, Arc, Graph
 from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import ParserConfig
+from spigot.models.config import NamedTreeFeature, ParserConfig
 from spigot.models.semantic_parser import SemanticParser, gold_graphs
 from spigot.structured import heads_to_arcs
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
@@ -35,7 +35,7 @@ def test_equation_7_worked():
     sentences = [sentence("a b c")]
     vocabulary = Vocabulary.build(sentences)
     config = ParserConfig.model_validate(parser(hidden=1))
-    model = SemanticParser(config, vocabulary, Roles([TOP, "x"], [False, False]), uses_syntax=True)
+    model = SemanticParser(config, vocabulary, Roles([TOP, "x"], [False, False]), NamedTreeFeature("Concatenation"))
     model.encoder = FixedStates(torch.tensor([[[1.0, 0], [0, 1], [2, 3], [-1, 1]]]))
     arcs = heads_to_arcs(torch.tensor([[-1, 2, 0, 2]])).requires_grad_()
     read = features(model, vocabulary.encode(sentences)[0], arcs)
@@ -98,12 +98,14 @@ def test_decoded_graphs_keep_the_rules():
 
 def test_gold_graphs_come_back():
     model = tiny_model()
-    lone = dataclasses.replace(sentence("run !", arcs=[]), graph=Graph((), frozenset({1})))
+    lone = dataclasses.replace(sentence("run !", arcs=[]), graphs={"semantics": Graph((), frozenset({1}))})
     sentences = [*SENTENCES[:10], lone]
     decoded = gold_graphs(sentences, model.semantics.roles)
     assert decoded.predicates[:, 0].tolist() == [True] * 10 + [False]  # a top needs ROOT as its predicate
     graphs = model.semantics.graphs(decoded, sentences)
-    assert graphs == [Graph(tuple(sorted(s.graph.arcs)), s.graph.predicates) for s in sentences]
+    assert graphs == [
+        Graph(tuple(sorted(s.graphs["semantics"].arcs)), s.graphs["semantics"].predicates) for s in sentences
+    ]
 
 
 def test_gold_roles_that_are_rare_become_unknown():
@@ -118,7 +120,7 @@ def test_gold_roles_that_are_rare_become_unknown():
 
 
 def test_a_sentence_without_graph_is_named():
-    with pytest.raises(ValueError, match="sentence s7: expected a semantic graph, got none"):
+    with pytest.raises(ValueError, match="sentence s7: expected a graph 'semantics', got none"):
         gold_graphs([sentence("a", id="s7")], Roles([TOP], [False]))
 
 

@@ -3,9 +3,12 @@
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
 from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import SentimentSystemConfig, SystemConfig
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
+from spigot.systems.semantics_then_sentiment import (
+    SemanticsThenSentiment,
+    SemanticsThenSentimentConfig,
+    SentimentVocabularies,
+)
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
 
 SENTENCES = generate(40, seed=11)
 
@@ -16,7 +19,7 @@ def parser(**encoder):
     return {"mlp": 6, "encoder": sizes | encoder}
 
 
-def system(surrogate="spigot", syntax=True, **settings):
+def system(surrogate="SPIGOT", syntax=True, **settings):
     """A system's table of a recipe."""
     if not syntax:
         return {"semantics": parser(), "syntax": False}
@@ -28,12 +31,12 @@ def tiny_vocabularies(sentences=SENTENCES, syntax=True, vector_words=()):
     return Vocabularies(vocabulary, Roles.build(sentences), vocabulary if syntax else None)
 
 
-def tiny_model(surrogate="spigot", syntax=True, seed=0, **settings):
+def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
     """An untrained system over the words of `SENTENCES`, in evaluation mode."""
     import torch
 
     torch.manual_seed(seed)
-    config = SystemConfig.model_validate(system(surrogate, syntax, **settings))
+    config = SyntaxThenSemanticsConfig.model_validate(system(surrogate, syntax, **settings))
     return SyntaxThenSemantics(config, tiny_vocabularies(syntax=syntax)).eval()
 
 
@@ -41,17 +44,17 @@ def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):
     """A sentence from a string of forms."""
     words = tuple(forms.split())
     blank = ("_",) * len(words)
-    graph = None
+    graphs = {}
     if arcs is not None:
         arcs = tuple(sorted(Arc(*arc) for arc in arcs))
-        graph = Graph(arcs, frozenset(arc.head for arc in arcs) - {0})
+        graphs = {"semantics": Graph(arcs, frozenset(arc.head for arc in arcs) - {0})}
     return Sentence(
         id,
         words,
         blank if lemmas is None else tuple(lemmas.split()),
         blank if tags is None else tuple(tags.split()),
-        tree=None if heads is None else Tree(tuple(heads), blank),
-        graph=graph,
+        trees={} if heads is None else {"syntax": Tree(tuple(heads), blank)},
+        graphs=graphs,
     )
 
 
@@ -59,7 +62,7 @@ def top(token):
     return (0, token, TOP)
 
 
-def sentiment_system(surrogate="spigot", bag=False, dropout=0.3, **settings):
+def sentiment_system(surrogate="SPIGOT", bag=False, dropout=0.3, **settings):
     """A sentiment system's table of a recipe; `surrogate` None leaves the parser out."""
     sizes = {"word_dim": 6, "second_dim": 3, "tag_dim": 3, "hidden": 4, "input_dropout": dropout}
     classifier = {"name": "bilstm", "encoder": sizes, "feature": 5, "hidden": 5, "dropout": dropout}
@@ -72,12 +75,12 @@ def sentiment_system(surrogate="spigot", bag=False, dropout=0.3, **settings):
     return content | {"semantics": parser(), "surrogate": name} | settings
 
 
-def sentiment_model(surrogate="spigot", bag=False, seed=0, **settings):
+def sentiment_model(surrogate="SPIGOT", bag=False, seed=0, **settings):
     """An untrained sentiment system over the words of `SENTENCES`, in evaluation mode."""
     import torch
 
     torch.manual_seed(seed)
-    config = SentimentSystemConfig.model_validate(sentiment_system(surrogate, bag, **settings))
+    config = SemanticsThenSentimentConfig.model_validate(sentiment_system(surrogate, bag, **settings))
     known = tiny_vocabularies()
     parser_known = (known.semantics, known.roles) if surrogate else (None, None)
     return SemanticsThenSentiment(config, SentimentVocabularies(known.semantics, *parser_known)).eval()

@@ -4,29 +4,29 @@ import random
 import pytest
 import torch
 
-from spigot.models.config import SystemConfig
 from spigot.models.semantic_parser import gold_graphs
 from spigot.models.syntactic_parser import gold_heads
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, scale_gradient
+from spigot.systems.gradient import scale_gradient
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig
 from tests.models.tiny import SENTENCES, sentence, system, tiny_model, tiny_vocabularies
 
-ALL = ["detach", "ste", "spigot", "marginals"]
+ALL = ["Detach", "StraightThrough", "SPIGOT", "Marginals"]
 
 
 def check(parsed, given, trees=True):
     assert [s.forms for s in parsed] == [s.forms for s in given]
     assert [s.id for s in parsed] == [s.id for s in given]
     for s in parsed:
-        assert all(1 <= arc.modifier <= len(s) and 0 <= arc.head <= len(s) for arc in s.graph.arcs)
+        assert all(1 <= arc.modifier <= len(s) and 0 <= arc.head <= len(s) for arc in s.graphs["semantics"].arcs)
         if trees:
-            assert len(s.tree.heads) == len(s)
-            assert s.tree.heads.count(0) == 1
-            assert set(s.tree.labels) == {"_"}
+            assert len(s.trees["syntax"].heads) == len(s)
+            assert s.trees["syntax"].heads.count(0) == 1
+            assert set(s.trees["syntax"].labels) == {"_"}
 
 
 def test_nothing_to_parse():
     assert tiny_model().parse([]) == []
-    assert tiny_model().parse_syntax([]) == []
+    assert tiny_model().parse_task("syntax", []) == []
     assert tiny_model(syntax=False).parse([]) == []
 
 
@@ -34,7 +34,9 @@ def test_nothing_to_parse():
 def test_parse(surrogate):
     model = tiny_model(surrogate)
     check(model.parse(SENTENCES), SENTENCES)
-    assert [s.tree for s in model.parse_syntax(SENTENCES)] == [s.tree for s in model.parse(SENTENCES)]
+    assert [s.trees["syntax"] for s in model.parse_task("syntax", SENTENCES)] == [
+        s.trees["syntax"] for s in model.parse(SENTENCES)
+    ]
 
 
 @pytest.mark.parametrize("length", [1, 200])
@@ -43,25 +45,25 @@ def test_parse_of_extreme_lengths(length):
     given = [sentence("word"), sentence(" ".join(words)), SENTENCES[0]]
     parsed = tiny_model().parse(given)
     check(parsed, given)
-    assert parsed[0].tree.heads == (0,)
+    assert parsed[0].trees["syntax"].heads == (0,)
     (alone,) = tiny_model().parse(given[1:2])
     assert alone == parsed[1]
 
 
 def test_annotations_of_the_input_do_not_matter():
     model = tiny_model()
-    bare = [dataclasses.replace(s, tree=None, graph=None) for s in SENTENCES]
-    assert model.parse(bare) == model.parse_syntax(model.parse(SENTENCES))
+    bare = [dataclasses.replace(s, trees={}, graphs={}) for s in SENTENCES]
+    assert model.parse(bare) == model.parse_task("syntax", model.parse(SENTENCES))
 
 
 def test_without_syntax():
     model = tiny_model(syntax=False)
-    bare = [dataclasses.replace(s, tree=None, graph=None) for s in SENTENCES[:5]]
+    bare = [dataclasses.replace(s, trees={}, graphs={}) for s in SENTENCES[:5]]
     parsed = model.parse(bare)
     check(parsed, bare, trees=False)
-    assert all(s.tree is None for s in parsed)
-    with pytest.raises(ValueError, match="expected a system with a syntactic parser"):
-        model.parse_syntax(bare)
+    assert all(not s.trees for s in parsed)
+    with pytest.raises(ValueError, match="task: expected one of semantics, got 'syntax'"):
+        model.parse_task("syntax", bare)
     tokens, syntax_tokens = model.encode(bare)
     assert syntax_tokens is None
     assert model(tokens)[1] is None
@@ -69,7 +71,7 @@ def test_without_syntax():
 
 def test_arguments_that_do_not_fit():
     with pytest.raises(ValueError, match=r"vocabularies\.syntax"):
-        SyntaxThenSemantics(SystemConfig.model_validate(system()), tiny_vocabularies(syntax=False))
+        SyntaxThenSemantics(SyntaxThenSemanticsConfig.model_validate(system()), tiny_vocabularies(syntax=False))
     model = tiny_model()
     with pytest.raises(ValueError, match="syntax_tokens"):
         model(model.encode(SENTENCES[:2])[0])
@@ -96,7 +98,7 @@ def syntax_gradients(surrogate, weight):
     return None if None in gradients else torch.cat([g.flatten() for g in gradients])
 
 
-@pytest.mark.parametrize("surrogate", ["ste", "spigot", "marginals"])
+@pytest.mark.parametrize("surrogate", ["StraightThrough", "SPIGOT", "Marginals"])
 def test_the_end_task_reaches_the_syntactic_parser_as_strongly_as_asked(surrogate):
     whole = syntax_gradients(surrogate, 1.0)
     assert whole.abs().max() > 1e-4
@@ -105,7 +107,7 @@ def test_the_end_task_reaches_the_syntactic_parser_as_strongly_as_asked(surrogat
 
 
 def test_detach_is_a_wall():
-    assert not syntax_gradients("detach", 1.0).any()
+    assert not syntax_gradients("Detach", 1.0).any()
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0, 2.0])
@@ -124,19 +126,22 @@ def test_gold_heads():
     sentences = [sentence("a b c", heads=(2, 0, 2)), sentence("a", heads=(0,))]
     assert gold_heads(sentences).tolist() == [[-1, 2, 0, 2], [-1, 0, -1, -1]]
     assert gold_heads([]).shape == (0, 1)
-    with pytest.raises(ValueError, match="sentence s3: expected a syntactic tree, got none"):
+    with pytest.raises(ValueError, match="sentence s3: expected a tree 'syntax', got none"):
         gold_heads([sentence("a", id="s3")])
 
 
 def test_published_sizes():
-    config = SystemConfig()
+    config = SyntaxThenSemanticsConfig()
     for part in (config.semantics, config.syntax):
-        encoder = part.encoder
-        assert (encoder.word_dim, encoder.second_dim, encoder.tag_dim) == (100, 50, 50)
-        assert (encoder.hidden, encoder.layers, encoder.word_dropout, encoder.dropout) == (200, 2, 0.25, 0)
+        assert part.encoder.name == "BiLSTMEncoder"
+        encoder = part.encoder.settings
+        assert (encoder["word_dim"], encoder["second_dim"], encoder["tag_dim"]) == (100, 50, 50)
+        assert (encoder["hidden"], encoder["layers"], encoder["word_dropout"], encoder["dropout"]) == (200, 2, 0.25, 0)
         assert part.mlp == 100
-    assert (config.semantics.encoder.second, config.semantics.encoder.drop_all_inputs) == ("lemma", False)
-    assert (config.syntax.encoder.second, config.syntax.encoder.drop_all_inputs) == ("word", True)
+    semantics, syntax = config.semantics.encoder.settings, config.syntax.encoder.settings
+    assert (semantics["second"], semantics["drop_all_inputs"]) == ("lemma", False)
+    assert (syntax["second"], syntax["drop_all_inputs"]) == ("word", True)
     # Changing a size leaves the rest of the published encoder alone.
-    changed = SystemConfig.model_validate({"syntax": {"encoder": {"hidden": 50}}})
-    assert (changed.syntax.encoder.second, changed.syntax.encoder.drop_all_inputs) == ("word", True)
+    for table in ({"hidden": 50}, {"name": "BiLSTMEncoder", "hidden": 50}):
+        changed = SyntaxThenSemanticsConfig.model_validate({"syntax": {"encoder": table}}).syntax.encoder
+        assert changed.arguments == {"second": "word", "drop_all_inputs": True, "hidden": 50}

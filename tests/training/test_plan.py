@@ -8,15 +8,22 @@ from spigot.training.plan import end_task_weight, epochs, learning_rate, plan, t
 from spigot.training.recipe import parse_recipe
 from tests.models.tiny import SENTENCES
 
-CORPORA = Corpora(SENTENCES[:25], SENTENCES[20:], [], SENTENCES[:5], SENTENCES[:5], [])
+CORPORA = Corpora(
+    {"syntax": SENTENCES[:25], "semantics": SENTENCES[20:]}, {"syntax": SENTENCES[:5], "semantics": SENTENCES[:5]}
+)
 
 
-def recipe(surrogate="spigot", intermediate=None, **training):
+def recipe(surrogate="SPIGOT", intermediate=None, **training):
     system = {"surrogate": {"name": surrogate}} if surrogate else {"syntax": False}
     content = {"system": system, "training": {"batch_tokens": 40, "epochs": 4} | training}
     if intermediate is not None:
         content["intermediate"] = intermediate
     return parse_recipe(content, "test")
+
+
+def test_a_step_knows_the_places_of_its_sentences():
+    for step in plan(recipe(intermediate={"sample": 0.5}), CORPORA, 0):
+        assert step.sentences == [CORPORA.train[step.task][number] for number in step.numbers]
 
 
 def ids(steps, task):
@@ -26,8 +33,8 @@ def ids(steps, task):
 @pytest.mark.parametrize("epoch", [0, 1, 7])
 def test_every_sentence_of_both_corpora_once(epoch):
     steps = plan(recipe(), CORPORA, epoch)
-    assert ids(steps, "syntax") == Counter(s.id for s in CORPORA.syntax_train)
-    assert ids(steps, "semantics") == Counter(s.id for s in CORPORA.semantics_train)
+    assert ids(steps, "syntax") == Counter(s.id for s in CORPORA.train["syntax"])
+    assert ids(steps, "semantics") == Counter(s.id for s in CORPORA.train["semantics"])
 
 
 def test_batches_are_of_one_task_and_keep_to_the_budget():
@@ -39,7 +46,7 @@ def test_batches_are_of_one_task_and_keep_to_the_budget():
 
 def test_tasks_are_mixed():
     order = [step.task for step in plan(recipe(batch_tokens=1), CORPORA, 0)]
-    assert len(order) == len(CORPORA.syntax_train) + len(CORPORA.semantics_train)
+    assert len(order) == len(CORPORA.train["syntax"]) + len(CORPORA.train["semantics"])
     changes = sum(a != b for a, b in itertools.pairwise(order))
     assert changes > 10  # 22 are to be expected; one after the other would be 1
 
@@ -56,11 +63,11 @@ def test_phases():
     assert epochs(joint) == 6
     assert [tasks(joint, k) for k in range(4)] == [["syntax"]] * 2 + [["syntax", "semantics"]] * 2
     assert {step.task for step in plan(joint, CORPORA, 1)} == {"syntax"}
-    pipeline = recipe("detach", {"pretrain_epochs": 1, "frozen": True})
+    pipeline = recipe("Detach", {"pretrain_epochs": 1, "frozen": True})
     assert [tasks(pipeline, k) for k in range(3)] == [["syntax"], ["semantics"], ["semantics"]]
     assert {step.task for step in plan(pipeline, CORPORA, 1)} == {"semantics"}
     assert (epochs(recipe(None)), tasks(recipe(None), 0)) == (4, ["semantics"])
-    warm = recipe("detach", {"init": "run", "frozen": True})
+    warm = recipe("Detach", {"init": "run", "frozen": True})
     assert (epochs(warm), tasks(warm, 0)) == (4, ["semantics"])
 
 
@@ -92,4 +99,4 @@ def test_the_end_tasks_weight_grows_with_joint_training():
 
 
 def test_a_pipeline_gives_the_end_task_no_weight():
-    assert end_task_weight(recipe("detach"), 2) == 0
+    assert end_task_weight(recipe("Detach"), 2) == 0

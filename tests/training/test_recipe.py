@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from spigot.errors import UserError
-from spigot.training.recipe import Recipe, RecipeError, find_recipe, load_recipe, parse_recipe
+from spigot.training.config import Recipe, RecipeError
+from spigot.training.recipe import find_recipe, load_recipe, parse_recipe
 
 SHIPPED = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.toml"))
@@ -37,21 +38,22 @@ def test_shipped_recipes_take_shipped_data(name, data):
 
 def test_the_five_systems():
     surrogates = {name: load_recipe(f"paper/{name}").system.surrogate for name in ("sa", "ste", "spigot")}
-    assert surrogates["sa"].name == "marginals"
-    assert (surrogates["ste"].name, surrogates["ste"].max_norm) == ("ste", None)
+    assert surrogates["sa"].name == "Marginals"
+    assert (surrogates["ste"].name, surrogates["ste"].settings) == ("StraightThrough", {"max_norm": None})
     spigot = surrogates["spigot"]
-    assert (spigot.name, spigot.step_size, spigot.max_norm) == ("spigot", 1.0, 1.0)
-    assert load_recipe("paper/sa").intermediate.loss == "nll"
+    assert (spigot.name, spigot.arguments) == ("SPIGOT", {"step_size": 1.0, "max_norm": 1.0})
+    assert load_recipe("paper/sa").made_tasks["syntax"].loss == "nll"
     assert load_recipe("paper/neurbo").system.syntax is None
     pipeline = load_recipe("paper/pipeline")
-    assert (pipeline.system.surrogate.name, pipeline.intermediate.frozen) == ("detach", True)
+    assert (pipeline.system.surrogate.name, pipeline.intermediate.frozen) == ("Detach", True)
 
 
 def test_published_optimisation_is_the_default():
     training = Recipe().training
     assert (training.optimizer, training.learning_rate, training.betas) == ("adam", 1e-3, (0.9, 0.999))
     assert (training.weight_decay, training.clip_norm, training.epochs) == (1e-6, 1.0, 100)
-    assert (training.schedule, training.halve_every, training.min_role_count) == ("halve", 10, 30)
+    assert (training.schedule, training.halve_every) == ("halve", 10)
+    assert Recipe().made_tasks["semantics"].min_role_count == 30
 
 
 def test_overrides():
@@ -74,15 +76,14 @@ def test_overrides():
     assert recipe.data.root == Path("/some/where")
     assert recipe.description == "mine"
     assert recipe.training.clip_norm == 8  # the last one counts
-    assert recipe.system.surrogate.step_size == 0.5
-    assert recipe.system.surrogate.max_norm == 1.0
+    assert recipe.system.surrogate.arguments == {"step_size": 0.5, "max_norm": 1.0}
 
 
 def test_another_surrogate_leaves_nothing_of_the_old_one():
-    recipe = load_recipe("paper/spigot", ["system.surrogate.name=ste"])
-    assert recipe.system.surrogate.max_norm is None
-    recipe = load_recipe("paper/spigot", ['system.surrogate={name="ste", max_norm=2.0}'])
-    assert recipe.system.surrogate.max_norm == 2.0
+    recipe = load_recipe("paper/spigot", ["system.surrogate.name=StraightThrough"])
+    assert recipe.system.surrogate.arguments == {}
+    recipe = load_recipe("paper/spigot", ['system.surrogate={name="StraightThrough", max_norm=2.0}'])
+    assert recipe.system.surrogate.arguments == {"max_norm": 2.0}
 
 
 def test_a_chain_of_bases(write):
@@ -103,10 +104,10 @@ def test_a_base_is_relative_to_the_recipe(write, tmp_path):
 
 def test_data_takes_the_place_of_the_recipes_own(write):
     mine = write("[data.builtin]\ndev = 3\n")
-    other = write('[data]\nroot = "x"\nsemantics_train = "y.sdp"\n', "data.toml")
+    other = write('[data]\nroot = "x"\n[data.semantics]\ntrain = "y.sdp"\n', "data.toml")
     recipe = load_recipe(mine, data=other)
     assert recipe.data.builtin is None
-    assert recipe.data.semantics_train == Path("y.sdp")
+    assert recipe.data.tasks["semantics"].train == Path("y.sdp")
     assert load_recipe(mine, ["data.root=z"], other).data.root == Path("z")
 
 
@@ -116,15 +117,25 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ("[training]\nepoch = 3\n", "training.epoch: no such key"),
         ("[trainings]\nepochs = 3\n", "trainings: no such key"),
         (
-            '[system]\nsurrogate = { name = "ste", step_size = 1.0 }\n',
-            "system.surrogate.step_size: no such key",
+            '[system]\nsurrogate = { name = "StraightThrough", step_size = 1.0 }\n',
+            r"system.surrogate.step_size: expected an argument of StraightThrough \(max_norm\), got step_size",
         ),
         ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, got 0"),
         ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, got 1.0"),
         ("[training]\nepochs = 'many'\n", "training.epochs: .*, got 'many'"),
         ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', got 'sgd'"),
-        ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate: .*'spigto'"),
-        ("[system.syntax.encoder]\nhiden = 3\n", "system.syntax.encoder.hiden: no such key"),
+        ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate.name: expected SPIGOT, .*, got 'spigto'"),
+        (
+            "[system.syntax.encoder]\nhiden = 3\n",
+            "system.syntax.encoder.hiden: expected an argument of BiLSTMEncoder .*, got hiden",
+        ),
+        ("[system.syntax.encoder]\nhidden = 0\n", "system.syntax.encoder.hidden: expected a number .* to 1, got 0"),
+        (
+            "[system.syntax.encoder]\nvocabulary = 3\n",
+            "system.syntax.encoder.vocabulary: expected an argument of BiLSTMEncoder .*, got vocabulary",
+        ),
+        ('[system.semantics.encoder]\nname = "BiLSTM"\n', "system.semantics.encoder.name: expected BiLSTMEncoder, .*"),
+        ('[system]\ntree_feature = { name = "Concat" }\n', "system.tree_feature.name: expected Concatenation, .*"),
         (
             '[training]\nschedule = "linear"\nhalve_every = 3\n',
             'training.halve_every: expected schedule = "halve" beside it, got "linear"',
@@ -134,20 +145,24 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             'training.warmup_epochs: expected schedule = "linear" beside it, got "halve"',
         ),
         (
-            '[data]\nsyntax_train = "x"\n[data.builtin]\n',
+            '[data.syntax]\ntrain = "x"\n[data.builtin]\n',
             "data.builtin: expected either the built-in corpus or files, got both",
         ),
         (
             "[system]\nsyntax = false\n[intermediate]\npretrain_epochs = 1\n",
-            r"system.syntax: expected a parser for \[intermediate\] or a surrogate, got none",
+            "intermediate: expected an intermediate parser beside it, got a system without one",
+        ),
+        (
+            '[system]\nsyntax = false\ntree_feature = { name = "Concatenation" }\n',
+            "system.tree_feature: expected an intermediate parser beside it, got a system without one",
         ),
         (
             '[system]\nsyntax = false\n[training]\nselection = "uas"\n',
             'training.selection: expected "lf" in this system, got "uas"',
         ),
         (
-            '[system]\nsurrogate = { name = "spigot" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',
-            'intermediate.frozen: expected surrogate "detach" beside it, got "spigot"',
+            '[system]\nsurrogate = { name = "SPIGOT" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',
+            'intermediate.frozen: expected surrogate "Detach" beside it, got "SPIGOT"',
         ),
         (
             "[intermediate]\nfrozen = true\n",
@@ -155,8 +170,19 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ),
         (
             "[intermediate]\nend_task_weight = 0.5\n",
-            'intermediate.end_task_weight: expected a surrogate with a gradient, got "detach"',
+            'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
+        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: Input should be 'hinge' or 'nll', got 'crf'"),
+        (
+            '[tasks.syntax]\nkind = "semantics"\n',
+            "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",
+        ),
+        ("[tasks.dm]\n", r"tasks.dm: expected a task of this system \(semantics, syntax\), got 'dm'"),
+        ('[data]\nsyntax_train = "x"\n', "data.syntax_train: no such key"),
+        ('[data.sintax]\ntrain = "x"\n', r"data.sintax: expected a key of \[data\] or a task, got 'sintax'"),
+        ("[data.syntax]\ntrian = 'x'\n", "data.syntax.trian: no such key"),
+        ('[system]\nkind = "tagger"\n', "system.kind: expected one of syntax-then-semantics, .*, got 'tagger'"),
+        ('[system]\nsurrogate = { name = "ScoreFunction" }\n', "system.surrogate.name: expected one that does not run"),
         ("[training\n", "expected TOML: "),
         ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
         ("base = 3\n", "base: expected the path of a recipe, got 3"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from spigot.builtin.derivation import Node, nodes
 from spigot.builtin.morphology import indefinite
 from spigot.builtin.semantics import semantic_arcs, top
-from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
+from spigot.data.sentence import SEMANTICS, SYNTAX, TOP, Arc, Graph, Sentence, Tree
 
 
 def realize(root: Node, id_: str, sentiment: int | None = None) -> Sentence:
@@ -31,8 +31,8 @@ def realize(root: Node, id_: str, sentiment: int | None = None) -> Sentence:
         forms=tuple(forms),
         lemmas=tuple(node.lemma for node, _ in overt),
         tags=tuple(node.tag for node, _ in overt),
-        tree=Tree(heads, tuple(node.label for node, _ in overt)),
-        graph=_graph(root, position),
+        trees={SYNTAX: Tree(heads, tuple(node.label for node, _ in overt))},
+        graphs={SEMANTICS: _graph(root, position)},
         sentiment=sentiment,
     )
 

@@ -95,10 +95,10 @@ def _score(
 
     if not golds:
         raise DataError(gold, None, "expected sentences, got none")
-    graphs = golds[0].graph is not None
+    graphs = bool(golds[0].graphs)
     for path, sentences in ((gold, golds), (system, systems)):
         for sentence in sentences:
-            if (sentence.graph if graphs else sentence.tree) is None:
+            if not (sentence.graphs if graphs else sentence.trees):
                 kind = "graph" if graphs else "tree"
                 raise DataError(path, None, f"sentence {sentence.id!r}: expected a {kind}, got none")
     pairs = match(golds, systems, gold, system)

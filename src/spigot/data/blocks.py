@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from .errors import DataError
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
-from .sentence import Sentence, Tree
+from .sentence import Graph, Sentence, Tree
 
 Row: TypeAlias = tuple[int, list[str]]
 """A token row: its line number and its columns."""
@@ -44,6 +44,22 @@ class Source:
     block: Block
     original: Sentence
     """The sentence as it was read (without its source)."""
+
+    @property
+    def tree(self) -> Tree | None:
+        """The tree that the text holds: a file has at most one for each sentence."""
+        return next(iter(self.original.trees.values()), None)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The graph that the text holds."""
+        return next(iter(self.original.graphs.values()), None)
+
+    def same_tokens(self, sentence: Sentence) -> bool:
+        """Return whether the text still has the sentence's id, forms, lemmas and tags."""
+        old = self.original
+        ours = (sentence.id, sentence.forms, sentence.lemmas, sentence.tags)
+        return ours == (old.id, old.forms, old.lemmas, old.tags)
 
 
 def read_blocks(source: Readable, *, comments: bool, header: str | None = None) -> Iterator[Block]:
@@ -168,7 +184,7 @@ def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
     return Tree(heads, interned(columns[column + 1] or "_" for _, columns in rows))
 
 
-def check_writable(sentence: Sentence) -> None:
+def check_writable(sentence: Sentence, tree: Tree | None) -> None:
     """Refuse a sentence whose tokens or tree the tab-separated formats cannot hold.
 
     Raises:
@@ -181,10 +197,10 @@ def check_writable(sentence: Sentence) -> None:
         "lemmas": sentence.lemmas,
         "tags": sentence.tags,
     }
-    if sentence.tree is not None:
-        values["labels"] = sentence.tree.labels
-        if len(sentence.tree.heads) != n or not all(0 <= head <= n for head in sentence.tree.heads):
-            raise ValueError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, got {sentence.tree.heads}")
+    if tree is not None:
+        values["labels"] = tree.labels
+        if len(tree.heads) != n or not all(0 <= head <= n for head in tree.heads):
+            raise ValueError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, got {tree.heads}")
     for name, cells in values.items():
         if len(cells) != n:
             raise ValueError(f"sentence {sentence.id}: expected {n} {name}, got {len(cells)}")

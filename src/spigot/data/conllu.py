@@ -18,12 +18,12 @@ from .blocks import Block, Row, check_values, check_writable, new_block, read_bl
 from .conllx import new_rows, sentence_of_rows, split_rows, with_new_columns
 from .errors import DataError
 from .files import Readable, Writable
-from .sentence import Sentence
+from .sentence import SYNTAX, Sentence, Tree
 
 FORMAT = "conllu"
 
 
-def read_conllu(source: Readable) -> Iterator[Sentence]:
+def read_conllu(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
     """Yield the sentences of a CoNLL-U file, one at a time.
 
     Tokens are the syntactic words. Tags are XPOS, or UPOS where that is "_"; the id is `sent_id`, or the
@@ -33,16 +33,17 @@ def read_conllu(source: Readable) -> Iterator[Sentence]:
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
+        tree: the name of the trees: `sentence.trees[tree]`.
 
     Raises:
         DataError: wrong number of columns, ids out of order, heads that are no tree, comments without tokens.
     """
     for number, block in enumerate(read_blocks(source, comments=True), 1):
         rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
-        yield sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows))
+        yield sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
 
 
-def write_conllu(sentences: Iterable[Sentence], target: Writable) -> None:
+def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX) -> None:
     """Write sentences as CoNLL-U.
 
     A sentence that was read from CoNLL-U is written as it stood there; what was changed since (id, form,
@@ -52,11 +53,12 @@ def write_conllu(sentences: Iterable[Sentence], target: Writable) -> None:
     Args:
         sentences: what to write; the file grows as they come.
         target: path ("-" is standard output, ".gz" is packed) or open text file.
+        tree: the name of the trees to write; a sentence without such a tree gets "_" in its columns.
 
     Raises:
         ValueError: a sentence does not fit the format; the message names it.
     """
-    write_blocks(sentences, target, format=FORMAT, render=_render)
+    write_blocks(sentences, target, format=FORMAT, render=lambda sentence: _render(sentence, sentence.trees.get(tree)))
 
 
 def token_list(sentence: Sentence) -> TokenList:
@@ -122,16 +124,16 @@ def _words(block: Block, rows: list[Row]) -> list[Row]:
     return words
 
 
-def _render(sentence: Sentence) -> str:
+def _render(sentence: Sentence, tree: Tree | None) -> str:
     source = source_of(sentence, FORMAT)
-    if source is not None and sentence == source.original:
+    if source is not None and source.same_tokens(sentence) and tree == source.tree:
         return source.block.text
     check_values(sentence, "id", (sentence.id,))
     if source is None:
-        check_writable(sentence)
+        check_writable(sentence, tree)
         comments = [f"# sent_id = {sentence.id}", f"# text = {' '.join(sentence.forms)}"]
-        return new_block(comments, new_rows(sentence, coarse_tags=("_",) * len(sentence)))
-    text = with_new_columns(sentence, source)
+        return new_block(comments, new_rows(sentence, tree, coarse_tags=("_",) * len(sentence)))
+    text = with_new_columns(sentence, tree, source)
     return text if sentence.id == source.original.id else _with_new_id(text, sentence.id)
 
 

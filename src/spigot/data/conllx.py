@@ -24,14 +24,14 @@ from .blocks import (
 )
 from .errors import DataError
 from .files import Readable, Writable
-from .sentence import Sentence
+from .sentence import SYNTAX, Sentence, Tree
 
 FORMAT = "conllx"
 FORM, LEMMA, COARSE_TAG, FINE_TAG, HEAD, LABEL = 1, 2, 3, 4, 6, 7
 NUMBER_OF_COLUMNS = 10
 
 
-def read_conllx(source: Readable) -> Iterator[Sentence]:
+def read_conllx(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
     """Yield the sentences of a CoNLL-X file, one at a time.
 
     Tags are POSTAG, or CPOSTAG where that is "_"; ids are running numbers; a sentence whose heads are all "_"
@@ -39,6 +39,7 @@ def read_conllx(source: Readable) -> Iterator[Sentence]:
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
+        tree: the name of the trees: `sentence.trees[tree]`.
 
     Raises:
         DataError: wrong number of columns, ids that do not count 1, 2, 3, ..., heads that are no tree.
@@ -48,10 +49,10 @@ def read_conllx(source: Readable) -> Iterator[Sentence]:
         for token, (line, columns) in enumerate(rows, 1):
             if columns[0] != str(token):
                 raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
-        yield sentence_of_rows(FORMAT, block, str(number), rows)
+        yield sentence_of_rows(FORMAT, block, str(number), rows, tree)
 
 
-def write_conllx(sentences: Iterable[Sentence], target: Writable) -> None:
+def write_conllx(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX) -> None:
     """Write sentences as CoNLL-X.
 
     A sentence that was read from CoNLL-X is written as it stood there; columns that were changed since (form,
@@ -60,19 +61,22 @@ def write_conllx(sentences: Iterable[Sentence], target: Writable) -> None:
     Args:
         sentences: what to write; the file grows as they come.
         target: path ("-" is standard output, ".gz" is packed) or open text file.
+        tree: the name of the trees to write; a sentence without such a tree gets "_" in its columns.
 
     Raises:
         ValueError: a sentence does not fit the format; the message names it.
     """
-    write_blocks(sentences, target, format=FORMAT, render=_render)
+    write_blocks(sentences, target, format=FORMAT, render=lambda sentence: _render(sentence, sentence.trees.get(tree)))
 
 
-def _render(sentence: Sentence) -> str:
+def _render(sentence: Sentence, tree: Tree | None) -> str:
     source = source_of(sentence, FORMAT)
     if source is None:
-        check_writable(sentence)
-        return new_block([], new_rows(sentence, coarse_tags=sentence.tags))
-    return source.block.text if sentence == source.original else with_new_columns(sentence, source)
+        check_writable(sentence, tree)
+        return new_block([], new_rows(sentence, tree, coarse_tags=sentence.tags))
+    if source.same_tokens(sentence) and tree == source.tree:
+        return source.block.text
+    return with_new_columns(sentence, tree, source)
 
 
 def split_rows(block: Block, lines: Iterable[tuple[int, str]]) -> list[Row]:
@@ -86,21 +90,22 @@ def split_rows(block: Block, lines: Iterable[tuple[int, str]]) -> list[Row]:
     return rows
 
 
-def sentence_of_rows(format: str, block: Block, id: str, words: list[Row]) -> Sentence:
+def sentence_of_rows(format: str, block: Block, id: str, words: list[Row], tree: str) -> Sentence:
     """Return the sentence in the rows of its words (multiword tokens and empty nodes left out)."""
+    found = read_tree(block, words, HEAD)
     original = Sentence(
         id=id,
         forms=interned(columns[FORM] for _, columns in words),
         lemmas=interned(columns[LEMMA] or "_" for _, columns in words),
         tags=interned(columns[_tag_column(columns)] or "_" for _, columns in words),
-        tree=read_tree(block, words, HEAD),
+        trees={} if found is None else {tree: found},
     )
     return replace(original, source=Source(format, block, original))
 
 
-def with_new_columns(sentence: Sentence, source: Source) -> str:
+def with_new_columns(sentence: Sentence, tree: Tree | None, source: Source) -> str:
     """Return the text of the sentence's source with the form, lemma, tag, head and label that it has now."""
-    check_writable(sentence)
+    check_writable(sentence, tree)
     if len(sentence) != len(source.original):
         raise ValueError(
             f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
@@ -113,19 +118,19 @@ def with_new_columns(sentence: Sentence, source: Source) -> str:
         columns[FORM] = sentence.forms[token]
         columns[LEMMA] = sentence.lemmas[token]
         columns[_tag_column(columns)] = sentence.tags[token]
-        if sentence.tree is not None:
-            columns[HEAD], columns[LABEL] = str(sentence.tree.heads[token]), sentence.tree.labels[token]
-        elif source.original.tree is not None:
+        if tree is not None:
+            columns[HEAD], columns[LABEL] = str(tree.heads[token]), tree.labels[token]
+        elif source.tree is not None:
             columns[HEAD] = columns[LABEL] = "_"
         return columns
 
     return map_rows(source.block.text, update)
 
 
-def new_rows(sentence: Sentence, coarse_tags: tuple[str, ...]) -> Iterator[list[str]]:
+def new_rows(sentence: Sentence, tree: Tree | None, coarse_tags: tuple[str, ...]) -> Iterator[list[str]]:
     """Yield ten columns for each token."""
-    heads = map(str, sentence.tree.heads) if sentence.tree else ("_",) * len(sentence)
-    labels = sentence.tree.labels if sentence.tree else ("_",) * len(sentence)
+    heads = map(str, tree.heads) if tree else ("_",) * len(sentence)
+    labels = tree.labels if tree else ("_",) * len(sentence)
     columns = (sentence.forms, sentence.lemmas, coarse_tags, sentence.tags, heads, labels)
     for token, (form, lemma, coarse, tag, head, label) in enumerate(zip(*columns, strict=True), 1):
         yield [str(token), form, lemma, coarse, tag, "_", head, label, "_", "_"]

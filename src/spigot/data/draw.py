@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import SEMANTICS, SYNTAX, Sentence
 
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
 # Indexed by the sum of the directions in which a cell has a line.
 _BOX = " ╵╷│╴┘┐┤─└┌├─┴┬┼"
 
 
-def draw_tree(sentence: Sentence) -> str:
+def draw_tree(sentence: Sentence, name: str = SYNTAX) -> str:
     """The tree with its arcs on the left, then number, form, tag and label of each token.
 
     An arc points with `>` at its modifier; short arcs are drawn nearer to the words than long ones. Arcs that
@@ -22,16 +22,17 @@ def draw_tree(sentence: Sentence) -> str:
         ─>┴─── 3 sat VBD root
 
     Raises:
-        ValueError: the sentence has no tree.
+        ValueError: the sentence has no tree of this name.
     """
-    if sentence.tree is None:
-        raise ValueError(f"sentence: expected one with a tree, got none in {sentence.id!r}")
-    arcs = _arcs(sentence.tree.heads)
+    tree = sentence.trees.get(name)
+    if tree is None:
+        raise ValueError(f"sentence: expected one with a tree {name!r}, got none in {sentence.id!r}")
+    arcs = _arcs(tree.heads)
     numbers = [str(token) for token in range(1, len(sentence) + 1)]
-    return _table(arcs, _right(numbers), sentence.forms, sentence.tags, sentence.tree.labels)
+    return _table(arcs, _right(numbers), sentence.forms, sentence.tags, tree.labels)
 
 
-def draw_graph(sentence: Sentence) -> str:
+def draw_graph(sentence: Sentence, name: str = SEMANTICS) -> str:
     """The graph as a list of each token's outgoing arcs; `*` marks the tops, `·` tokens without any arc.
 
           1 The   DT  BV → dog/2
@@ -41,15 +42,16 @@ def draw_graph(sentence: Sentence) -> str:
           5 sleep VB  ARG1 → dog/2
 
     Raises:
-        ValueError: the sentence has no graph.
+        ValueError: the sentence has no graph of this name.
     """
-    if sentence.graph is None:
-        raise ValueError(f"sentence: expected one with a graph, got none in {sentence.id!r}")
+    graph = sentence.graphs.get(name)
+    if graph is None:
+        raise ValueError(f"sentence: expected one with a graph {name!r}, got none in {sentence.id!r}")
     tokens = range(1, len(sentence) + 1)
     outgoing: dict[int, list[str]] = {token: [] for token in tokens}
     tops = set()
     touched = set()
-    arcs = sorted(sentence.graph.arcs, key=lambda arc: (arc.head, arc.label, arc.modifier))
+    arcs = sorted(graph.arcs, key=lambda arc: (arc.head, arc.label, arc.modifier))
     for head, modifier, label in arcs:
         touched |= {head, modifier}
         if head == 0:

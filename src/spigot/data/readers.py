@@ -14,18 +14,19 @@ from .conllx import read_conllx
 from .files import BOM, Readable, display_name, open_lines
 from .plain import read_plain
 from .sdp import read_sdp
-from .sentence import Sentence
+from .sentence import SEMANTICS, SYNTAX, Sentence
 from .sst import read_sst
 
 Format: TypeAlias = Literal["conllu", "conllx", "sdp", "sst", "text"]
 
-READERS: dict[str, Callable[[Readable], Iterator[Sentence]]] = {
-    "conllu": read_conllu,
-    "conllx": read_conllx,
-    "sdp": read_sdp,
-    "sst": read_sst,
-    "text": read_plain,
+READERS: dict[str, Callable[[Readable, str, str], Iterator[Sentence]]] = {
+    "conllu": lambda source, tree, graph: read_conllu(source, tree),
+    "conllx": lambda source, tree, graph: read_conllx(source, tree),
+    "sdp": lambda source, tree, graph: read_sdp(source, graph=graph, tree=tree),
+    "sst": lambda source, tree, graph: read_sst(source),
+    "text": lambda source, tree, graph: read_plain(source),
 }
+"""For each format how to read a file, given the names of trees and graphs."""
 FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".conllu": "conllu",
     ".conllx": "conllx",
@@ -37,7 +38,9 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
 _FORMAT_OF_WIDTH: dict[int, Format] = {10: "conllu", 5: "sst"}
 
 
-def read_sentences(source: Readable, format: Format | None = None) -> Iterator[Sentence]:
+def read_sentences(
+    source: Readable, format: Format | None = None, *, tree: str = SYNTAX, graph: str = SEMANTICS
+) -> Iterator[Sentence]:
     """Return an iterator over the sentences of a file, which holds one sentence at a time.
 
     Args:
@@ -46,6 +49,8 @@ def read_sentences(source: Readable, format: Format | None = None) -> Iterator[S
             of the name (.conllu, .conllx, .conll, .sdp, .sst, .txt; also with .gz), else by the first lines: "#SDP"
             opens an SDP file, ten tab-separated columns (after any comments) are CoNLL-U, five are SST, all else
             is text.
+        tree: the name of the trees, in formats that have some.
+        graph: the name of the graphs.
 
     Raises:
         ValueError: no such format.
@@ -54,13 +59,13 @@ def read_sentences(source: Readable, format: Format | None = None) -> Iterator[S
     if format is None and isinstance(source, str | PathLike):
         format = FORMAT_OF_EXTENSION.get(PurePath(os.fspath(source).removesuffix(".gz")).suffix)
     if format is None:
-        return _read_unknown(source)
+        return _read_unknown(source, tree, graph)
     if format not in READERS:
         raise ValueError(f"format: expected one of {', '.join(READERS)}, got {format!r}")
-    return READERS[format](source)
+    return READERS[format](source, tree, graph)
 
 
-def _read_unknown(source: Readable) -> Iterator[Sentence]:
+def _read_unknown(source: Readable, tree: str, graph: str) -> Iterator[Sentence]:
     with open_lines(source) as lines:
         iterator = iter(lines)
         head: list[str | bytes] = []
@@ -72,7 +77,7 @@ def _read_unknown(source: Readable) -> Iterator[Sentence]:
             else:
                 head.append(line)
                 format = _format_of_line(line)
-        yield from READERS[format](_Lines(display_name(source), chain(head, iterator)))
+        yield from READERS[format](_Lines(display_name(source), chain(head, iterator)), tree, graph)
 
 
 def _format_of_line(line: str | bytes) -> Format | None:

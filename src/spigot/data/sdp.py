@@ -29,13 +29,15 @@ from .blocks import (
 )
 from .errors import DataError
 from .files import Readable, Writable
-from .sentence import TOP, Arc, Graph, Sentence
+from .sentence import SEMANTICS, SYNTAX, TOP, Arc, Graph, Sentence, Tree
 
 FORMAT, COMPANION_FORMAT = "sdp", "sdp-companion"
 HEADER = "#SDP 2015"
 
 
-def read_sdp(source: Readable, companion: bool | None = None) -> Iterator[Sentence]:
+def read_sdp(
+    source: Readable, companion: bool | None = None, graph: str = SEMANTICS, tree: str = SYNTAX
+) -> Iterator[Sentence]:
     """Yield the sentences of an SDP 2015 file, one at a time, each with a graph.
 
     Tops are arcs `Arc(0, token, TOP)`; the arcs of a graph are sorted. The id is what the "#" line before the
@@ -43,8 +45,9 @@ def read_sdp(source: Readable, companion: bool | None = None) -> Iterator[Senten
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
-        companion: whether the file has the two columns of a syntactic tree, which then becomes the sentence's
-            `tree`; None: see from the first sentence.
+        companion: whether the file has the two columns of a syntactic tree; None: see from the first sentence.
+        graph: the name of the graphs: `sentence.graphs[graph]`.
+        tree: the name of the trees of the companion variant.
 
     Raises:
         DataError: another header, wrong number of columns, ids that do not count 1, 2, 3, ..., top or pred
@@ -55,7 +58,7 @@ def read_sdp(source: Readable, companion: bool | None = None) -> Iterator[Senten
         rows: list[Row] = [(line, text.split("\t")) for line, text in block.lines() if text[0] != "#"]
         if companion is None:
             companion = _looks_like_companion(rows[0][1])
-        yield _sentence(block, number, rows, companion)
+        yield _sentence(block, number, rows, graph, tree if companion else None)
 
 
 def write_sdp(
@@ -63,11 +66,13 @@ def write_sdp(
     target: Writable,
     companion: bool | None = None,
     comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
+    graph: str = SEMANTICS,
+    tree: str = SYNTAX,
 ) -> None:
     """Write sentences as SDP 2015.
 
     A sentence that was read from SDP and not changed is written as it stood there; otherwise its rows are
-    made from its forms, lemmas, tags, tree (with `companion`) and graph, and its comments stay.
+    made from its forms, lemmas, tags, graph and (with `companion`) tree, and its comments stay.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -75,6 +80,8 @@ def write_sdp(
         companion: whether to write the two columns of the syntactic tree; None: as in the file that the first
             sentence was read from, no if it comes from elsewhere.
         comments: what to write in comment lines of their own before a sentence's tokens.
+        graph: the name of the graphs to write.
+        tree: the name of the trees to write with `companion`.
 
     Raises:
         ValueError: a sentence has no graph or does not fit the format (an arc from a token that is not a
@@ -91,9 +98,11 @@ def write_sdp(
 
     def block_of(sentence: Sentence) -> str:
         source = source_of(sentence, format)
-        if source is not None and sentence == source.original:
+        written = sentence.trees.get(tree) if companion else None
+        annotations = sentence.graphs.get(graph), written
+        if source is not None and source.same_tokens(sentence) and annotations == (source.graph, source.tree):
             return source.block.text
-        rows = _new_rows(sentence, companion)
+        rows = _new_rows(sentence, sentence.graphs.get(graph), written, companion)
         if source is None:
             return new_block([f"#{sentence.id}"], rows)
         return _with_new_rows(sentence, source, rows)
@@ -126,22 +135,26 @@ def _comment_id(block: Block) -> str:
     return next(comments, "#")[1:].strip()
 
 
-def _sentence(block: Block, number: int, rows: list[Row], companion: bool) -> Sentence:
-    top = 6 if companion else 4
+def _sentence(block: Block, number: int, rows: list[Row], graph: str, tree: str | None) -> Sentence:
+    """Return the sentence of a block; `tree` is the name of the companion tree, None without one."""
+    top = 4 if tree is None else 6
     predicates = _predicates(block, rows, top)
+    found = None if tree is None else read_tree(block, rows, 4)
     original = Sentence(
         id=_comment_id(block) or str(number),
         forms=interned(columns[1] for _, columns in rows),
         lemmas=interned(columns[2] or "_" for _, columns in rows),
         tags=interned(columns[3] or "_" for _, columns in rows),
-        tree=read_tree(block, rows, 4) if companion else None,
-        graph=Graph(
-            arcs=_arcs(block, rows, top, predicates),
-            predicates=frozenset(predicates),
-            frames=interned(columns[top + 2] or "_" for _, columns in rows),
-        ),
+        trees={} if tree is None or found is None else {tree: found},
+        graphs={
+            graph: Graph(
+                arcs=_arcs(block, rows, top, predicates),
+                predicates=frozenset(predicates),
+                frames=interned(columns[top + 2] or "_" for _, columns in rows),
+            )
+        },
     )
-    return replace(original, source=Source(COMPANION_FORMAT if companion else FORMAT, block, original))
+    return replace(original, source=Source(FORMAT if tree is None else COMPANION_FORMAT, block, original))
 
 
 def _predicates(block: Block, rows: list[Row], top: int) -> list[int]:
@@ -178,19 +191,19 @@ def _arcs(block: Block, rows: list[Row], top: int, predicates: list[int]) -> tup
     return tuple(sorted(arcs))
 
 
-def _new_rows(sentence: Sentence, companion: bool) -> list[list[str]]:
+def _new_rows(sentence: Sentence, graph: Graph | None, tree: Tree | None, companion: bool) -> list[list[str]]:
     """Return the columns of each token, made from the sentence alone."""
     check_values(sentence, "id", (sentence.id,))
-    check_writable(sentence)
-    graph, n = sentence.graph, len(sentence)
+    check_writable(sentence, tree)
+    n = len(sentence)
     if graph is None:
         raise ValueError(f"sentence {sentence.id}: expected a graph, got none")
     frames = graph.frames or ("_",) * n
     if len(frames) != n:
         raise ValueError(f"sentence {sentence.id}: expected {n} frames, got {len(frames)}")
     check_values(sentence, "frames", frames)
-    heads = map(str, sentence.tree.heads) if sentence.tree else ("_",) * n
-    labels = sentence.tree.labels if sentence.tree else ("_",) * n
+    heads = map(str, tree.heads) if tree else ("_",) * n
+    labels = tree.labels if tree else ("_",) * n
     syntax = list(zip(heads, labels, strict=True))
     tops = {arc.modifier for arc in graph.arcs if arc.head == 0}
     arguments = _argument_columns(sentence, graph)

@@ -1,15 +1,20 @@
-"""A sentence and what may be known about it: a syntactic tree, a semantic graph, a sentiment.
+"""A sentence and its annotations: syntactic trees, semantic graphs, a sentiment.
 
 Tokens are numbered from 1, as in CoNLL-U and SDP; 0 is ROOT.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
 
 TOP = "__TOP__"
 """The label of the arcs from ROOT to the tops of a semantic graph."""
+SYNTAX, SEMANTICS = "syntax", "semantics"
+"""The default names of a tree and of a graph."""
+
+T = TypeVar("T")
 
 
 class Arc(NamedTuple):
@@ -41,22 +46,63 @@ class Graph:
     frames: tuple[str, ...] = ()
 
 
+class Annotations(Mapping[str, T]):
+    """Annotations by name: a mapping that cannot be changed. Equal to a dict of the same content."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, T]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, name: str) -> T:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
 @dataclass(frozen=True)
 class Sentence:
-    """Tokens with their annotations; `lemmas` and `tags` hold "_" where the source had none."""
+    """Tokens with their annotations; `lemmas` and `tags` hold "_" where the source had none.
+
+    Several formalisms can live on one sentence: `trees["ud"]`, `graphs["dm"]`, `graphs["pb"]`.
+    """
 
     id: str
     forms: tuple[str, ...]
     lemmas: tuple[str, ...]
     tags: tuple[str, ...]
-    tree: Tree | None = None
-    graph: Graph | None = None
+    trees: Mapping[str, Tree] = Annotations({})
+    graphs: Mapping[str, Graph] = Annotations({})
     sentiment: int | None = None
     """0 negative, 1 positive."""
     probability: float | None = None
-    """What a classifier gives its `sentiment`."""
+    """The probability that a classifier gives its `sentiment`."""
     source: Any = field(default=None, compare=False, repr=False)
     """What the reader needs to write the sentence back unchanged (comments, multiword tokens, ...)."""
 
+    def __post_init__(self) -> None:
+        for name in ("trees", "graphs"):
+            value = getattr(self, name)
+            if not isinstance(value, Annotations):
+                object.__setattr__(self, name, Annotations(value))
+
     def __len__(self) -> int:
         return len(self.forms)
+
+    def with_tree(self, name: str, tree: Tree) -> Sentence:
+        """Return the sentence with another tree under a name."""
+        return replace(self, trees={**self.trees, name: tree})
+
+    def with_graph(self, name: str, graph: Graph) -> Sentence:
+        """Return the sentence with another graph under a name."""
+        return replace(self, graphs={**self.graphs, name: graph})

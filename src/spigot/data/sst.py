@@ -91,10 +91,10 @@ def _sentence(block: Block, number: int) -> Sentence:
 
 def _render(sentence: Sentence) -> str:
     source = source_of(sentence, FORMAT)
-    if source is not None and sentence == source.original:
+    if source is not None and source.same_tokens(sentence) and sentence.sentiment == source.original.sentiment:
         return source.block.text
     check_values(sentence, "id", (sentence.id,))
-    check_writable(sentence)
+    check_writable(sentence, None)
     label = "_" if sentence.sentiment is None else str(sentence.sentiment)
     if label not in LABELS:
         raise ValueError(f"sentence {sentence.id}: expected a sentiment of 0, 1 or None, got {label}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spigot.data.sentence import TOP, Sentence
+from spigot.data.sentence import SEMANTICS, TOP, Sentence
 from spigot.data.spelling import variants
 
 UNKNOWN, ROOT, END = "_unk_", "_root_", "_end_"
@@ -19,21 +19,29 @@ UNKNOWN_ROLE = "_UNKROLE_"
 
 
 class Tokens(NamedTuple):
-    """A batch of sentences as numbers.
+    """A batch of sentences: their words, and these as numbers.
 
     `words`, `lemmas` and `tags` are `[batch, n + 1]` (int64): ROOT at 0, the tokens at 1..length, the end
     marker right after them, padding (the unknown symbol) behind. `lengths[batch]` counts tokens alone, and
-    n = the longest length + 1 is the number of nodes.
+    n = the longest length + 1 is the number of nodes. `forms` are the words as they are written, without ROOT.
     """
 
     words: Tensor
     lemmas: Tensor
     tags: Tensor
     lengths: Tensor
+    forms: tuple[tuple[str, ...], ...]
 
     def to(self, device: torch.device | str) -> Tokens:
         """Return the batch on another device."""
-        return Tokens(*(column.to(device, non_blocking=True) for column in self))
+        return self._each(lambda column: column.to(device, non_blocking=True), self.forms)
+
+    def rows(self, rows: slice) -> Tokens:
+        """Return some sentences of the batch, as wide as all of it."""
+        return self._each(lambda column: column[rows], self.forms[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor], forms: tuple[tuple[str, ...], ...]) -> Tokens:
+        return Tokens(change(self.words), change(self.lemmas), change(self.tags), change(self.lengths), forms)
 
 
 class Index:
@@ -140,7 +148,8 @@ class Vocabulary:
             chance = dropout / (dropout + self.counts[columns[0]])
             dropped = token & (random.random(chance.shape) < chance)
         words, lemmas, tags = torch.from_numpy(columns)
-        return Tokens(words, lemmas, tags, torch.from_numpy(lengths)), torch.from_numpy(dropped)
+        forms = tuple(sentence.forms for sentence in sentences)
+        return Tokens(words, lemmas, tags, torch.from_numpy(lengths), forms), torch.from_numpy(dropped)
 
     def _word(self, form: str) -> int:
         known = self.words[form]
@@ -195,16 +204,15 @@ class Roles:
             )
 
     @classmethod
-    def build(cls, sentences: Iterable[Sentence], min_count: int = 1) -> Roles:
-        """Collect the roles of training graphs; those with fewer than `min_count` arcs become unknown."""
+    def build(cls, sentences: Iterable[Sentence], min_count: int = 1, graph: str = SEMANTICS) -> Roles:
+        """Collect the roles of the graphs of this name; those with fewer than `min_count` arcs become unknown."""
         counts: Counter[str] = Counter()
         repeated: set[str] = set()
         for sentence in sentences:
-            if sentence.graph is None:
-                continue
-            uses = Counter((arc.head, arc.label) for arc in sentence.graph.arcs)
+            arcs = sentence.graphs[graph].arcs if graph in sentence.graphs else ()
+            uses = Counter((arc.head, arc.label) for arc in arcs)
             repeated.update(label for (_, label), count in uses.items() if count > 1)
-            counts.update(arc.label for arc in sentence.graph.arcs)
+            counts.update(arc.label for arc in arcs)
         counts.pop(UNKNOWN_ROLE, None)
         counts.pop(TOP, None)
         common = [role for role, count in counts.most_common() if count >= min_count]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from spigot.data.sentence import Sentence, Tree
+from spigot.data.sentence import SYNTAX, Sentence, Tree
 from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 
@@ -89,12 +89,14 @@ class AttachmentScore(Additive):
         return Counts(self.tokens, self.tokens, self.labels)
 
 
-def attachment(gold: Sentence, system: Sentence, punctuation: PunctuationRule = FORMS_RULE) -> AttachmentScore:
-    """Score one sentence's tree; the gold side's forms and tags say what is punctuation.
+def attachment(
+    gold: Sentence, system: Sentence, punctuation: PunctuationRule = FORMS_RULE, tree: str = SYNTAX
+) -> AttachmentScore:
+    """Score one sentence's tree of this name; the gold side's forms and tags say what is punctuation.
 
     Raises ValueError if a tree is missing or the sentences differ in length.
     """
-    gold_tree, system_tree = _tree(gold, "gold"), _tree(system, "system")
+    gold_tree, system_tree = _tree(gold, tree, "gold"), _tree(system, tree, "system")
     if len(gold) != len(system):
         raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
     right = [a == b for a, b in zip(gold_tree.heads, system_tree.heads, strict=True)]
@@ -117,10 +119,10 @@ def attachment(gold: Sentence, system: Sentence, punctuation: PunctuationRule = 
     )
 
 
-def _tree(sentence: Sentence, side: str) -> Tree:
-    if sentence.tree is None:
+def _tree(sentence: Sentence, name: str, side: str) -> Tree:
+    if name not in sentence.trees:
         raise ValueError(f"sentence {sentence.id!r}: expected a tree on the {side} side, got none")
-    return sentence.tree
+    return sentence.trees[name]
 
 
 def _by_label(gold: Tree, system: Tree, correct: list[bool]) -> CountsByLabel:

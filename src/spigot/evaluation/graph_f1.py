@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from spigot.data.sentence import Graph, Sentence
+from spigot.data.sentence import SEMANTICS, Graph, Sentence
 from spigot.evaluation.counts import ZERO, Additive, Counts, CountsByLabel, ratio
 
 
@@ -68,12 +68,12 @@ class GraphScore(Additive):
         return ratio(self.exact_unlabelled, self.sentences)
 
 
-def graph_score(gold: Sentence, system: Sentence) -> GraphScore:
-    """Score one sentence's graph.
+def graph_score(gold: Sentence, system: Sentence, graph: str = SEMANTICS) -> GraphScore:
+    """Score one sentence's graph of this name.
 
     Raises ValueError if a graph is missing or the sentences differ in length.
     """
-    ours, theirs = _graph(gold, "gold"), _graph(system, "system")
+    ours, theirs = _graph(gold, graph, "gold"), _graph(system, graph, "system")
     if len(gold) != len(system):
         raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
     labelled = Counts.of(_arcs(ours), _arcs(theirs))
@@ -93,10 +93,10 @@ def graph_score(gold: Sentence, system: Sentence) -> GraphScore:
     )
 
 
-def _graph(sentence: Sentence, side: str) -> Graph:
-    if sentence.graph is None:
+def _graph(sentence: Sentence, name: str, side: str) -> Graph:
+    if name not in sentence.graphs:
         raise ValueError(f"sentence {sentence.id!r}: expected a graph on the {side} side, got none")
-    return sentence.graph
+    return sentence.graphs[name]
 
 
 def _all_right(*kinds: Counts) -> int:

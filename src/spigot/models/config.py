@@ -1,136 +1,84 @@
-"""The typed description of a model, as recipes and checkpoints hold it."""
+"""The typed descriptions of parts, as recipes and checkpoints hold them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from spigot.models.encoders.bilstm import EncoderConfig
-from spigot.structured import SPIGOT, Detach, Marginals, StraightThrough, Surrogate
-
-Task = Literal["syntax", "semantics", "sentiment"]
-"""What a part of a system is trained to tell of a sentence."""
+from spigot.models.encoders.base import Encoder
+from spigot.models.tree_features.base import TreeFeature
+from spigot.named import Named
+from spigot.structured import Surrogate
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ParserConfig(_Strict):
+class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):
+    """A surrogate of the core, or a user's, and its arguments."""
+
+
+class NamedEncoder(Named[Encoder], base=Encoder, package="spigot.models.encoders", context=("vocabulary", "vectors")):
+    """An encoder and its arguments."""
+
+
+class NamedTreeFeature(
+    Named[TreeFeature], base=TreeFeature, package="spigot.models.tree_features", context=("input_dim",)
+):
+    """What the semantic parser reads of the syntactic tree, and its arguments."""
+
+
+class PartConfig(_Strict):
+    """The part of a task."""
+
+    def trained(self) -> Any:
+        """Return all that matters once the part has weights: equal for parts that can take over each other's."""
+        return self
+
+
+class _Encoding(PartConfig):
+    """A part with an encoder; a recipe that names no other encoder changes the arguments of the part's own."""
+
+    encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
+
+    @field_validator("encoder", mode="before")
+    @classmethod
+    def _over_the_default(cls, value: Any) -> NamedEncoder:
+        return NamedEncoder.over(cls.model_fields["encoder"].default, value)
+
+    @property
+    def word_dim(self) -> int | None:
+        """The size of the encoder's word vectors, if its signature tells."""
+        return self.encoder.settings.get("word_dim")
+
+    def trained(self) -> Any:
+        """Return all but how tables start."""
+        settings = {key: value for key, value in self.encoder.settings.items() if key != "embedding_std"}
+        return self.model_dump(exclude={"encoder"}), self.encoder.name, settings
+
+
+class ParserConfig(_Encoding):
     """One parser: an encoder and the perceptrons on top of it."""
 
-    encoder: EncoderConfig = EncoderConfig()
     mlp: int = Field(100, ge=1)
     """Units of each hidden layer of the perceptrons that score parts."""
 
 
-class SyntaxEncoderConfig(EncoderConfig):
-    """The encoder of the syntactic parser, whose inputs are published otherwise than the semantic one's."""
-
-    second: Literal["lemma", "word", "none"] = "word"
-    drop_all_inputs: bool = True
-
-
 class SyntaxConfig(ParserConfig):
-    """The syntactic parser."""
+    """The syntactic parser, whose inputs are published otherwise than the semantic one's."""
 
-    encoder: SyntaxEncoderConfig = SyntaxEncoderConfig()
-
-
-class DetachConfig(_Strict):
-    """No gradient reaches the intermediate parser: a pipeline."""
-
-    name: Literal["detach"]
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return Detach()
+    encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="word", drop_all_inputs=True)
 
 
-class StraightThroughConfig(_Strict):
-    """The gradient passes the argmax unchanged (STE), or capped to `max_norm` for each sentence."""
-
-    name: Literal["ste"]
-    max_norm: float | None = Field(None, gt=0)
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return StraightThrough(max_norm=self.max_norm)
-
-
-class SpigotConfig(_Strict):
-    """SPIGOT (Eq. 4); the original program has `step_size` 1 and `max_norm` 1."""
-
-    name: Literal["spigot"]
-    step_size: float = Field(1.0, gt=0)
-    max_norm: float | None = Field(None, gt=0)
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return SPIGOT(step_size=self.step_size, max_norm=self.max_norm)
-
-
-class MarginalsConfig(_Strict):
-    """Structured attention: the marginals of the arcs take the place of the tree."""
-
-    name: Literal["marginals"]
-
-    def build(self) -> Surrogate:
-        """Make the surrogate."""
-        return Marginals()
-
-
-GraphSurrogateConfig = Annotated[DetachConfig | StraightThroughConfig | SpigotConfig, Field(discriminator="name")]
-"""Of those below, what does without marginals, which semantic graphs do not have."""
-SurrogateConfig = Annotated[
-    DetachConfig | StraightThroughConfig | SpigotConfig | MarginalsConfig, Field(discriminator="name")
-]
-
-
-class SystemConfig(_Strict):
-    """The paper's first system: a semantic parser, and unless `syntax` is None a syntactic one in its middle.
-
-    The syntactic parser feeds the semantic one through `surrogate`.
-    """
-
-    kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
-    semantics: ParserConfig = ParserConfig()
-    syntax: SyntaxConfig | None = SyntaxConfig()
-    """False in TOML: no syntactic parser (NeurboParser alone)."""
-    prune_by_tags: bool = True
-    """Whether a semantic role is a candidate only between tags that it was seen between in training."""
-    surrogate: SurrogateConfig = DetachConfig(name="detach")
-    single_root: bool = True
-    """Whether exactly one token may hang from ROOT in a syntactic tree."""
-
-    @field_validator("syntax", mode="before")
-    @classmethod
-    def _no_syntax(cls, value: Any) -> Any:
-        # TOML has no null: `syntax = false` is how a recipe leaves the syntactic parser out.
-        return None if value is False else value
-
-    @property
-    def tasks(self) -> tuple[Task, Task | None]:
-        """The end task, and that of the parser in the middle, if there is one."""
-        return "semantics", None if self.syntax is None else "syntax"
-
-
-class ClassifierEncoderConfig(EncoderConfig):
-    """The encoder of the sentiment classifier."""
-
-    word_dim: int = Field(300, ge=1)
-    hidden: int = Field(150, ge=1)
-    layers: int = Field(1, ge=1)
-    word_dropout: float = Field(0.0, ge=0)
-    input_dropout: float | None = Field(0.5, ge=0, lt=1)
-
-
-class BiLSTMClassifierConfig(_Strict):
+class BiLSTMClassifierConfig(_Encoding):
     """The classifier of section 4.2.1; without a semantic parser in its system it is the baseline BILSTM."""
 
     name: Literal["bilstm"]
-    encoder: ClassifierEncoderConfig = ClassifierEncoderConfig()
+    encoder: NamedEncoder = NamedEncoder(
+        "BiLSTMEncoder", word_dim=300, hidden=150, layers=1, word_dropout=0.0, input_dropout=0.5
+    )
     freeze_vectors: bool = True
     """Whether words that have a vector keep it as it is."""
     feature: int = Field(100, ge=1)
@@ -140,13 +88,8 @@ class BiLSTMClassifierConfig(_Strict):
     dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout of the features and of the hidden layer."""
 
-    @property
-    def word_dim(self) -> int:
-        """The size of a word vector."""
-        return self.encoder.word_dim
 
-
-class BagClassifierConfig(_Strict):
+class BagClassifierConfig(PartConfig):
     """A deep averaging network (Iyyer et al. 2015): layers on the mean of the word vectors, whatever their order."""
 
     name: Literal["bag"]
@@ -161,56 +104,3 @@ class BagClassifierConfig(_Strict):
 
 
 ClassifierConfig = Annotated[BiLSTMClassifierConfig | BagClassifierConfig, Field(discriminator="name")]
-
-
-class SentimentSystemConfig(_Strict):
-    """The paper's second system: a classifier, and unless `semantics` is None a parser that feeds it graphs."""
-
-    kind: Literal["semantics-then-sentiment"]
-    classifier: ClassifierConfig = BiLSTMClassifierConfig(name="bilstm")
-    semantics: ParserConfig | None = ParserConfig()
-    """False in TOML: no semantic parser (a baseline)."""
-    prune_by_tags: bool = True
-    """As in the first system; a parser that comes from another run keeps what it has."""
-    surrogate: GraphSurrogateConfig = DetachConfig(name="detach")
-    candidate_margin: float | None = Field(0.4, ge=0)
-    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
-
-    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
-    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
-    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
-    within an epoch.
-    """
-
-    @field_validator("semantics", "candidate_margin", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> Any:
-        return None if value is False else value
-
-    @model_validator(mode="after")
-    def _reads_graphs(self) -> SentimentSystemConfig:
-        if self.classifier.name == "bag" and self.semantics is not None:
-            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
-        return self
-
-    @property
-    def prunes(self) -> bool:
-        """Whether candidates are limited: to no purpose where no gradient reaches the parser."""
-        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.name != "detach"
-
-    @property
-    def tasks(self) -> tuple[Task, Task | None]:
-        """The end task, and that of the parser in the middle, if there is one."""
-        return "sentiment", None if self.semantics is None else "semantics"
-
-
-def _kind(config: Any) -> str | None:
-    default = "syntax-then-semantics"
-    return config.get("kind", default) if isinstance(config, dict) else getattr(config, "kind", None)
-
-
-AnySystemConfig = Annotated[
-    Annotated[SystemConfig, Tag("syntax-then-semantics")]
-    | Annotated[SentimentSystemConfig, Tag("semantics-then-sentiment")],
-    Discriminator(_kind),
-]

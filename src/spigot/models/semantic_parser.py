@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spigot.data.sentence import Arc, Graph, Sentence
+from spigot.data.sentence import SEMANTICS, Arc, Graph, Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import ParserConfig
-from spigot.models.encoders.bilstm import BiLSTMEncoder
+from spigot.models.config import NamedTreeFeature, ParserConfig
 from spigot.models.scorers import ArcScorer, TokenScorer
 from spigot.models.tag_pairs import TagPairs
+from spigot.models.tree_features.base import TreeFeature
 from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
 
 
@@ -29,7 +28,7 @@ class Decoded(NamedTuple):
 class SemanticParser(nn.Module):
     """Scores predicates, arcs and labelled arcs, and decodes them exactly.
 
-    With `uses_syntax` every perceptron reads a token's state next to that of its syntactic head (Eq. 7).
+    With a `tree_feature` the perceptrons read what it makes of the states and a syntactic tree, else the states.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class SemanticParser(nn.Module):
         config: ParserConfig,
         vocabulary: Vocabulary,
         roles: Roles,
-        uses_syntax: bool,
+        tree_feature: NamedTreeFeature | None,
         vectors: dict[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -45,8 +44,12 @@ class SemanticParser(nn.Module):
         self.roles = roles
         self.structure = SemanticGraph(roles.deterministic)
         self.tag_pairs = TagPairs(vocabulary, roles)
-        self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
-        width = config.encoder.output_dim * (2 if uses_syntax else 1)
+        self.encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
+        width = self.encoder.output_dim
+        self.tree_feature: TreeFeature | None = None
+        if tree_feature is not None:
+            self.tree_feature = tree_feature.build(input_dim=width)
+            width = self.tree_feature.output_dim
         self.predicate = TokenScorer(width, config.mlp)
         # Neither a hinge loss nor an end task that reads the graph has a gradient for more than a few arcs.
         self.arc = ArcScorer(width, config.mlp, few_gradients=True)
@@ -54,8 +57,8 @@ class SemanticParser(nn.Module):
 
     @property
     def word_dropout(self) -> float:
-        """See `EncoderConfig.word_dropout`."""
-        return self.encoder.config.word_dropout
+        """See `Encoder`."""
+        return self.encoder.word_dropout
 
     def forward(
         self,
@@ -71,8 +74,9 @@ class SemanticParser(nn.Module):
         """
         states = self.encoder(tokens, dropped)
         if syntax is not None:
-            # Eq. 7. ROOT has no head: its column of `syntax` is 0.
-            states = torch.cat([states, syntax.to(states.dtype).transpose(1, 2) @ states], -1)
+            if self.tree_feature is None:
+                raise ValueError("syntax: expected None, as the parser reads no syntactic tree, got one")
+            states = self.tree_feature(states, syntax)
         barred = ~self.tag_pairs(tokens.tags[:, : states.shape[1]])
         labels = self.label(states, pairs).float().masked_fill(barred, -torch.inf)
         arcs = self.arc(states, pairs).squeeze(-1).float()
@@ -99,13 +103,6 @@ class SemanticParser(nn.Module):
         """Return the graphs of highest score that use no role unknown to the training data."""
         return Decoded(*self.structure.decode(self.predictable(parts), lengths))
 
-    @torch.inference_mode()
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predicted graphs, where no syntax is needed for them. One batch."""
-        tokens = self.vocabulary.encode(sentences)[0].to(self.tag_pairs.allowed.device)
-        graphs = self.graphs(self.decode(self(tokens), tokens.lengths), sentences)
-        return [dataclasses.replace(s, graph=graph) for s, graph in zip(sentences, graphs, strict=True)]
-
     def graphs(self, decoded: Decoded, sentences: Sequence[Sentence]) -> list[Graph]:
         """Turn a decoded batch into graphs (without frames)."""
         names = self.roles.names.strings
@@ -120,16 +117,16 @@ class SemanticParser(nn.Module):
         return [Graph(tuple(a), frozenset(p - {0})) for a, p in zip(arcs, predicates, strict=True)]
 
 
-def gold_graphs(sentences: Sequence[Sentence], roles: Roles) -> Decoded:
-    """Return the gold graphs of a batch; ROOT is a predicate if there is a top."""
+def gold_graphs(sentences: Sequence[Sentence], roles: Roles, name: str = SEMANTICS) -> Decoded:
+    """Return the graphs of this name of a batch; ROOT is a predicate if there is a top."""
     n = 1 + max((len(sentence) for sentence in sentences), default=0)
     predicates = np.zeros((len(sentences), n), bool)
     arc_labels = np.full((len(sentences), n, n), -1, np.int64)
     for row, sentence in enumerate(sentences):
-        if sentence.graph is None:
-            raise ValueError(f"sentence {sentence.id}: expected a semantic graph, got none")
-        for head, modifier, label in sentence.graph.arcs:
+        if name not in sentence.graphs:
+            raise ValueError(f"sentence {sentence.id}: expected a graph {name!r}, got none")
+        for head, modifier, label in sentence.graphs[name].arcs:
             arc_labels[row, head, modifier] = roles.names[label]
             predicates[row, head] = True
-        predicates[row, list(sentence.graph.predicates)] = True
+        predicates[row, list(sentence.graphs[name].predicates)] = True
     return Decoded(torch.from_numpy(predicates), torch.from_numpy(arc_labels))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from spigot.data.sentence import TOP, Sentence
+from spigot.data.sentence import SEMANTICS, TOP, Sentence
 from spigot.data.vocabulary import ROOT, Roles, Vocabulary
 
 
@@ -30,12 +30,12 @@ class TagPairs(nn.Module):
         self.register_buffer("allowed", allowed)
         self._tags, self._roles, self._top = vocabulary.tags, roles.names, top
 
-    def observe(self, sentences: Sequence[Sentence]) -> None:
-        """From now on allow, between known tags, what occurs in the graphs of `sentences`."""
+    def observe(self, sentences: Sequence[Sentence], graph: str = SEMANTICS) -> None:
+        """From now on allow, between known tags, what occurs in the graphs of this name."""
         seen = torch.zeros_like(self.allowed)
         for sentence in sentences:
             tags = [self._tags[ROOT], *(self._tags[tag] for tag in sentence.tags)]
-            for head, modifier, label in sentence.graph.arcs if sentence.graph is not None else ():
+            for head, modifier, label in sentence.graphs[graph].arcs if graph in sentence.graphs else ():
                 seen[tags[head], tags[modifier], self._roles[label]] = True
         restricted = torch.ones_like(seen)
         restricted[0] = restricted[:, 0] = False

@@ -1,0 +1,84 @@
+"""What every system promises."""
+
+import numpy as np
+import pytest
+import torch
+
+from spigot.named import public_classes
+from spigot.structured import Surrogate
+from spigot.systems import SYSTEMS
+from spigot.systems.base import System
+from spigot.systems.batch import Batch
+from spigot.systems.loading import load_system
+from spigot.training.config import Recipe
+from spigot.training.update import batch_losses
+from tests.models.tiny import SENTENCES, sentiment_model, tiny_model
+
+EXAMPLES = {
+    "syntax-then-semantics": tiny_model,
+    "semantics-then-sentiment": sentiment_model,
+}
+"""For each kind a small system that knows the words of `SENTENCES`."""
+
+
+def test_every_system_has_an_example():
+    assert EXAMPLES.keys() == SYSTEMS.keys()
+
+
+def test_a_system_is_abstract():
+    with pytest.raises(TypeError, match="abstract"):
+        System(Recipe().system)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_nothing_is_parsed_into_nothing(kind):
+    system = EXAMPLES[kind]()
+    assert system.parse([]) == []
+    for task in system.tasks:
+        assert system.parse_task(task, []) == []
+        assert system.score(task, []) + system.score(task, SENTENCES[:3]) == system.score(task, SENTENCES[:3])
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_task_is_predicted_and_has_a_part(kind):
+    system = EXAMPLES[kind]()
+    assert list(system.parts) == list(system.tasks)
+    assert system.end.name == next(iter(system.tasks))
+    bare = [type(s)(s.id, s.forms, s.lemmas, s.tags) for s in SENTENCES[:5]]
+    for name, task in system.tasks.items():
+        assert all(task.has_gold(s) for s in system.parse(bare))
+        assert all(task.has_gold(s) for s in system.parse_task(name, bare))
+    with pytest.raises(ValueError, match=r"task: expected one of .*, got 'tags'"):
+        system.parse_task("tags", bare)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_checkpoint_keeps_configuration_and_tasks(tmp_path, kind):
+    system = EXAMPLES[kind]()
+    system.save_pretrained(tmp_path)
+    loaded = load_system(tmp_path)
+    assert type(loaded) is SYSTEMS[kind]
+    assert (loaded.config, loaded.tasks) == (system.config, system.tasks)
+    assert loaded.parse(SENTENCES[:5]) == system.parse(SENTENCES[:5])
+
+
+SURROGATES = public_classes("spigot.structured", Surrogate)
+
+
+@pytest.mark.parametrize("name", sorted(SURROGATES))
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_surrogate_trains_or_is_refused(kind, name):
+    surrogate = SURROGATES[name]
+    # Semantic graphs have no marginals, and no system runs its end task again.
+    if surrogate.needs_downstream or (kind == "semantics-then-sentiment" and surrogate.needs_marginals):
+        with pytest.raises(ValueError, match=f"surrogate.*got '{name}'|name: expected one that .*, got '{name}'"):
+            EXAMPLES[kind](name)
+        return
+    system = EXAMPLES[kind](name).train()
+    torch.manual_seed(0)
+    losses = batch_losses(system, Batch(system.end.name, SENTENCES[:4]), np.random.default_rng(0), 1.0)
+    losses.sum().backward()
+    assert losses.shape == (4,)
+    gradients = [p.grad for p in system.parts[system.intermediate.name].parameters() if p.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert any(gradient.any() for gradient in gradients) == surrogate.passes_gradient
