@@ -39,8 +39,17 @@ def read_conllu(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
         DataError: wrong number of columns, ids out of order, heads that are no tree, comments without tokens.
     """
     for number, block in enumerate(read_blocks(source, comments=True), 1):
-        rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
-        yield sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
+        yield sentence_of_block(block, number, tree)
+
+
+def sentence_of_block(block: Block, number: int, tree: str = SYNTAX) -> Sentence:
+    """Return the sentence of one block, the `number`-th of its file; for readers that go on after an error.
+
+    Raises:
+        DataError: see `read_conllu`.
+    """
+    rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
+    return sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
 
 
 def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX) -> None:
@@ -117,7 +126,7 @@ def _words(block: Block, rows: list[Row]) -> list[Row]:
             case _:
                 raise DataError(block.path, line, f"expected token id {len(words) + 1}, got {columns[0]!r}")
     if not words:
-        raise DataError(block.path, rows[0][0], "expected at least one word, got other rows only")
+        raise DataError(block.path, rows[0][0] if rows else block.line, "expected at least one word, got none")
     if span_end > len(words):
         message = f"expected a multiword token within {len(words)} words, got one up to {span_end}"
         raise DataError(block.path, span_line, message)
