@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spigot.corpora.propbank.alignment import Group, Words, align_sentences, align_tokens
-from spigot.corpora.propbank.convert import FILES, convert
+from spigot.corpora.propbank.corpus import FILES, convert
 from spigot.corpora.propbank.roles import SpanError, Syntax, head_of, role_graph
 from spigot.corpora.propbank.skeleton import Predicate, Span, find_documents, read_skeletons
 from spigot.data.errors import DataError

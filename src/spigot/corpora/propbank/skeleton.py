@@ -7,10 +7,11 @@ roleset, and one column of spans for each predicate, in the order of the predica
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +70,14 @@ def find_documents(source: Path) -> dict[str, tuple[str, str]]:
         expected = f"google/ewt/GENRE/00/NAME{EXTENSION}, in folders or in a .tar.gz archive"
         raise DataError(source, None, f"expected PropBank's files {expected}, got none")
     return documents
+
+
+def digest(documents: Mapping[str, tuple[str, str]]) -> str:
+    """Return the SHA-256 of ids and texts of documents, each ended by a zero byte, in the order of the ids."""
+    found = hashlib.sha256()
+    for key in sorted(documents):
+        found.update(f"{key}\0{documents[key][1]}\0".encode())
+    return found.hexdigest()
 
 
 def _unpacked(archive: Path) -> dict[str, tuple[str, str]]:

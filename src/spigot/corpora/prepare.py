@@ -1,0 +1,63 @@
+"""From a source on disk to a folder that training can read: converted files, attribution, and `data.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+
+from spigot.corpora.catalog import CORPORA, Corpus
+from spigot.corpora.files import replaced
+from spigot.corpora.summary import Progress, Summary, no_progress
+from spigot.corpora.table import update_table
+from spigot.errors import UserError
+
+
+def prepare(
+    corpus: Corpus, source: Path, out: Path, *, processes: int = 1, progress: Progress = no_progress
+) -> tuple[dict[str, Summary], list[str]]:
+    """Convert a corpus, and those beside it, into folders of their names in `out`.
+
+    Each folder gets its attribution, and the list of records that could not be read if there are any.
+
+    Returns:
+        What the converters report, by corpus; and the keys of `data.toml` whose old values went.
+
+    Raises:
+        UserError: a file of the source is missing, or what the converter needs is not installed.
+    """
+    summaries = {}
+    for name in (*corpus.beside, corpus.name):
+        try:
+            converter = import_module(f"spigot.corpora.{name}")
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"{name}: expected {error.name} to be installed (pip install 'torch-spigot[corpora,{name}]'), got none"
+            ) from None
+        folder = out / name
+        summaries[name] = converter.convert(source, folder, processes=processes, progress=progress)
+        write_account(folder, summaries[name], attribution(CORPORA[name]), CORPORA[name].notices)
+    return summaries, update_table(out, corpus.tables)
+
+
+def attribution(corpus: Corpus) -> str:
+    """Return what has to be said where the corpus is passed on."""
+    return "\n".join([corpus.title, f"Licence: {corpus.licence}", "", *corpus.attribution]) + "\n"
+
+
+def write_account(folder: Path, summary: Summary, attribution: str, notices: tuple[str, ...] = ()) -> None:
+    """Write attribution, licence texts and the names of broken records beside the data."""
+    texts: Mapping[str, str] = {
+        "ATTRIBUTION.txt": attribution,
+        **{
+            f"LICENSE.{name}": files("spigot.corpora").joinpath("licences", name).read_text("utf-8") for name in notices
+        },
+        "broken.txt": "".join(f"{line}\n" for line in summary.broken),
+    }
+    for name, text in texts.items():
+        if text:
+            with replaced(folder / name) as unfinished:
+                unfinished.write_text(text, "utf-8")
+        else:
+            (folder / name).unlink(missing_ok=True)
