@@ -25,9 +25,8 @@ from common import finish, options, peak_memory, progress, resident_memory, star
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Sentence
 from spigot.data.vocabulary import UNKNOWN_ROLE, Roles, Vocabulary
-from spigot.models.config import SystemConfig
 from spigot.systems.streaming import parse_stream
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
 
 CASES = ((14, 200, 1), (10, 1000, None), (60, 200, None), (200, 24, None), (600, 4, None))
 """Tokens in a sentence, sentences, and tokens in a batch (None: what `spigot parse` uses)."""
@@ -45,7 +44,7 @@ def untrained_model() -> SyntaxThenSemantics:
     words = Vocabulary.build(sentences)
     names = [UNKNOWN_ROLE, TOP, *(f"role{k}" for k in range(2, ROLES))]
     roles = Roles(names, [name != UNKNOWN_ROLE for name in names])
-    return SyntaxThenSemantics(SystemConfig(), Vocabularies(words, roles, words)).eval()
+    return SyntaxThenSemantics(SyntaxThenSemanticsConfig(), Vocabularies(words, roles, words)).eval()
 
 
 @torch.inference_mode()
@@ -90,14 +89,14 @@ def measure(length: int, count: int, budget: int | None, run: str) -> dict[str, 
     model = SyntaxThenSemantics.from_pretrained(run)
     # The first call loads the compiled kernels.
     warm_up = random_sentences(model, 5, 8, seed=1)
-    list(parse_stream(model, warm_up))
+    list(parse_stream(model.parse, warm_up))
     loaded = resident_memory()
     sentences = random_sentences(model, length, count, seed=0)
     batches = {} if budget is None else {"budget": budget}
     times = []
     for _ in range(3):
         began = time.perf_counter()
-        parsed = list(parse_stream(model, sentences, **batches))
+        parsed = list(parse_stream(model.parse, sentences, **batches))
         times.append(time.perf_counter() - began)
     seconds = median(times)
     arcs = sum(len(graph.arcs) for sentence in parsed for graph in sentence.graphs.values())

@@ -38,8 +38,7 @@ def prepare(data: Sequence[str], described: str | None, folder: Path) -> Trainer
     while trainer.epoch < trainer.recipe.intermediate.pretrain_epochs:
         trainer._run_epoch()
     trainer.model.train()
-    trainer.model.set_pruner()
-    trainer._prune()
+    trainer._prepare()
     return trainer
 
 
@@ -66,7 +65,7 @@ def shares(trainer: Trainer, warm_up: int, most: int) -> list[dict[str, Any]]:
         for number, step in enumerate(steps):
             task = step.task
             began = time.perf_counter()
-            trainer._update(step, number, trainer.epoch + number / len(steps))
+            trainer.updates.update(trainer._batch(step), trainer.epoch, number, trainer.epoch + number / len(steps))
             if number < warm_up:
                 spent.clear()
             else:
@@ -97,8 +96,8 @@ def main() -> None:
     quick = arguments.quick
     if arguments.root is None:
         size = 100 if quick else 1000
-        sizes = f"data.builtin={{semantics_train={size}, sentiment_train={size}, dev=20}}"
-        data, described = [sizes, "training.min_role_count=1"], None
+        sizes = f"data.builtin={{train={{semantics={size}, sentiment={size}}}, dev=20}}"
+        data, described = [sizes, "tasks.semantics.min_role_count=1"], None
     else:
         data, described = [f"data.root={arguments.root}"], "data/sst"
     pretraining = 1 if arguments.run is None else 0

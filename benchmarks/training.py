@@ -26,9 +26,11 @@ from spigot.data.batching import make_batches
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Vocabulary
 from spigot.structured.structures.semantic_graph import SemanticGraph
-from spigot.training import build, forward, loop
-from spigot.training.plan import Step, Task
-from spigot.training.recipe import Recipe, load_recipe
+from spigot.tasks import semantics, syntax
+from spigot.training import build, loop
+from spigot.training.config import Recipe
+from spigot.training.plan import Step
+from spigot.training.recipe import load_recipe
 
 SYSTEMS = ("neurbo", "pipeline", "sa", "ste", "spigot")
 BUDGETS = (1, 256, 512)
@@ -39,8 +41,8 @@ WATCHED = (
     (SemanticGraph, "decode", "decoding graphs"),
     (SPIGOT, "backward", "projection"),
     (Vocabulary, "encode", "data"),
-    (forward, "gold_heads", "data"),
-    (forward, "gold_graphs", "data"),
+    (syntax, "gold_heads", "data"),
+    (semantics, "gold_graphs", "data"),
 )
 CATEGORIES = (
     ("LSTM, backward", ("MkldnnRnnLayerBackward", "mkldnn_rnn_layer_backward", "LstmBackward")),
@@ -63,27 +65,26 @@ class Bench:
         self.recipe: Recipe = load_recipe(f"paper/{name}", data, described)
         self.trainer = loop.Trainer(self.recipe, folder / name, device="cpu")
         self.trainer.model.train()
-        self.tasks: list[Task] = ["semantics"] if self.recipe.system.syntax is None else ["syntax", "semantics"]
+        self.tasks: list[str] = ["semantics"] if self.recipe.system.syntax is None else ["syntax", "semantics"]
         self.number = 0
 
-    def sentences(self, task: Task) -> list[Sentence]:
-        corpora = self.trainer.corpora
-        return corpora.syntax_train if task == "syntax" else corpora.semantics_train
+    def sentences(self, task: str) -> list[Sentence]:
+        return self.trainer.corpora.train[task]
 
-    def steps(self, task: Task, budget: int, count: int) -> list[Step]:
+    def steps(self, task: str, budget: int, count: int) -> list[Step]:
         """Return batches of `count` sentences, spread evenly over the corpus sorted by length."""
         ordered = sorted(self.sentences(task), key=len)
         sample = [ordered[(2 * k + 1) * len(ordered) // (2 * count)] for k in range(count)]
         batches = make_batches([len(sentence) for sentence in sample], budget)
         # A fixed shuffle: lengths mixed, as in training.
         order = torch.randperm(len(batches), generator=torch.Generator().manual_seed(0)).tolist()
-        return [Step(task, [sample[k] for k in batches[place]]) for place in order]
+        return [Step(task, [sample[k] for k in batches[place]], batches[place]) for place in order]
 
     def update(self, step: Step) -> None:
         """Make one step of joint training; in a pipeline, of training each parser in turn."""
         self.number += 1
         position = 0.0 if step.task == "syntax" else float(self.recipe.intermediate.pretrain_epochs)
-        self.trainer._update(step, self.number, position)
+        self.trainer.updates.update(self.trainer._batch(step), 0, self.number, position)
 
     def run(self, steps: Sequence[Step]) -> float:
         """Return the seconds that the steps take."""
@@ -104,7 +105,7 @@ def throughput(
     benches: Sequence[Bench], budgets: Sequence[int], counts: Sequence[int], rounds: int
 ) -> list[dict[str, Any]]:
     """Measure sentences a second, every system and size of batch once a round."""
-    seconds: dict[tuple[str, int, Task], list[float]] = defaultdict(list)
+    seconds: dict[tuple[str, int, str], list[float]] = defaultdict(list)
     for number in range(rounds):
         for budget, count in zip(budgets, counts, strict=True):
             for bench in benches:
@@ -270,7 +271,10 @@ def main() -> None:
     quick = arguments.quick
     if arguments.root is None:
         size = 100 if quick else 1000
-        data = [f"data.builtin={{syntax_train={size}, semantics_train={size}, dev=20}}", "training.min_role_count=1"]
+        data = [
+            f"data.builtin={{train={{syntax={size}, semantics={size}}}, dev=20}}",
+            "tasks.semantics.min_role_count=1",
+        ]
         described = None
     else:
         data, described = [f"data.root={arguments.root}"], "data/redwoods-quarter"

@@ -24,7 +24,6 @@ from spigot.evaluation.attachment import AttachmentScore
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import comparison_json
 from spigot.evaluation.significance import compare
-from spigot.systems.scoring import score_trees
 from spigot.systems.streaming import parse_stream
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 
@@ -40,7 +39,7 @@ def processor() -> str:
 
 def graph_scores(model: SyntaxThenSemantics, gold: list[Sentence]) -> list[GraphScore]:
     """Score each sentence apart."""
-    return [graph_score(a, b) for a, b in zip(gold, parse_stream(model, gold), strict=True)]
+    return [graph_score(a, b) for a, b in zip(gold, parse_stream(model.parse, gold), strict=True)]
 
 
 def collect(run: Path, root: Path, against: Path | None) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def collect(run: Path, root: Path, against: Path | None) -> dict[str, Any]:
         total = sum(scores, GraphScore())
         row: dict[str, Any] = {"uf": total.uf, "lf": total.lf, "lm": total.lm, "sentences": total.sentences}
         if model.syntax is not None:
-            trees: AttachmentScore = score_trees(model, list(read_conllu(root / "redwoods" / f"{name}.dt.conllu")))
+            trees: AttachmentScore = model.score("syntax", list(read_conllu(root / "redwoods" / f"{name}.dt.conllu")))
             row |= {"uas": trees.uas, "uas_without_punctuation": trees.uas_without_punctuation}
         if other is not None and against is not None:
             theirs = graph_scores(other, gold)

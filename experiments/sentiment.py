@@ -23,7 +23,6 @@ from scipy.stats import ttest_1samp, ttest_rel
 
 from spigot.data.sdp import read_sdp
 from spigot.data.sst import read_sst
-from spigot.systems.scoring import score_graphs, score_sentiment
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
 
 HERE = Path(__file__).parent
@@ -56,13 +55,13 @@ def score(name: str, runs: Path, root: Path, command: str) -> dict[str, Any]:
         best = max(history, key=lambda row: row["dev"]["accuracy"])
         row = {
             "seed": int(folder.name.rpartition("-")[2]),
-            "test": score_sentiment(model, test).accuracy,
+            "test": model.score("sentiment", test).accuracy,
             "dev": best["dev"]["accuracy"],
             "epoch": best["epoch"],
             "history": history,
         }
         if model.semantics is not None:
-            row["lf"] = score_graphs(model, graphs).lf
+            row["lf"] = model.score("semantics", graphs).lf
         result["runs"].append(row)
         recipe = json.loads((folder / "recipe.json").read_text("utf-8"))
         # Where things lay on one machine means nothing on another.

@@ -25,7 +25,7 @@ def test_named_recipes_exist() -> None:
     commands = re.findall(r"spigot train (\S+) --data (\S+)", README)
     assert commands
     for recipe, data in commands:
-        assert load_recipe(recipe, data=data).data.semantics_train is not None
+        assert load_recipe(recipe, data=data).data.tasks["semantics"].train is not None
 
 
 def test_every_system_of_the_table_has_its_recipes() -> None:

@@ -4,7 +4,6 @@ import pytest
 
 from spigot.data.conllu import write_conllu
 from spigot.data.sdp import write_sdp
-from spigot.systems.scoring import score_graphs, score_trees
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES
 
@@ -23,7 +22,7 @@ def test_scores(spigot, runs, gold):
     assert (code, err) == (0, "")
     content = json.loads(out)
     model = SyntaxThenSemantics.from_pretrained(runs / "run")
-    graphs, trees = score_graphs(model, SENTENCES[:10]), score_trees(model, SENTENCES[10:25])
+    graphs, trees = model.score("semantics", SENTENCES[:10]), model.score("syntax", SENTENCES[10:25])
     assert content["run"] == str(runs / "run")
     assert (content["graphs"]["sentences"], content["trees"]["sentences"]) == (10, 15)
     assert content["graphs"]["gold"] == str(gold / "gold.sdp")
@@ -56,7 +55,7 @@ def test_refusals(refused, runs, gold):
     (gold / "empty.sdp").write_text("")
     (gold / "bad.conllu").write_text("1\tdog\n\n")
     cases = {
-        "Invalid value for --sdp, --conllu, --sst: expected at least one of them, got none": [run],
+        "Invalid value for --sdp, --conllu, --sst, --gold: expected at least one of them, got none": [run],
         f"{gold / 'empty.sdp'}: expected sentences, got none": [run, "--sdp", gold / "empty.sdp"],
         f"{gold / 'none.sdp'}: no such file or directory": [run, "--sdp", gold / "none.sdp"],
         f"{gold / 'bad.conllu'}:1: expected 10 tab-separated columns, got 2": [run, "--conllu", gold / "bad.conllu"],

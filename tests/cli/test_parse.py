@@ -139,7 +139,7 @@ def test_refusals(refused, runs, tmp_path):
             "--device",
             "gpu",
         ],
-        "Invalid value for '--to': 'xml' is not one of": [run, "--to", "xml"],
+        "Invalid value for --to: expected json, sdp, semantics, conllu, syntax, got 'xml'": [run, "--to", "xml"],
         "Invalid value for '--from': 'pdf' is not one of": [run, "--from", "pdf"],
         "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
         "Invalid value for '--window': ": [run, "--window", 0],

@@ -6,7 +6,6 @@ import pytest
 from spigot.data.sdp import read_sdp, write_sdp
 from spigot.data.sst import read_sst, write_sst
 from spigot.systems.loading import load_system
-from spigot.systems.scoring import score_sentiment
 from tests.models.tiny import SENTENCES, sentiment_model, sentiment_system, tiny_model
 
 
@@ -27,7 +26,7 @@ def test_evaluate(spigot, folder):
     code, out, err = spigot("evaluate", folder / "run", "--sst", gold, "--sdp", folder / "gold.sdp", "--json")
     assert (code, err) == (0, "")
     content = json.loads(out)
-    expected = score_sentiment(load_system(folder / "run"), SENTENCES[:10])
+    expected = load_system(folder / "run").score("sentiment", SENTENCES[:10])
     scores = content["sentiments"]["scores"]
     assert scores["accuracy"]["value"] == expected.accuracy == expected.correct / 10
     assert scores["recall-positive"]["total"] + scores["recall-negative"]["total"] == 10
@@ -78,7 +77,7 @@ def test_refusals(refused, folder):
         "has no syntactic parser to score": ["evaluate", folder / "run", "--conllu", folder / "gold.sdp"],
         "has no semantic parser to score": ["evaluate", folder / "bag", "--sdp", folder / "gold.sdp"],
         "has no sentiment classifier to score": ["evaluate", folder / "parser", "--sst", folder / "gold.tsv"],
-        "has no sentiment classifier: no labels to write": ["parse", folder / "parser", "--to", "sst"],
+        "has no sentiment classifier: no sentiments to write": ["parse", folder / "parser", "--to", "sst"],
         "expected a sentiment, got none": ["evaluate", folder / "run", "--sst", folder / "gold.sdp"],
     }
     for message, arguments in cases.items():
@@ -93,9 +92,9 @@ def test_train(spigot, tmp_path):
             else:
                 yield f"{prefix}.{key} = {json.dumps(value)}"
 
-    settings = {"builtin": {"semantics_train": 10, "sentiment_train": 12, "dev": 4}}
+    settings = {"builtin": {"train": {"semantics": 10, "sentiment": 12}, "dev": 4}}
     text = [*lines(sentiment_system(), "system"), *lines(settings, "data")]
-    text += ["intermediate.sample = 0.5", "training.epochs = 1", "training.min_role_count = 1"]
+    text += ["intermediate.sample = 0.5", "training.epochs = 1", "tasks.semantics.min_role_count = 1"]
     (tmp_path / "recipe.toml").write_text("\n".join(text) + "\n")
     code, out, err = spigot("train", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--device", "cpu")
     assert code == 0, err

@@ -8,7 +8,7 @@ from spigot.training.recipe import load_recipe
 TINY = {
     "system.syntax": "{mlp = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}",
     "system.semantics": "{mlp = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}",
-    "data.builtin": "{syntax_train = 12, semantics_train = 12, dev = 6, test = 20}",
+    "data.builtin": "{train = {syntax = 12, semantics = 12}, dev = 6, test = 20}",
     "training.epochs": "1",
 }
 SETTINGS = [text for key, value in TINY.items() for text in ("--set", f"{key}={value}")]
@@ -35,16 +35,16 @@ def test_refusals(refused, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("")
     (tmp_path / "data.toml").write_text(
-        f'[data]\nroot = "{tmp_path}"\nsyntax_train = "none.conllu"\nsyntax_dev = "x"\n'
-        'semantics_train = "x"\nsemantics_dev = "x"\n'
+        f'[data]\nroot = "{tmp_path}"\n[data.syntax]\ntrain = "none.conllu"\ndev = "x"\n'
+        '[data.semantics]\ntrain = "none.sdp"\ndev = "x"\n'
     )
     cases = {
         "paper/spigto: expected a file or one of paper/spigot": ["paper/spigto", "--out", out],
         "--set training.epochs: expected section.key=value": ["demo", "--out", out, "--set", "training.epochs"],
-        f"{tmp_path / 'none.conllu'}: no such file or directory": [
+        f"{tmp_path / 'none.sdp'}: no such file or directory": [
             *("paper/spigot", "--out", out, "--data", tmp_path / "data.toml")
         ],
-        "data.syntax_train: expected a file (or [data.builtin]), got none": ["paper/spigot", "--out", out],
+        "data.semantics.train: expected a file (or [data.builtin]), got none": ["paper/spigot", "--out", out],
         f"--out {tmp_path / 'full'}: expected a new or empty folder": ["demo", "--out", tmp_path / "full"],
         f"--resume: expected an interrupted run in {out}, got no saved run": ["demo", "--out", out, "--resume"],
         "--data nowhere: expected a file or one of": ["demo", "--out", out, "--data", "nowhere"],

@@ -3,9 +3,12 @@
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
 from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import SentimentSystemConfig, SystemConfig
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
+from spigot.systems.semantics_then_sentiment import (
+    SemanticsThenSentiment,
+    SemanticsThenSentimentConfig,
+    SentimentVocabularies,
+)
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
 
 SENTENCES = generate(40, seed=11)
 
@@ -33,7 +36,7 @@ def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
     import torch
 
     torch.manual_seed(seed)
-    config = SystemConfig.model_validate(system(surrogate, syntax, **settings))
+    config = SyntaxThenSemanticsConfig.model_validate(system(surrogate, syntax, **settings))
     return SyntaxThenSemantics(config, tiny_vocabularies(syntax=syntax)).eval()
 
 
@@ -77,7 +80,7 @@ def sentiment_model(surrogate="SPIGOT", bag=False, seed=0, **settings):
     import torch
 
     torch.manual_seed(seed)
-    config = SentimentSystemConfig.model_validate(sentiment_system(surrogate, bag, **settings))
+    config = SemanticsThenSentimentConfig.model_validate(sentiment_system(surrogate, bag, **settings))
     known = tiny_vocabularies()
     parser_known = (known.semantics, known.roles) if surrogate else (None, None)
     return SemanticsThenSentiment(config, SentimentVocabularies(known.semantics, *parser_known)).eval()

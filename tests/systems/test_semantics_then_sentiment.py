@@ -44,21 +44,21 @@ def test_the_weight_scales_what_reaches_the_parser_alone():
 
 def test_the_pruner_bounds_what_the_parser_may_do():
     model = sentiment_model("StraightThrough", candidate_margin=0.0)
-    before = model.semantics.parse(SENTENCES[:4])
+    before = model.parse_task("semantics", SENTENCES[:4])
     with torch.no_grad():
         model.semantics.arc.layers[4].bias += 100.0
     after = model.parse(SENTENCES[:4])
-    assert [s.graphs["semantics"] for s in model.semantics.parse(SENTENCES[:4])] != [
+    assert [s.graphs["semantics"] for s in model.parse_task("semantics", SENTENCES[:4])] != [
         s.graphs["semantics"] for s in before
     ]
     for given, ours in zip(before, after, strict=True):
         tokens, _ = model.semantics.vocabulary.encode([given])
-        labels = model.candidates(tokens).labels[0]
+        labels = model.prune(tokens).labels[0]
         names = model.semantics.roles.names
         assert all(labels[arc.head, arc.modifier, names[arc.label]] for arc in ours.graphs["semantics"].arcs)
-    free = [s.graphs["semantics"] for s in model.semantics.parse(SENTENCES[:4])]
+    free = [s.graphs["semantics"] for s in model.parse_task("semantics", SENTENCES[:4])]
     assert [s.graphs["semantics"] for s in after] != free
-    model.set_pruner()
+    model.start_joint_training()
     assert [s.graphs["semantics"] for s in model.parse(SENTENCES[:4])] == free
 
 
@@ -66,14 +66,14 @@ def test_the_candidates_hold_the_best_graph():
     model = sentiment_model("StraightThrough", candidate_margin=0.0)
     tokens, _ = model.semantics.vocabulary.encode(SENTENCES[:4])
     scores = model.semantics.predictable(model.semantics(tokens))
-    mask = model.candidates(tokens)
+    mask = model.prune(tokens)
     full = model.semantics.structure.argmax(scores, tokens.lengths)
     kept = model.semantics.structure.argmax(scores, tokens.lengths, mask)
     assert all(torch.equal(a, b) for a, b in zip(full, kept, strict=True))
     everything = model.semantics.candidates(scores, 1e9)
     assert everything.labels.sum() == torch.isfinite(scores.labels).sum()
     assert mask.labels.sum() < everything.labels.sum()
-    assert sentiment_model("Detach").candidates(tokens) is None
+    assert sentiment_model("Detach").prune(tokens) is None
 
 
 def test_the_pruner_is_not_trained():
@@ -122,7 +122,7 @@ def test_what_forward_decodes_is_what_parse_reads():
     tokens, _ = model.sentiment.vocabulary.encode(SENTENCES[:6])
     parser_tokens, _ = model.semantics.vocabulary.encode(SENTENCES[:6])
     scores, graph = model(tokens, parser_tokens)
-    given = model.given_graphs(model.semantics.parse(SENTENCES[:6]))
+    given = model.given_graphs(model.parse_task("semantics", SENTENCES[:6]))
     assert torch.equal(graph.arcs, given.arcs)
     assert torch.equal(graph.labels, given.labels)
     torch.testing.assert_close(model(tokens, graph=given)[0], scores)

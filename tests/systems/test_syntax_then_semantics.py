@@ -4,10 +4,10 @@ import random
 import pytest
 import torch
 
-from spigot.models.config import SystemConfig
 from spigot.models.semantic_parser import gold_graphs
 from spigot.models.syntactic_parser import gold_heads
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, scale_gradient
+from spigot.systems.gradient import scale_gradient
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig
 from tests.models.tiny import SENTENCES, sentence, system, tiny_model, tiny_vocabularies
 
 ALL = ["Detach", "StraightThrough", "SPIGOT", "Marginals"]
@@ -26,7 +26,7 @@ def check(parsed, given, trees=True):
 
 def test_nothing_to_parse():
     assert tiny_model().parse([]) == []
-    assert tiny_model().parse_syntax([]) == []
+    assert tiny_model().parse_task("syntax", []) == []
     assert tiny_model(syntax=False).parse([]) == []
 
 
@@ -34,7 +34,7 @@ def test_nothing_to_parse():
 def test_parse(surrogate):
     model = tiny_model(surrogate)
     check(model.parse(SENTENCES), SENTENCES)
-    assert [s.trees["syntax"] for s in model.parse_syntax(SENTENCES)] == [
+    assert [s.trees["syntax"] for s in model.parse_task("syntax", SENTENCES)] == [
         s.trees["syntax"] for s in model.parse(SENTENCES)
     ]
 
@@ -53,7 +53,7 @@ def test_parse_of_extreme_lengths(length):
 def test_annotations_of_the_input_do_not_matter():
     model = tiny_model()
     bare = [dataclasses.replace(s, trees={}, graphs={}) for s in SENTENCES]
-    assert model.parse(bare) == model.parse_syntax(model.parse(SENTENCES))
+    assert model.parse(bare) == model.parse_task("syntax", model.parse(SENTENCES))
 
 
 def test_without_syntax():
@@ -62,8 +62,8 @@ def test_without_syntax():
     parsed = model.parse(bare)
     check(parsed, bare, trees=False)
     assert all(not s.trees for s in parsed)
-    with pytest.raises(ValueError, match="expected a system with a syntactic parser"):
-        model.parse_syntax(bare)
+    with pytest.raises(ValueError, match="task: expected one of semantics, got 'syntax'"):
+        model.parse_task("syntax", bare)
     tokens, syntax_tokens = model.encode(bare)
     assert syntax_tokens is None
     assert model(tokens)[1] is None
@@ -71,7 +71,7 @@ def test_without_syntax():
 
 def test_arguments_that_do_not_fit():
     with pytest.raises(ValueError, match=r"vocabularies\.syntax"):
-        SyntaxThenSemantics(SystemConfig.model_validate(system()), tiny_vocabularies(syntax=False))
+        SyntaxThenSemantics(SyntaxThenSemanticsConfig.model_validate(system()), tiny_vocabularies(syntax=False))
     model = tiny_model()
     with pytest.raises(ValueError, match="syntax_tokens"):
         model(model.encode(SENTENCES[:2])[0])
@@ -131,7 +131,7 @@ def test_gold_heads():
 
 
 def test_published_sizes():
-    config = SystemConfig()
+    config = SyntaxThenSemanticsConfig()
     for part in (config.semantics, config.syntax):
         encoder = part.encoder
         assert (encoder.word_dim, encoder.second_dim, encoder.tag_dim) == (100, 50, 50)
@@ -140,5 +140,5 @@ def test_published_sizes():
     assert (config.semantics.encoder.second, config.semantics.encoder.drop_all_inputs) == ("lemma", False)
     assert (config.syntax.encoder.second, config.syntax.encoder.drop_all_inputs) == ("word", True)
     # Changing a size leaves the rest of the published encoder alone.
-    changed = SystemConfig.model_validate({"syntax": {"encoder": {"hidden": 50}}})
+    changed = SyntaxThenSemanticsConfig.model_validate({"syntax": {"encoder": {"hidden": 50}}})
     assert (changed.syntax.encoder.second, changed.syntax.encoder.drop_all_inputs) == ("word", True)

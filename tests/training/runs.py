@@ -11,7 +11,7 @@ from tests.models.tiny import sentiment_system, system
 SYSTEMS = {
     "neurbo": {"system": system(syntax=False)},
     "pipeline": {"system": system("Detach"), "intermediate": {"pretrain_epochs": 1, "frozen": True}},
-    "sa": {"system": system("Marginals"), "intermediate": {"loss": "nll"}},
+    "sa": {"system": system("Marginals"), "tasks": {"syntax": {"loss": "nll"}}},
     "ste": {"system": system("StraightThrough")},
     "spigot": {"system": system("SPIGOT", max_norm=1.0)},
     "sentiment": {"system": sentiment_system({"name": "SPIGOT", "max_norm": 0.2}, dropout=0.0)},
@@ -20,10 +20,11 @@ SYSTEMS = {
 
 def content(name="spigot", sentences=24, **training):
     """A recipe's tables; two epochs unless told."""
-    builtin = {"semantics_train": sentences, "dev": 8}
-    builtin["sentiment_train" if name == "sentiment" else "syntax_train"] = sentences
-    how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3, "min_role_count": 1}
-    return {**SYSTEMS[name], "data": {"builtin": builtin}, "training": how | training}
+    train = dict.fromkeys(("semantics", "sentiment" if name == "sentiment" else "syntax"), sentences)
+    how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
+    tables = {"data": {"builtin": {"train": train, "dev": 8}}, "training": how | training}
+    tasks = SYSTEMS[name].get("tasks", {}) | {"semantics": {"min_role_count": 1}}
+    return {**SYSTEMS[name], **tables, "tasks": tasks}
 
 
 def recipe(name="spigot", tables=None, **training):
@@ -41,7 +42,7 @@ def train(out, wanted=None, resume=False):
 def train_interrupted(out, wanted, steps, resume=False):
     """Train until the given number of steps is done, as if a signal arrived during the last of them."""
     trainer = Trainer(wanted, out, resume=resume, device="cpu")
-    update, done = trainer._update, 0
+    update, done = trainer.updates.update, 0
 
     def counted(*arguments):
         nonlocal done
@@ -49,7 +50,7 @@ def train_interrupted(out, wanted, steps, resume=False):
         trainer.stop = done == steps
         return update(*arguments)
 
-    trainer._update = counted
+    trainer.updates.update = counted
     try:
         trainer.fit()
     except Interrupted:

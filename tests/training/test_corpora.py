@@ -7,9 +7,10 @@ from spigot.data.conllu import write_conllu
 from spigot.data.errors import DataError
 from spigot.data.sdp import write_sdp
 from spigot.data.sst import write_sst
+from spigot.tasks import make_task
+from spigot.training.config import BuiltinConfig, DataConfig, RecipeError
 from spigot.training.corpora import load_corpora
-from spigot.training.recipe import BuiltinConfig, DataConfig, RecipeError
-from tests.models.tiny import SENTENCES, sentence, top
+from tests.models.tiny import SENTENCES
 
 
 @pytest.fixture
@@ -21,18 +22,24 @@ def files(tmp_path):
     write_sdp(SENTENCES[30:35], tmp_path / "dev.sdp")
     return {
         "root": tmp_path,
-        "syntax_train": "train.conllu",
-        "syntax_dev": "dev.conllu",
-        "semantics_train": "train.sdp.gz",
-        "semantics_dev": "dev.sdp",
+        "syntax": {"train": "train.conllu", "dev": "dev.conllu"},
+        "semantics": {"train": "train.sdp.gz", "dev": "dev.sdp"},
     }
 
 
 BOTH = ["syntax", "semantics"]
 
 
-def load(files, tasks=BOTH, **changes):
-    return load_corpora(DataConfig.model_validate(files | changes), tasks)
+def tasks(names):
+    return {name: make_task(name, {}) for name in names}
+
+
+def load(files, names=BOTH, trained=None, **changes):
+    """Load; `changes` are keys of a task's table, or of [data]."""
+    tables = dict(files)
+    for key, value in changes.items():
+        tables[key] = files[key] | value if isinstance(value, dict) and key in files else value
+    return load_corpora(DataConfig.model_validate(tables), tasks(names), trained)
 
 
 def ids(sentences):
@@ -40,110 +47,127 @@ def ids(sentences):
 
 
 def test_files(files):
-    corpora = load(files)
-    assert ids(corpora.syntax_train) == ids(SENTENCES[:20])
-    assert ids(corpora.semantics_train) == ids(SENTENCES[10:30])
-    assert ids(corpora.syntax_dev) == ids(corpora.semantics_dev) == ids(SENTENCES[30:35])
-    assert [s.trees["syntax"].heads for s in corpora.syntax_train] == [s.trees["syntax"].heads for s in SENTENCES[:20]]
-    assert [s.graphs["semantics"].arcs for s in corpora.semantics_dev] == [
-        tuple(sorted(s.graphs["semantics"].arcs)) for s in SENTENCES[30:35]
-    ]
+    train, dev = load(files)
+    assert ids(train["syntax"]) == ids(SENTENCES[:20])
+    assert ids(train["semantics"]) == ids(SENTENCES[10:30])
+    assert ids(dev["syntax"]) == ids(dev["semantics"]) == ids(SENTENCES[30:35])
+    assert [s.trees["syntax"].heads for s in train["syntax"]] == [s.trees["syntax"].heads for s in SENTENCES[:20]]
+    gold = [tuple(sorted(s.graphs["semantics"].arcs)) for s in SENTENCES[30:35]]
+    assert [s.graphs["semantics"].arcs for s in dev["semantics"]] == gold
 
 
 def test_without_syntax_its_files_are_not_touched(files):
-    corpora = load(files, ["semantics"], syntax_train="none", syntax_dev=None)
-    assert corpora.syntax_train == corpora.syntax_dev == []
-    assert len(corpora.semantics_train) == 20
+    train, dev = load(files, ["semantics"], syntax={"train": "none", "dev": None})
+    assert set(train) == set(dev) == {"semantics"}
+    assert len(train["semantics"]) == 20
 
 
-def test_train_ids(files, tmp_path):
+def test_two_formalisms_have_files_of_their_own(files):
+    formalisms = {name: make_task(name, {"kind": "semantics"}) for name in ("dm", "pb")}
+    tables = {"root": files["root"], "dm": files["semantics"], "pb": {"train": "dev.sdp", "dev": "dev.sdp"}}
+    train, dev = load_corpora(DataConfig.model_validate(tables), formalisms)
+    assert {name: len(part) for name, part in train.items()} == {"dm": 20, "pb": 5}
+    assert {name: {key for s in part for key in s.graphs} for name, part in dev.items()} == {"dm": {"dm"}, "pb": {"pb"}}
+
+
+def test_each_task_has_its_own_train_ids(files, tmp_path, caplog):
     (tmp_path / "ids").write_text("\n".join([*ids(SENTENCES[15:25]), "no-such-sentence"]))
-    corpora = load(files, train_ids="ids")
-    assert ids(corpora.syntax_train) == ids(SENTENCES[15:20])
-    assert ids(corpora.semantics_train) == ids(SENTENCES[15:25])
-    assert len(corpora.syntax_dev) == 5
-    (tmp_path / "ids").write_text("no-such-sentence")
-    with pytest.raises(RecipeError, match=r"data.syntax_train: expected training sentences, got none that train_ids"):
-        load(files, train_ids="ids")
+    with caplog.at_level(logging.WARNING):
+        train, dev = load(files, semantics={"train_ids": "ids"})
+    assert ids(train["syntax"]) == ids(SENTENCES[:20])
+    assert ids(train["semantics"]) == ids(SENTENCES[15:25])
+    assert len(dev["semantics"]) == 5
+    assert "data.semantics.train_ids: 1 of 11 ids are no training sentence's" in caplog.text
+    (tmp_path / "none").write_text("no-such-sentence")
+    with pytest.raises(
+        RecipeError, match=r"data.syntax.train_ids: expected ids of training sentences, got none in .*none"
+    ):
+        load(files, syntax={"train_ids": "none"})
     with pytest.raises(DataError, match=r"nothing: No such file"):
-        load(files, train_ids="nothing")
+        load(files, syntax={"train_ids": "nothing"})
 
 
 def test_long_training_sentences_are_left_out_and_counted(files, caplog):
     limit = sorted(len(s) for s in SENTENCES[:20])[-3] - 1
     with caplog.at_level(logging.WARNING):
-        corpora = load(files, max_length=limit)
+        train, dev = load(files, max_length=limit)
     out = sum(len(s) > limit for s in SENTENCES[:20])
-    assert len(corpora.syntax_train) == 20 - out
-    assert f"data.syntax_train: {out} sentences of more than {limit} tokens are left out" in caplog.text
-    assert len(corpora.syntax_dev) == 5
+    assert len(train["syntax"]) == 20 - out
+    assert f"data.syntax.train: {out} sentences of more than {limit} tokens are left out" in caplog.text
+    assert len(dev["syntax"]) == 5
+    with pytest.raises(
+        RecipeError, match=r"data.syntax.train: expected training sentences of at most 1 tokens, got none"
+    ):
+        load(files, max_length=1)
 
 
 def test_a_file_that_the_recipe_lacks(files):
-    with pytest.raises(RecipeError, match=r"data.semantics_train: expected a file \(or \[data.builtin\]\), got none"):
-        load(files, semantics_train=None)
+    with pytest.raises(RecipeError, match=r"data.semantics.train: expected a file \(or \[data.builtin\]\), got none"):
+        load(files, semantics={"train": None})
     with pytest.raises(FileNotFoundError):
-        load(files, syntax_train="none.conllu")
+        load(files, syntax={"train": "none.conllu"})
 
 
 def test_files_that_lack_what_is_needed(files, tmp_path):
     with pytest.raises(DataError, match=r"dev.conllu: sentence .*: expected a graph, got none"):
-        load(files, semantics_dev="dev.conllu")
+        load(files, semantics={"dev": "dev.conllu"})
     with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a tree, got none"):
-        load(files, syntax_dev="dev.sdp")
+        load(files, syntax={"dev": "dev.sdp"})
     (tmp_path / "empty.sdp").write_text("#SDP 2015\n")
     with pytest.raises(DataError, match=r"empty.sdp: expected sentences, got none"):
-        load(files, semantics_dev="empty.sdp")
+        load(files, semantics={"dev": "empty.sdp"})
     with gzip.open(tmp_path / "broken.sdp.gz", "wt") as file:
         file.write("#SDP 2015\n#1\n1\ta\ta\tX\n\n")
     with pytest.raises(DataError, match=r"broken.sdp.gz:3: expected"):
-        load(files, semantics_train="broken.sdp.gz")
+        load(files, semantics={"train": "broken.sdp.gz"})
+
+
+def builtin(names, **sizes):
+    return load_corpora(DataConfig(builtin=BuiltinConfig.model_validate(sizes)), tasks(names))
+
+
+SIZES = {"train": {"syntax": 30, "semantics": 20, "sentiment": 25}, "dev": 10, "test": 15, "seed": 4}
 
 
 def test_builtin():
-    sizes = BuiltinConfig(syntax_train=30, semantics_train=20, dev=10, test=15, seed=4)
-    corpora = load_corpora(DataConfig(builtin=sizes), BOTH)
-    assert [len(part) for part in corpora] == [30, 20, 0, 10, 10, 0]
-    assert corpora.syntax_dev == corpora.semantics_dev
-    judged = {s.forms for s in corpora.syntax_dev}
-    assert not judged & {s.forms for s in corpora.syntax_train + corpora.semantics_train}
-    assert not set(ids(corpora.syntax_train)) & set(ids(corpora.semantics_train))
-    assert load_corpora(DataConfig(builtin=sizes), BOTH) == corpora
-    assert load_corpora(DataConfig(builtin=sizes), ["semantics"]).semantics_train == corpora.semantics_train
-    assert load_corpora(DataConfig(builtin=sizes.model_copy(update={"seed": 5})), BOTH) != corpora
+    train, dev = builtin(BOTH, **SIZES)
+    assert {name: len(part) for name, part in train.items()} == {"syntax": 30, "semantics": 20}
+    assert dev["syntax"] == dev["semantics"]
+    assert len(dev["syntax"]) == 10
+    judged = {s.forms for s in dev["syntax"]}
+    assert not judged & {s.forms for s in train["syntax"] + train["semantics"]}
+    assert not set(ids(train["syntax"])) & set(ids(train["semantics"]))
+    assert builtin(BOTH, **SIZES) == (train, dev)
+    assert builtin(["semantics"], **SIZES).train["semantics"] == train["semantics"]
+    assert builtin(BOTH, **SIZES | {"seed": 5}) != (train, dev)
 
 
 def test_builtin_sentiment_leaves_the_other_tasks_as_they_are():
-    sizes = BuiltinConfig(syntax_train=30, semantics_train=20, sentiment_train=25, dev=10, test=15, seed=4)
-    without = load_corpora(DataConfig(builtin=sizes), BOTH)
-    corpora = load_corpora(DataConfig(builtin=sizes), ["sentiment", "semantics"])
-    assert [len(part) for part in corpora] == [0, 20, 25, 0, 10, 10]
-    assert corpora.semantics_train == without.semantics_train
-    assert corpora.sentiment_dev == without.semantics_dev
-    others = {s.forms for s in without.semantics_train + without.syntax_train + without.syntax_dev}
-    assert not others & {s.forms for s in corpora.sentiment_train}
-    assert {s.sentiment for s in corpora.sentiment_train} == {0, 1}
+    without = builtin(BOTH, **SIZES)
+    train, dev = builtin(["sentiment", "semantics"], **SIZES)
+    assert {name: len(part) for name, part in train.items()} == {"sentiment": 25, "semantics": 20}
+    assert train["semantics"] == without.train["semantics"]
+    assert dev["sentiment"] == without.dev["semantics"]
+    others = {s.forms for s in without.train["semantics"] + without.train["syntax"] + without.dev["syntax"]}
+    assert not others & {s.forms for s in train["sentiment"]}
+    assert {s.sentiment for s in train["sentiment"]} == {0, 1}
 
 
 def test_sentiment_files(files, tmp_path):
     write_sst(SENTENCES[:12], tmp_path / "train.tsv")
     write_sst(SENTENCES[12:20], tmp_path / "dev.tsv")
-    (tmp_path / "ids").write_text("\n".join(ids(SENTENCES[15:25])))
-    named = files | {"sentiment_train": "train.tsv", "sentiment_dev": "dev.tsv", "train_ids": "ids"}
-    corpora = load(named, ["sentiment", "semantics"])
-    assert [s.sentiment for s in corpora.sentiment_train] == [s.sentiment for s in SENTENCES[:12]]
-    assert (len(corpora.sentiment_dev), len(corpora.semantics_train)) == (8, 10)
-    config = DataConfig.model_validate(named | {"semantics_train": "none"})
-    trained = load_corpora(config, ["sentiment", "semantics"], scored_only="semantics")
-    assert (len(trained.semantics_train), len(trained.semantics_dev)) == (0, 5)
+    named = files | {"sentiment": {"train": "train.tsv", "dev": "dev.tsv"}}
+    train, dev = load(named, ["sentiment", "semantics"])
+    assert [s.sentiment for s in train["sentiment"]] == [s.sentiment for s in SENTENCES[:12]]
+    assert (len(dev["sentiment"]), len(train["semantics"])) == (8, 20)
+    train, dev = load(named, ["sentiment", "semantics"], trained="semantics", semantics={"train": "none"})
+    assert (set(train), len(dev["semantics"])) == ({"sentiment"}, 5)
     with pytest.raises(DataError, match=r"dev.sdp: sentence .*: expected a sentiment, got none"):
-        load(named, ["sentiment"], sentiment_dev="dev.sdp")
-    with pytest.raises(RecipeError, match=r"data.sentiment_train: expected a file"):
+        load(named, ["sentiment"], sentiment={"dev": "dev.sdp"})
+    with pytest.raises(RecipeError, match=r"data.sentiment.train: expected a file"):
         load(files, ["sentiment"])
 
 
-def test_sentences_without_tokens_are_left_out(tmp_path):
-    from spigot.data.gold import read_gold
-
-    write_sdp([sentence("a b", arcs=[top(1), (1, 2, "x")])], tmp_path / "one.sdp")
-    assert [s.forms for s in read_gold(tmp_path / "one.sdp", "graph")] == [("a", "b")]
+def test_vectors_of_a_task_come_before_those_of_all(files):
+    config = DataConfig.model_validate(files | {"vectors": "all.txt", "sentiment": {"vectors": "own.txt"}})
+    assert [str(config.vectors_of(name)) for name in ("syntax", "sentiment")] == ["all.txt", "own.txt"]

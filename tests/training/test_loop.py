@@ -7,12 +7,14 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
+from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
-from spigot.training.build import build_model
+from spigot.training.build import build_system
+from spigot.training.config import RecipeError
 from spigot.training.loop import Trainer
 from spigot.training.plan import Step
-from spigot.training.recipe import RecipeError
+from spigot.training.update import batch_losses
 from tests.models.tiny import system
 from tests.training.runs import SYSTEMS, metrics, recipe, same, train, weights
 
@@ -20,7 +22,7 @@ from tests.training.runs import SYSTEMS, metrics, recipe, same, train, weights
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_all_systems_learn(tmp_path, name):
     trainer = train(tmp_path / "run", recipe(name, epochs=3))
-    joint = [row for row in trainer.history if not row["pretraining"]]
+    joint = [row for row in trainer.history.rows if not row["pretraining"]]
     assert len(joint) == 3
     for task in joint[0]["loss"]:
         losses = [row["loss"][task] for row in joint]
@@ -51,7 +53,7 @@ def test_what_a_run_leaves(tmp_path):
     assert [row["pretraining"] for row in rows] == [True, False, False]
     assert [row["sentences"] for row in rows] == [24, 24, 24]
     assert [set(row["loss"]) for row in rows] == [{"syntax"}, {"semantics"}, {"semantics"}]
-    assert [json.loads(line) for line in (out / "metrics.jsonl").open()] == trainer.history
+    assert [json.loads(line) for line in (out / "metrics.jsonl").open()] == trainer.history.rows
 
 
 def test_tensorboard_has_the_scores_of_every_epoch(tmp_path):
@@ -139,8 +141,8 @@ def test_no_weight_and_detach_are_the_same(tmp_path):
 def test_a_semantic_step_moves_the_syntactic_parser(tmp_path, name):
     trainer = Trainer(recipe(name), tmp_path / "run", device="cpu")
     before = weights(trainer)
-    step = Step("semantics", trainer.corpora.semantics_train[:6])
-    trainer._update(step, 0, 0.0)
+    step = Step("semantics", trainer.corpora.train["semantics"][:6], list(range(6)))
+    trainer.updates.update(trainer._batch(step), 0, 0, 0.0)
     moved = {key for key, tensor in weights(trainer).items() if not torch.equal(tensor, before[key])}
     assert {"syntax.arc.head.weight", "syntax.encoder.word.weight", "semantics.arc.head.weight"} <= moved
 
@@ -148,7 +150,8 @@ def test_a_semantic_step_moves_the_syntactic_parser(tmp_path, name):
 def test_a_syntactic_step_leaves_the_semantic_parser(tmp_path):
     trainer = Trainer(recipe(), tmp_path / "run", device="cpu")
     before = weights(trainer)
-    trainer._update(Step("syntax", trainer.corpora.syntax_train[:6]), 0, 0.0)
+    step = Step("syntax", trainer.corpora.train["syntax"][:6], list(range(6)))
+    trainer.updates.update(trainer._batch(step), 0, 0, 0.0)
     moved = {key for key, tensor in weights(trainer).items() if not torch.equal(tensor, before[key])}
     assert moved
     assert all(key.startswith("syntax.") for key in moved)
@@ -157,19 +160,19 @@ def test_a_syntactic_step_leaves_the_semantic_parser(tmp_path):
 def test_neurbo_has_no_syntax(tmp_path):
     trainer = train(tmp_path / "run", recipe("neurbo"))
     assert trainer.model.syntax is None
-    assert trainer.corpora.syntax_train == trainer.corpora.syntax_dev == []
+    assert set(trainer.corpora.train) == set(trainer.corpora.dev) == {"semantics"}
     assert not any("syntax" in name for name in load_file(tmp_path / "run" / WEIGHTS))
 
 
 @pytest.mark.parametrize("clip", [None, 1e-3])
 def test_gradients_are_means_over_the_batch_and_capped_for_each_parser(tmp_path, clip):
-    tables = {"training": {"min_role_count": 1} | ({} if clip is None else {"clip_norm": clip})}
+    tables = {"training": {} if clip is None else {"clip_norm": clip}}
     trainer = Trainer(recipe(tables=tables), tmp_path / "run", device="cpu")
     object.__setattr__(trainer.recipe.training, "clip_norm", clip)
-    sentences = trainer.corpora.semantics_train[:4]
-    trainer.losses(Step("semantics", sentences), np.random.default_rng(0), 1.0).sum().backward()
+    sentences = trainer.corpora.train["semantics"][:4]
+    batch_losses(trainer.model, Batch("semantics", sentences), np.random.default_rng(0), 1.0).sum().backward()
     sums = {name: p.grad.clone() for name, p in trainer.model.named_parameters()}
-    trainer._scale_and_clip(len(sentences))
+    trainer.updates._scale_and_clip(len(sentences))
     for part in ("syntax.", "semantics."):
         mean = {name: grad / 4 for name, grad in sums.items() if name.startswith(part)}
         norm = torch.stack([grad.norm() for grad in mean.values()]).norm()
@@ -189,13 +192,13 @@ def test_bf16(tmp_path):
     AcceleratorState._reset_state(reset_partial_state=True)
     try:
         trainer = train(tmp_path / "run", recipe("spigot", mixed_precision="bf16"))
-        before, after = (row["loss"] for row in trainer.history)
+        before, after = (row["loss"] for row in trainer.history.rows)
         assert all(math.isfinite(after[task]) and after[task] < before[task] for task in ("syntax", "semantics"))
         assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
         # The forward pass really is in half precision: the loss differs, but by no more than that explains.
         AcceleratorState._reset_state(reset_partial_state=True)
         single = train(tmp_path / "single", recipe("spigot"))
-        ours, theirs = trainer.history[0]["loss"]["semantics"], single.history[0]["loss"]["semantics"]
+        ours, theirs = trainer.history.rows[0]["loss"]["semantics"], single.history.rows[0]["loss"]["semantics"]
         assert ours != theirs
         assert ours == pytest.approx(theirs, rel=0.05)
     finally:
@@ -219,7 +222,7 @@ def test_starting_from_another_runs_parser(tmp_path):
     tables = {
         "system": system("Detach"),
         "intermediate": {"init": str(tmp_path / "a"), "frozen": True},
-        "data": {"builtin": {"syntax_train": 5, "semantics_train": 20, "dev": 8, "seed": 3}},
+        "data": {"builtin": {"train": {"syntax": 5, "semantics": 20}, "dev": 8, "seed": 3}},
     }
     second = train(tmp_path / "b", recipe(tables=tables))
     ours = weights(second)
@@ -236,7 +239,7 @@ def test_pretraining_may_go_on_from_another_runs_parser(tmp_path):
     start = load_file(tmp_path / "a" / WEIGHTS)["syntax.arc.head.weight"]
     tables = {"intermediate": {"init": str(tmp_path / "a"), "frozen": True, "pretrain_epochs": 1}}
     second = train(tmp_path / "b", recipe("pipeline", tables))
-    assert [row["pretraining"] for row in second.history] == [True, False, False]
+    assert [row["pretraining"] for row in second.history.rows] == [True, False, False]
     assert not torch.equal(weights(second)["syntax.arc.head.weight"], start)
 
 
@@ -262,7 +265,7 @@ def test_how_a_parser_started_does_not_matter_to_those_that_go_on_from_it(tmp_pa
 
 def test_word_vectors(tmp_path):
     (tmp_path / "vectors.txt").write_text("the 1 2 3 4 5 6\nwolverine 6 5 4 3 2 1\n")
-    tables = {"data": {"vectors": str(tmp_path / "vectors.txt"), "builtin": {"syntax_train": 9, "semantics_train": 9}}}
+    tables = {"data": {"vectors": str(tmp_path / "vectors.txt"), "builtin": {"train": {"syntax": 9, "semantics": 9}}}}
     trainer = Trainer(recipe(tables=tables), tmp_path / "run", device="cpu")
     for parser in (trainer.model.syntax, trainer.model.semantics):
         the = parser.encoder.word.weight[parser.vocabulary.words["the"]]
@@ -270,5 +273,5 @@ def test_word_vectors(tmp_path):
         assert parser.encoder.vector_word.tolist() == [[6, 5, 4, 3, 2, 1]]
     tables["data"]["vectors"] = str(tmp_path / "narrow.txt")
     (tmp_path / "narrow.txt").write_text("the 1 2\n")
-    with pytest.raises(RecipeError, match=r"word_dim: expected 2, the size of .*narrow.txt, got 6"):
-        build_model(recipe(tables=tables), trainer.corpora)
+    with pytest.raises(RecipeError, match=r"word_dim: expected 2, the size of the word vectors, got 6"):
+        build_system(recipe(tables=tables), trainer.corpora)

@@ -8,7 +8,9 @@ from spigot.training.plan import end_task_weight, epochs, learning_rate, plan, t
 from spigot.training.recipe import parse_recipe
 from tests.models.tiny import SENTENCES
 
-CORPORA = Corpora(SENTENCES[:25], SENTENCES[20:], [], SENTENCES[:5], SENTENCES[:5], [])
+CORPORA = Corpora(
+    {"syntax": SENTENCES[:25], "semantics": SENTENCES[20:]}, {"syntax": SENTENCES[:5], "semantics": SENTENCES[:5]}
+)
 
 
 def recipe(surrogate="SPIGOT", intermediate=None, **training):
@@ -19,6 +21,11 @@ def recipe(surrogate="SPIGOT", intermediate=None, **training):
     return parse_recipe(content, "test")
 
 
+def test_a_step_knows_the_places_of_its_sentences():
+    for step in plan(recipe(intermediate={"sample": 0.5}), CORPORA, 0):
+        assert step.sentences == [CORPORA.train[step.task][number] for number in step.numbers]
+
+
 def ids(steps, task):
     return Counter(s.id for step in steps if step.task == task for s in step.sentences)
 
@@ -26,8 +33,8 @@ def ids(steps, task):
 @pytest.mark.parametrize("epoch", [0, 1, 7])
 def test_every_sentence_of_both_corpora_once(epoch):
     steps = plan(recipe(), CORPORA, epoch)
-    assert ids(steps, "syntax") == Counter(s.id for s in CORPORA.syntax_train)
-    assert ids(steps, "semantics") == Counter(s.id for s in CORPORA.semantics_train)
+    assert ids(steps, "syntax") == Counter(s.id for s in CORPORA.train["syntax"])
+    assert ids(steps, "semantics") == Counter(s.id for s in CORPORA.train["semantics"])
 
 
 def test_batches_are_of_one_task_and_keep_to_the_budget():
@@ -39,7 +46,7 @@ def test_batches_are_of_one_task_and_keep_to_the_budget():
 
 def test_tasks_are_mixed():
     order = [step.task for step in plan(recipe(batch_tokens=1), CORPORA, 0)]
-    assert len(order) == len(CORPORA.syntax_train) + len(CORPORA.semantics_train)
+    assert len(order) == len(CORPORA.train["syntax"]) + len(CORPORA.train["semantics"])
     changes = sum(a != b for a, b in itertools.pairwise(order))
     assert changes > 10  # 22 are to be expected; one after the other would be 1
 

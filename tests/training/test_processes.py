@@ -66,9 +66,9 @@ def test_two_processes_give_the_result_of_one(tmp_path, system):
 SIGNALLED = """
 import os, signal
 from spigot.cli.main import run
-from spigot.training.loop import Trainer
+from spigot.training.update import Updates
 
-update, steps = Trainer._update, []
+update, steps = Updates.update, []
 
 def signalled(self, *arguments):
     steps.append(1)
@@ -76,7 +76,7 @@ def signalled(self, *arguments):
         os.kill(os.getpid(), signal.SIGTERM)
     return update(self, *arguments)
 
-Trainer._update = signalled
+Updates.update = signalled
 run()
 """
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from spigot.errors import UserError
-from spigot.training.recipe import Recipe, RecipeError, find_recipe, load_recipe, parse_recipe
+from spigot.training.config import Recipe, RecipeError
+from spigot.training.recipe import find_recipe, load_recipe, parse_recipe
 
 SHIPPED = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.toml"))
@@ -41,7 +42,7 @@ def test_the_five_systems():
     assert (surrogates["ste"].name, surrogates["ste"].settings) == ("StraightThrough", {"max_norm": None})
     spigot = surrogates["spigot"]
     assert (spigot.name, spigot.arguments) == ("SPIGOT", {"step_size": 1.0, "max_norm": 1.0})
-    assert load_recipe("paper/sa").intermediate.loss == "nll"
+    assert load_recipe("paper/sa").made_tasks["syntax"].loss == "nll"
     assert load_recipe("paper/neurbo").system.syntax is None
     pipeline = load_recipe("paper/pipeline")
     assert (pipeline.system.surrogate.name, pipeline.intermediate.frozen) == ("Detach", True)
@@ -51,7 +52,8 @@ def test_published_optimisation_is_the_default():
     training = Recipe().training
     assert (training.optimizer, training.learning_rate, training.betas) == ("adam", 1e-3, (0.9, 0.999))
     assert (training.weight_decay, training.clip_norm, training.epochs) == (1e-6, 1.0, 100)
-    assert (training.schedule, training.halve_every, training.min_role_count) == ("halve", 10, 30)
+    assert (training.schedule, training.halve_every) == ("halve", 10)
+    assert Recipe().made_tasks["semantics"].min_role_count == 30
 
 
 def test_overrides():
@@ -102,10 +104,10 @@ def test_a_base_is_relative_to_the_recipe(write, tmp_path):
 
 def test_data_takes_the_place_of_the_recipes_own(write):
     mine = write("[data.builtin]\ndev = 3\n")
-    other = write('[data]\nroot = "x"\nsemantics_train = "y.sdp"\n', "data.toml")
+    other = write('[data]\nroot = "x"\n[data.semantics]\ntrain = "y.sdp"\n', "data.toml")
     recipe = load_recipe(mine, data=other)
     assert recipe.data.builtin is None
-    assert recipe.data.semantics_train == Path("y.sdp")
+    assert recipe.data.tasks["semantics"].train == Path("y.sdp")
     assert load_recipe(mine, ["data.root=z"], other).data.root == Path("z")
 
 
@@ -133,12 +135,12 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             'training.warmup_epochs: expected schedule = "linear" beside it, got "halve"',
         ),
         (
-            '[data]\nsyntax_train = "x"\n[data.builtin]\n',
+            '[data.syntax]\ntrain = "x"\n[data.builtin]\n',
             "data.builtin: expected either the built-in corpus or files, got both",
         ),
         (
             "[system]\nsyntax = false\n[intermediate]\npretrain_epochs = 1\n",
-            r"system.syntax: expected a parser for \[intermediate\] or a surrogate, got none",
+            r"system: expected an intermediate parser for \[intermediate\] or a surrogate, got none",
         ),
         (
             '[system]\nsyntax = false\n[training]\nselection = "uas"\n',
@@ -156,6 +158,17 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "[intermediate]\nend_task_weight = 0.5\n",
             'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
+        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: Input should be 'hinge' or 'nll', got 'crf'"),
+        (
+            '[tasks.syntax]\nkind = "semantics"\n',
+            "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",
+        ),
+        ("[tasks.dm]\n", r"tasks.dm: expected a task of this system \(semantics, syntax\), got 'dm'"),
+        ('[data]\nsyntax_train = "x"\n', "data.syntax_train: no such key"),
+        ('[data.sintax]\ntrain = "x"\n', r"data.sintax: expected a key of \[data\] or a task, got 'sintax'"),
+        ("[data.syntax]\ntrian = 'x'\n", "data.syntax.trian: no such key"),
+        ('[system]\nkind = "tagger"\n', "system.kind: expected one of syntax-then-semantics, .*, got 'tagger'"),
+        ('[system]\nsurrogate = { name = "ScoreFunction" }\n', "system.surrogate.name: expected one that does not run"),
         ("[training\n", "expected TOML: "),
         ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
         ("base = 3\n", "base: expected the path of a recipe, got 3"),

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from spigot.training import loop
+from spigot.training.config import RecipeError
 from spigot.training.corpora import load_corpora
 from spigot.training.loop import Trainer
 from spigot.training.plan import plan
-from spigot.training.recipe import RecipeError
 from spigot.training.state import STATE, load_state, save_state
 from tests.models.tiny import parser, tiny_model
 from tests.training.runs import SYSTEMS, metrics, recipe, same, train, train_interrupted, weights
@@ -23,7 +23,7 @@ def whole(tmp_path_factory):
 
 def first_epoch():
     trainer_recipe = recipe(tables=DROPPING)
-    return trainer_recipe, len(plan(trainer_recipe, load_corpora(trainer_recipe.data, ["syntax", "semantics"]), 0))
+    return trainer_recipe, len(plan(trainer_recipe, load_corpora(trainer_recipe.data, trainer_recipe.made_tasks), 0))
 
 
 @pytest.mark.parametrize("where", ["first step", "middle", "end of an epoch", "second epoch"])

@@ -13,8 +13,9 @@ from spigot.training.state import STATE
 from tests.models.tiny import parser, sentiment_system
 from tests.training.runs import metrics, same, train, train_interrupted, weights
 
-HOW = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3, "min_role_count": 1}
-BUILTIN = {"semantics_train": 20, "sentiment_train": 24, "dev": 8}
+HOW = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
+TASKS = {"semantics": {"min_role_count": 1}}
+BUILTIN = {"train": {"semantics": 20, "sentiment": 24}, "dev": 8}
 
 
 def recipe(surrogate="SPIGOT", intermediate=None, bag=False, **training):
@@ -22,6 +23,7 @@ def recipe(surrogate="SPIGOT", intermediate=None, bag=False, **training):
         "system": sentiment_system(surrogate, bag),
         "data": {"builtin": BUILTIN},
         "training": HOW | training,
+        "tasks": {} if surrogate is None else TASKS,
     }
     return parse_recipe(tables | ({} if intermediate is None else {"intermediate": intermediate}), "test")
 
@@ -30,7 +32,12 @@ def recipe(surrogate="SPIGOT", intermediate=None, bag=False, **training):
 def neurbo(tmp_path_factory):
     """A run of the semantic parser alone, to start from."""
     out = tmp_path_factory.mktemp("neurbo") / "run"
-    tables = {"system": {"semantics": parser(), "syntax": False}, "data": {"builtin": BUILTIN}, "training": HOW}
+    tables = {
+        "system": {"semantics": parser(), "syntax": False},
+        "data": {"builtin": BUILTIN},
+        "training": HOW,
+        "tasks": TASKS,
+    }
     train(out, parse_recipe(tables, "test"))
     return out
 
@@ -48,7 +55,7 @@ def test_a_run(joint, neurbo):
     assert [set(row["loss"]) for row in rows] == [{"semantics", "sentiment"}] * 2
     assert rows[0]["sentences"] == 24 + 10
     best = max(rows, key=lambda row: row["dev"]["accuracy"])
-    assert trainer.best()["dev"] == best["dev"]
+    assert trainer.history.best()["dev"] == best["dev"]
     model, start = load_system(out), load_system(neurbo)
     assert model.semantics.vocabulary.to_dict() == start.semantics.vocabulary.to_dict()
     assert not torch.equal(model.semantics.arc.head.weight, start.semantics.arc.head.weight)
@@ -70,7 +77,7 @@ def test_each_epoch_samples_anew(joint):
     for epoch in range(2):
         steps = plan(trainer.recipe, trainer.corpora, epoch)
         drawn = {task: sorted(s.id for x in steps if x.task == task for s in x.sentences) for task in tasks_of(steps)}
-        assert drawn["sentiment"] == sorted(s.id for s in trainer.corpora.sentiment_train)
+        assert drawn["sentiment"] == sorted(s.id for s in trainer.corpora.train["sentiment"])
         assert len(drawn["semantics"]) == len(set(drawn["semantics"])) == 10
         epochs.append(drawn["semantics"])
         assert steps == plan(trainer.recipe, trainer.corpora, epoch)
@@ -96,8 +103,8 @@ def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
     assert rows[0]["dev"]["lf"] == rows[1]["dev"]["lf"]
     assert set(rows[0]["loss"]) == {"sentiment"}
     # What was cached is what the saved system predicts.
-    model, best = load_system(tmp_path / "run"), trainer.best()
-    dev = trainer.corpora.sentiment_dev
+    model, best = load_system(tmp_path / "run"), trainer.history.best()
+    dev = trainer.corpora.dev["sentiment"]
     right = [a.sentiment == b.sentiment for a, b in zip(dev, model.parse(dev), strict=True)]
     assert best["dev"]["accuracy"] == sum(right) / len(right)
 
@@ -120,7 +127,7 @@ def test_detached_the_end_task_leaves_the_parser_alone(tmp_path, neurbo):
     trainer.model.train()
     for step in plan(trainer.recipe, trainer.corpora, 0):
         before = {name: p.clone() for name, p in trainer.model.semantics.named_parameters()}
-        trainer._update(step, 0, 0.0)
+        trainer.updates.update(trainer._batch(step), 0, 0, 0.0)
         after = dict(trainer.model.semantics.named_parameters())
         assert same(before, after) == (step.task == "sentiment")
 
@@ -131,7 +138,7 @@ def test_the_end_task_moves_the_parser(tmp_path, neurbo, surrogate):
     trainer.model.train()
     step = next(s for s in plan(trainer.recipe, trainer.corpora, 0) if s.task == "sentiment")
     before = {name: p.clone() for name, p in trainer.model.semantics.named_parameters()}
-    trainer._update(step, 0, 0.0)
+    trainer.updates.update(trainer._batch(step), 0, 0, 0.0)
     after = dict(trainer.model.semantics.named_parameters())
     assert not torch.equal(before["label.layers.4.weight"], after["label.layers.4.weight"])
     assert torch.equal(before["predicate.layers.4.weight"], after["predicate.layers.4.weight"])
@@ -140,16 +147,16 @@ def test_the_end_task_moves_the_parser(tmp_path, neurbo, surrogate):
 @pytest.mark.parametrize("bag", [False, True])
 def test_baselines_without_a_graph(tmp_path, bag):
     trainer = train(tmp_path / "run", recipe(None, bag=bag))
-    assert trainer.corpora.semantics_train == trainer.corpora.semantics_dev == []
+    assert set(trainer.corpora.train) == set(trainer.corpora.dev) == {"sentiment"}
     assert set(metrics(tmp_path / "run")[0]["dev"]) == {"accuracy"}
-    (parsed,) = load_system(tmp_path / "run").parse(trainer.corpora.sentiment_dev[:1])
+    (parsed,) = load_system(tmp_path / "run").parse(trainer.corpora.dev["sentiment"][:1])
     assert parsed.probability >= 0.5
 
 
 def test_a_classifier_learns(tmp_path):
     wanted = recipe(None, bag=True, epochs=25, learning_rate=3e-2)
     trainer = train(tmp_path / "run", wanted)
-    first, *_, last = [row["loss"]["sentiment"] for row in trainer.history]
+    first, *_, last = [row["loss"]["sentiment"] for row in trainer.history.rows]
     assert min(first, 0.5) > last
 
 
@@ -176,7 +183,7 @@ def test_what_is_written_down_can_be_read_again(joint):
 @pytest.mark.parametrize(
     ("surrogate", "tables", "message"),
     [
-        (None, {"intermediate": {"sample": 0.5}}, r"system.semantics: expected a parser for \[intermediate\]"),
+        (None, {"intermediate": {"sample": 0.5}}, r"system: expected an intermediate parser for \[intermediate\]"),
         (
             "StraightThrough",
             {"training": {"selection": "uas"}},
@@ -184,8 +191,8 @@ def test_what_is_written_down_can_be_read_again(joint):
         ),
         (
             "StraightThrough",
-            {"intermediate": {"loss": "nll"}},
-            'intermediate.loss: expected "hinge" for semantic graphs',
+            {"tasks": {"semantics": {"loss": "nll"}}},
+            "tasks.semantics.loss: no such key",
         ),
         (
             "Marginals",
@@ -211,7 +218,7 @@ def test_init_must_fit(tmp_path, joint):
     from tests.models.tiny import tiny_model
 
     tiny_model().save_pretrained(tmp_path / "with-syntax")
-    with pytest.raises(RecipeError, match="expected a semantic parser that reads no syntax"):
+    with pytest.raises(RecipeError, match="expected a semantic parser that reads no trees"):
         Trainer(recipe(intermediate={"init": tmp_path / "with-syntax"}), tmp_path / "run", device="cpu")
     other = {"system": sentiment_system() | {"semantics": parser(hidden=5)}, "data": {"builtin": BUILTIN}}
     other["intermediate"] = {"init": joint[1]}

@@ -26,8 +26,7 @@ def demo(
     from spigot.builtin import splits
     from spigot.data.draw import draw_graph, draw_tree
     from spigot.evaluation import report
-    from spigot.systems.scoring import score_graphs, score_trees
-    from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
+    from spigot.systems.loading import load_system
     from spigot.training.loop import Interrupted, Trainer
     from spigot.training.recipe import load_recipe
 
@@ -40,22 +39,19 @@ def demo(
         typer.echo(f"spigot: {interrupted}", err=True)
         raise typer.Exit(130) from None
 
-    model = SyntaxThenSemantics.from_pretrained(out)
+    model = load_system(out)
     sizes = recipe.data.builtin
     if sizes is None:
         raise UserError("data.builtin: expected the sizes of the built-in corpus, got none")
     fresh = splits(train=0, dev=0, test=sizes.test, seed=sizes.seed)["test"]
     emit(f"On {len(fresh)} new sentences of the built-in corpus:")
-    trees, graphs = score_trees(model, fresh), score_graphs(model, fresh)
-    shown = {"UAS", "UEM", "LF", "UF", "LM"}
-    for line in report.as_text(
-        [m for m in report.tree_measures(trees) + report.graph_measures(graphs) if m.name in shown]
-    ):
+    measures = [m for name in ("syntax", "semantics") for m in model.tasks[name].measures(model.score(name, fresh))]
+    for line in report.as_text([m for m in measures if m.name in {"UAS", "UEM", "LF", "UF", "LM"}]):
         emit(f"  {line}")
     for sentence in model.parse([s for s in fresh if 7 <= len(s) <= 12][:2]):
         emit("")
         emit(" ".join(sentence.forms))
-        emit("syntactic tree, chosen by the layer in the middle of the network:")
+        emit("syntactic tree, the intermediate structure, chosen by the layer:")
         emit(draw_tree(sentence))
         emit("semantic graph, the end task:")
         emit(draw_graph(sentence))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spigot.cli.console import emit, emit_json
 from spigot.cli.device import checked_device
-from spigot.cli.parse import NEEDS
+
+if TYPE_CHECKING:
+    from spigot.systems.base import System
 
 
 def evaluate(
@@ -17,45 +19,64 @@ def evaluate(
     sdp: Annotated[Path | None, typer.Option(help="Gold graphs (SDP).")] = None,
     conllu: Annotated[Path | None, typer.Option(help="Gold trees (CoNLL-U).")] = None,
     sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,
+    gold: Annotated[
+        list[str] | None,
+        typer.Option("--gold", metavar="TASK=FILE", help="Gold sentences of a task by its name; may be repeated."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    per_label: Annotated[bool, typer.Option("--per-label", help="F1 of each semantic label, too.")] = False,
+    per_label: Annotated[bool, typer.Option("--per-label", help="F1 of each label, too.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse gold files with a trained system and print scores, each with its convention."""
-    from spigot.data.gold import read_gold
     from spigot.evaluation import report
     from spigot.systems.loading import load_system
-    from spigot.systems.scoring import score_graphs, score_sentiment, score_trees
 
-    given = {"sdp": sdp, "conllu": conllu, "sst": sst}
-    if not any(given.values()):
-        hint = ", ".join(f"--{name}" for name in given)
+    formats = {"sdp": sdp, "conllu": conllu, "sst": sst}
+    if not any(formats.values()) and not gold:
+        hint = ", ".join(f"--{name}" for name in (*formats, "gold"))
         raise typer.BadParameter("expected at least one of them, got none", param_hint=hint)
-    # Any: which scorer fits which kind of system is checked here, by its parts.
-    model: Any = load_system(run, checked_device(device))
-    for option, (part, name, _) in NEEDS.items():
-        if given[option] is not None and part not in model.parts:
-            raise typer.BadParameter(f"{run} has no {name} to score", param_hint=f"--{option}")
+    model = load_system(run, checked_device(device))
+    files = {_of_format(model, run, name): path for name, path in formats.items() if path is not None}
+    files |= dict(_named(model, run, item) for item in gold or ())
     groups: dict[str, tuple[Path, int, list[report.Measure]]] = {}
-    if sdp is not None:
-        graphs = score_graphs(model, list(read_gold(sdp, "graph")))
-        groups["graphs"] = sdp, graphs.sentences, report.graph_measures(graphs)
-        if per_label:
-            groups["labels"] = sdp, graphs.sentences, report.label_measures(graphs.by_label)
-    if conllu is not None:
-        trees = score_trees(model, list(read_gold(conllu, "tree")))
-        groups["trees"] = conllu, trees.sentences, report.tree_measures(trees)
-    if sst is not None:
-        sentiments = score_sentiment(model, list(read_gold(sst, "sentiment")))
-        groups["sentiments"] = sst, sentiments.sentences, report.sentiment_measures(sentiments)
+    for name, path in files.items():
+        task = model.tasks[name]
+        sentences = list(task.read_gold(path))
+        score = model.score(name, sentences)
+        own = name if name != task.kind else task.outputs
+        groups[own] = path, len(sentences), task.measures(score)
+        labels = task.label_measures(score) if per_label else []
+        if labels:
+            groups["labels" if name == task.kind else f"{name}.labels"] = path, len(sentences), labels
     if as_json:
         content = {
-            kind: {"gold": str(path), "sentences": sentences, "scores": report.as_json(measures)}
-            for kind, (path, sentences, measures) in groups.items()
+            group: {"gold": str(path), "sentences": count, "scores": report.as_json(measures)}
+            for group, (path, count, measures) in groups.items()
         }
         emit_json({"run": run, **content})
         return
-    for kind, (path, sentences, measures) in groups.items():
-        emit(f"{path}: {kind} of {sentences} sentences")
+    for group, (path, count, measures) in groups.items():
+        emit(f"{path}: {group} of {count} sentences")
         for line in report.as_text(measures):
             emit(f"  {line}")
+
+
+def _of_format(model: System, run: str, option: str) -> str:
+    """Return the name of the task that reads a format."""
+    from spigot.tasks import TASKS
+
+    found = [name for name, task in model.tasks.items() if task.format == option]
+    if not found:
+        part = next(task.part_name for task in TASKS.values() if task.format == option)
+        raise typer.BadParameter(f"{run} has no {part} to score", param_hint=f"--{option}")
+    if len(found) > 1:
+        raise typer.BadParameter(f"expected --gold TASK=FILE for one of {', '.join(found)}", param_hint=f"--{option}")
+    return found[0]
+
+
+def _named(model: System, run: str, item: str) -> tuple[str, Path]:
+    name, equals, path = item.partition("=")
+    if not equals or name not in model.tasks:
+        message = f"expected TASK=FILE with a task of {run} ({', '.join(model.tasks)}), got {item!r}"
+        raise typer.BadParameter(message, param_hint="--gold")
+    return name, Path(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,20 +13,16 @@ from spigot.cli.device import checked_device
 
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
-
-SENTIMENTS = ("negative", "positive")
-NEEDS = {
-    "conllu": ("syntax", "syntactic parser", "trees"),
-    "sdp": ("semantics", "semantic parser", "graphs"),
-    "sst": ("sentiment", "sentiment classifier", "labels"),
-}
-"""Formats: the part of a system that has something to write in it, and how to call both."""
+    from spigot.systems.base import System
+    from spigot.tasks.base import Task
 
 
 def parse(
     run: Annotated[str, typer.Argument(help="A run's folder, or a hub id.")],
     file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
-    to: Annotated[Literal["sdp", "conllu", "sst", "json"], typer.Option(help="Output format.")] = "sdp",
+    to: Annotated[
+        str, typer.Option(help="Output: json, a format (sdp, conllu, sst) or the name of a task.", metavar="OUTPUT")
+    ] = "sdp",
     source: Annotated[
         Literal["conllu", "conllx", "sdp", "sst", "text"] | None,
         typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
@@ -49,16 +45,14 @@ def parse(
 ) -> None:
     """Parse sentences with a trained system; memory does not grow with the size of the input.
 
-    A system that ends in a sentiment tells it with its probability: in JSON, and in comments in SDP.
+    JSON has all that the system predicts. SDP has graphs, and sentiments as comments.
     """
     from spigot.data.readers import read_sentences
     from spigot.systems.loading import load_system
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
     model = load_system(run, checked_device(device))
-    if to in NEEDS and NEEDS[to][0] not in model.parts:
-        _, part, output = NEEDS[to]
-        raise typer.BadParameter(f"{run} has no {part}: no {output} to write", param_hint="--to")
+    write = _write_json(model) if to == "json" else _write_task(model, _task(model, run, to))
     if spacy is not None:
         from spigot.data.raw import read_raw
 
@@ -67,52 +61,59 @@ def parse(
         sentences = read_sentences(file, source)
     if window is None:
         window = 1 if file == "-" and sys.stdin.isatty() else PARSING_WINDOW
-    _writer(to)(_at_once(parse_stream(model, sentences, batch_tokens, window)))
+    write(_at_once(parse_stream(model.parse, sentences, batch_tokens, window)))
 
 
 def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
-    """Pass sentences on, and see that each is on its way before the next is asked for, which may be long in coming."""
+    """Pass sentences on; each is written before the next is asked for, which may take long to come."""
     for sentence in sentences:
         yield sentence
         sys.stdout.flush()
 
 
-def _writer(to: str) -> Callable[[Iterable[Sentence]], None]:
-    from spigot.data.conllu import write_conllu
-    from spigot.data.sdp import write_sdp
-    from spigot.data.sst import write_sst
+def _task(model: System, run: str, to: str) -> Task:
+    """Return the task of a system that has this name or format."""
+    from spigot.tasks import TASKS
 
-    if to == "json":
-        return _write_json
-    if to == "sdp":
-        return lambda sentences: write_sdp(sentences, "-", comments=_comments)
-    write = write_sst if to == "sst" else write_conllu
-    return lambda sentences: write(sentences, "-")
-
-
-def _comments(s: Sentence) -> list[str]:
-    if s.sentiment is None or s.probability is None:
-        return []
-    return [f"sentiment = {SENTIMENTS[s.sentiment]}", f"probability = {s.probability:.4f}"]
+    found = [task for task in model.tasks.values() if to in (task.name, task.format)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " or ".join(task.name for task in found)
+        raise typer.BadParameter(f"expected {names}, got {to!r}, which is all of them", param_hint="--to")
+    for kind, task in TASKS.items():
+        if to in (kind, task.format):
+            raise typer.BadParameter(f"{run} has no {task.part_name}: no {task.outputs} to write", param_hint="--to")
+    names = ", ".join(dict.fromkeys(name for task in model.tasks.values() for name in (task.format, task.name)))
+    raise typer.BadParameter(f"expected json, {names}, got {to!r}", param_hint="--to")
 
 
-def _write_json(sentences: Iterable[Sentence]) -> None:
-    """One object a line; heads and arcs count tokens from 1, and 0 is ROOT (arcs from it mark tops)."""
+def _write_task(model: System, task: Task) -> Callable[[Iterable[Sentence]], None]:
+    """Return what writes a task's predictions, with those of the other tasks as comments."""
+    others = [other for other in model.tasks.values() if other is not task]
+
+    def comments(sentence: Sentence) -> list[str]:
+        return [line for other in others for line in other.comments(sentence)]
+
+    return lambda sentences: task.write(sentences, "-", comments)
+
+
+def _write_json(model: System) -> Callable[[Iterable[Sentence]], None]:
+    """Return what writes one object a line."""
     from spigot.data.files import open_output
 
-    with open_output("-") as output:
-        for s in sentences:
-            output.write(_as_json(s) + "\n")
+    def write(sentences: Iterable[Sentence]) -> None:
+        with open_output("-") as output:
+            for s in sentences:
+                content = {"id": s.id, "forms": s.forms, "lemmas": s.lemmas, "tags": s.tags}
+                for task in model.tasks.values():
+                    content |= _predictions(task, s)
+                output.write(json.dumps(content, ensure_ascii=False) + "\n")
+
+    return write
 
 
-def _as_json(s: Sentence) -> str:
-    content: dict[str, object] = {"id": s.id, "forms": s.forms, "lemmas": s.lemmas, "tags": s.tags}
-    if s.sentiment is not None and s.probability is not None:
-        content["sentiment"] = SENTIMENTS[s.sentiment]
-        content["probability"] = round(s.probability, 6)
-    for tree in s.trees.values():
-        content["heads"] = tree.heads
-    for graph in s.graphs.values():
-        content["predicates"] = sorted(graph.predicates)
-        content["arcs"] = graph.arcs
-    return json.dumps(content, ensure_ascii=False)
+def _predictions(task: Task, sentence: Sentence) -> dict[str, Any]:
+    """Return a task's predictions, in an object of their own where the name is not that of the task's kind."""
+    content = task.as_json(sentence)
+    return content if task.name == task.kind else {task.name: content}

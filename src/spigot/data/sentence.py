@@ -46,7 +46,7 @@ class Graph:
     frames: tuple[str, ...] = ()
 
 
-class Named(Mapping[str, T]):
+class Annotations(Mapping[str, T]):
     """Annotations by name: a mapping that cannot be changed. Equal to a dict of the same content."""
 
     __slots__ = ("_items",)
@@ -81,8 +81,8 @@ class Sentence:
     forms: tuple[str, ...]
     lemmas: tuple[str, ...]
     tags: tuple[str, ...]
-    trees: Mapping[str, Tree] = Named({})
-    graphs: Mapping[str, Graph] = Named({})
+    trees: Mapping[str, Tree] = Annotations({})
+    graphs: Mapping[str, Graph] = Annotations({})
     sentiment: int | None = None
     """0 negative, 1 positive."""
     probability: float | None = None
@@ -93,8 +93,8 @@ class Sentence:
     def __post_init__(self) -> None:
         for name in ("trees", "graphs"):
             value = getattr(self, name)
-            if not isinstance(value, Named):
-                object.__setattr__(self, name, Named(value))
+            if not isinstance(value, Annotations):
+                object.__setattr__(self, name, Annotations(value))
 
     def __len__(self) -> int:
         return len(self.forms)

@@ -1,10 +1,10 @@
-"""The typed description of a model, as recipes and checkpoints hold it."""
+"""The typed descriptions of parts, as recipes and checkpoints hold them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from spigot.models.encoders.bilstm import EncoderConfig
 from spigot.named import Named
@@ -16,23 +16,33 @@ from spigot.structured import (
     MarginalJacobian,
     Marginals,
     ScoreFunction,
+    SparseMAP,
     Surrogate,
 )
-
-Task = Literal["syntax", "semantics", "sentiment"]
-"""What a part of a system is trained to tell of a sentence."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ParserConfig(_Strict):
+class PartConfig(_Strict):
+    """The part of a task."""
+
+    def trained(self) -> Self:
+        """Return the description without what no longer matters once the part has weights."""
+        return self
+
+
+class ParserConfig(PartConfig):
     """One parser: an encoder and the perceptrons on top of it."""
 
     encoder: EncoderConfig = EncoderConfig()
     mlp: int = Field(100, ge=1)
     """Units of each hidden layer of the perceptrons that score parts."""
+
+    def trained(self) -> Self:
+        """Return the description without how tables start."""
+        return self.model_copy(update={"encoder": self.encoder.model_copy(update={"embedding_std": None})})
 
 
 class SyntaxEncoderConfig(EncoderConfig):
@@ -53,40 +63,23 @@ class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structure
 
     @property
     def passes_gradient(self) -> bool:
-        """Whether the end task has a gradient for the parser in the middle."""
+        """Whether the end task's gradient reaches the intermediate parser."""
         return not issubclass(self.named_class, Detach)
 
-
-NEED_MARGINALS = (Gumbel, MarginalJacobian, Marginals, ScoreFunction, SPIGOTCE, SPIGOTEG)
-"""What cannot serve semantic graphs, as they have no marginals."""
-
-
-class SystemConfig(_Strict):
-    """The paper's first system: a semantic parser, and unless `syntax` is None a syntactic one in its middle.
-
-    The syntactic parser feeds the semantic one through `surrogate`.
-    """
-
-    kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
-    semantics: ParserConfig = ParserConfig()
-    syntax: SyntaxConfig | None = SyntaxConfig()
-    """False in TOML: no syntactic parser (NeurboParser alone)."""
-    prune_by_tags: bool = True
-    """Whether a semantic role is a candidate only between tags that it was seen between in training."""
-    surrogate: NamedSurrogate = NamedSurrogate("Detach")
-    single_root: bool = True
-    """Whether exactly one token may hang from ROOT in a syntactic tree."""
-
-    @field_validator("syntax", mode="before")
-    @classmethod
-    def _no_syntax(cls, value: Any) -> Any:
-        # TOML has no null: `syntax = false` is how a recipe leaves the syntactic parser out.
-        return None if value is False else value
+    @property
+    def needs_marginals(self) -> bool:
+        """Whether it serves only structures that have marginals, which semantic graphs have not."""
+        return issubclass(self.named_class, (Gumbel, MarginalJacobian, Marginals, ScoreFunction, SPIGOTCE, SPIGOTEG))
 
     @property
-    def tasks(self) -> tuple[Task, Task | None]:
-        """The end task, and that of the parser in the middle, if there is one."""
-        return "semantics", None if self.syntax is None else "syntax"
+    def needs_downstream(self) -> bool:
+        """Whether it runs what follows the argmax, which a system does not hand to it."""
+        return issubclass(self.named_class, ScoreFunction)
+
+    @property
+    def relaxes(self) -> bool:
+        """Whether the end task reads fractions in place of a hard structure."""
+        return issubclass(self.named_class, (Marginals, SparseMAP))
 
 
 class ClassifierEncoderConfig(EncoderConfig):
@@ -134,63 +127,3 @@ class BagClassifierConfig(_Strict):
 
 
 ClassifierConfig = Annotated[BiLSTMClassifierConfig | BagClassifierConfig, Field(discriminator="name")]
-
-
-class SentimentSystemConfig(_Strict):
-    """The paper's second system: a classifier, and unless `semantics` is None a parser that feeds it graphs."""
-
-    kind: Literal["semantics-then-sentiment"]
-    classifier: ClassifierConfig = BiLSTMClassifierConfig(name="bilstm")
-    semantics: ParserConfig | None = ParserConfig()
-    """False in TOML: no semantic parser (a baseline)."""
-    prune_by_tags: bool = True
-    """As in the first system; a parser that comes from another run keeps what it has."""
-    surrogate: NamedSurrogate = NamedSurrogate("Detach")
-    candidate_margin: float | None = Field(0.4, ge=0)
-    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
-
-    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
-    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
-    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
-    within an epoch.
-    """
-
-    @field_validator("semantics", "candidate_margin", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> Any:
-        return None if value is False else value
-
-    @field_validator("surrogate")
-    @classmethod
-    def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if issubclass(value.named_class, NEED_MARGINALS):
-            raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
-        return value
-
-    @model_validator(mode="after")
-    def _reads_graphs(self) -> SentimentSystemConfig:
-        if self.classifier.name == "bag" and self.semantics is not None:
-            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
-        return self
-
-    @property
-    def prunes(self) -> bool:
-        """Whether candidates are limited: to no purpose where no gradient reaches the parser."""
-        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.passes_gradient
-
-    @property
-    def tasks(self) -> tuple[Task, Task | None]:
-        """The end task, and that of the parser in the middle, if there is one."""
-        return "sentiment", None if self.semantics is None else "semantics"
-
-
-def _kind(config: Any) -> str | None:
-    default = "syntax-then-semantics"
-    return config.get("kind", default) if isinstance(config, dict) else getattr(config, "kind", None)
-
-
-AnySystemConfig = Annotated[
-    Annotated[SystemConfig, Tag("syntax-then-semantics")]
-    | Annotated[SentimentSystemConfig, Tag("semantics-then-sentiment")],
-    Discriminator(_kind),
-]

@@ -98,13 +98,6 @@ class SemanticParser(nn.Module):
         """Return the graphs of highest score that use no role unknown to the training data."""
         return Decoded(*self.structure.decode(self.predictable(parts), lengths))
 
-    @torch.inference_mode()
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predicted graphs, where no syntax is needed for them. One batch."""
-        tokens = self.vocabulary.encode(sentences)[0].to(self.tag_pairs.allowed.device)
-        graphs = self.graphs(self.decode(self(tokens), tokens.lengths), sentences)
-        return [s.with_graph(SEMANTICS, graph) for s, graph in zip(sentences, graphs, strict=True)]
-
     def graphs(self, decoded: Decoded, sentences: Sequence[Sentence]) -> list[Graph]:
         """Turn a decoded batch into graphs (without frames)."""
         names = self.roles.names.strings

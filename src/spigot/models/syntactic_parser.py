@@ -13,14 +13,22 @@ from spigot.data.vocabulary import Tokens, Vocabulary
 from spigot.models.config import ParserConfig
 from spigot.models.encoders.bilstm import BiLSTMEncoder
 from spigot.models.scorers import ArcScorer
+from spigot.structured import MarginalStructure
 
 
 class SyntacticParser(nn.Module):
-    """Scores the arcs of a dependency tree; which tree wins is the structure's affair."""
+    """Scores the arcs of a dependency tree; `structure` says which arcs are a tree."""
 
-    def __init__(self, config: ParserConfig, vocabulary: Vocabulary, vectors: dict[str, Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        config: ParserConfig,
+        vocabulary: Vocabulary,
+        structure: MarginalStructure,
+        vectors: dict[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
+        self.structure = structure
         self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
         self.arc = ArcScorer(config.encoder.output_dim, config.mlp)
 

@@ -1,0 +1,10 @@
+"""Wirings of parts. A new kind of system is a class in its own file and a line here."""
+
+from __future__ import annotations
+
+from spigot.systems.base import System
+from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
+
+SYSTEMS: dict[str, type[System]] = {system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment)}
+"""The systems by kind, for recipes and checkpoints; the first is a recipe's default."""

@@ -1,61 +1,231 @@
-"""What the paper's two systems have in common: an end task, and a parser whose hard output it reads."""
+"""A system: a part for each of its tasks, and how they are wired.
+
+`spigot.training` and the command line know a system by these methods alone.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
-from spigot.models.config import SentimentSystemConfig, SystemConfig, Task
-from spigot.structured.parts.base import Parts, map_parts
+from spigot.data.vocabulary import Tokens
+from spigot.models.config import NamedSurrogate, PartConfig
+from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
+from spigot.systems.streaming import parse_all
+from spigot.tasks import make_task
+from spigot.tasks.base import Task
+from spigot.validation import first_problem
+
+Vectors = dict[str, Tensor]
 
 
-class JointSystem(Pretrained):
-    """Parts that share nothing, named by their tasks (`self.syntax`, `self.semantics`, `self.sentiment`)."""
+class SystemConfig(BaseModel, ABC):
+    """The table [system] of a recipe; each kind of system has its own."""
 
-    config: SystemConfig | SentimentSystemConfig
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    """The system's key in `SYSTEMS`."""
+    surrogate: NamedSurrogate = NamedSurrogate("Detach")
+    """What the end task's gradient becomes on its way into the intermediate parser."""
+
+    @field_validator("surrogate")
+    @classmethod
+    def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
+        if value.needs_downstream:
+            raise ValueError(f"name: expected one that does not run the end task again, got {value.name!r}")
+        return value
 
     @property
-    def parts(self) -> dict[Task, Any]:
-        """The parts of the system by task, the end task's first."""
-        return {task: getattr(self, task) for task in self.config.tasks if task is not None}
+    @abstractmethod
+    def task_kinds(self) -> dict[str, str]:
+        """The names of the system's tasks and their kinds, the end task first."""
 
     @property
-    def middle(self) -> nn.Module | None:
-        """The parser in the middle, if there is one."""
-        task = self.config.tasks[1]
-        return None if task is None else getattr(self, task)
+    @abstractmethod
+    def intermediate(self) -> str | None:
+        """The task whose hard output the end task reads; None: there is none."""
+
+    def same_part(self, task: str, other: SystemConfig) -> bool:
+        """Return whether a task's part here fits into another system: what only matters before training is left out."""
+        ours, theirs = (getattr(config, task, None) for config in (self, other))
+        return isinstance(ours, PartConfig) and isinstance(theirs, PartConfig) and ours.trained() == theirs.trained()
+
+    def make_tasks(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Task]:
+        """Make the tasks, the end task first; `tables` are [tasks.NAME]. Raises ValueError."""
+        for name in tables:
+            if name not in self.task_kinds:
+                raise ValueError(f"{name}: expected a task of this system ({', '.join(self.task_kinds)}), got {name!r}")
+        made = {}
+        for name, kind in self.task_kinds.items():
+            table = {"kind": kind, **tables.get(name, {})}
+            if table["kind"] != kind:
+                raise ValueError(f"{name}.kind: expected {kind!r} in this system, got {table['kind']!r}")
+            try:
+                made[name] = make_task(name, table)
+            except ValidationError as error:
+                raise ValueError(f"{name}.{first_problem(error, table)}") from None
+        return made
+
+
+class System(Pretrained, ABC):
+    """Parts that share nothing, one for each task."""
+
+    config_class: ClassVar[type[SystemConfig]]
+    config: Any
+    tasks: dict[str, Task]
+    """By name, the end task first."""
+
+    def __init__(self, config: SystemConfig, tasks: Mapping[str, Task] | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.tasks = dict(config.make_tasks({}) if tasks is None else tasks)
+
+    @classmethod
+    @abstractmethod
+    def from_sentences(
+        cls,
+        config: Any,
+        tasks: Mapping[str, Task],
+        train: Mapping[str, Sequence[Sentence]],
+        vectors: Mapping[str, Vectors],
+        start: nn.Module | None = None,
+    ) -> Self:
+        """Make an untrained system.
+
+        Args:
+            config: of class `config_class`.
+            tasks: what `config.make_tasks` made.
+            train: each task's training sentences, which say what words and labels there are.
+            vectors: word vectors of the tasks that have some.
+            start: a trained part for the intermediate task.
+
+        Raises:
+            ValueError: the message begins with the key of [system] that is wrong.
+        """
+
+    @property
+    @abstractmethod
+    def parts(self) -> dict[str, Any]:
+        """The part of each task, by name: see `Task`. Each has an optimiser of its own."""
+
+    @property
+    def end(self) -> Task:
+        """The task that the system is for."""
+        return next(iter(self.tasks.values()))
+
+    @property
+    def intermediate(self) -> Task | None:
+        """The task whose output the end task reads, if there is one."""
+        name = self.config.intermediate
+        return None if name is None else self.tasks[name]
 
     @property
     def device(self) -> torch.device:
         """The device that the parameters are on."""
         return next(self.parameters()).device
 
-    def to_config(self) -> dict[str, Any]:
-        """Return the JSON description of the architecture."""
-        return {"system": self.config.model_dump(mode="json")}
+    # -- training ------------------------------------------------------------------------------------------
 
     @abstractmethod
+    def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
+        """Return what the part of the batch's task makes of it.
+
+        Args:
+            batch: the sentences.
+            tokens: this process's rows of them, in the numbers of the task's part.
+            dropped: which tokens word dropout chose, see `Vocabulary.encode`.
+            weight: a factor on the gradient that the end task sends into the intermediate parser; 0 stops it.
+        """
+
+    def start_joint_training(self) -> None:
+        """Called once, when the intermediate parser has been pre-trained and the end task comes in."""
+
+    def candidates(self, sentences: Sequence[Sentence]) -> Candidates | None:
+        """Return to which outputs the intermediate parser is limited, for the end task's training sentences.
+
+        It is asked for once, after `start_joint_training`. None: there is no limit.
+        """
+        return None
+
+    def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
+        """Return the end task's sentences with what the intermediate parser, now frozen, predicts for them.
+
+        The parser need not run again then. None: the system has no use for that.
+        """
+        return None
+
+    # -- parsing -------------------------------------------------------------------------------------------
+
     def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with all that the system predicts. One batch: callers split what is too large."""
+        """Return the sentences with predictions for all tasks. One batch: callers split what is too large."""
+        if not sentences:
+            return []
+        with torch.inference_mode():
+            return self.predict(sentences)
+
+    @abstractmethod
+    def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+        """Do what `parse` says for at least one sentence."""
+
+    def parse_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
+        """Return the sentences with predictions for one task, at least. One batch.
+
+        `annotated`: the sentences carry what the intermediate parser predicts, see `annotate`.
+        """
+        if task not in self.tasks:
+            raise ValueError(f"task: expected one of {', '.join(self.tasks)}, got {task!r}")
+        if not sentences:
+            return []
+        with torch.inference_mode():
+            return self.predict_task(task, sentences, annotated)
+
+    def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
+        """Do what `parse_task` says for at least one sentence; by default all that `predict` does."""
+        return self.predict(sentences)
+
+    def score(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> Any:
+        """Return the score of one task on sentences with gold annotation."""
+        predicted = parse_all(lambda batch: self.parse_task(task, batch, annotated), sentences)
+        return self.tasks[task].score(sentences, predicted)
+
+    # -- checkpoints ---------------------------------------------------------------------------------------
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the JSON description of the architecture and of the tasks."""
+        tasks = {name: task.model_dump(mode="json", exclude={"name"}) for name, task in self.tasks.items()}
+        return {"system": self.config.model_dump(mode="json"), "tasks": tasks}
+
+    @classmethod
+    def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
+        """Make the system, with random weights, from the two descriptions."""
+        system = cls.config_class.model_validate(config["system"])
+        return cls.from_vocabulary(system, system.make_tasks(config["tasks"]), vocabulary)
+
+    @classmethod
+    @abstractmethod
+    def from_vocabulary(cls, config: Any, tasks: Mapping[str, Task], vocabulary: dict[str, Any]) -> Self:
+        """Make the system, with random weights, from what `to_vocabulary` gave."""
 
 
-def scale_gradient(value: Parts, weight: float) -> Parts:
-    """Return `value` unchanged, but with `weight` times its gradient."""
-    return map_parts(lambda part: _scale(part, weight), value)
+class Candidates(ABC):
+    """What the intermediate parser may predict for each of a list of sentences."""
+
+    @abstractmethod
+    def of(self, numbers: Iterable[int]) -> Any:
+        """Return the candidates of a batch, as parts; `numbers` are places in the list."""
 
 
-def _scale(value: Tensor, weight: float) -> Tensor:
-    if weight == 1 or not value.requires_grad:
-        return value
-    if weight == 0:
-        return value.detach()
-    # Not `weight * value + (1 - weight) * value.detach()`, which makes NaN of -inf.
-    scaled = value.view_as(value)
-    scaled.register_hook(lambda grad: grad * weight)
-    return scaled
+def check_vectors(vectors: Vectors | None, key: str, size: int) -> None:
+    """Refuse vectors of another size than the table that they are for; `key` is that of its size in [system]."""
+    for vector in (vectors or {}).values():
+        if len(vector) != size:
+            raise ValueError(f"{key}: expected {len(vector)}, the size of the word vectors, got {size}")
+        return

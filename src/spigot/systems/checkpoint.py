@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,24 +25,24 @@ class CheckpointError(UserError):
     """A checkpoint that cannot be read; the message is one line that names the folder or file."""
 
 
-class Pretrained(nn.Module):
+class Pretrained(nn.Module, ABC):
     """A model that can be saved to a folder and rebuilt from it."""
 
     kind: str
     """Names the class in config.json, so that a folder of another system is told apart."""
 
+    @abstractmethod
     def to_config(self) -> dict[str, Any]:
         """Return the JSON description of the architecture."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the JSON description of all that the model knows of words."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
         """Make the model, with any weights, from the two descriptions."""
-        raise NotImplementedError
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json, vocabulary.json and model.safetensors; each file appears whole or not at all."""

@@ -7,17 +7,12 @@ from typing import Any
 
 import torch
 
-from spigot.systems.base import JointSystem
+from spigot.systems import SYSTEMS
+from spigot.systems.base import System
 from spigot.systems.checkpoint import CONFIG, CheckpointError, find_checkpoint, read_json
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
-
-SYSTEMS: dict[str, type[JointSystem]] = {
-    system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment)
-}
 
 
-def load_system(source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> JointSystem:
+def load_system(source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> System:
     """Load a system of any kind; see `Pretrained.from_pretrained`. Raises CheckpointError."""
     folder = find_checkpoint(source, hub)
     kind = read_json(folder / CONFIG).get("kind")

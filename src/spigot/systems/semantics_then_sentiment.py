@@ -1,23 +1,81 @@
-"""The paper's second system: a sentiment classifier with a hard semantic graph in its middle (section 4.2)."""
+"""The paper's second system: a sentiment classifier that reads a hard semantic graph (section 4.2)."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
-from torch import Tensor
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
 
-from spigot.data.sentence import SEMANTICS, Sentence
+from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import SentimentSystemConfig
+from spigot.models.config import BiLSTMClassifierConfig, ClassifierConfig, NamedSurrogate, ParserConfig
 from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import StructuredArgmax
 from spigot.structured.structures.semantic_graph import SemanticGraphParts, one_hot_parts
-from spigot.systems.base import JointSystem, scale_gradient
+from spigot.systems.base import System, SystemConfig, Vectors, check_vectors
+from spigot.systems.batch import Batch
+from spigot.systems.gradient import scale_gradient
+from spigot.systems.pruning import GraphCandidates
+from spigot.systems.streaming import parse_all
+from spigot.tasks.base import Task
+from spigot.tasks.semantics import Semantics
+
+
+class SemanticsThenSentimentConfig(SystemConfig):
+    """A classifier and, unless `semantics` is None, a semantic parser that feeds it graphs through `surrogate`."""
+
+    kind: Literal["semantics-then-sentiment"] = "semantics-then-sentiment"
+    classifier: ClassifierConfig = BiLSTMClassifierConfig(name="bilstm")
+    semantics: ParserConfig | None = ParserConfig()
+    """False in TOML: no semantic parser (a baseline)."""
+    prune_by_tags: bool = True
+    """As in the first system; a parser that comes from another run keeps what it has."""
+    candidate_margin: float | None = Field(0.4, ge=0)
+    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
+
+    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
+    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
+    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
+    within an epoch.
+    """
+
+    @field_validator("semantics", "candidate_margin", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if value is False else value
+
+    @field_validator("surrogate")
+    @classmethod
+    def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
+        if value.needs_marginals:
+            raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _reads_graphs(self) -> SemanticsThenSentimentConfig:
+        if self.classifier.name == "bag" and self.semantics is not None:
+            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
+        return self
+
+    @property
+    def prunes(self) -> bool:
+        """Whether candidates are limited: only where a gradient reaches the parser."""
+        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.passes_gradient
+
+    @property
+    def task_kinds(self) -> dict[str, str]:
+        """Sentiment and, with a parser, semantics."""
+        return {name: name for name in ("sentiment", self.intermediate) if name is not None}
+
+    @property
+    def intermediate(self) -> str | None:
+        """Semantics, with a parser."""
+        return None if self.semantics is None else "semantics"
 
 
 class SentimentVocabularies(NamedTuple):
@@ -28,38 +86,75 @@ class SentimentVocabularies(NamedTuple):
     roles: Roles | None
 
 
-class SemanticsThenSentiment(JointSystem):
+class SemanticsThenSentiment(System):
     """Sentence -> scores of semantic parts -> `structured_argmax` -> features of tokens and their heads -> class.
 
     Without `config.semantics` it is the classifier alone: BILSTM, or a bag of words.
     """
 
     kind = "semantics-then-sentiment"
-    config: SentimentSystemConfig
+    config_class = SemanticsThenSentimentConfig
+    config: SemanticsThenSentimentConfig
 
     def __init__(
         self,
-        config: SentimentSystemConfig,
+        config: SemanticsThenSentimentConfig,
         vocabularies: SentimentVocabularies,
-        vectors: dict[str, Tensor] | None = None,
-        parser_vectors: dict[str, Tensor] | None = None,
+        vectors: Mapping[str, Vectors] | None = None,
+        tasks: Mapping[str, Task] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(config, tasks)
         words, roles = vocabularies.semantics, vocabularies.roles
         if not (config.semantics is None) == (words is None) == (roles is None):
             raise ValueError("vocabularies.semantics, roles: expected them exactly where config.semantics is set")
-        self.config = config
+        vectors = vectors or {}
         self.semantics: SemanticParser | None = None
         self.pruner: SemanticParser | None = None
         self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
-            self.semantics = SemanticParser(config.semantics, words, roles, uses_syntax=False, vectors=parser_vectors)
+            self.semantics = SemanticParser(
+                config.semantics, words, roles, uses_syntax=False, vectors=vectors.get("semantics")
+            )
             self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
             if config.prunes:
                 self.pruner = copy.deepcopy(self.semantics).requires_grad_(False).eval()
-        self.sentiment = build_classifier(config.classifier, vocabularies.sentiment, roles, vectors)
+        self.sentiment = build_classifier(config.classifier, vocabularies.sentiment, roles, vectors.get("sentiment"))
 
-    def set_pruner(self) -> None:
+    @classmethod
+    def from_sentences(
+        cls,
+        config: SemanticsThenSentimentConfig,
+        tasks: Mapping[str, Task],
+        train: Mapping[str, Sequence[Sentence]],
+        vectors: Mapping[str, Vectors],
+        start: nn.Module | None = None,
+    ) -> Self:
+        """Make an untrained system: see `System.from_sentences`."""
+        classifier, task = config.classifier, tasks.get("semantics")
+        key = "classifier.word_dim" if classifier.name == "bag" else "classifier.encoder.word_dim"
+        check_vectors(vectors.get("sentiment"), key, classifier.word_dim)
+        words, roles = None, None
+        if isinstance(start, SemanticParser):
+            words, roles = start.vocabulary, start.roles
+            vectors = {name: rows for name, rows in vectors.items() if name != "semantics"}
+        elif isinstance(task, Semantics) and config.semantics is not None:
+            check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.encoder.word_dim)
+            words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
+            roles = task.roles(train["semantics"])
+        known = Vocabulary.build(train["sentiment"], vectors.get("sentiment") or (), classifier.freeze_vectors)
+        system = cls(config, SentimentVocabularies(known, words, roles), vectors, tasks)
+        if start is not None and system.semantics is not None:
+            system.semantics.load_state_dict(start.state_dict())
+        elif system.semantics is not None and task is not None and config.prune_by_tags:
+            system.semantics.tag_pairs.observe(train["semantics"], task.name)
+        return system
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The classifier and, where there is one, the parser; not the pruner, which is not trained."""
+        return {name: getattr(self, name) for name in self.tasks}
+
+    def start_joint_training(self) -> None:
         """Let the parser as it is now say, for good, which parts are candidates."""
         if self.pruner is not None and self.semantics is not None:
             self.pruner.load_state_dict(self.semantics.state_dict())
@@ -84,15 +179,17 @@ class SemanticsThenSentiment(JointSystem):
         return {name: None if part is None else part.to_dict() for name, part in parts.items()}
 
     @classmethod
-    def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
-        """Make the model, with random weights, from the two descriptions."""
+    def from_vocabulary(
+        cls, config: SemanticsThenSentimentConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]
+    ) -> Self:
+        """Make the system, with random weights, from what `to_vocabulary` gave."""
         words, roles = vocabulary["semantics"], vocabulary["roles"]
         vocabularies = SentimentVocabularies(
             Vocabulary.from_dict(vocabulary["sentiment"]),
             None if words is None else Vocabulary.from_dict(words),
             None if roles is None else Roles.from_dict(roles),
         )
-        return cls(SentimentSystemConfig.model_validate(config["system"]), vocabularies)
+        return cls(config, vocabularies, tasks=tasks)
 
     def forward(
         self,
@@ -106,14 +203,14 @@ class SemanticsThenSentiment(JointSystem):
         """Return the scores of the classes `[batch, 2]`, and the graph that they were computed from.
 
         `parser_tokens` are the same sentences in the parser's own numbers; or else `graph` is what it made of
-        them before. `candidates` is what `self.candidates` gives for them, if it is known. `end_task_weight`
+        them before. `candidates` is what `prune` gives for them, if it is known. `end_task_weight`
         scales the gradient that the end task sends through the argmax; 0 stops it. As in the original program it
         reaches the scores of arcs and labelled arcs, not those of predicates.
         """
         if self.semantics is not None and self.parse_layer is not None and graph is None:
             if parser_tokens is None:
                 raise ValueError("parser_tokens: expected the batch in the parser's numbers (or a graph), got None")
-            candidates = self.candidates(parser_tokens) if candidates is None else candidates
+            candidates = self.prune(parser_tokens) if candidates is None else candidates
             pairs = None if candidates is None else candidates.arcs
             with torch.set_grad_enabled(torch.is_grad_enabled() and end_task_weight != 0):
                 scores = scale_gradient(self.semantics(parser_tokens, pairs=pairs), end_task_weight)
@@ -122,44 +219,84 @@ class SemanticsThenSentiment(JointSystem):
             graph = self.parse_layer(scores, tokens.lengths, candidates)
         return self.sentiment(tokens, dropped, graph), graph
 
+    def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
+        """Return the output of one part; the parser that feeds the classifier has no word dropout."""
+        if batch.task == self.config.intermediate:
+            return self.parts[batch.task](tokens, dropped)
+        if batch.annotated:
+            graph = batch.share(self.given_graphs(batch.sentences))
+            return self(tokens, dropped=dropped, graph=graph)[0]
+        parser_tokens = None if self.semantics is None else batch.encode(self.semantics)[0]
+        known = None if batch.candidates is None else batch.share(batch.candidates)
+        return self(tokens, parser_tokens, dropped, weight, candidates=known)[0]
+
     @torch.no_grad()
-    def candidates(self, parser_tokens: Tokens) -> SemanticGraphParts | None:
+    def prune(self, parser_tokens: Tokens) -> SemanticGraphParts | None:
         """Return which parts the graph may have (bool); None: all."""
         if self.pruner is None or self.config.candidate_margin is None:
             return None
         scores = self.pruner.predictable(self.pruner(parser_tokens))
         return self.pruner.candidates(scores, self.config.candidate_margin)
 
+    def candidates(self, sentences: Sequence[Sentence]) -> GraphCandidates | None:
+        """Return what the pruner, which stays as it is, leaves of each sentence."""
+        return None if self.pruner is None else GraphCandidates(self._prune_sentences, sentences)
+
+    def _prune_sentences(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
+        assert self.pruner is not None
+        found = self.prune(self.pruner.vocabulary.encode(sentences)[0].to(self.device))
+        assert found is not None
+        return found
+
+    def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
+        """Return the sentences with the graphs of the frozen parser."""
+        if self.semantics is None:
+            return None
+        with torch.inference_mode():
+            return parse_all(self._parse_graphs, sentences)
+
     def given_graphs(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
         """Return the graphs that the sentences carry as 0/1 parts, for `forward`."""
         if self.semantics is None:
             raise ValueError("given_graphs: expected a system with a semantic parser, got one without")
-        predicates, arc_labels = gold_graphs(sentences, self.semantics.roles)
+        predicates, arc_labels = gold_graphs(sentences, self.semantics.roles, self.tasks["semantics"].name)
         shape = (*arc_labels.shape, len(self.semantics.roles))
         like = SemanticGraphParts(torch.empty(predicates.shape), torch.empty(arc_labels.shape), torch.empty(shape))
-        return SemanticGraphParts(*(part.to(self.device) for part in one_hot_parts(predicates, arc_labels, like)))
+        return SemanticGraphParts(*one_hot_parts(predicates, arc_labels, like))
 
-    @torch.inference_mode()
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with a sentiment, its probability and, where there is a parser, graphs. One batch."""
-        if self.semantics is None or not sentences:
-            return self.classify(sentences)
-        tokens = self.semantics.vocabulary.encode(sentences)[0].to(self.device)
-        scores = self.semantics.predictable(self.semantics(tokens))
-        decoded = Decoded(*self.semantics.structure.decode(scores, tokens.lengths, self.candidates(tokens)))
-        graphs = self.semantics.graphs(decoded, sentences)
-        return self.classify([s.with_graph(SEMANTICS, g) for s, g in zip(sentences, graphs, strict=True)])
+    def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+        """Return the sentences with a sentiment, its probability and, where there is a parser, graphs."""
+        if self.semantics is not None:
+            sentences = self._parse_graphs(sentences, pruned=True)
+        return self.classify(sentences)
+
+    def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
+        """Return the sentences with graphs alone, or with a sentiment that is read from given or predicted graphs."""
+        if task == "semantics":
+            return self._parse_graphs(sentences)
+        return self.classify(sentences) if annotated else self.predict(sentences)
 
     @torch.inference_mode()
     def classify(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with the sentiment that their graphs (not read without a parser) lead to. One batch."""
-        if not sentences:
-            return []
+        """Return at least one sentence with the sentiment that follows from the graphs that the sentences carry.
+
+        A system without a parser reads no graphs.
+        """
         tokens = self.sentiment.vocabulary.encode(sentences)[0].to(self.device)
-        graph = None if self.semantics is None else self.given_graphs(sentences)
+        graph = None
+        if self.semantics is not None:
+            graph = SemanticGraphParts(*(part.to(self.device) for part in self.given_graphs(sentences)))
         scores, _ = self(tokens, graph=graph)
         probabilities, classes = scores.softmax(-1).max(-1)
-        return [
-            dataclasses.replace(s, sentiment=c, probability=p)
-            for s, c, p in zip(sentences, classes.tolist(), probabilities.tolist(), strict=True)
-        ]
+        predictions = zip(classes.tolist(), probabilities.tolist(), strict=True)
+        return self.tasks["sentiment"].annotate(sentences, predictions)
+
+    def _parse_graphs(self, sentences: Sequence[Sentence], pruned: bool = False) -> list[Sentence]:
+        """Return the sentences with graphs; with `pruned`, within the candidates."""
+        if self.semantics is None:
+            raise ValueError("semantics: expected a system with a semantic parser, got one without")
+        tokens = self.semantics.vocabulary.encode(sentences)[0].to(self.device)
+        scores = self.semantics.predictable(self.semantics(tokens))
+        mask = self.prune(tokens) if pruned else None
+        decoded = Decoded(*self.semantics.structure.decode(scores, tokens.lengths, mask))
+        return self.tasks["semantics"].annotate(sentences, self.semantics.graphs(decoded, sentences))

@@ -1,21 +1,54 @@
-"""The paper's first system: a semantic parser with a hard syntactic parse in its middle (Figure 2, section 4.1)."""
+"""The paper's first system: a semantic parser that reads a hard syntactic parse (Figure 2, section 4.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Self
 
-import torch
-from torch import Tensor
+from pydantic import field_validator
+from torch import Tensor, nn
 
-from spigot.data.sentence import SEMANTICS, SYNTAX, Sentence, Tree
+from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import SystemConfig
+from spigot.models.config import ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.structured import ProjectiveTree, StructuredArgmax, arcs_to_heads
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
-from spigot.systems.base import JointSystem, scale_gradient
+from spigot.systems.base import System, SystemConfig, Vectors, check_vectors
+from spigot.systems.batch import Batch
+from spigot.systems.gradient import scale_gradient
+from spigot.tasks.base import Task
+from spigot.tasks.semantics import Semantics
+
+
+class SyntaxThenSemanticsConfig(SystemConfig):
+    """A semantic parser and, unless `syntax` is None, a syntactic parser that feeds it through `surrogate`."""
+
+    kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
+    semantics: ParserConfig = ParserConfig()
+    syntax: SyntaxConfig | None = SyntaxConfig()
+    """False in TOML: no syntactic parser (NeurboParser alone)."""
+    prune_by_tags: bool = True
+    """Whether a semantic role is a candidate only between tags that it was seen between in training."""
+    single_root: bool = True
+    """Whether exactly one token may hang from ROOT in a syntactic tree."""
+
+    @field_validator("syntax", mode="before")
+    @classmethod
+    def _no_syntax(cls, value: Any) -> Any:
+        # TOML has no null: `syntax = false` is how a recipe leaves the syntactic parser out.
+        return None if value is False else value
+
+    @property
+    def task_kinds(self) -> dict[str, str]:
+        """Semantics and, with a syntactic parser, syntax."""
+        return {name: name for name in ("semantics", self.intermediate) if name is not None}
+
+    @property
+    def intermediate(self) -> str | None:
+        """Syntax, with a syntactic parser."""
+        return None if self.syntax is None else "syntax"
 
 
 class Vocabularies(NamedTuple):
@@ -26,33 +59,63 @@ class Vocabularies(NamedTuple):
     syntax: Vocabulary | None
 
 
-class SyntaxThenSemantics(JointSystem):
+class SyntaxThenSemantics(System):
     """Sentence -> syntactic arc scores -> `structured_argmax` -> head features -> semantic parts.
 
     Without `config.syntax` it is the semantic parser alone (NeurboParser).
     """
 
     kind = "syntax-then-semantics"
-    config: SystemConfig
+    config_class = SyntaxThenSemanticsConfig
+    config: SyntaxThenSemanticsConfig
 
     def __init__(
         self,
-        config: SystemConfig,
+        config: SyntaxThenSemanticsConfig,
         vocabularies: Vocabularies,
-        vectors: dict[str, Tensor] | None = None,
+        vectors: Mapping[str, Vectors] | None = None,
+        tasks: Mapping[str, Task] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(config, tasks)
         if (config.syntax is None) != (vocabularies.syntax is None):
             raise ValueError("vocabularies.syntax: expected one exactly where config.syntax is set")
-        self.config = config
+        vectors = vectors or {}
         self.tree = ProjectiveTree(single_root=config.single_root)
         self.syntax: SyntacticParser | None = None
         if config.syntax is not None and vocabularies.syntax is not None:
-            self.syntax = SyntacticParser(config.syntax, vocabularies.syntax, vectors)
+            self.syntax = SyntacticParser(config.syntax, vocabularies.syntax, self.tree, vectors.get("syntax"))
         self.parse_layer = StructuredArgmax(self.tree, config.surrogate.build())
+        words, roles, _ = vocabularies
         self.semantics = SemanticParser(
-            config.semantics, vocabularies.semantics, vocabularies.roles, config.syntax is not None, vectors
+            config.semantics, words, roles, config.syntax is not None, vectors.get("semantics")
         )
+
+    @classmethod
+    def from_sentences(
+        cls,
+        config: SyntaxThenSemanticsConfig,
+        tasks: Mapping[str, Task],
+        train: Mapping[str, Sequence[Sentence]],
+        vectors: Mapping[str, Vectors],
+        start: nn.Module | None = None,
+    ) -> Self:
+        """Make an untrained system: see `System.from_sentences`."""
+        task = tasks["semantics"]
+        assert isinstance(task, Semantics)
+        check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.encoder.word_dim)
+        words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
+        syntax = None
+        if isinstance(start, SyntacticParser):
+            syntax = start.vocabulary
+        elif config.syntax is not None:
+            check_vectors(vectors.get("syntax"), "syntax.encoder.word_dim", config.syntax.encoder.word_dim)
+            syntax = Vocabulary.build(train["syntax"], vectors.get("syntax") or ())
+        system = cls(config, Vocabularies(words, task.roles(train["semantics"]), syntax), vectors, tasks)
+        if config.prune_by_tags:
+            system.semantics.tag_pairs.observe(train["semantics"], task.name)
+        if start is not None and system.syntax is not None:
+            system.syntax.load_state_dict(start.state_dict())
+        return system
 
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the JSON description of all that the parsers know of words."""
@@ -60,15 +123,22 @@ class SyntaxThenSemantics(JointSystem):
         return {name: None if part is None else part.to_dict() for name, part in parts.items()}
 
     @classmethod
-    def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
-        """Make the model, with random weights, from the two descriptions."""
+    def from_vocabulary(
+        cls, config: SyntaxThenSemanticsConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]
+    ) -> Self:
+        """Make the system, with random weights, from what `to_vocabulary` gave."""
         syntax = vocabulary["syntax"]
         vocabularies = Vocabularies(
             Vocabulary.from_dict(vocabulary["semantics"]),
             Roles.from_dict(vocabulary["roles"]),
             None if syntax is None else Vocabulary.from_dict(syntax),
         )
-        return cls(SystemConfig.model_validate(config["system"]), vocabularies)
+        return cls(config, vocabularies, tasks=tasks)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The parsers."""
+        return {name: getattr(self, name) for name in self.tasks}
 
     @property
     def vocabularies(self) -> Vocabularies:
@@ -96,6 +166,13 @@ class SyntaxThenSemantics(JointSystem):
         arcs = self.parse_layer(scale_gradient(arc_scores, end_task_weight), tokens.lengths)
         return self.semantics(tokens, dropped, arcs), arc_scores
 
+    def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
+        """Return the output of one parser; the syntactic one that feeds the semantic one has no word dropout."""
+        if batch.task == self.config.intermediate:
+            return self.parts[batch.task](tokens, dropped)
+        syntax_tokens = None if self.syntax is None else batch.encode(self.syntax)[0]
+        return self(tokens, syntax_tokens, dropped, weight)[0]
+
     def encode(self, sentences: Sequence[Sentence]) -> tuple[Tokens, Tokens | None]:
         """Turn sentences into each parser's numbers, on the model's device."""
         tokens, _ = self.semantics.vocabulary.encode(sentences)
@@ -104,33 +181,22 @@ class SyntaxThenSemantics(JointSystem):
         syntax_tokens, _ = self.syntax.vocabulary.encode(sentences)
         return tokens.to(self.device), syntax_tokens.to(self.device)
 
-    @torch.inference_mode()
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predicted graphs and, where there is a syntactic parser, trees.
-
-        Trees are unlabelled ("_"). One batch: callers split what is too large for memory.
-        """
+    def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+        """Return the sentences with graphs and, where there is a syntactic parser, trees without labels."""
         tokens, syntax_tokens = self.encode(sentences)
         parts, arc_scores = self(tokens, syntax_tokens)
         graphs = self.semantics.graphs(self.semantics.decode(parts, tokens.lengths), sentences)
-        parsed = [s.with_graph(SEMANTICS, g) for s, g in zip(sentences, graphs, strict=True)]
-        if arc_scores is None:
-            return parsed
-        return _with_trees(parsed, arcs_to_heads(self.tree.argmax(arc_scores, tokens.lengths)))
+        parsed = self.tasks["semantics"].annotate(sentences, graphs)
+        return parsed if arc_scores is None else self._with_trees(parsed, arc_scores, tokens.lengths)
 
-    @torch.inference_mode()
-    def parse_syntax(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predicted trees alone."""
-        if self.syntax is None:
-            raise ValueError("parse_syntax: expected a system with a syntactic parser, got one without")
-        tokens, _ = self.syntax.vocabulary.encode(sentences)
-        tokens = tokens.to(self.device)
-        return _with_trees(sentences, arcs_to_heads(self.tree.argmax(self.syntax(tokens), tokens.lengths)))
+    def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
+        """Return the sentences with trees alone, or with all."""
+        if self.syntax is None or task != "syntax":
+            return self.predict(sentences)
+        tokens = self.syntax.vocabulary.encode(sentences)[0].to(self.device)
+        return self._with_trees(sentences, self.syntax(tokens), tokens.lengths)
 
-
-def _with_trees(sentences: Sequence[Sentence], heads: Tensor) -> list[Sentence]:
-    rows = heads.cpu().tolist()
-    return [
-        s.with_tree(SYNTAX, Tree(tuple(row[1 : len(s) + 1]), ("_",) * len(s)))
-        for s, row in zip(sentences, rows, strict=True)
-    ]
+    def _with_trees(self, sentences: Sequence[Sentence], arc_scores: Tensor, lengths: Tensor) -> list[Sentence]:
+        rows = arcs_to_heads(self.tree.argmax(arc_scores, lengths)).cpu().tolist()
+        heads = (row[1 : len(s) + 1] for row, s in zip(rows, sentences, strict=True))
+        return self.tasks["syntax"].annotate(sentences, heads)

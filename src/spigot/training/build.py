@@ -1,103 +1,48 @@
-"""From a recipe and its sentences to an untrained model."""
+"""From a recipe and its sentences to an untrained system."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from spigot.data.vectors import read_vectors
-from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import ParserConfig, SentimentSystemConfig, SystemConfig
-from spigot.models.semantic_parser import SemanticParser
-from spigot.systems.base import JointSystem
+from spigot.systems.base import System, Vectors
 from spigot.systems.loading import load_system
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, Vocabularies
+from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import Corpora
-from spigot.training.recipe import Recipe, RecipeError
-
-Vectors = dict[str, Tensor] | None
 
 
-def build_model(recipe: Recipe, corpora: Corpora) -> JointSystem:
-    """Make the model of a recipe: vocabularies from the training data, vectors, `init`."""
-    if isinstance(recipe.system, SentimentSystemConfig):
-        return _sentiment_system(recipe, recipe.system, corpora)
-    return _semantic_system(recipe, recipe.system, corpora)
+def build_system(recipe: Recipe, corpora: Corpora) -> System:
+    """Make the system of a recipe: words and labels of the training data, vectors, `init`."""
+    start = _start(recipe)
+    # A part that comes trained has its words.
+    needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
+    paths = {name: recipe.data.vectors_of(name) for name in needed}
+    read = {path: _vectors(recipe.data.root / path) for path in {*paths.values()} if path is not None}
+    vectors = {name: read[path] for name, path in paths.items() if path is not None}
+    try:
+        return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
+    except ValueError as error:
+        raise RecipeError(f"system.{error}") from error
 
 
-def _semantic_system(recipe: Recipe, system: SystemConfig, corpora: Corpora) -> SyntaxThenSemantics:
-    sizes = {"semantics": system.semantics.encoder.word_dim}
-    if system.syntax is not None:
-        sizes["syntax"] = system.syntax.encoder.word_dim
-    vectors = _vectors(recipe, recipe.data.vectors, {f"{k}.encoder.word_dim": size for k, size in sizes.items()})
-    start = _start(recipe, system.syntax)
-    syntax = None
-    if system.syntax is not None:
-        syntax = Vocabulary.build(corpora.syntax_train, vectors or ()) if start is None else start.vocabulary
-    vocabularies = Vocabularies(
-        Vocabulary.build(corpora.semantics_train, vectors or ()),
-        Roles.build(corpora.semantics_train, recipe.training.min_role_count),
-        syntax,
-    )
-    model = SyntaxThenSemantics(system, vocabularies, vectors)
-    if system.prune_by_tags:
-        model.semantics.tag_pairs.observe(corpora.semantics_train)
-    if start is not None and model.syntax is not None:
-        model.syntax.load_state_dict(start.state_dict())
-    return model
-
-
-def _sentiment_system(recipe: Recipe, system: SentimentSystemConfig, corpora: Corpora) -> SemanticsThenSentiment:
-    data, classifier, parser = recipe.data, system.classifier, system.semantics
-    own = data.sentiment_vectors or data.vectors
-    bag = classifier.name == "bag"
-    vectors = _vectors(recipe, own, {f"classifier.{'' if bag else 'encoder.'}word_dim": classifier.word_dim})
-    start: SemanticParser | None = _start(recipe, parser)
-    parser_vectors, words, roles = None, None, None
-    if start is not None:
-        words, roles = start.vocabulary, start.roles
-    elif parser is not None:
-        parser_vectors = _vectors(recipe, data.vectors, {"semantics.encoder.word_dim": parser.encoder.word_dim})
-        words = Vocabulary.build(corpora.semantics_train, parser_vectors or ())
-        roles = Roles.build(corpora.semantics_train, recipe.training.min_role_count)
-    known = Vocabulary.build(corpora.sentiment_train, vectors or (), classifier.freeze_vectors)
-    model = SemanticsThenSentiment(system, SentimentVocabularies(known, words, roles), vectors, parser_vectors)
-    if start is not None and model.semantics is not None:
-        model.semantics.load_state_dict(start.state_dict())
-    elif model.semantics is not None and system.prune_by_tags:
-        model.semantics.tag_pairs.observe(corpora.semantics_train)
-    return model
-
-
-def _vectors(recipe: Recipe, path: Path | None, sizes: dict[str, int]) -> Vectors:
-    """Read a vector file for tables of the given sizes, which are those of keys of [system]."""
-    if path is None:
-        return None
-    words, rows = read_vectors(recipe.data.root / path)
-    for key, size in sizes.items():
-        if size != rows.shape[1]:
-            raise RecipeError(f"system.{key}: expected {rows.shape[1]}, the size of {path}, got {size}")
+def _vectors(path: Path) -> Vectors:
+    words, rows = read_vectors(path)
     return dict(zip(words, torch.from_numpy(rows), strict=True))
 
 
-def _after_start(config: ParserConfig) -> ParserConfig:
-    """Return a parser's description without what matters no more once it has weights."""
-    return config.model_copy(update={"encoder": config.encoder.model_copy(update={"embedding_std": None})})
-
-
-def _start(recipe: Recipe, wanted: ParserConfig | None) -> Any:
-    """Return the middle parser of the run that `init` names, None without one."""
-    path, task = recipe.intermediate.init, recipe.middle
-    if path is None or task is None:
+def _start(recipe: Recipe) -> nn.Module | None:
+    """Return the intermediate task's part of the run that `init` names, None without one."""
+    path, name = recipe.intermediate.init, recipe.intermediate_task
+    if path is None or name is None:
         return None
-    system = load_system(path)
-    found = getattr(system.config, task, None)
-    if found is None or wanted is None or _after_start(found) != _after_start(wanted):
-        raise RecipeError(f"intermediate.init: expected a run with the same [system.{task}], got {path}")
-    if task == "semantics" and getattr(system, "syntax", None) is not None:
-        raise RecipeError(f"intermediate.init: expected a semantic parser that reads no syntax, got {path}")
-    return system.parts[task]
+    found = load_system(path)
+    if name not in found.tasks or not found.config.same_part(name, recipe.system):
+        raise RecipeError(f"intermediate.init: expected a run with the same [system.{name}], got {path}")
+    read = found.intermediate
+    if name == found.end.name and read is not None:
+        part = recipe.made_tasks[name].part_name
+        raise RecipeError(f"intermediate.init: expected a {part} that reads no {read.outputs}, got {path}")
+    return found.parts[name]

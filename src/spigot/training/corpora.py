@@ -3,100 +3,84 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from spigot.builtin import splits
 from spigot.data.errors import DataError
-from spigot.data.gold import read_gold
 from spigot.data.sentence import Sentence
-from spigot.models.config import Task
-from spigot.training.recipe import BuiltinConfig, DataConfig, RecipeError
-
-ANNOTATION: dict[Task, Literal["tree", "graph", "sentiment"]] = {
-    "syntax": "tree",
-    "semantics": "graph",
-    "sentiment": "sentiment",
-}
-"""What the sentences of a task must have."""
+from spigot.tasks import TASKS
+from spigot.tasks.base import Task
+from spigot.training.config import BuiltinConfig, DataConfig, RecipeError, TaskDataConfig
 
 log = logging.getLogger(__name__)
 
 
 class Corpora(NamedTuple):
-    """Training and development sentences of each task; none of a task that is not needed."""
+    """Training and development sentences of each task, by its name."""
 
-    syntax_train: list[Sentence]
-    semantics_train: list[Sentence]
-    sentiment_train: list[Sentence]
-    syntax_dev: list[Sentence]
-    semantics_dev: list[Sentence]
-    sentiment_dev: list[Sentence]
-
-    def train(self, task: Task) -> list[Sentence]:
-        """Return the training sentences of a task."""
-        return getattr(self, f"{task}_train")
-
-    def dev(self, task: Task) -> list[Sentence]:
-        """Return the development sentences of a task."""
-        return getattr(self, f"{task}_dev")
+    train: dict[str, list[Sentence]]
+    dev: dict[str, list[Sentence]]
 
 
-def load_corpora(config: DataConfig, tasks: Iterable[Task], scored_only: Task | None = None) -> Corpora:
+def load_corpora(config: DataConfig, tasks: Mapping[str, Task], trained: str | None = None) -> Corpora:
     """Read what the recipe names for some tasks; the files of others are not touched.
 
-    `scored_only` is the task of a part that comes trained: it needs no training sentences.
+    `trained` is the task of a part that comes trained and stays so: it needs no training sentences.
     """
-    read: dict[str, list[Sentence]] = {}
-    tasks = list(tasks)
     if config.builtin is not None:
-        drawn = _builtin(config.builtin, "sentiment" in tasks)
-        for task in tasks:
-            read |= {f"{task}_train": drawn.train(task), f"{task}_dev": drawn.dev(task)}
-        return _corpora(read)
-    wanted = None if config.train_ids is None else _ids(config.root / config.train_ids)
-    for task in tasks:
-        if task != scored_only:
-            read[f"{task}_train"] = _train(config, task, None if task == "sentiment" else wanted)
-        read[f"{task}_dev"] = list(_read(config, task, "dev"))
-    return _corpora(read)
+        return _builtin(config.builtin, tasks)
+    corpora = Corpora({}, {})
+    for name, task in tasks.items():
+        if name != trained:
+            corpora.train[name] = _train(config, task)
+        corpora.dev[name] = list(_read(config, task, "dev"))
+    return corpora
 
 
-def _corpora(read: dict[str, list[Sentence]]) -> Corpora:
-    return Corpora(**{field: read.get(field, []) for field in Corpora._fields})
+def _builtin(sizes: BuiltinConfig, tasks: Iterable[str]) -> Corpora:
+    """Cut the corpus into training sets that do not overlap, in an order that does not depend on `tasks`."""
+    places: dict[str, slice] = {}
+    end = 0
+    for name in dict.fromkeys([*TASKS, *tasks]):
+        places[name] = slice(end, end := end + sizes.train.get(name, sizes.default_train))
+    needed = max(places[name].stop for name in tasks)
+    drawn = splits(train=needed, dev=sizes.dev, test=sizes.test, seed=sizes.seed)
+    train = {name: drawn["train"][places[name]] for name in tasks}
+    return Corpora(train, dict.fromkeys(tasks, drawn["dev"]))
 
 
-def _builtin(sizes: BuiltinConfig, with_sentiment: bool) -> Corpora:
-    # Sentiment comes last: the other tasks' sentences are the same with it and without.
-    first, second = sizes.semantics_train, sizes.semantics_train + sizes.syntax_train
-    total = second + (sizes.sentiment_train if with_sentiment else 0)
-    drawn = splits(train=total, dev=sizes.dev, test=sizes.test, seed=sizes.seed)
-    train, dev = drawn["train"], drawn["dev"]
-    return Corpora(train[first:second], train[:first], train[second:], dev, dev, dev)
+def _files(config: DataConfig, task: Task) -> TaskDataConfig:
+    return config.tasks.get(task.name, TaskDataConfig())
 
 
-def _read(config: DataConfig, task: Task, part: Literal["train", "dev"]) -> Iterable[Sentence]:
-    path: Path | None = getattr(config, f"{task}_{part}")
+def _read(config: DataConfig, task: Task, split: Literal["train", "dev"]) -> Iterable[Sentence]:
+    path = getattr(_files(config, task), split)
     if path is None:
-        raise RecipeError(f"data.{task}_{part}: expected a file (or [data.builtin]), got none")
-    return read_gold(config.root / path, ANNOTATION[task])
+        raise RecipeError(f"data.{task.name}.{split}: expected a file (or [data.builtin]), got none")
+    return task.read_gold(config.root / path)
 
 
-def _train(config: DataConfig, task: Task, wanted: set[str] | None) -> list[Sentence]:
-    sentences = [s for s in _read(config, task, "train") if wanted is None or s.id in wanted]
-    kept = [s for s in sentences if config.max_length is None or len(s) <= config.max_length]
-    if len(kept) < len(sentences):
-        log.warning(
-            "data.%s_train: %d sentences of more than %d tokens are left out",
-            task,
-            len(sentences) - len(kept),
-            config.max_length,
-        )
+def _train(config: DataConfig, task: Task) -> list[Sentence]:
+    sentences, key = list(_read(config, task, "train")), f"data.{task.name}"
+    ids = _files(config, task).train_ids
+    if ids is not None:
+        path = config.root / ids
+        wanted = _ids(path)
+        sentences = [sentence for sentence in sentences if sentence.id in wanted]
+        if not sentences:
+            raise RecipeError(f"{key}.train_ids: expected ids of training sentences, got none in {path}")
+        missing = len(wanted - {sentence.id for sentence in sentences})
+        if missing:
+            log.warning("%s.train_ids: %d of %d ids are no training sentence's", key, missing, len(wanted))
+    limit = config.max_length
+    kept = [sentence for sentence in sentences if limit is None or len(sentence) <= limit]
     if not kept:
-        raise RecipeError(
-            f"data.{task}_train: expected training sentences, got none that train_ids and max_length allow"
-        )
+        raise RecipeError(f"{key}.train: expected training sentences of at most {limit} tokens, got none")
+    if len(kept) < len(sentences):
+        left_out = len(sentences) - len(kept)
+        log.warning("%s.train: %d sentences of more than %d tokens are left out", key, left_out, limit)
     return kept
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
-from torch import Tensor, nn
 
-from spigot.data.sentence import Sentence
-from spigot.models.config import Task
-from spigot.systems.pruning import Candidates
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
-from spigot.systems.streaming import parse_all
-from spigot.training.build import build_model
+from spigot.systems.base import Candidates
+from spigot.systems.batch import Batch
+from spigot.training.build import build_system
+from spigot.training.config import Recipe
 from spigot.training.corpora import load_corpora
-from spigot.training.dev import SCORES, dev_scores
-from spigot.training.forward import Losses
-from spigot.training.plan import Step, end_task_weight, epochs, learning_rate, plan, tasks
-from spigot.training.recipe import Recipe
+from spigot.training.history import History, Losses
+from spigot.training.plan import Step, epochs, plan, tasks
+from spigot.training.processes import Processes
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals
-from spigot.training.state import METRICS, RECIPE, STATE, check_folder, load_state, save_state
+from spigot.training.state import RECIPE, STATE, check_folder, load_state, save_state
+from spigot.training.update import Updates
 
 SAVE_SECONDS = 600
 """A running epoch is saved this often, besides at its end and when interrupted."""
@@ -55,20 +47,21 @@ class Trainer:
             log_with="tensorboard",
             project_dir=str(out),
         )
-        self.main = self.accelerator.is_main_process
+        self.processes = Processes(self.accelerator)
+        self.main = self.processes.first
         self.report = Report(quiet=not self.main)
         how = recipe.intermediate
         trained = how.frozen and how.init is not None and not how.pretrain_epochs
-        needed = [task for task in (recipe.middle, recipe.end) if task is not None]
-        self.corpora = load_corpora(recipe.data, needed, recipe.middle if trained else None)
+        self.corpora = load_corpora(recipe.data, recipe.made_tasks, recipe.intermediate_task if trained else None)
         torch.manual_seed(recipe.training.seed)
-        self.model = build_model(recipe, self.corpora).to(self.accelerator.device)
-        self.losses = Losses(recipe, self.model, self._share)
-        self.optimizer = self._make_optimizer()
-        self.epoch, self.step, self.history = 0, 0, list[dict[str, Any]]()
-        self.sums: dict[str, tuple[float, int]] = {}
-        self.seconds = 0.0
+        self.model = build_system(recipe, self.corpora).to(self.processes.device)
+        self.updates = Updates(recipe, self.model, self.processes)
+        self.history = History(recipe.selection)
+        self.losses = Losses()
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.stop = False
+        self.annotated, self.pruned = False, False
+        self.candidates: Candidates | None = None
         if resume:
             self._restore()
         elif self.main:
@@ -87,49 +80,26 @@ class Trainer:
             self.accelerator.end_training()
         if self.main:
             (self.out / STATE).unlink(missing_ok=True)
-        return self.best() or self.history[-1]
-
-    def _make_optimizer(self) -> torch.optim.Optimizer:
-        how = self.recipe.training
-        kind = torch.optim.Adam if how.optimizer == "adam" else torch.optim.AdamW
-        groups: list[dict[str, Any]] = []
-        for task, part in self.model.parts.items():
-            own = how.semantics_betas if task == "semantics" else None
-            groups.append({"params": list(part.parameters()), "betas": own or how.betas, "task": task})
-        return kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
-
-    def best(self) -> dict[str, Any] | None:
-        """Return the metrics of the best epoch so far (the earliest of equals)."""
-        key = self.recipe.selection
-        scored = [row for row in self.history if key in row["dev"] and not row["pretraining"]]
-        return max(scored, key=lambda row: row["dev"][key]) if scored else None
+        return self.history.best() or self.history.rows[-1]
 
     # -- one epoch ---------------------------------------------------------------------------------------
 
     def _run_epoch(self) -> None:
         recipe, epoch = self.recipe, self.epoch
-        now = tasks(recipe, epoch)
         self.model.train()
         began = saved = time.monotonic()
-        if recipe.intermediate.frozen and recipe.middle not in now:
-            self._freeze()
-        starts = self.step == 0 and epoch == epochs(recipe) - recipe.training.epochs
-        if starts and isinstance(self.model, SemanticsThenSentiment):
-            self.model.set_pruner()
-        if recipe.end in now:
-            self._prune()
+        self._prepare()
         steps = plan(recipe, self.corpora, epoch)
         title = f"epoch {epoch + 1}/{epochs(recipe)}"
         for (number, step), meter in self.report.track(
             list(enumerate(steps))[self.step :], title, len(steps), self.step
         ):
-            loss = self._update(step, number, epoch + number / len(steps))
-            total, count = self.sums.get(step.task, (0.0, 0))
-            self.sums[step.task] = (total + loss, count + len(step.sentences))
+            loss = self.updates.update(self._batch(step), epoch, number, epoch + number / len(steps))
+            self.losses.add(step.task, loss, len(step.sentences))
             # What a person sees is the first process's share, taken for all.
-            meter.add(step.task, loss * self.accelerator.num_processes, len(step.sentences))
+            meter.add(step.task, loss * self.processes.count, len(step.sentences))
             self.step = number + 1
-            stop, due = self._any_process(self.stop, time.monotonic() - saved > SAVE_SECONDS)
+            stop, due = self.processes.any(self.stop, time.monotonic() - saved > SAVE_SECONDS)
             if stop or due:
                 self.seconds += time.monotonic() - began
                 began = saved = time.monotonic()
@@ -137,174 +107,122 @@ class Trainer:
                 if stop:
                     raise Interrupted(f"interrupted in epoch {epoch + 1}; everything is saved in {self.out}")
         self.seconds += time.monotonic() - began
-        self._finish_epoch(pretraining=recipe.end not in now)
+        self._finish_epoch()
 
-    def _update(self, step: Step, number: int, position: float) -> float:
-        """Make one update; return the loss summed over the sentences of this process."""
-        how = self.recipe.training
-        # Dropout inside the layers draws anew at each step, the same whether the run was interrupted or not.
-        torch.manual_seed(hash((how.seed, self.epoch, number, self.accelerator.process_index)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, position, group["task"])
-        with self.accelerator.autocast():
-            random = np.random.default_rng([how.seed, self.epoch, number])
-            losses = self.losses(step, random, end_task_weight(self.recipe, position))
-        loss = losses.sum()
-        if losses.numel():
-            self.accelerator.backward(loss)
-        self._share_gradients(step.task, position)
-        self._scale_and_clip(len(step.sentences))
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+    def _batch(self, step: Step) -> Batch:
+        ends = step.task != self.recipe.intermediate_task
+        candidates = self.candidates.of(step.numbers) if ends and self.candidates is not None else None
+        return Batch(
+            step.task,
+            step.sentences,
+            self.processes.rows,
+            self.processes.device,
+            annotated=ends and self.annotated,
+            candidates=candidates,
+        )
 
-    def _share(self, *tensors: Tensor) -> list[Tensor]:
-        """Return this process's rows of a batch, on its device."""
-        rows = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
-        return [tensor[rows].to(self.accelerator.device, non_blocking=True) for tensor in tensors]
-
-    # -- gradients ---------------------------------------------------------------------------------------
-
-    def _share_gradients(self, task: Task, position: float) -> None:
-        """Add up the processes' gradients, those of processes without a sentence included."""
-        if self.accelerator.num_processes == 1:
+    def _prepare(self) -> None:
+        """Do what has to be done before the end task is trained, which an interrupted run does again."""
+        recipe, model, intermediate = self.recipe, self.model, self.model.intermediate
+        if tasks(recipe, self.epoch) == [recipe.intermediate_task]:
             return
-        trained: list[nn.Module] = [self.model.parts[task]]
-        if task == self.recipe.end and self.model.middle is not None and end_task_weight(self.recipe, position) > 0:
-            trained.append(self.model.middle)
-        parameters = [p for part in trained for p in part.parameters() if p.requires_grad]
-        # What no process has a gradient for gets none: zeros would let Adam go on by its momentum.
-        reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.accelerator.device)
-        reached = self.accelerator.reduce(reached, "sum").tolist()
-        parameters = [p for p, count in zip(parameters, reached, strict=True) if count]
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
-        flat = self.accelerator.reduce(flat, "sum")
-        for parameter, piece in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            parameter.grad = piece.view_as(parameter)
+        if self.step == 0 and self.epoch == epochs(recipe) - recipe.training.epochs:
+            model.start_joint_training()
+        if intermediate is not None and recipe.intermediate.frozen:
+            model.parts[intermediate.name].requires_grad_(False).eval()
+            if not self.annotated:
+                self._annotate()
+        if not self.annotated and not self.pruned:
+            self.candidates, self.pruned = model.candidates(self.corpora.train[recipe.end_task]), True
 
-    def _scale_and_clip(self, sentences: int) -> None:
-        """Average over the sentences of the batch, then cap each part's gradient, as each has its optimiser."""
-        for part in self.model.parts.values():
-            gradients = [p.grad for p in part.parameters() if p.grad is not None]
-            if not gradients:
-                continue
-            torch._foreach_div_(gradients, float(sentences))
-            if self.recipe.training.clip_norm is not None:
-                nn.utils.clip_grad_norm_(part.parameters(), self.recipe.training.clip_norm)
-
-    def _freeze(self) -> None:
-        """Keep the middle parser as it is; what it makes of a sentence is then found out once."""
-        model = self.model
-        if model.middle is not None:
-            model.middle.requires_grad_(False).eval()
-        if isinstance(model, SemanticsThenSentiment) and model.semantics is not None and not self.losses.parsed:
-            # All of them, in batches that depend on the corpus alone: the same in every process and after a resume.
-            parse, corpora = model.semantics.parse, self.corpora
-            train, dev = (parse_all(parse, part) for part in (corpora.sentiment_train, corpora.sentiment_dev))
-            self.corpora = corpora._replace(sentiment_train=train, sentiment_dev=dev)
-            self.losses.parsed = True
-
-    def _prune(self) -> None:
-        """Find out once what the pruner, which stays as it is, leaves of a sentence."""
-        model = self.model
-        if isinstance(model, SemanticsThenSentiment) and model.pruner is not None and self.losses.candidates is None:
-            self.losses.candidates = Candidates(model, self.corpora.sentiment_train)
+    def _annotate(self) -> None:
+        """Find once what the frozen parser predicts: for all sentences, in each process and after a resume alike."""
+        end = self.recipe.end_task
+        train, dev = (self.model.annotate(split[end]) for split in self.corpora)
+        if train is not None and dev is not None:
+            self.corpora = self.corpora._replace(
+                train={**self.corpora.train, end: train}, dev={**self.corpora.dev, end: dev}
+            )
+            self.annotated = True
 
     # -- the end of an epoch -----------------------------------------------------------------------------
 
-    def _finish_epoch(self, pretraining: bool) -> None:
-        names = sorted(self.sums)
-        totals = torch.tensor([self.sums[name][0] for name in names], dtype=torch.float64)
-        totals = self.accelerator.reduce(totals.to(self.accelerator.device), "sum").cpu()
-        counts = [self.sums[name][1] for name in names]
-        row = {
+    def _finish_epoch(self) -> None:
+        losses = self.losses.merged(self.processes.gather(self.losses.sums))
+        sentences = sum(count for _, count in losses.values())
+        pretraining = tasks(self.recipe, self.epoch) == [self.recipe.intermediate_task]
+        row: dict[str, Any] = {
             "epoch": self.epoch + 1,
             "pretraining": pretraining,
-            "loss": {n: t / c for n, t, c in zip(names, totals.tolist(), counts, strict=True)},
+            "loss": {task: total / count for task, (total, count) in sorted(losses.items())},
             "dev": self._dev(pretraining),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "sentences": sum(counts),
+            "learning_rate": self.updates.learning_rate,
+            "sentences": sentences,
             "seconds": round(self.seconds, 2),
-            "sentences_per_second": round(sum(counts) / max(self.seconds, 1e-9), 2),
+            "sentences_per_second": round(sentences / max(self.seconds, 1e-9), 2),
         }
-        self.history.append(row)
-        improved = self.best() is row
+        improved = self.history.add(row)
         self.report.epoch(row, improved)
-        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
-        values = {f"dev/{k}": v for k, v in row["dev"].items()} | {f"loss/{k}": v for k, v in row["loss"].items()}
+        self.epoch, self.step, self.losses, self.seconds = self.epoch + 1, 0, Losses(), 0.0
+        values = {f"{group}/{name}": value for group in ("dev", "loss") for name, value in row[group].items()}
         self.accelerator.log(values | {"learning_rate": row["learning_rate"]}, step=row["epoch"])
         if self.main:
             if improved:
                 self.model.save_pretrained(self.out)
-            _write(self.out / METRICS, "".join(json.dumps(row) + "\n" for row in self.history))
+            self.history.write(self.out)
         self._save()
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
         """Score the dev sets, each process its share of the sentences; a frozen parser once."""
         self.model.eval()
-        recipe = self.recipe
-        now = [task for task in (recipe.middle, recipe.end) if task and not (pretraining and task == recipe.end)]
-        known: dict[str, float] = {}
-        if recipe.intermediate.frozen and recipe.middle and not pretraining and self.history:
-            known = {name: value for name, value in self.history[-1]["dev"].items() if name in SCORES[recipe.middle]}
-        return dev_scores(
-            self.model, now, lambda task: self._part(self.corpora.dev(task)), _sum, known, self.losses.parsed
-        )
-
-    def _part(self, sentences: Sequence[Sentence]) -> Sequence[Sentence]:
-        return sentences[self.accelerator.process_index :: self.accelerator.num_processes]
+        intermediate, scores = self.recipe.intermediate_task, dict[str, float]()
+        last = self.history.rows[-1]["dev"] if self.history.rows else {}
+        for name, task in sorted(self.model.tasks.items(), key=lambda item: item[0] != intermediate):
+            if pretraining and name != intermediate:
+                continue
+            frozen = name == intermediate and self.recipe.intermediate.frozen and not pretraining
+            if frozen and set(task.score_names) <= set(last):
+                scores |= {key: last[key] for key in task.score_names}
+                continue
+            sentences = self.processes.mine(self.corpora.dev[name])
+            annotated = self.annotated and name != intermediate
+            score = self.processes.total(self.model.score(name, sentences, annotated))
+            scores |= dict(zip(task.score_names, task.values(score), strict=True))
+        return scores
 
     # -- saving and stopping -----------------------------------------------------------------------------
 
     def _save(self) -> None:
-        sums = [self.sums]
-        if self.accelerator.num_processes > 1:
-            sums = gather_object(sums)
-        merged = {task: (sum(s[task][0] for s in sums), self.sums[task][1]) for task in self.sums}
+        losses = self.losses.merged(self.processes.gather(self.losses.sums))
         progress = {
             "epoch": self.epoch,
             "step": self.step,
             "seconds": self.seconds,
-            "sums": merged,
-            "history": self.history,
+            "losses": losses,
+            "history": self.history.rows,
         }
         if self.main:
-            save_state(self.out, self.model, self.optimizer, progress)
-        self.accelerator.wait_for_everyone()
+            save_state(self.out, self.model, self.updates.optimizer, progress)
+        self.processes.wait()
 
     def _restore(self) -> None:
-        progress = load_state(self.out, self.model, self.optimizer)
-        self.epoch, self.step = progress["epoch"], progress["step"]
-        self.history, self.seconds = progress["history"], progress["seconds"]
+        progress = load_state(self.out, self.model, self.updates.optimizer)
+        self.epoch, self.step, self.seconds = progress["epoch"], progress["step"], progress["seconds"]
+        self.history.rows = progress["history"]
         # The first process goes on with everybody's sums, the others start from nothing.
-        self.sums = {k: (total if self.main else 0.0, count) for k, (total, count) in progress["sums"].items()}
+        self.losses = Losses({k: (total if self.main else 0.0, n) for k, (total, n) in progress["losses"].items()})
 
     def _stop_soon(self) -> None:
         self.stop = True
 
-    def _any_process(self, *wishes: bool) -> list[bool]:
-        """Return for each wish whether any process has it: they must save and stop together."""
-        if self.accelerator.num_processes == 1:
-            return list(wishes)
-        flags = torch.tensor(wishes, dtype=torch.float32, device=self.accelerator.device)
-        return (self.accelerator.reduce(flags, "sum") > 0).tolist()
-
     def _describe(self) -> None:
-        sizes = "  ".join(f"{name} {len(part)}" for name, part in self.corpora._asdict().items() if part)
+        sizes = [
+            f"{name} {split} {len(part)}"
+            for split, parts in self.corpora._asdict().items()
+            for name, part in parts.items()
+        ]
         count = sum(p.numel() for p in self.model.parameters())
         self.report.line(
-            f"spigot {version('torch-spigot')}  torch {torch.__version__}  {self.accelerator.device}"
-            f" x {self.accelerator.num_processes}  {count:,} parameters  sentences: {sizes}"
+            f"spigot {version('torch-spigot')}  torch {torch.__version__}  {self.processes.device}"
+            f" x {self.processes.count}  {count:,} parameters  sentences: {'  '.join(sizes)}"
         )
-
-
-def _sum(score: Any) -> Any:
-    """Add a score up over all processes."""
-    scores = gather_object([score])
-    return sum(scores[1:], scores[0])
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)

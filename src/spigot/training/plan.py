@@ -1,4 +1,4 @@
-"""What an epoch consists of: batches of one task each, drawn from the union of the two corpora."""
+"""What an epoch consists of: batches of one task each, drawn from the union of the tasks' corpora."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ import numpy as np
 
 from spigot.data.batching import make_batches
 from spigot.data.sentence import Sentence
-from spigot.models.config import Task
+from spigot.training.config import Recipe
 from spigot.training.corpora import Corpora
-from spigot.training.recipe import Recipe
 
 
 class Step(NamedTuple):
-    """One update: the task, and its sentences."""
+    """One update: a task, and some of its training sentences."""
 
-    task: Task
+    task: str
     sentences: list[Sentence]
+    numbers: list[int]
+    """The places of the sentences in the task's training corpus."""
 
 
 def epochs(recipe: Recipe) -> int:
     """Return the number of epochs of the whole run, pre-training included."""
-    return recipe.training.epochs + (recipe.intermediate.pretrain_epochs if recipe.middle else 0)
+    return recipe.training.epochs + (recipe.intermediate.pretrain_epochs if recipe.intermediate_task else 0)
 
 
-def tasks(recipe: Recipe, epoch: int) -> list[Task]:
-    """Return the tasks of an epoch (from 0): first that of the parser in the middle alone, then both.
+def tasks(recipe: Recipe, epoch: int) -> list[str]:
+    """Return the tasks of an epoch (from 0): first the intermediate one alone, then all.
 
-    If that parser is frozen, the end task alone.
+    If the intermediate parser is frozen, all others.
     """
-    how, middle, end = recipe.intermediate, recipe.middle, recipe.end
-    if middle is None:
-        return [end]
+    how, intermediate = recipe.intermediate, recipe.intermediate_task
+    others = [task for task in recipe.made_tasks if task != intermediate]
+    if intermediate is None:
+        return others
     if epoch < how.pretrain_epochs:
-        return [middle]
-    return [end] if how.frozen else [middle, end]
+        return [intermediate]
+    return others if how.frozen else [intermediate, *others]
 
 
 def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:
     """Return the steps of an epoch: every sentence of its tasks once, the tasks' batches in random order.
 
-    In joint training the middle parser's sentences may be a sample (`intermediate.sample`), another each epoch.
+    In joint training the intermediate parser's sentences may be a sample (`intermediate.sample`), another each epoch.
     Depends on the recipe's seed and the epoch alone. Which task comes next is thus drawn in proportion to
     what is left of each corpus, as in the original program.
     """
@@ -49,14 +51,15 @@ def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:
     how, steps = recipe.training, list[Step]()
     now = tasks(recipe, epoch)
     for task in now:
-        sentences = corpora.train(task)
-        if len(now) > 1 and task == recipe.middle and recipe.intermediate.sample < 1:
+        sentences = corpora.train[task]
+        chosen = np.arange(len(sentences))
+        if len(now) > 1 and task == recipe.intermediate_task and recipe.intermediate.sample < 1:
             size = max(1, round(recipe.intermediate.sample * len(sentences)))
             chosen = np.sort(random.choice(len(sentences), size, replace=False))
-            sentences = [sentences[k] for k in chosen]
-        limit = how.batch_sentences or len(sentences)
-        batches = make_batches([len(s) for s in sentences], how.batch_tokens, random, limit)
-        steps += [Step(task, [sentences[k] for k in batch]) for batch in batches]
+        limit = how.batch_sentences or len(chosen)
+        for batch in make_batches([len(sentences[k]) for k in chosen], how.batch_tokens, random, limit):
+            numbers = chosen[batch].tolist()
+            steps.append(Step(task, [sentences[k] for k in numbers], numbers))
     return [steps[k] for k in random.permutation(len(steps))]
 
 
@@ -66,7 +69,7 @@ def _phase(recipe: Recipe, position: float) -> tuple[float, int]:
     return (position, before) if position < before else (position - before, recipe.training.epochs)
 
 
-def learning_rate(recipe: Recipe, position: float, task: Task | None = None) -> float:
+def learning_rate(recipe: Recipe, position: float, task: str | None = None) -> float:
     """Return the learning rate of a task's part at `position`, in epochs from the start of the run.
 
     Pre-training and joint training each have the whole schedule, as separate runs would.
@@ -74,7 +77,7 @@ def learning_rate(recipe: Recipe, position: float, task: Task | None = None) -> 
     how = recipe.training
     here, length = _phase(recipe, position)
     rate = how.learning_rate
-    if task is not None and task == recipe.middle and position >= epochs(recipe) - how.epochs:
+    if task is not None and task == recipe.intermediate_task and position >= epochs(recipe) - how.epochs:
         rate *= recipe.intermediate.learning_rate_factor
     if how.schedule == "halve":
         return rate * 0.5 ** (int(here) // how.halve_every)

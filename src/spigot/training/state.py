@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.optim import Optimizer
 
-from spigot.training.recipe import Recipe, RecipeError
+from spigot.training.config import Recipe, RecipeError
 
 METRICS, RECIPE, STATE = "metrics.jsonl", "recipe.json", "state.safetensors"
 

@@ -1,0 +1,26 @@
+"""What the parts of a system predict. A new kind of task is a class in its own file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spigot.tasks.base import Task
+from spigot.tasks.semantics import Semantics
+from spigot.tasks.sentiment import Sentiment
+from spigot.tasks.syntax import Syntax
+
+TASKS: dict[str, type[Task]] = {"semantics": Semantics, "syntax": Syntax, "sentiment": Sentiment}
+"""The kinds of tasks by name."""
+
+
+def make_task(name: str, table: Mapping[str, Any]) -> Task:
+    """Make a task from its table [tasks.NAME]; without a `kind` the name is that of its kind.
+
+    Raises:
+        ValueError: no such kind, or a key that is wrong (then pydantic's ValidationError).
+    """
+    kind = table.get("kind", name)
+    if kind not in TASKS:
+        raise ValueError(f"kind: expected one of {', '.join(TASKS)}, got {kind!r}")
+    return TASKS[kind].model_validate({**table, "kind": kind, "name": name})

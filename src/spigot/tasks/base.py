@@ -1,0 +1,120 @@
+"""A task: what a part of a system predicts for a sentence, and all that training and the command line ask about it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from spigot.data.errors import DataError
+from spigot.data.files import Writable, display_name
+from spigot.data.sentence import Sentence
+from spigot.evaluation.report import Measure
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Comments = Callable[[Sentence], Sequence[str]]
+
+
+class Task(BaseModel, ABC):
+    """One task of a system; its fields are the keys of a recipe's table [tasks.NAME].
+
+    A *part* is the module that a system has for the task: `part(tokens, dropped)` gives the task's output, and
+    `part.vocabulary` and `part.word_dropout` say how sentences become tokens. What else a task needs of its part
+    stands in its own docstring. A *score* is a sum of counts: `score(...) + score(...)` is that of both.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    part_name: ClassVar[str]
+    """What the part is called in messages ("syntactic parser")."""
+    outputs: ClassVar[str]
+    """What it predicts, in the plural ("trees")."""
+    format: ClassVar[str]
+    """The file format of its sentences ("conllu"): see `spigot.data.readers`."""
+    scores: ClassVar[tuple[str, ...]]
+    """The names of its scores on the development set; the last one selects the best epoch."""
+
+    kind: str
+    """The task's key in `TASKS`."""
+    name: str
+    """The name of the task in its system, and of the annotation that it reads and writes (`sentence.trees[name]`)."""
+    betas: tuple[Decay, Decay] | None = None
+    """Decay of Adam's averages for the task's part; None: that of [training]."""
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """The names of the scores in a row of metrics: with the task's name, where it is not that of its kind."""
+        return tuple(score if self.name == self.kind else f"{self.name}.{score}" for score in self.scores)
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Sentence]:
+        """Yield the sentences of a file, annotated under the task's name."""
+
+    @abstractmethod
+    def has_gold(self, sentence: Sentence) -> bool:
+        """Return whether a sentence has the annotation."""
+
+    @abstractmethod
+    def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
+        """Return the annotation of a batch, as tensors with a row a sentence."""
+
+    @abstractmethod
+    def losses(self, part: Any, output: Any, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
+        """Return the loss of each sentence, `[batch]`.
+
+        It is summed over the batch, not averaged, until the gradient has passed an argmax between two tasks: a
+        surrogate then sees each sentence's own gradient, whatever the size of the batch.
+        """
+
+    @abstractmethod
+    def score(self, gold: Iterable[Sentence], predicted: Iterable[Sentence]) -> Any:
+        """Return the score of predictions; of no sentence it is zero."""
+
+    @abstractmethod
+    def values(self, score: Any) -> tuple[float, ...]:
+        """Return the values of `scores`, between 0 and 1."""
+
+    @abstractmethod
+    def measures(self, score: Any) -> list[Measure]:
+        """Return all that `spigot evaluate` prints of a score."""
+
+    def label_measures(self, score: Any) -> list[Measure]:
+        """Return the F1 of each label, where there are labels."""
+        return []
+
+    @abstractmethod
+    def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Any]) -> list[Sentence]:
+        """Return the sentences with a prediction each."""
+
+    @abstractmethod
+    def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
+        """Write predictions in the task's format, with comments if it has some."""
+
+    @abstractmethod
+    def as_json(self, sentence: Sentence) -> dict[str, Any]:
+        """Return the prediction in JSON types."""
+
+    def comments(self, sentence: Sentence) -> list[str]:
+        """Return the prediction as comments for the file of another task, if it fits there."""
+        return []
+
+    def read_gold(self, path: Path) -> Iterator[Sentence]:
+        """Yield the sentences of a file, which must all have the annotation; those without tokens are left out.
+
+        Raises:
+            DataError: a sentence lacks the annotation, or the file has no sentence.
+        """
+        name, empty = display_name(str(path)), True
+        for sentence in self.read(path):
+            if not self.has_gold(sentence):
+                expected = self.outputs.removesuffix("s")
+                raise DataError(name, None, f"sentence {sentence.id!r}: expected a {expected}, got none")
+            if len(sentence):
+                empty = False
+                yield sentence
+        if empty:
+            raise DataError(name, None, "expected sentences, got none")

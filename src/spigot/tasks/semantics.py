@@ -1,0 +1,111 @@
+"""Semantic dependency graphs, by NeurboParser's hinge loss (Peng et al. 2017; section 4.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from spigot.data.files import Writable
+from spigot.data.readers import read_sentences
+from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Graph, Sentence
+from spigot.data.vocabulary import Roles
+from spigot.evaluation.graph_f1 import GraphScore, graph_score
+from spigot.evaluation.report import Measure, graph_measures, label_measures
+from spigot.models.semantic_parser import Decoded, gold_graphs
+from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
+from spigot.tasks.base import Comments, Task
+
+FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
+"""Costs of a labelled arc too many and one too few in NeurboParser's hinge loss."""
+
+
+class Semantics(Task):
+    """Labelled graphs, from `SemanticGraphParts` of scores. Of the part it needs `roles` and `structure`."""
+
+    part_name = "semantic parser"
+    outputs = "graphs"
+    format = "sdp"
+    scores = ("uf", "lf")
+
+    kind: Literal["semantics"] = "semantics"
+    name: str = "semantics"
+    min_role_count: int = Field(30, ge=1)
+    """Roles with fewer training arcs are never predicted."""
+
+    def roles(self, sentences: Iterable[Sentence]) -> Roles:
+        """Return the roles of training sentences."""
+        return Roles.build(sentences, self.min_role_count, self.name)
+
+    def read(self, path: Path) -> Iterator[Sentence]:
+        """Yield the sentences of an SDP file."""
+        return read_sentences(path, graph=self.name)
+
+    def has_gold(self, sentence: Sentence) -> bool:
+        """Return whether a sentence has the graph."""
+        return self.name in sentence.graphs
+
+    def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
+        """Return the fields of `Decoded`."""
+        return gold_graphs(sentences, part.roles, self.name)
+
+    def losses(self, part: Any, output: SemanticGraphParts, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
+        """Return `graph_hinge`."""
+        return graph_hinge(part.structure, output, Decoded(*gold), lengths)
+
+    def score(self, gold: Iterable[Sentence], predicted: Iterable[Sentence]) -> GraphScore:
+        """Return counts of arcs, tops, predicates and whole graphs."""
+        pairs = zip(gold, predicted, strict=True)
+        return sum((graph_score(*pair, self.name) for pair in pairs), GraphScore())
+
+    def values(self, score: GraphScore) -> tuple[float, ...]:
+        """Return unlabelled and labelled F1."""
+        return score.uf, score.lf
+
+    def measures(self, score: GraphScore) -> list[Measure]:
+        """Return precision, recall and F1, labelled and unlabelled, and complete graphs."""
+        return graph_measures(score)
+
+    def label_measures(self, score: GraphScore) -> list[Measure]:
+        """Return the F1 of each role."""
+        return label_measures(score.by_label)
+
+    def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Graph]) -> list[Sentence]:
+        """Return the sentences with graphs."""
+        return [s.with_graph(self.name, graph) for s, graph in zip(sentences, predictions, strict=True)]
+
+    def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
+        """Write SDP."""
+        write_sdp(sentences, target, comments=comments, graph=self.name)
+
+    def as_json(self, sentence: Sentence) -> dict[str, Any]:
+        """Return predicates and arcs (head, modifier, label); tokens count from 1, and arcs from 0 mark tops."""
+        graph = sentence.graphs[self.name]
+        return {"predicates": sorted(graph.predicates), "arcs": graph.arcs}
+
+
+def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:
+    """Return max_z [<s, z> + cost(z)] - <s, gold> for each sentence, `[batch]`, by exact decoding.
+
+    The cost is 0.4 for a labelled arc that is not gold and 0.6 for a gold one that is missing.
+    The same as `hinge_loss`, with graphs as the label of each arc, in place of a number for each labelled arc.
+    """
+    chosen = gold.arc_labels >= 0
+    at = gold.arc_labels.clamp(min=0)[..., None]
+    with torch.no_grad():
+        labels = parts.labels + FALSE_POSITIVE
+        gold_labels = labels.gather(-1, at) - (FALSE_POSITIVE + FALSE_NEGATIVE) * chosen[..., None]
+        labels.scatter_(-1, at, gold_labels)
+        best = Decoded(*structure.decode(parts._replace(labels=labels), lengths))
+    predicted = best.arc_labels >= 0
+    correct = (predicted & (best.arc_labels == gold.arc_labels)).flatten(1).sum(1)
+    false_positives = predicted.flatten(1).sum(1) - correct
+    false_negatives = chosen.flatten(1).sum(1) - correct
+    cost = FALSE_POSITIVE * false_positives + FALSE_NEGATIVE * false_negatives
+    return F.relu(structure.score_decoded(parts, *best) + cost - structure.score_decoded(parts, *gold))

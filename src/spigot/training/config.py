@@ -1,0 +1,223 @@
+"""What a recipe says: one experiment as a typed, checked description."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+
+from spigot.errors import UserError
+from spigot.systems import SYSTEMS
+from spigot.systems.base import System, SystemConfig
+from spigot.tasks import TASKS
+from spigot.tasks.base import Decay, Task
+from spigot.validation import first_problem
+
+
+class RecipeError(UserError):
+    """A recipe that cannot be read; the message is one line that names the file and the key."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BuiltinConfig(_Strict):
+    """How many sentences of the built-in corpus to use. The tasks' training sets do not overlap."""
+
+    train: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """Training sentences by task; 1000 for others."""
+    dev: int = Field(200, ge=1)
+    test: int = Field(200, ge=1)
+    """Sentences kept out of all of them, to be looked at in the end."""
+    seed: int = Field(1, ge=0)
+
+    @property
+    def default_train(self) -> int:
+        """Training sentences of a task that `train` does not name."""
+        return 1000
+
+
+class TaskDataConfig(_Strict):
+    """The files of one task: [data.NAME]."""
+
+    train: Path | None = None
+    dev: Path | None = None
+    train_ids: Path | None = None
+    """A file with one sentence id a line: only these sentences train."""
+    vectors: Path | None = None
+    """The word vectors of the task's part; None: those of [data]."""
+
+
+class DataConfig(BaseModel):
+    """Where the corpora are: one table for each task, and what they share. Paths are relative to `root`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, TaskDataConfig]
+
+    root: Path = Path(".")
+    vectors: Path | None = None
+    """Word vectors in GloVe's text format, plain or gzip."""
+    max_length: int | None = Field(None, ge=1)
+    """Longer training sentences are left out (and counted in the log)."""
+    builtin: BuiltinConfig | None = None
+
+    @property
+    def tasks(self) -> dict[str, TaskDataConfig]:
+        """The table of each task, by its name."""
+        return self.__pydantic_extra__
+
+    def vectors_of(self, task: str) -> Path | None:
+        """Return the file of a task's word vectors."""
+        own = self.tasks[task].vectors if task in self.tasks else None
+        return self.vectors if own is None else own
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_tables(cls, content: Any) -> Any:
+        for key, value in content.items() if isinstance(content, dict) else ():
+            if key not in cls.model_fields and not isinstance(value, (dict, TaskDataConfig)):
+                raise ValueError(f"{key}: no such key")
+        return content
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        if self.builtin is not None and any(files.train or files.dev for files in self.tasks.values()):
+            raise ValueError("builtin: expected either the built-in corpus or files, got both")
+        return self
+
+
+class IntermediateConfig(_Strict):
+    """How the intermediate parser is trained, and what the end task may do to it."""
+
+    pretrain_epochs: int = Field(0, ge=0)
+    """Epochs over the parser's own data alone before joint training starts."""
+    init: Path | None = None
+    """A run whose parser (and its vocabulary) to start from instead of a random one."""
+    frozen: bool = False
+    """Whether joint training leaves the parser as it is: the paper's PIPELINE."""
+    sample: float = Field(1.0, gt=0, le=1)
+    """Share of the parser's own training sentences that each epoch of joint training draws anew."""
+    learning_rate_factor: float = Field(1.0, gt=0)
+    """Factor on the parser's learning rate in joint training."""
+    end_task_weight: float = Field(1.0, ge=0)
+    """Factor on the gradient that the end task sends into the parser."""
+    end_task_warmup: float = Field(0.0, ge=0)
+    """Epochs of joint training over which that factor grows linearly from 0."""
+
+
+class TrainingConfig(_Strict):
+    """Optimisation. The defaults are the published ones, but for the size of a batch."""
+
+    epochs: int = Field(100, ge=1)
+    """Epochs of joint training: passes over the union of the tasks' corpora."""
+    batch_tokens: int = Field(256, ge=1)
+    """Most tokens in a batch, ROOT and padding included; 1 gives batches of one sentence."""
+    batch_sentences: int | None = Field(None, ge=1)
+    """Most sentences in a batch."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    """Decay of Adam's averages of the gradient and of its square; a task may have its own ([tasks.NAME] betas)."""
+    weight_decay: float = Field(1e-6, ge=0)
+    clip_norm: float | None = Field(1.0, gt=0)
+    """Cap on the norm of the gradient of each part of the system, after averaging over the sentences of the batch."""
+    schedule: Literal["constant", "halve", "linear"] = "halve"
+    halve_every: int = Field(10, ge=1)
+    warmup_epochs: float = Field(0.0, ge=0)
+    """Epochs over which the learning rate grows linearly from 0, with schedule "linear"."""
+    selection: str | None = None
+    """The dev score that decides which epoch is kept; None: that of the end task."""
+    mixed_precision: Literal["no", "bf16"] = "no"
+    seed: int = Field(1, ge=0)
+
+    @model_validator(mode="after")
+    def _schedule(self) -> TrainingConfig:
+        given = self.model_fields_set
+        if "halve_every" in given and self.schedule != "halve":
+            raise ValueError(f'halve_every: expected schedule = "halve" beside it, got "{self.schedule}"')
+        if "warmup_epochs" in given and self.schedule != "linear":
+            raise ValueError(f'warmup_epochs: expected schedule = "linear" beside it, got "{self.schedule}"')
+        return self
+
+
+def _system(value: Any) -> Any:
+    """Check the table [system] as its kind of system says."""
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind", next(iter(SYSTEMS)))
+    if kind not in SYSTEMS:
+        raise ValueError(f"kind: expected one of {', '.join(SYSTEMS)}, got {kind!r}")
+    try:
+        return SYSTEMS[kind].config_class.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(first_problem(error, value)) from None
+
+
+class Recipe(_Strict):
+    """One experiment."""
+
+    description: str = ""
+    system: Annotated[SerializeAsAny[SystemConfig], BeforeValidator(_system)] = Field({}, validate_default=True)
+    tasks: dict[str, dict[str, Any]] = {}
+    """Settings of tasks, by name: see the classes in `spigot.tasks`."""
+    data: DataConfig = DataConfig()
+    intermediate: IntermediateConfig = IntermediateConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def system_class(self) -> type[System]:
+        """The class of the system."""
+        return SYSTEMS[self.system.kind]
+
+    @cached_property
+    def made_tasks(self) -> dict[str, Task]:
+        """The tasks by name, the end task first."""
+        return self.system.make_tasks(self.tasks)
+
+    @property
+    def end_task(self) -> str:
+        """The task that the system is for."""
+        return next(iter(self.made_tasks))
+
+    @property
+    def intermediate_task(self) -> str | None:
+        """The task whose output the end task reads, if there is one."""
+        return self.system.intermediate
+
+    @property
+    def selection(self) -> str:
+        """The dev score that decides which epoch is kept."""
+        return self.training.selection or self.made_tasks[self.end_task].score_names[-1]
+
+    @model_validator(mode="after")
+    def _tasks(self) -> Recipe:
+        try:
+            known = {*self.made_tasks, *TASKS}
+        except ValueError as error:
+            raise ValueError(f"tasks.{error}") from None
+        for name in self.data.tasks:
+            if name not in known:
+                raise ValueError(f"data.{name}: expected a key of [data] or a task, got {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        how, surrogate = self.intermediate, self.system.surrogate
+        given = "intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set
+        if self.intermediate_task is None and given:
+            raise ValueError("system: expected an intermediate parser for [intermediate] or a surrogate, got none")
+        scores = [task.score_names[-1] for task in self.made_tasks.values()]
+        if self.selection not in scores:
+            expected = " or ".join(f'"{score}"' for score in scores)
+            raise ValueError(f'training.selection: expected {expected} in this system, got "{self.selection}"')
+        if how.frozen and surrogate.passes_gradient and not surrogate.relaxes:
+            raise ValueError(f'intermediate.frozen: expected surrogate "Detach" beside it, got "{surrogate.name}"')
+        if how.frozen and not how.pretrain_epochs and how.init is None:
+            raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, got neither")
+        if not surrogate.passes_gradient and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
+            got = f'got "{surrogate.name}"'
+            raise ValueError(f"intermediate.end_task_weight: expected a surrogate with a gradient, {got}")
+        return self

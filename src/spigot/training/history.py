@@ -1,0 +1,51 @@
+"""The scores of the epochs so far, and which of them is the best."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from spigot.training.state import METRICS
+
+
+class History:
+    """One row an epoch, as `metrics.jsonl` has them; `selection` is the dev score that decides."""
+
+    def __init__(self, selection: str) -> None:
+        self.selection = selection
+        self.rows: list[dict[str, Any]] = []
+
+    def best(self) -> dict[str, Any] | None:
+        """Return the row of the best epoch after pre-training (the earliest of equals)."""
+        scored = [row for row in self.rows if self.selection in row["dev"] and not row["pretraining"]]
+        return max(scored, key=lambda row: row["dev"][self.selection]) if scored else None
+
+    def add(self, row: dict[str, Any]) -> bool:
+        """Add a row and return whether it is the best."""
+        self.rows.append(row)
+        return self.best() is row
+
+    def write(self, folder: Path) -> None:
+        """Write `metrics.jsonl`, as a whole or not at all."""
+        path = folder / METRICS
+        part = path.with_name(path.name + ".part")
+        part.write_text("".join(json.dumps(row) + "\n" for row in self.rows), "utf-8")
+        os.replace(part, path)
+
+
+class Losses:
+    """The summed losses of an epoch, and how many sentences they are of, by task."""
+
+    def __init__(self, sums: dict[str, tuple[float, int]] | None = None) -> None:
+        self.sums = sums or {}
+
+    def add(self, task: str, loss: float, sentences: int) -> None:
+        """Count a step: the loss of this process's sentences, and the number of all."""
+        total, count = self.sums.get(task, (0.0, 0))
+        self.sums[task] = (total + loss, count + sentences)
+
+    def merged(self, others: list[dict[str, tuple[float, int]]]) -> dict[str, tuple[float, int]]:
+        """Return the sums over all processes; the numbers of sentences are everybody's already."""
+        return {task: (sum(each[task][0] for each in others), count) for task, (_, count) in self.sums.items()}

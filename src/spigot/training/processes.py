@@ -1,0 +1,63 @@
+"""What several processes share: the rows of a batch, gradients, wishes and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+
+class Processes:
+    """The processes of a run. All of them call the same methods in the same order."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.accelerator = accelerator
+        self.number, self.count = accelerator.process_index, accelerator.num_processes
+        self.first = accelerator.is_main_process
+        self.device = accelerator.device
+        self.rows = slice(self.number, None, self.count)
+        """Which rows of a batch, and which sentences of a corpus, are this process's."""
+
+    def mine(self, items: Sequence[T]) -> Sequence[T]:
+        """Return this process's share of a list."""
+        return items[self.rows]
+
+    def gather(self, item: T) -> list[T]:
+        """Return what each process has."""
+        return gather_object([item]) if self.count > 1 else [item]
+
+    def total(self, score: Any) -> Any:
+        """Add up what each process has counted."""
+        first, *others = self.gather(score)
+        return sum(others, first)
+
+    def any(self, *wishes: bool) -> list[bool]:
+        """Return for each wish whether any process has it: they must save and stop together."""
+        if self.count == 1:
+            return list(wishes)
+        flags = torch.tensor(wishes, dtype=torch.float32, device=self.device)
+        return (self.accelerator.reduce(flags, "sum") > 0).tolist()
+
+    def add_gradients(self, parts: Iterable[nn.Module]) -> None:
+        """Add up the processes' gradients, those of processes without a sentence included."""
+        if self.count == 1:
+            return
+        parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
+        # A parameter without a gradient in any process gets none: zeros would let Adam go on by its momentum.
+        reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        reached = self.accelerator.reduce(reached, "sum").tolist()
+        parameters = [p for p, count in zip(parameters, reached, strict=True) if count]
+        flat: Tensor = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
+        flat = self.accelerator.reduce(flat, "sum")
+        for parameter, piece in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            parameter.grad = piece.view_as(parameter)
+
+    def wait(self) -> None:
+        """Wait for all."""
+        self.accelerator.wait_for_everyone()

@@ -1,0 +1,91 @@
+"""One update: a batch of one task forward and backward, and a step of the optimiser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spigot.systems.base import System
+from spigot.systems.batch import Batch
+from spigot.training.config import Recipe
+from spigot.training.plan import end_task_weight, learning_rate
+from spigot.training.processes import Processes
+
+
+def seed_of(*numbers: int) -> int:
+    """Return a seed for torch that depends on all the numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+def batch_losses(system: System, batch: Batch, random: np.random.Generator, weight: float) -> Tensor:
+    """Return the losses `[sentences]` of this process's sentences.
+
+    `random` draws the word dropout of the task's part; `weight` is the factor on the gradient that the end task sends
+    into the intermediate parser.
+    """
+    task, part = system.tasks[batch.task], system.parts[batch.task]
+    tokens, dropped = batch.encode(part, random)
+    output = system.output(batch, tokens, dropped, weight)
+    gold = [batch.share(tensor) for tensor in task.gold(part, batch.sentences)]
+    return task.losses(part, output, gold, tokens.lengths)
+
+
+class Updates:
+    """Makes updates; each part has a learning rate, averages and a cap on its gradient of its own."""
+
+    def __init__(self, recipe: Recipe, system: System, processes: Processes) -> None:
+        self.recipe, self.system, self.processes = recipe, system, processes
+        how = recipe.training
+        kind = torch.optim.Adam if how.optimizer == "adam" else torch.optim.AdamW
+        groups: list[dict[str, Any]] = [
+            {"params": list(part.parameters()), "betas": system.tasks[name].betas or how.betas, "task": name}
+            for name, part in system.parts.items()
+        ]
+        self.optimizer = kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the end task's part, at the last update."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def update(self, batch: Batch, epoch: int, number: int, position: float) -> float:
+        """Make an update; return the loss summed over the sentences of this process.
+
+        `number` is that of the step in its epoch, `position` where it is in the run, in epochs.
+        """
+        how = self.recipe.training
+        # Dropout inside the layers draws anew at each step, the same whether the run was interrupted or not.
+        torch.manual_seed(seed_of(how.seed, epoch, number, self.processes.number))
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, position, group["task"])
+        weight = end_task_weight(self.recipe, position)
+        with self.processes.accelerator.autocast():
+            losses = batch_losses(self.system, batch, np.random.default_rng([how.seed, epoch, number]), weight)
+        loss = losses.sum()
+        if losses.numel():
+            self.processes.accelerator.backward(loss)
+        self.processes.add_gradients(self._reached(batch.task, weight))
+        self._scale_and_clip(len(batch.sentences))
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())
+
+    def _reached(self, task: str, weight: float) -> list[nn.Module]:
+        """Return the parts that a batch of a task has a gradient for."""
+        parts, intermediate = self.system.parts, self.recipe.intermediate_task
+        if intermediate is None or task == intermediate or weight == 0:
+            return [parts[task]]
+        return [parts[task], parts[intermediate]]
+
+    def _scale_and_clip(self, sentences: int) -> None:
+        """Average over the sentences of the batch, then cap each part's gradient."""
+        for part in self.system.parts.values():
+            gradients = [p.grad for p in part.parameters() if p.grad is not None]
+            if not gradients:
+                continue
+            torch._foreach_div_(gradients, float(sentences))
+            if self.recipe.training.clip_norm is not None:
+                nn.utils.clip_grad_norm_(part.parameters(), self.recipe.training.clip_norm)
