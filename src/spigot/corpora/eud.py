@@ -16,10 +16,10 @@ from spigot.corpora.files import replaced
 from spigot.corpora.parallel import ordered_map
 from spigot.corpora.summary import Progress, Summary, no_progress
 from spigot.data.conllx import LABEL
-from spigot.data.enhanced import arcs_between_words, read_enhanced
+from spigot.data.enhanced import arcs_between_words, graph_of_arcs, read_enhanced
 from spigot.data.errors import DataError
 from spigot.data.sdp import write_sdp
-from spigot.data.sentence import SEMANTICS, Graph, Sentence
+from spigot.data.sentence import SEMANTICS, Sentence
 
 ENHANCED_RELATIONS = frozenset({"ref", "nsubj:xsubj", "csubj:xsubj"})
 """Relations of the enhanced graphs that no basic tree has."""
@@ -57,8 +57,9 @@ def graph_of(record: ewt.Record, relations: Set[str]) -> Sentence | str:
         arcs = arcs_between_words(read_enhanced(record[1]), partial(shortened, relations=relations))
     except DataError as error:
         return str(error)
-    graph = Graph(tuple(arcs), frozenset(arc.head for arc in arcs if arc.head))
-    return Sentence(sentence.id, sentence.forms, sentence.lemmas, sentence.tags, graphs={SEMANTICS: graph})
+    return Sentence(
+        sentence.id, sentence.forms, sentence.lemmas, sentence.tags, graphs={SEMANTICS: graph_of_arcs(arcs)}
+    )
 
 
 def _basic_relations(splits: Iterable[Path]) -> set[str]:

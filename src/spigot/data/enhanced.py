@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from .blocks import Block
 from .errors import DataError
-from .sentence import TOP, Arc
+from .sentence import TOP, Arc, Graph, Sentence
 
 DEPS = 8
 _NODE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -78,3 +78,25 @@ def arcs_between_words(
                     (arc.modifier, (*labels, relabel(arc.label)), passed | {node}) for arc in leaving.get(node, ())
                 ]
     return sorted(Arc(head, modifier, ">".join(labels) if head else TOP) for (head, modifier), labels in chosen.items())
+
+
+def graph_of_arcs(arcs: Sequence[Arc]) -> Graph:
+    """Return a graph whose predicates are the tokens with outgoing arcs; it has no frames."""
+    return Graph(tuple(arcs), frozenset(arc.head for arc in arcs if arc.head))
+
+
+def deps_columns(sentence: Sentence, graph: Graph) -> list[str]:
+    """Return what DEPS says of each token.
+
+    Raises:
+        ValueError: a token outside the sentence, or a label that the column cannot hold; the message names the
+            sentence.
+    """
+    pairs: list[list[str]] = [[] for _ in sentence.forms]
+    for head, modifier, label in sorted(graph.arcs):
+        if not (0 <= head <= len(pairs) and 1 <= modifier <= len(pairs)):
+            raise ValueError(f"sentence {sentence.id}: expected arcs between its tokens, got {head} to {modifier}")
+        if not label or "|" in label or any(map(str.isspace, label)):
+            raise ValueError(f"sentence {sentence.id}: expected labels without blanks and |, got {label!r}")
+        pairs[modifier - 1].append(f"{head}:{'root' if head == 0 else label}")
+    return ["|".join(cell) or "_" for cell in pairs]
