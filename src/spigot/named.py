@@ -6,24 +6,17 @@ import copy
 import difflib
 import importlib
 import inspect
-import json
 import pkgutil
-import typing
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from spigot.errors import UserError
+from spigot.signature import NamedError, check_arguments, json_copy
 
 T = TypeVar("T")
-
-
-class NamedError(UserError):
-    """A class or an argument that cannot be; the message is one line that begins with the argument, or with `name`."""
 
 
 class Named(Generic[T]):
@@ -51,12 +44,13 @@ class Named(Generic[T]):
 
     def __init__(self, name: str, /, **arguments: Any) -> None:
         self._class: type[T] = _find(name, self.package, self.base)
-        parameters = inspect.signature(self._class).parameters
-        self._parameters = {key: each for key, each in parameters.items() if key not in self.context}
         self._name = name
-        # A copy through JSON: nothing outside can change it.
-        self._arguments = {key: _json(key, value) for key, value in arguments.items()}
-        self._values = self._check()
+        self._parameters = dict(inspect.signature(self._class).parameters)
+        self._arguments = {key: json_copy(key, value) for key, value in arguments.items()}
+        try:
+            self._values = check_arguments(self._class, self._arguments, self.context)
+        except NameError as error:
+            raise NamedError(f"name: {name}: expected annotations that name what is imported ({error})") from error
         if not self.context:
             self.build()
 
@@ -73,7 +67,8 @@ class Named(Generic[T]):
     @property
     def settings(self) -> dict[str, Any]:
         """All arguments: those given, and the defaults of the others."""
-        defaults = {key: p.default for key, p in self._parameters.items() if p.default is not p.empty}
+        parameters = {key: p for key, p in self._parameters.items() if key not in self.context}
+        defaults = {key: p.default for key, p in parameters.items() if p.default is not p.empty}
         return defaults | copy.deepcopy(self._values)
 
     @property
@@ -82,13 +77,15 @@ class Named(Generic[T]):
         return self._class
 
     def build(self, **context: Any) -> T:
-        """Make the object; `context` is what the program gives to the constructor."""
+        """Make the object; of `context`, what the program gives, the constructor gets what it takes."""
+        taken = {key: value for key, value in context.items() if key in self._parameters}
         try:
-            return self._class(**context, **copy.deepcopy(self._values))
+            return self._class(**taken, **copy.deepcopy(self._values))
         except (ValueError, TypeError) as error:
+            message = " ".join(str(error).split())
             # What constructors say begins with the argument that is wrong.
-            known = str(error).partition(":")[0] in self._parameters
-            raise NamedError(str(error) if known else f"name: {self.name}: {error}") from error
+            known = message.partition(":")[0] in self._parameters
+            raise NamedError(message if known else f"name: {self.name}: {message}") from error
 
     def to_table(self) -> dict[str, Any]:
         """Return the name and the arguments as they were given, in JSON types."""
@@ -110,24 +107,6 @@ class Named(Generic[T]):
         if isinstance(table, Mapping) and table.get("name", default.name) == default.name:
             table = default.to_table() | dict(table)
         return cls.from_table(table)
-
-    def _check(self) -> dict[str, Any]:
-        """Return the arguments in the types of the signature."""
-        parameters = self._parameters
-        anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        named = [key for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        for key in self._arguments:
-            if key not in named and not anything:
-                near = difflib.get_close_matches(key, named) or named
-                raise NamedError(f"{key}: expected an argument of {self.name} ({', '.join(near) or 'none'}), got {key}")
-        for key in named:
-            if parameters[key].default is inspect.Parameter.empty and key not in self._arguments:
-                raise NamedError(f"{key}: expected a value, which {self.name} has no default for, got none")
-        hints = _hints(self._class)
-        return {
-            key: _typed(key, value, hints.get(key, Any) if key in named else Any)
-            for key, value in self._arguments.items()
-        }
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_table() == other.to_table()
@@ -177,54 +156,11 @@ def _find(name: str, package: str, base: type) -> Any:
     module, _, last = name.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), last, None)
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, TypeError) as error:
         raise NamedError(f"name: expected the dotted path of an importable class, got {name!r} ({error})") from error
     if not _is_concrete(found, base):
         raise NamedError(f"name: expected a concrete {base.__name__}, got {name!r}")
     return found
-
-
-def _hints(found: type) -> dict[str, Any]:
-    """Return the annotations of a constructor; those of a dataclass stand in the modules of its bases."""
-    owner = next(each for each in found.__mro__ if "__init__" in vars(each))
-    written = getattr(vars(owner).get("__dataclass_params__"), "init", False)
-    return typing.get_type_hints(owner if written else vars(owner)["__init__"], include_extras=True)
-
-
-def _json(key: str, value: Any) -> Any:
-    try:
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError):
-        raise NamedError(f"{key}: expected a number, a string, true, false, a list or a table, got {value!r}") from None
-
-
-def _typed(key: str, value: Any, hint: Any) -> Any:
-    """Return `value` in the type of an annotation."""
-    config = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
-    try:
-        try:
-            adapter = TypeAdapter(hint, config=config)
-        except PydanticSchemaGenerationError:
-            raise NamedError(f"{key}: expected no value from a recipe, which cannot hold one, got {value!r}") from None
-        except Exception as error:  # a type that is a pydantic model or a dataclass has a configuration of its own
-            if getattr(error, "code", None) != "type-adapter-config-unused":
-                raise
-            adapter = TypeAdapter(hint)
-        # As JSON: a list is then a tuple where a tuple is wanted, and nothing else is converted.
-        return adapter.validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        # Types that no recipe can hold are left out of what is expected.
-        wrong = [each for each in error.errors() if each["type"] != "needs_python_object"]
-        if not wrong:
-            raise NamedError(f"{key}: expected no value from a recipe, which cannot hold one, got {value!r}") from None
-        expected = " or ".join(dict.fromkeys(_expected(each["msg"]) for each in wrong))
-        raise NamedError(f"{key}: expected {expected}, got {value!r}") from None
-
-
-def _expected(message: str) -> str:
-    """Turn what pydantic says of a value into what completes "expected"."""
-    text = message.removeprefix("Input should be ").replace("a valid integer", "an integer").replace("a valid ", "a ")
-    return f"a number {text}" if text.startswith(("greater", "less")) else text
 
 
 def _shown(table: Any) -> str:

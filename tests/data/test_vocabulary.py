@@ -23,10 +23,31 @@ def test_numbers_of_a_batch():
     assert not dropped.any()
 
 
+def test_a_batch_carries_the_words_themselves():
+    bark = sentence("Dogs BARK", lemmas="dog bark", tags="NNS VBP")
+    tokens, _ = Vocabulary.build([DOG]).encode([DOG, bark, DOG])
+    assert tokens.forms == (DOG.forms, ("Dogs", "BARK"), DOG.forms)
+    assert tokens.forms[0] is DOG.forms  # not a copy
+
+
+def test_some_rows_of_a_batch():
+    bark = sentence("Dogs bark", lemmas="dog bark", tags="NNS VBP")
+    tokens, _ = Vocabulary.build([DOG]).encode([bark, DOG, bark])
+    some = tokens.rows(slice(0, None, 2)).to("cpu")
+    assert some.forms == (bark.forms, bark.forms)
+    for column in ("words", "lemmas", "tags", "lengths"):
+        assert torch.equal(getattr(some, column), getattr(tokens, column)[[0, 2]])
+    assert some.words.shape == (2, len(DOG) + 2)
+    none = tokens.rows(slice(3, None))
+    assert none.forms == ()
+    assert none.words.shape == (0, len(DOG) + 2)
+
+
 def test_no_sentences():
     tokens, dropped = Vocabulary.build([DOG]).encode([])
     assert tokens.words.shape == dropped.shape == (0, 2)
     assert tokens.lengths.shape == (0,)
+    assert tokens.forms == ()
 
 
 def test_words_spelled_like_special_symbols():
@@ -76,7 +97,7 @@ def test_a_vocabulary_survives_json():
     assert again.trained_words == vocabulary.trained_words
     assert np.array_equal(again.counts, vocabulary.counts)
     for ours, theirs in zip(again.encode(SENTENCES)[0], vocabulary.encode(SENTENCES)[0], strict=True):
-        assert torch.equal(ours, theirs)
+        assert ours == theirs if isinstance(ours, tuple) else torch.equal(ours, theirs)
 
 
 def test_the_same_sentences_give_the_same_numbers():

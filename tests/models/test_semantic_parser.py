@@ -5,7 +5,7 @@ import torch
 
 from spigot.data.sentence import TOP, Arc, Graph
 from spigot.data.vocabulary import Roles, Vocabulary
-from spigot.models.config import ParserConfig
+from spigot.models.config import NamedTreeFeature, ParserConfig
 from spigot.models.semantic_parser import SemanticParser, gold_graphs
 from spigot.structured import heads_to_arcs
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
@@ -35,7 +35,7 @@ def test_equation_7_worked():
     sentences = [sentence("a b c")]
     vocabulary = Vocabulary.build(sentences)
     config = ParserConfig.model_validate(parser(hidden=1))
-    model = SemanticParser(config, vocabulary, Roles([TOP, "x"], [False, False]), uses_syntax=True)
+    model = SemanticParser(config, vocabulary, Roles([TOP, "x"], [False, False]), NamedTreeFeature("Concatenation"))
     model.encoder = FixedStates(torch.tensor([[[1.0, 0], [0, 1], [2, 3], [-1, 1]]]))
     arcs = heads_to_arcs(torch.tensor([[-1, 2, 0, 2]])).requires_grad_()
     read = features(model, vocabulary.encode(sentences)[0], arcs)

@@ -10,7 +10,8 @@ from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.structured import ProjectiveTree, arcs_to_heads
 from spigot.systems import SYSTEMS
-from spigot.systems.base import System, SystemConfig
+from spigot.systems.base import System
+from spigot.systems.config import SystemConfig
 from spigot.systems.loading import load_system
 from spigot.training.config import RecipeError
 from spigot.training.loop import Trainer
@@ -38,7 +39,7 @@ class SideBySide(System):
 
     def __init__(self, config, words, roles, tasks=None):
         super().__init__(config, tasks)
-        self.semantics = SemanticParser(config.semantics, words["semantics"], roles, False)
+        self.semantics = SemanticParser(config.semantics, words["semantics"], roles, tree_feature=None)
         self.syntax = SyntacticParser(config.syntax, words["syntax"], ProjectiveTree(single_root=True))
 
     @classmethod
@@ -111,5 +112,5 @@ def test_it_trains_and_parses(registered, tmp_path):
 def test_a_recipe_is_checked_by_its_configuration(registered):
     with pytest.raises(RecipeError, match=r"here: system.sintax: no such key"):
         parse_recipe(RECIPE | {"system": {"kind": "side-by-side", "sintax": {}}}, "here")
-    with pytest.raises(RecipeError, match=r"here: system: expected an intermediate parser for \[intermediate\]"):
+    with pytest.raises(RecipeError, match="here: intermediate: expected an intermediate parser beside it"):
         parse_recipe(RECIPE | {"intermediate": {"pretrain_epochs": 1}}, "here")

@@ -133,12 +133,15 @@ def test_gold_heads():
 def test_published_sizes():
     config = SyntaxThenSemanticsConfig()
     for part in (config.semantics, config.syntax):
-        encoder = part.encoder
-        assert (encoder.word_dim, encoder.second_dim, encoder.tag_dim) == (100, 50, 50)
-        assert (encoder.hidden, encoder.layers, encoder.word_dropout, encoder.dropout) == (200, 2, 0.25, 0)
+        assert part.encoder.name == "BiLSTMEncoder"
+        encoder = part.encoder.settings
+        assert (encoder["word_dim"], encoder["second_dim"], encoder["tag_dim"]) == (100, 50, 50)
+        assert (encoder["hidden"], encoder["layers"], encoder["word_dropout"], encoder["dropout"]) == (200, 2, 0.25, 0)
         assert part.mlp == 100
-    assert (config.semantics.encoder.second, config.semantics.encoder.drop_all_inputs) == ("lemma", False)
-    assert (config.syntax.encoder.second, config.syntax.encoder.drop_all_inputs) == ("word", True)
+    semantics, syntax = config.semantics.encoder.settings, config.syntax.encoder.settings
+    assert (semantics["second"], semantics["drop_all_inputs"]) == ("lemma", False)
+    assert (syntax["second"], syntax["drop_all_inputs"]) == ("word", True)
     # Changing a size leaves the rest of the published encoder alone.
-    changed = SyntaxThenSemanticsConfig.model_validate({"syntax": {"encoder": {"hidden": 50}}})
-    assert (changed.syntax.encoder.second, changed.syntax.encoder.drop_all_inputs) == ("word", True)
+    for table in ({"hidden": 50}, {"name": "BiLSTMEncoder", "hidden": 50}):
+        changed = SyntaxThenSemanticsConfig.model_validate({"syntax": {"encoder": table}}).syntax.encoder
+        assert changed.arguments == {"second": "word", "drop_all_inputs": True, "hidden": 50}

@@ -14,7 +14,8 @@ from spigot.data.vocabulary import Vocabulary
 from spigot.evaluation.counts import Additive
 from spigot.evaluation.report import Measure
 from spigot.systems import SYSTEMS
-from spigot.systems.base import System, SystemConfig
+from spigot.systems.base import System
+from spigot.systems.config import SystemConfig
 from spigot.systems.loading import load_system
 from spigot.tasks import TASKS
 from spigot.tasks.base import Task

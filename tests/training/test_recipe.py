@@ -125,7 +125,17 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ("[training]\nepochs = 'many'\n", "training.epochs: .*, got 'many'"),
         ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', got 'sgd'"),
         ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate.name: expected SPIGOT, .*, got 'spigto'"),
-        ("[system.syntax.encoder]\nhiden = 3\n", "system.syntax.encoder.hiden: no such key"),
+        (
+            "[system.syntax.encoder]\nhiden = 3\n",
+            "system.syntax.encoder.hiden: expected an argument of BiLSTMEncoder .*, got hiden",
+        ),
+        ("[system.syntax.encoder]\nhidden = 0\n", "system.syntax.encoder.hidden: expected a number .* to 1, got 0"),
+        (
+            "[system.syntax.encoder]\nvocabulary = 3\n",
+            "system.syntax.encoder.vocabulary: expected an argument of BiLSTMEncoder .*, got vocabulary",
+        ),
+        ('[system.semantics.encoder]\nname = "BiLSTM"\n', "system.semantics.encoder.name: expected BiLSTMEncoder, .*"),
+        ('[system]\ntree_feature = { name = "Concat" }\n', "system.tree_feature.name: expected Concatenation, .*"),
         (
             '[training]\nschedule = "linear"\nhalve_every = 3\n',
             'training.halve_every: expected schedule = "halve" beside it, got "linear"',
@@ -140,7 +150,11 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ),
         (
             "[system]\nsyntax = false\n[intermediate]\npretrain_epochs = 1\n",
-            r"system: expected an intermediate parser for \[intermediate\] or a surrogate, got none",
+            "intermediate: expected an intermediate parser beside it, got a system without one",
+        ),
+        (
+            '[system]\nsyntax = false\ntree_feature = { name = "Concatenation" }\n',
+            "system.tree_feature: expected an intermediate parser beside it, got a system without one",
         ),
         (
             '[system]\nsyntax = false\n[training]\nselection = "uas"\n',

@@ -183,7 +183,7 @@ def test_what_is_written_down_can_be_read_again(joint):
 @pytest.mark.parametrize(
     ("surrogate", "tables", "message"),
     [
-        (None, {"intermediate": {"sample": 0.5}}, r"system: expected an intermediate parser for \[intermediate\]"),
+        (None, {"intermediate": {"sample": 0.5}}, "intermediate: expected an intermediate parser beside it"),
         (
             "StraightThrough",
             {"training": {"selection": "uas"}},

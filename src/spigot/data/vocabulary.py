@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,21 +19,29 @@ UNKNOWN_ROLE = "_UNKROLE_"
 
 
 class Tokens(NamedTuple):
-    """A batch of sentences as numbers.
+    """A batch of sentences: their words, and these as numbers.
 
     `words`, `lemmas` and `tags` are `[batch, n + 1]` (int64): ROOT at 0, the tokens at 1..length, the end
     marker right after them, padding (the unknown symbol) behind. `lengths[batch]` counts tokens alone, and
-    n = the longest length + 1 is the number of nodes.
+    n = the longest length + 1 is the number of nodes. `forms` are the words as they are written, without ROOT.
     """
 
     words: Tensor
     lemmas: Tensor
     tags: Tensor
     lengths: Tensor
+    forms: tuple[tuple[str, ...], ...]
 
     def to(self, device: torch.device | str) -> Tokens:
         """Return the batch on another device."""
-        return Tokens(*(column.to(device, non_blocking=True) for column in self))
+        return self._each(lambda column: column.to(device, non_blocking=True), self.forms)
+
+    def rows(self, rows: slice) -> Tokens:
+        """Return some sentences of the batch, as wide as all of it."""
+        return self._each(lambda column: column[rows], self.forms[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor], forms: tuple[tuple[str, ...], ...]) -> Tokens:
+        return Tokens(change(self.words), change(self.lemmas), change(self.tags), change(self.lengths), forms)
 
 
 class Index:
@@ -140,7 +148,8 @@ class Vocabulary:
             chance = dropout / (dropout + self.counts[columns[0]])
             dropped = token & (random.random(chance.shape) < chance)
         words, lemmas, tags = torch.from_numpy(columns)
-        return Tokens(words, lemmas, tags, torch.from_numpy(lengths)), torch.from_numpy(dropped)
+        forms = tuple(sentence.forms for sentence in sentences)
+        return Tokens(words, lemmas, tags, torch.from_numpy(lengths), forms), torch.from_numpy(dropped)
 
     def _word(self, form: str) -> int:
         known = self.words[form]

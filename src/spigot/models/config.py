@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from spigot.models.encoders.bilstm import EncoderConfig
+from spigot.models.encoders.base import Encoder
+from spigot.models.tree_features.base import TreeFeature
 from spigot.named import Named
 from spigot.structured import (
     SPIGOTCE,
@@ -25,41 +26,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PartConfig(_Strict):
-    """The part of a task."""
-
-    def trained(self) -> Self:
-        """Return the description without what no longer matters once the part has weights."""
-        return self
-
-
-class ParserConfig(PartConfig):
-    """One parser: an encoder and the perceptrons on top of it."""
-
-    encoder: EncoderConfig = EncoderConfig()
-    mlp: int = Field(100, ge=1)
-    """Units of each hidden layer of the perceptrons that score parts."""
-
-    def trained(self) -> Self:
-        """Return the description without how tables start."""
-        return self.model_copy(update={"encoder": self.encoder.model_copy(update={"embedding_std": None})})
-
-
-class SyntaxEncoderConfig(EncoderConfig):
-    """The encoder of the syntactic parser, whose inputs are published otherwise than the semantic one's."""
-
-    second: Literal["lemma", "word", "none"] = "word"
-    drop_all_inputs: bool = True
-
-
-class SyntaxConfig(ParserConfig):
-    """The syntactic parser."""
-
-    encoder: SyntaxEncoderConfig = SyntaxEncoderConfig()
-
-
 class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):
     """A surrogate of the core, or a user's, and its arguments."""
+
+    # Facts about classes of the core, which say nothing of the kind themselves: a user's class has the common ones.
 
     @property
     def passes_gradient(self) -> bool:
@@ -82,21 +52,65 @@ class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structure
         return issubclass(self.named_class, (Marginals, SparseMAP))
 
 
-class ClassifierEncoderConfig(EncoderConfig):
-    """The encoder of the sentiment classifier."""
-
-    word_dim: int = Field(300, ge=1)
-    hidden: int = Field(150, ge=1)
-    layers: int = Field(1, ge=1)
-    word_dropout: float = Field(0.0, ge=0)
-    input_dropout: float | None = Field(0.5, ge=0, lt=1)
+class NamedEncoder(Named[Encoder], base=Encoder, package="spigot.models.encoders", context=("vocabulary", "vectors")):
+    """An encoder and its arguments."""
 
 
-class BiLSTMClassifierConfig(_Strict):
+class NamedTreeFeature(
+    Named[TreeFeature], base=TreeFeature, package="spigot.models.tree_features", context=("input_dim",)
+):
+    """What the semantic parser reads of the syntactic tree, and its arguments."""
+
+
+class PartConfig(_Strict):
+    """The part of a task."""
+
+    def trained(self) -> Any:
+        """Return all that matters once the part has weights: equal for parts that can take over each other's."""
+        return self
+
+
+class _Encoding(PartConfig):
+    """A part with an encoder; a recipe that names no other encoder changes the arguments of the part's own."""
+
+    encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
+
+    @field_validator("encoder", mode="before")
+    @classmethod
+    def _over_the_default(cls, value: Any) -> NamedEncoder:
+        return NamedEncoder.over(cls.model_fields["encoder"].default, value)
+
+    @property
+    def word_dim(self) -> int | None:
+        """The size of the encoder's word vectors, if its signature tells."""
+        return self.encoder.settings.get("word_dim")
+
+    def trained(self) -> Any:
+        """Return all but how tables start."""
+        settings = {key: value for key, value in self.encoder.settings.items() if key != "embedding_std"}
+        return self.model_dump(exclude={"encoder"}), self.encoder.name, settings
+
+
+class ParserConfig(_Encoding):
+    """One parser: an encoder and the perceptrons on top of it."""
+
+    mlp: int = Field(100, ge=1)
+    """Units of each hidden layer of the perceptrons that score parts."""
+
+
+class SyntaxConfig(ParserConfig):
+    """The syntactic parser, whose inputs are published otherwise than the semantic one's."""
+
+    encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="word", drop_all_inputs=True)
+
+
+class BiLSTMClassifierConfig(_Encoding):
     """The classifier of section 4.2.1; without a semantic parser in its system it is the baseline BILSTM."""
 
     name: Literal["bilstm"]
-    encoder: ClassifierEncoderConfig = ClassifierEncoderConfig()
+    encoder: NamedEncoder = NamedEncoder(
+        "BiLSTMEncoder", word_dim=300, hidden=150, layers=1, word_dropout=0.0, input_dropout=0.5
+    )
     freeze_vectors: bool = True
     """Whether words that have a vector keep it as it is."""
     feature: int = Field(100, ge=1)
@@ -106,13 +120,8 @@ class BiLSTMClassifierConfig(_Strict):
     dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout of the features and of the hidden layer."""
 
-    @property
-    def word_dim(self) -> int:
-        """The size of a word vector."""
-        return self.encoder.word_dim
 
-
-class BagClassifierConfig(_Strict):
+class BagClassifierConfig(PartConfig):
     """A deep averaging network (Iyyer et al. 2015): layers on the mean of the word vectors, whatever their order."""
 
     name: Literal["bag"]

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import SEMANTICS, Arc, Graph, Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import ParserConfig
-from spigot.models.encoders.bilstm import BiLSTMEncoder
+from spigot.models.config import NamedTreeFeature, ParserConfig
 from spigot.models.scorers import ArcScorer, TokenScorer
 from spigot.models.tag_pairs import TagPairs
+from spigot.models.tree_features.base import TreeFeature
 from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
 
 
@@ -28,7 +28,7 @@ class Decoded(NamedTuple):
 class SemanticParser(nn.Module):
     """Scores predicates, arcs and labelled arcs, and decodes them exactly.
 
-    With `uses_syntax` every perceptron reads a token's state next to that of its syntactic head (Eq. 7).
+    With a `tree_feature` the perceptrons read what it makes of the states and a syntactic tree, else the states.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class SemanticParser(nn.Module):
         config: ParserConfig,
         vocabulary: Vocabulary,
         roles: Roles,
-        uses_syntax: bool,
+        tree_feature: NamedTreeFeature | None,
         vectors: dict[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -44,8 +44,12 @@ class SemanticParser(nn.Module):
         self.roles = roles
         self.structure = SemanticGraph(roles.deterministic)
         self.tag_pairs = TagPairs(vocabulary, roles)
-        self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
-        width = config.encoder.output_dim * (2 if uses_syntax else 1)
+        self.encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
+        width = self.encoder.output_dim
+        self.tree_feature: TreeFeature | None = None
+        if tree_feature is not None:
+            self.tree_feature = tree_feature.build(input_dim=width)
+            width = self.tree_feature.output_dim
         self.predicate = TokenScorer(width, config.mlp)
         # Neither a hinge loss nor an end task that reads the graph has a gradient for more than a few arcs.
         self.arc = ArcScorer(width, config.mlp, few_gradients=True)
@@ -53,8 +57,8 @@ class SemanticParser(nn.Module):
 
     @property
     def word_dropout(self) -> float:
-        """See `EncoderConfig.word_dropout`."""
-        return self.encoder.config.word_dropout
+        """See `Encoder`."""
+        return self.encoder.word_dropout
 
     def forward(
         self,
@@ -70,8 +74,9 @@ class SemanticParser(nn.Module):
         """
         states = self.encoder(tokens, dropped)
         if syntax is not None:
-            # Eq. 7. ROOT has no head: its column of `syntax` is 0.
-            states = torch.cat([states, syntax.to(states.dtype).transpose(1, 2) @ states], -1)
+            if self.tree_feature is None:
+                raise ValueError("syntax: expected None, as the parser reads no syntactic tree, got one")
+            states = self.tree_feature(states, syntax)
         barred = ~self.tag_pairs(tokens.tags[:, : states.shape[1]])
         labels = self.label(states, pairs).float().masked_fill(barred, -torch.inf)
         arcs = self.arc(states, pairs).squeeze(-1).float()

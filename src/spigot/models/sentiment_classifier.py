@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import BagClassifierConfig, BiLSTMClassifierConfig, ClassifierConfig
-from spigot.models.encoders.bilstm import BiLSTMEncoder, WordVectors
+from spigot.models.encoders.word_vectors import WordVectors
 from spigot.models.scorers import glorot
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
 
@@ -40,8 +40,8 @@ class BiLSTMClassifier(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
-        self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
-        width = config.encoder.output_dim
+        self.encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
+        width = self.encoder.output_dim
         self.itself: nn.Linear | None = None
         if roles is not None:
             self.itself = nn.Linear(width, config.feature)
@@ -59,8 +59,8 @@ class BiLSTMClassifier(nn.Module):
 
     @property
     def word_dropout(self) -> float:
-        """See `EncoderConfig.word_dropout`."""
-        return self.config.encoder.word_dropout
+        """See `Encoder`."""
+        return self.encoder.word_dropout
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None, graph: SemanticGraphParts | None = None) -> Tensor:
         """Return the scores of the classes, `[batch, 2]`. `graph` is hard, or a relaxed one, over the same nodes."""

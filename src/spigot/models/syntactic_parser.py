@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from spigot.data.sentence import SYNTAX, Sentence
 from spigot.data.vocabulary import Tokens, Vocabulary
 from spigot.models.config import ParserConfig
-from spigot.models.encoders.bilstm import BiLSTMEncoder
 from spigot.models.scorers import ArcScorer
 from spigot.structured import MarginalStructure
 
@@ -29,13 +28,13 @@ class SyntacticParser(nn.Module):
         super().__init__()
         self.vocabulary = vocabulary
         self.structure = structure
-        self.encoder = BiLSTMEncoder(config.encoder, vocabulary, vectors)
-        self.arc = ArcScorer(config.encoder.output_dim, config.mlp)
+        self.encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
+        self.arc = ArcScorer(self.encoder.output_dim, config.mlp)
 
     @property
     def word_dropout(self) -> float:
-        """See `EncoderConfig.word_dropout`."""
-        return self.encoder.config.word_dropout
+        """See `Encoder`."""
+        return self.encoder.word_dropout
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
         """Return `arc_scores[batch, head, modifier]` in single precision."""

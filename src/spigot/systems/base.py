@@ -10,69 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
-from spigot.models.config import NamedSurrogate, PartConfig
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
+from spigot.systems.config import SystemConfig
 from spigot.systems.streaming import parse_all
-from spigot.tasks import make_task
 from spigot.tasks.base import Task
-from spigot.validation import first_problem
 
 Vectors = dict[str, Tensor]
-
-
-class SystemConfig(BaseModel, ABC):
-    """The table [system] of a recipe; each kind of system has its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: str
-    """The system's key in `SYSTEMS`."""
-    surrogate: NamedSurrogate = NamedSurrogate("Detach")
-    """What the end task's gradient becomes on its way into the intermediate parser."""
-
-    @field_validator("surrogate")
-    @classmethod
-    def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if value.needs_downstream:
-            raise ValueError(f"name: expected one that does not run the end task again, got {value.name!r}")
-        return value
-
-    @property
-    @abstractmethod
-    def task_kinds(self) -> dict[str, str]:
-        """The names of the system's tasks and their kinds, the end task first."""
-
-    @property
-    @abstractmethod
-    def intermediate(self) -> str | None:
-        """The task whose hard output the end task reads; None: there is none."""
-
-    def same_part(self, task: str, other: SystemConfig) -> bool:
-        """Return whether a task's part here fits into another system: what only matters before training is left out."""
-        ours, theirs = (getattr(config, task, None) for config in (self, other))
-        return isinstance(ours, PartConfig) and isinstance(theirs, PartConfig) and ours.trained() == theirs.trained()
-
-    def make_tasks(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Task]:
-        """Make the tasks, the end task first; `tables` are [tasks.NAME]. Raises ValueError."""
-        for name in tables:
-            if name not in self.task_kinds:
-                raise ValueError(f"{name}: expected a task of this system ({', '.join(self.task_kinds)}), got {name!r}")
-        made = {}
-        for name, kind in self.task_kinds.items():
-            table = {"kind": kind, **tables.get(name, {})}
-            if table["kind"] != kind:
-                raise ValueError(f"{name}.kind: expected {kind!r} in this system, got {table['kind']!r}")
-            try:
-                made[name] = make_task(name, table)
-            except ValidationError as error:
-                raise ValueError(f"{name}.{first_problem(error, table)}") from None
-        return made
 
 
 class System(Pretrained, ABC):
@@ -136,7 +84,7 @@ class System(Pretrained, ABC):
 
     @abstractmethod
     def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
-        """Return what the part of the batch's task makes of it.
+        """Return the output of the part of the batch's task.
 
         Args:
             batch: the sentences.
@@ -223,9 +171,11 @@ class Candidates(ABC):
         """Return the candidates of a batch, as parts; `numbers` are places in the list."""
 
 
-def check_vectors(vectors: Vectors | None, key: str, size: int) -> None:
-    """Refuse vectors of another size than the table that they are for; `key` is that of its size in [system]."""
-    for vector in (vectors or {}).values():
-        if len(vector) != size:
-            raise ValueError(f"{key}: expected {len(vector)}, the size of the word vectors, got {size}")
-        return
+def check_vectors(vectors: Vectors | None, key: str, size: int | None) -> None:
+    """Refuse vectors of another size than the table that they are for.
+
+    `key` is that of the table's size in [system]; a `size` of None is not known.
+    """
+    found = len(next(iter(vectors.values()))) if vectors else None
+    if found is not None and size is not None and found != size:
+        raise ValueError(f"{key}: expected {found}, the size of the word vectors, got {size}")

@@ -33,13 +33,10 @@ class Batch(NamedTuple):
 
     def share(self, parts: Parts) -> Parts:
         """Return this process's rows of a tensor or of several, on its device."""
-        return map_parts(self._row, parts)
+        return map_parts(lambda part: part[self.rows].to(self.device, non_blocking=True), parts)
 
     def encode(self, part: Any, random: np.random.Generator | None = None) -> tuple[Tokens, Tensor]:
         """Return this process's rows in the numbers of a part; `random` draws the part's word dropout."""
         dropout = 0.0 if random is None else part.word_dropout
         tokens, dropped = part.vocabulary.encode(self.sentences, dropout, random)
-        return self.share(tokens), self._row(dropped)
-
-    def _row(self, tensor: Tensor) -> Tensor:
-        return tensor[self.rows].to(self.device, non_blocking=True)
+        return tokens.rows(self.rows).to(self.device), self.share(dropped)

@@ -1,4 +1,4 @@
-"""What a pruner leaves of each training sentence, found once and kept in little memory."""
+"""The parts of each training sentence's graph that a pruner keeps, found once and held in little memory."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import StructuredArgmax
 from spigot.structured.structures.semantic_graph import SemanticGraphParts, one_hot_parts
-from spigot.systems.base import System, SystemConfig, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors
 from spigot.systems.batch import Batch
+from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.pruning import GraphCandidates
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
-from spigot.tasks.semantics import Semantics
 
 
 class SemanticsThenSentimentConfig(SystemConfig):
@@ -113,7 +113,7 @@ class SemanticsThenSentiment(System):
         self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
             self.semantics = SemanticParser(
-                config.semantics, words, roles, uses_syntax=False, vectors=vectors.get("semantics")
+                config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")
             )
             self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
             if config.prunes:
@@ -130,22 +130,23 @@ class SemanticsThenSentiment(System):
         start: nn.Module | None = None,
     ) -> Self:
         """Make an untrained system: see `System.from_sentences`."""
-        classifier, task = config.classifier, tasks.get("semantics")
+        classifier = config.classifier
+        task: Any = tasks.get("semantics")  # a `Semantics`: see `task_kinds`
         key = "classifier.word_dim" if classifier.name == "bag" else "classifier.encoder.word_dim"
         check_vectors(vectors.get("sentiment"), key, classifier.word_dim)
         words, roles = None, None
         if isinstance(start, SemanticParser):
             words, roles = start.vocabulary, start.roles
             vectors = {name: rows for name, rows in vectors.items() if name != "semantics"}
-        elif isinstance(task, Semantics) and config.semantics is not None:
-            check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.encoder.word_dim)
+        elif config.semantics is not None:
+            check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
             words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
             roles = task.roles(train["semantics"])
         known = Vocabulary.build(train["sentiment"], vectors.get("sentiment") or (), classifier.freeze_vectors)
         system = cls(config, SentimentVocabularies(known, words, roles), vectors, tasks)
         if start is not None and system.semantics is not None:
             system.semantics.load_state_dict(start.state_dict())
-        elif system.semantics is not None and task is not None and config.prune_by_tags:
+        elif system.semantics is not None and config.prune_by_tags:
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
         return system
 
@@ -155,7 +156,7 @@ class SemanticsThenSentiment(System):
         return {name: getattr(self, name) for name in self.tasks}
 
     def start_joint_training(self) -> None:
-        """Let the parser as it is now say, for good, which parts are candidates."""
+        """Fix the candidates: from now on they are what the parser, as it is now, finds likely."""
         if self.pruner is not None and self.semantics is not None:
             self.pruner.load_state_dict(self.semantics.state_dict())
 
@@ -239,7 +240,7 @@ class SemanticsThenSentiment(System):
         return self.pruner.candidates(scores, self.config.candidate_margin)
 
     def candidates(self, sentences: Sequence[Sentence]) -> GraphCandidates | None:
-        """Return what the pruner, which stays as it is, leaves of each sentence."""
+        """Return the candidates of each sentence, which stay the same."""
         return None if self.pruner is None else GraphCandidates(self._prune_sentences, sentences)
 
     def _prune_sentences(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:

@@ -10,20 +10,22 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import ParserConfig, SyntaxConfig
+from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.structured import ProjectiveTree, StructuredArgmax, arcs_to_heads
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
-from spigot.systems.base import System, SystemConfig, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors
 from spigot.systems.batch import Batch
+from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
 from spigot.tasks.base import Task
-from spigot.tasks.semantics import Semantics
 
 
 class SyntaxThenSemanticsConfig(SystemConfig):
     """A semantic parser and, unless `syntax` is None, a syntactic parser that feeds it through `surrogate`."""
+
+    needs_intermediate = ("surrogate", "tree_feature")
 
     kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
     semantics: ParserConfig = ParserConfig()
@@ -31,6 +33,8 @@ class SyntaxThenSemanticsConfig(SystemConfig):
     """False in TOML: no syntactic parser (NeurboParser alone)."""
     prune_by_tags: bool = True
     """Whether a semantic role is a candidate only between tags that it was seen between in training."""
+    tree_feature: NamedTreeFeature = NamedTreeFeature("Concatenation")
+    """What the semantic parser reads of the tree."""
     single_root: bool = True
     """Whether exactly one token may hang from ROOT in a syntactic tree."""
 
@@ -86,9 +90,8 @@ class SyntaxThenSemantics(System):
             self.syntax = SyntacticParser(config.syntax, vocabularies.syntax, self.tree, vectors.get("syntax"))
         self.parse_layer = StructuredArgmax(self.tree, config.surrogate.build())
         words, roles, _ = vocabularies
-        self.semantics = SemanticParser(
-            config.semantics, words, roles, config.syntax is not None, vectors.get("semantics")
-        )
+        feature = None if config.syntax is None else config.tree_feature
+        self.semantics = SemanticParser(config.semantics, words, roles, feature, vectors.get("semantics"))
 
     @classmethod
     def from_sentences(
@@ -100,15 +103,14 @@ class SyntaxThenSemantics(System):
         start: nn.Module | None = None,
     ) -> Self:
         """Make an untrained system: see `System.from_sentences`."""
-        task = tasks["semantics"]
-        assert isinstance(task, Semantics)
-        check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.encoder.word_dim)
+        task: Any = tasks["semantics"]  # a `Semantics`: see `task_kinds`
+        check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
         words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
         syntax = None
         if isinstance(start, SyntacticParser):
             syntax = start.vocabulary
         elif config.syntax is not None:
-            check_vectors(vectors.get("syntax"), "syntax.encoder.word_dim", config.syntax.encoder.word_dim)
+            check_vectors(vectors.get("syntax"), "syntax.encoder.word_dim", config.syntax.word_dim)
             syntax = Vocabulary.build(train["syntax"], vectors.get("syntax") or ())
         system = cls(config, Vocabularies(words, task.roles(train["semantics"]), syntax), vectors, tasks)
         if config.prune_by_tags:

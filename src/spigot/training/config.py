@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 
 from spigot.errors import UserError
 from spigot.systems import SYSTEMS
-from spigot.systems.base import System, SystemConfig
+from spigot.systems.base import System
+from spigot.systems.config import SystemConfig
 from spigot.tasks import TASKS
 from spigot.tasks.base import Decay, Task
 from spigot.validation import first_problem
@@ -206,9 +207,12 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         how, surrogate = self.intermediate, self.system.surrogate
-        given = "intermediate" in self.model_fields_set or "surrogate" in self.system.model_fields_set
-        if self.intermediate_task is None and given:
-            raise ValueError("system: expected an intermediate parser for [intermediate] or a surrogate, got none")
+        if self.intermediate_task is None:
+            given = [f"system.{key}" for key in self.system.needs_intermediate if key in self.system.model_fields_set]
+            if "intermediate" in self.model_fields_set:
+                given.insert(0, "intermediate")
+            if given:
+                raise ValueError(f"{given[0]}: expected an intermediate parser beside it, got a system without one")
         scores = [task.score_names[-1] for task in self.made_tasks.values()]
         if self.selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)

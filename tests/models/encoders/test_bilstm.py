@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from spigot.data.vocabulary import Vocabulary
-from spigot.models.encoders.bilstm import BiLSTMEncoder, EncoderConfig, init_table
+from spigot.models.encoders.bilstm import BiLSTMEncoder
+from spigot.models.encoders.word_vectors import init_table
 from tests.models.tiny import SENTENCES, sentence
 
 SHORT = sentence("the dog barks", lemmas="the dog bark", tags="DT NN VBZ")
@@ -13,7 +14,7 @@ VOCABULARY = Vocabulary.build([SHORT, LONG])
 def make(vocabulary=VOCABULARY, vectors=None, **config):
     torch.manual_seed(1)
     sizes = {"word_dim": 5, "second_dim": 4, "tag_dim": 3, "hidden": 6, "layers": 2}
-    return BiLSTMEncoder(EncoderConfig(**(sizes | config)), vocabulary, vectors).eval()
+    return BiLSTMEncoder(vocabulary, vectors, **(sizes | config)).eval()
 
 
 def encode(sentences, vocabulary=VOCABULARY):
@@ -142,3 +143,18 @@ def test_the_spread_of_tables_that_start_at_random(std, expected):
     init_table(table, std)
     assert table.weight.std().item() == pytest.approx(expected, rel=0.02)
     assert table.weight.abs().max().item() <= 3**0.5 * expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "needs"),
+    [
+        ({}, {"words", "lemmas", "tags"}),
+        ({"second": "word"}, {"words", "tags"}),
+        ({"second": "none", "tag_dim": 0}, {"words"}),
+    ],
+)
+def test_what_it_needs_of_a_sentence(settings, needs):
+    encoder = make(**settings)
+    assert encoder.needs == needs
+    bare = sentence("the dog barks", lemmas=None if "lemmas" not in needs else "the dog bark")
+    assert torch.equal(encoder(encode([SHORT])), encoder(encode([bare]))) == ("tags" not in needs)

@@ -1,116 +1,89 @@
-"""Words in, contextual states out: the BiLSTM encoder of both parsers (paper section 4.1.1)."""
+"""A BiLSTM over words, lemmas and tags: the encoder of both parsers (paper section 4.1.1)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spigot.data.vocabulary import Tokens, Vocabulary
+from spigot.models.encoders.base import Column, Encoder
+from spigot.models.encoders.word_vectors import WordVectors, init_table
+
+Size = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-class EncoderConfig(BaseModel):
-    """Sizes and inputs of a `BiLSTMEncoder`; the defaults are the published ones."""
+class BiLSTMEncoder(WordVectors, Encoder):
+    """Two stacks of LSTMs, one for each direction, joined at the top alone, as in the original program.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Args:
+        vocabulary: of the training data.
+        vectors: from a word to its vector `[word_dim]`; None leaves all words as they are drawn.
+        word_dim, second_dim, tag_dim: sizes of the tables; `tag_dim` 0 leaves out the tags.
+        second: what the second table is indexed by: the lemma, or the word again (as the original syntactic parser).
+        hidden: units of an LSTM, one direction.
+        layers: LSTMs in a stack.
+        word_dropout: see `Encoder`.
+        drop_all_inputs: whether word dropout takes the second table's input and the tag along with the word.
+        dropout: elementwise, of the inputs, between the layers and of the states; not in the original parsers.
+        input_dropout: that of the inputs, if it differs.
+        embedding_std: standard deviation of the numbers in tables that start at random; None means 1 / √dim, as in
+            the original programs.
+    """
 
-    word_dim: int = Field(100, ge=1)
-    second: Literal["lemma", "word", "none"] = "lemma"
-    """What the second table is indexed by: the lemma, or the word again (as the original syntactic parser)."""
-    second_dim: int = Field(50, ge=1)
-    tag_dim: int = Field(50, ge=0)
-    hidden: int = Field(200, ge=1)
-    """Units of an LSTM, one direction."""
-    layers: int = Field(2, ge=1)
-    word_dropout: float = Field(0.25, ge=0)
-    """A word seen c times becomes unknown with probability word_dropout / (word_dropout + c)."""
-    drop_all_inputs: bool = False
-    """Whether word dropout takes the second table's input and the tag along with the word."""
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Elementwise dropout of the inputs, between the layers and of the states; not in the original parsers."""
-    input_dropout: float | None = Field(None, ge=0, lt=1)
-    """That of the inputs, if it differs."""
-    embedding_std: float | None = Field(None, gt=0)
-    """Standard deviation of the numbers in tables that start at random; None: 1 / √dim, as in the original programs."""
-
-    @property
-    def output_dim(self) -> int:
-        """The width of a state: both directions."""
-        return 2 * self.hidden
-
-
-class WordVectors(nn.Module):
-    """Base of what reads words: a trained table, and a fixed one for words whose vectors get no gradient."""
-
-    vector_word: Tensor
-
-    def __init__(self, dim: int, vocabulary: Vocabulary, std: float | None = None) -> None:
-        super().__init__()
-        trained = vocabulary.trained_words
-        self.word = nn.Embedding(trained, dim)
-        self.register_buffer("vector_word", torch.zeros(len(vocabulary.words) - trained, dim))
-        init_table(self.word, std)
-
-    @torch.no_grad()
-    def load_vectors(self, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> None:
-        """Put vectors into the tables' rows."""
-        trained = vocabulary.trained_words
-        for k, word in enumerate(vocabulary.words.strings):
-            vector = vectors.get(word)
-            if vector is not None:
-                table, row = (self.word.weight, k) if k < trained else (self.vector_word, k - trained)
-                table[row] = vector
-
-    def embed_words(self, words: Tensor) -> Tensor:
-        """Return the vectors of `words[batch, n]`, `[batch, n, dim]`."""
-        trained = self.word.num_embeddings
-        known = words < trained
-        vectors = self.word(torch.where(known, words, 0))
-        if self.vector_word.shape[0]:
-            fixed = F.embedding(torch.where(known, 0, words - trained), self.vector_word)
-            vectors = torch.where(known[..., None], vectors, fixed)
-        return vectors
-
-
-class BiLSTMEncoder(WordVectors):
-    """Two stacks of LSTMs, one for each direction, joined at the top alone, as in the original program."""
-
-    def __init__(self, config: EncoderConfig, vocabulary: Vocabulary, vectors: dict[str, Tensor] | None = None) -> None:
-        super().__init__(config.word_dim, vocabulary, config.embedding_std)
-        self.config = config
-        width = config.word_dim
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        vectors: dict[str, Tensor] | None = None,
+        *,
+        word_dim: Size = 100,
+        second: Literal["lemma", "word", "none"] = "lemma",
+        second_dim: Size = 50,
+        tag_dim: Annotated[int, Field(ge=0)] = 50,
+        hidden: Size = 200,
+        layers: Size = 2,
+        word_dropout: Annotated[float, Field(ge=0)] = 0.25,
+        drop_all_inputs: bool = False,
+        dropout: Rate = 0.0,
+        input_dropout: Rate | None = None,
+        embedding_std: Annotated[float, Field(gt=0)] | None = None,
+    ) -> None:
+        super().__init__(word_dim, vocabulary, embedding_std)
+        self.output_dim = 2 * hidden
+        self.word_dropout = word_dropout
+        columns: dict[Column, bool] = {"words": True, "lemmas": second == "lemma", "tags": tag_dim > 0}
+        self.needs = frozenset(column for column, needed in columns.items() if needed)
+        self.drop_all_inputs = drop_all_inputs
+        self.dropout = dropout
+        self.input_dropout = dropout if input_dropout is None else input_dropout
+        width = word_dim
         self.second: nn.Embedding | None = None
-        if config.second != "none":
-            rows = vocabulary.trained_words if config.second == "word" else len(vocabulary.lemmas)
-            self.second = nn.Embedding(rows, config.second_dim)
-            width += config.second_dim
+        if second != "none":
+            rows = vocabulary.trained_words if second == "word" else len(vocabulary.lemmas)
+            self.second = nn.Embedding(rows, second_dim)
+            width += second_dim
         self.tag: nn.Embedding | None = None
-        if config.tag_dim:
-            self.tag = nn.Embedding(len(vocabulary.tags), config.tag_dim)
-            width += config.tag_dim
+        if tag_dim:
+            self.tag = nn.Embedding(len(vocabulary.tags), tag_dim)
+            width += tag_dim
         self.forward_lstm, self.backward_lstm = (
             # Dropout between the layers of a single one would be a warning.
-            nn.LSTM(
-                width,
-                config.hidden,
-                config.layers,
-                batch_first=True,
-                dropout=config.dropout if config.layers > 1 else 0.0,
-            )
+            nn.LSTM(width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
             for _ in range(2)
         )
-        self.reset_parameters()
+        self.reset_parameters(embedding_std)
         if vectors is not None:
             self.load_vectors(vocabulary, vectors)
 
-    def reset_parameters(self) -> None:
+    def reset_parameters(self, embedding_std: float | None) -> None:
         """Glorot initialisation as DyNet has it, with the forget gates open at the start."""
         for table in (self.second, self.tag):
             if table is not None:
-                init_table(table, self.config.embedding_std)
+                init_table(table, embedding_std)
         for lstm in (self.forward_lstm, self.backward_lstm):
             for name, parameter in lstm.named_parameters():
                 if name.startswith("weight"):
@@ -126,20 +99,18 @@ class BiLSTMEncoder(WordVectors):
 
         `dropped[batch, n + 1]` (bool) marks tokens that word dropout makes unknown.
         """
-        config = self.config
-        words, lemmas, tags, lengths = tokens
+        words, lemmas, tags, lengths = tokens.words, tokens.lemmas, tokens.tags, tokens.lengths
         if dropped is not None:
             words = words.masked_fill(dropped, 0)
-            if config.drop_all_inputs:
+            if self.drop_all_inputs:
                 lemmas, tags = lemmas.masked_fill(dropped, 0), tags.masked_fill(dropped, 0)
         inputs = [self.embed_words(words)]
         if self.second is not None:
             trained_words = torch.where(words < self.word.num_embeddings, words, 0)
-            inputs.append(self.second(trained_words if config.second == "word" else lemmas))
+            inputs.append(self.second(lemmas if "lemmas" in self.needs else trained_words))
         if self.tag is not None:
             inputs.append(self.tag(tags))
-        rate = config.dropout if config.input_dropout is None else config.input_dropout
-        embedded = F.dropout(torch.cat(inputs, -1), rate, self.training)
+        embedded = F.dropout(torch.cat(inputs, -1), self.input_dropout, self.training)
 
         # Reading a row backwards starts at its own end marker: padding stays behind in both directions.
         nodes = lengths[:, None] + 2
@@ -150,13 +121,7 @@ class BiLSTMEncoder(WordVectors):
         right = right.gather(1, mirror.expand_as(right))
         states = torch.cat([left, right], -1)[:, :-1]
         states = states * (position[:-1] <= lengths[:, None])[..., None]
-        return F.dropout(states, config.dropout, self.training)
-
-
-def init_table(table: nn.Embedding, std: float | None = None) -> None:
-    """Draw numbers of a given standard deviation; by default 1 / √d, which is Glorot initialisation of a row."""
-    bound = 3.0**0.5 * (table.embedding_dim**-0.5 if std is None else std)
-    nn.init.uniform_(table.weight, -bound, bound)
+        return F.dropout(states, self.dropout, self.training)
 
 
 def _run(lstm: nn.LSTM, inputs: Tensor) -> Tensor:

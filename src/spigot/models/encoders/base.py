@@ -1,0 +1,36 @@
+"""What an encoder is: words in, one state for each token out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from torch import Tensor, nn
+
+from spigot.data.vocabulary import Tokens
+
+Column = Literal["words", "lemmas", "tags"]
+"""What an encoder may read of a sentence; the words are those of `Tokens.words` or of `Tokens.forms`."""
+
+
+class Encoder(nn.Module, ABC):
+    """Turns a batch of sentences into states.
+
+    A subclass takes `vocabulary` and, if it uses word vectors, `vectors` (from a word to its vector, or None); its
+    other parameters are the arguments that a recipe gives. Its constructor sets `output_dim`.
+    """
+
+    output_dim: int
+    """The width of a state."""
+    word_dropout: float = 0.0
+    """A word seen c times becomes unknown with probability word_dropout / (word_dropout + c), in training."""
+    needs: frozenset[Column] = frozenset({"words"})
+    """What it reads of a sentence."""
+
+    @abstractmethod
+    def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
+        """Return the states `[batch, n, output_dim]` of ROOT and the tokens, n being the longest length + 1.
+
+        States past the lengths are 0. `dropped[batch, n + 1]` (bool, laid out as `tokens.words`) marks the tokens that
+        word dropout makes unknown; None for none.
+        """

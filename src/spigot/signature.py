@@ -1,0 +1,80 @@
+"""Arguments in JSON, checked by the signature of the class that takes them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from spigot.errors import UserError
+
+
+class NamedError(UserError):
+    """A class or an argument that cannot be; the message is one line that begins with the argument, or with `name`."""
+
+
+def check_arguments(taker: type, given: Mapping[str, Any], context: Collection[str] = ()) -> dict[str, Any]:
+    """Return `given` in the types that the constructor of `taker` wants.
+
+    `context` are the parameters that may not be given. Raises NamedError, and NameError for an annotation that
+    cannot be resolved.
+    """
+    name = taker.__name__
+    parameters = {key: p for key, p in inspect.signature(taker).parameters.items() if key not in context}
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = {key: p for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    for key in given:
+        if key not in named and not (anything and key not in context):
+            near = difflib.get_close_matches(key, named) or list(named)
+            raise NamedError(f"{key}: expected an argument of {name} ({', '.join(near) or 'none'}), got {key}")
+    for key, parameter in named.items():
+        if parameter.default is parameter.empty and key not in given:
+            raise NamedError(f"{key}: expected a value, which {name} has no default for, got none")
+    hints = _hints(taker)
+    return {key: _typed(key, value, hints.get(key, Any) if key in named else Any) for key, value in given.items()}
+
+
+def json_copy(key: str, value: Any) -> Any:
+    """Return a copy of a JSON value."""
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        raise NamedError(f"{key}: expected a number, a string, true, false, a list or a table, got {value!r}") from None
+
+
+def _hints(found: type) -> dict[str, Any]:
+    """Return the annotations of a constructor; those of a dataclass stand in the modules of its bases."""
+    owner = next(each for each in found.__mro__ if "__init__" in vars(each))
+    written = getattr(vars(owner).get("__dataclass_params__"), "init", False)
+    return typing.get_type_hints(owner if written else vars(owner)["__init__"], include_extras=True)
+
+
+def _typed(key: str, value: Any, hint: Any) -> Any:
+    """Return `value` in the type of an annotation."""
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+    try:
+        adapter = TypeAdapter(hint, config=config)
+    except PydanticUserError:  # a dataclass, a TypedDict or a pydantic model has a configuration of its own
+        adapter = TypeAdapter(hint)
+    try:
+        # As JSON: a list is then a tuple where a tuple is wanted, and nothing else is converted.
+        return adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        # Types that no recipe can hold are left out of what is expected.
+        wrong = [each for each in error.errors() if each["type"] != "needs_python_object"]
+        if not wrong:
+            raise NamedError(f"{key}: expected no value from a recipe, which cannot hold one, got {value!r}") from None
+        expected = " or ".join(dict.fromkeys(_expected(each["msg"]) for each in wrong))
+        raise NamedError(f"{key}: expected {expected}, got {value!r}") from None
+
+
+def _expected(message: str) -> str:
+    """Turn what pydantic says of a value into what completes "expected"."""
+    text = message.removeprefix("Input should be ").replace("a valid integer", "an integer").replace("a valid ", "a ")
+    return f"a number {text}" if text.startswith(("greater", "less")) else text

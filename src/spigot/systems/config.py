@@ -1,0 +1,66 @@
+"""What the table [system] of a recipe has in common for all kinds of systems."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from spigot.models.config import NamedSurrogate, PartConfig
+from spigot.tasks import make_task
+from spigot.tasks.base import Task
+from spigot.validation import first_problem
+
+
+class SystemConfig(BaseModel, ABC):
+    """The table [system] of a recipe; each kind of system has its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    needs_intermediate: ClassVar[tuple[str, ...]] = ("surrogate",)
+    """Keys that a recipe may give only if the system has an intermediate parser."""
+
+    kind: str
+    """The system's key in `SYSTEMS`."""
+    surrogate: NamedSurrogate = NamedSurrogate("Detach")
+    """What the end task's gradient becomes on its way into the intermediate parser."""
+
+    @field_validator("surrogate")
+    @classmethod
+    def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
+        if value.needs_downstream:
+            raise ValueError(f"name: expected one that does not run the end task again, got {value.name!r}")
+        return value
+
+    @property
+    @abstractmethod
+    def task_kinds(self) -> dict[str, str]:
+        """The names of the system's tasks and their kinds, the end task first."""
+
+    @property
+    @abstractmethod
+    def intermediate(self) -> str | None:
+        """The task whose hard output the end task reads; None: there is none."""
+
+    def same_part(self, task: str, other: SystemConfig) -> bool:
+        """Return whether a task's part here fits into another system: what only matters before training is left out."""
+        ours, theirs = (getattr(config, task, None) for config in (self, other))
+        return isinstance(ours, PartConfig) and isinstance(theirs, PartConfig) and ours.trained() == theirs.trained()
+
+    def make_tasks(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Task]:
+        """Make the tasks, the end task first; `tables` are [tasks.NAME]. Raises ValueError."""
+        for name in tables:
+            if name not in self.task_kinds:
+                raise ValueError(f"{name}: expected a task of this system ({', '.join(self.task_kinds)}), got {name!r}")
+        made = {}
+        for name, kind in self.task_kinds.items():
+            table = {"kind": kind, **tables.get(name, {})}
+            if table["kind"] != kind:
+                raise ValueError(f"{name}.kind: expected {kind!r} in this system, got {table['kind']!r}")
+            try:
+                made[name] = make_task(name, table)
+            except ValidationError as error:
+                raise ValueError(f"{name}.{first_problem(error, table)}") from None
+        return made

@@ -1,0 +1,122 @@
+import json
+import sys
+
+import pytest
+import torch
+
+from spigot.models.config import NamedEncoder
+from spigot.systems.checkpoint import CONFIG, WEIGHTS, CheckpointError
+from spigot.systems.loading import load_system
+from spigot.training.config import RecipeError
+from spigot.training.loop import Trainer
+from spigot.training.recipe import parse_recipe
+from tests.models.tiny import SENTENCES, sentence, sentiment_system, system
+from tests.training.own_classes import HeadsAlone, Window
+from tests.training.runs import content, recipe, same, train, train_interrupted, weights
+
+WINDOW = {"name": "tests.training.own_classes.Window", "size": 5}
+HEADS = {"name": "tests.training.own_classes.HeadsAlone", "scale": 0.5}
+
+
+def own_system():
+    tables = system("SPIGOT")
+    tables["syntax"]["encoder"] = WINDOW
+    tables["semantics"]["encoder"] = WINDOW | {"width": 5}
+    return tables | {"tree_feature": HEADS}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("own") / "run"
+    return train(out, recipe(tables={"system": own_system()})), out
+
+
+def test_own_classes_are_trained(run, tmp_path):
+    trainer, _ = run
+    model = trainer.model
+    assert type(model.syntax.encoder) is type(model.semantics.encoder) is Window
+    assert (model.syntax.encoder.reach, model.semantics.encoder.reach) == (1, 2)
+    assert type(model.semantics.tree_feature) is HeadsAlone
+    assert model.semantics.predicate.layers[0].in_features == 6
+    assert model.syntax.word_dropout == 0.5
+    start = weights(Trainer(trainer.recipe, tmp_path / "run", device="cpu"))
+    for name in ("syntax.encoder.word.weight", "semantics.encoder.word.weight"):
+        assert not torch.equal(weights(trainer)[name], start[name])
+
+
+def test_own_classes_are_saved_and_rebuilt(run):
+    trainer, out = run
+    kept = json.loads((out / CONFIG).read_text("utf-8"))["system"]
+    assert kept["syntax"]["encoder"] == WINDOW
+    assert kept["tree_feature"] == HEADS
+    loaded = load_system(out)
+    assert loaded.config == trainer.model.config
+    assert loaded.semantics.tree_feature.scale == 0.5
+    again = load_system(out)
+    assert again.parse(SENTENCES) == loaded.parse(SENTENCES)
+    assert same(again.state_dict(), loaded.state_dict())
+
+
+def test_the_end_task_reaches_the_syntactic_parser_through_an_own_feature(run, tmp_path):
+    trainer, _ = run
+    detached = train(tmp_path / "run", recipe(tables={"system": own_system() | {"surrogate": {"name": "Detach"}}}))
+    ours, theirs = weights(trainer), weights(detached)
+    assert not torch.equal(ours["syntax.arc.head.weight"], theirs["syntax.arc.head.weight"])
+
+
+def test_an_own_encoder_reads_the_words_themselves(run):
+    model = run[0].model
+    lower, upper = sentence("the dog"), sentence("the DOG")
+    one, other = (model.syntax.encoder(model.syntax.vocabulary.encode([s])[0]) for s in (lower, upper))
+    assert torch.equal(one[..., :-1], other[..., :-1])
+    assert (one[0, :, -1].tolist(), other[0, :, -1].tolist()) == ([0, 0, 0], [0, 0, 1])
+
+
+def test_an_own_encoder_in_the_other_system(tmp_path):
+    tables = sentiment_system("SPIGOT", dropout=0.0)
+    tables["classifier"]["encoder"] = WINDOW
+    wanted = content("sentiment") | {"system": tables}
+    train(tmp_path / "run", parse_recipe(wanted, "test"))
+    loaded = load_system(tmp_path / "run")
+    assert type(loaded.sentiment.encoder) is Window
+    assert {s.sentiment for s in loaded.parse(SENTENCES)} <= {0, 1}
+
+
+def test_a_resumed_run_ends_in_the_same_weights(run, tmp_path):
+    trainer, _ = run
+    train_interrupted(tmp_path / "run", trainer.recipe, steps=5)
+    again = train(tmp_path / "run", trainer.recipe, resume=True)
+    assert same(weights(again), weights(trainer))
+
+
+def test_arguments_of_an_own_encoder_are_checked():
+    for table, message in (
+        (WINDOW | {"size": 5.5}, "system.syntax.encoder.size: expected an integer, got 5.5"),
+        (WINDOW | {"width": 4}, "system.syntax.encoder.width: expected 1, 3 or 5, got 4"),
+        ({"name": WINDOW["name"]}, "system.syntax.encoder.size: expected a value, which .*Window has no default for"),
+        (HEADS, "system.syntax.encoder.name: expected a concrete Encoder, got 'tests.training.own_classes.HeadsAlone'"),
+    ):
+        with pytest.raises(RecipeError, match=f"^test: {message}"):
+            parse_recipe({"system": {"syntax": {"encoder": table}}}, "test")
+
+
+def test_what_a_constructor_refuses_is_told_by_the_argument():
+    # Only the vocabulary shows that it cannot be built.
+    with pytest.raises(ValueError, match=r"^name: BiLSTMEncoder: "):
+        NamedEncoder("BiLSTMEncoder").build()
+
+
+def test_a_checkpoint_whose_class_cannot_be_imported(run, tmp_path):
+    _, out = run
+    there = tmp_path / "copy"
+    there.mkdir()
+    for name in (WEIGHTS, "vocabulary.json"):
+        (there / name).write_bytes((out / name).read_bytes())
+    kept = json.loads((out / CONFIG).read_text("utf-8"))
+    kept["system"]["syntax"]["encoder"]["name"] = "not_installed_here.encoders.Window"
+    (there / CONFIG).write_text(json.dumps(kept))
+    (there / "not_installed_here.py").write_text("raise SystemExit('what lies in a checkpoint is never run')")
+    with pytest.raises(CheckpointError, match="expected the dotted path of an importable class") as caught:
+        load_system(there)
+    assert "\n" not in str(caught.value)
+    assert "not_installed_here" not in sys.modules
