@@ -344,5 +344,5 @@ def test_the_format_of_2014_has_neither_header_nor_frames():
     older = io.StringIO()
     write_sdp(read(newer.getvalue()), older, frames=False)
     assert older.getvalue() == text
-    with pytest.raises(DataError, match=r"expected 7 columns \(1 predicates\), got 8"):
+    with pytest.raises(DataError, match=r"expected 10 columns \(4 predicates\), got 11"):
         list(read_sdp(SMALL, frames=False))

@@ -11,7 +11,6 @@ from spigot.corpora.catalog import CORPORA, Corpus
 from spigot.corpora.files import replaced
 from spigot.corpora.summary import Progress, Summary, no_progress
 from spigot.corpora.table import update_table
-from spigot.errors import UserError
 
 
 def prepare(
@@ -29,12 +28,8 @@ def prepare(
     """
     summaries = {}
     for name in (*corpus.beside, corpus.name):
-        try:
-            converter = import_module(f"spigot.corpora.{name}")
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"{name}: expected {error.name} to be installed (pip install 'torch-spigot[corpora,{name}]'), got none"
-            ) from None
+        # Imported when needed: a converter may need packages that others do not.
+        converter = import_module(f"spigot.corpora.{name}")
         folder = out / name
         summaries[name] = converter.convert(source, folder, processes=processes, progress=progress)
         write_account(folder, summaries[name], attribution(CORPORA[name]), CORPORA[name].notices)
