@@ -120,6 +120,16 @@ KITES = (
     )
 )
 REVIEW = skeleton("reviews/00/0007", 0, "PRP - - (ARG0*)", "VBD give give_up.07 (V*)", "RP - - (C-V*)")
+TEA = skeleton(
+    "answers/00/tea_ans",
+    0,
+    "PRP - - (ARG0*)",
+    "VBD drink drink.01 (V*)",
+    "NN - - (ARG1*)",
+    "CC - - *",
+    "PRP - - *",
+    "NN - - *",
+)
 
 
 def write_skeletons(folder: Path, documents: dict[str, str]) -> Path:
