@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from spigot.corpora.catalog import CORPORA, GLOVE, PROPBANK_DIGEST
+from spigot.corpora.catalog import CORPORA, EWT_TRAIN_DIGEST, GLOVE, PROPBANK_DIGEST
+from spigot.corpora.ewt import digest
 from spigot.corpora.fetch import Source
 from tests.corpora.server import serving
 from tests.corpora.treebank import BROKEN, KITES, REVIEW, TRAIN, write_skeletons, write_treebank
+
+TRAIN_FILE = "en_ewt-ud-train.conllu"
 
 
 @pytest.fixture
@@ -106,12 +109,24 @@ def test_a_corpus_is_downloaded_when_asked(spigot, source, tmp_path, monkeypatch
         monkeypatch.setattr("spigot.corpora.catalog.CORPORA", {**CORPORA, "propbank": changed})
         code, _, told = spigot("data", "propbank", *out)
         assert code == 2
+        assert f"expected sentences with digest {EWT_TRAIN_DIGEST}, got " in told
+        monkeypatch.setattr("spigot.corpora.catalog.EWT_TRAIN_DIGEST", digest(source / "ud" / TRAIN_FILE))
+        code, _, told = spigot("data", "propbank", *out)
+        assert code == 2
         assert f"expected PropBank's skeletons with digest {PROPBANK_DIGEST}, got " in told
         assert not (tmp_path / "data").exists()
         monkeypatch.setattr("spigot.corpora.catalog.CORPORA", {**CORPORA, "propbank": replace(changed, verify=None)})
         assert spigot("data", "propbank", *out)[0] == 0
-        assert server.asked == [None] * 5  # the archive came twice, the trees once
+        assert server.asked == [None] * 6  # the archive came three times, the trees once
     assert (tmp_path / "data" / "propbank" / "test.sdp").is_file()
+
+
+def test_output_among_the_sources(spigot, source):
+    """Its trees would count as sources the next time."""
+    code, printed, told = spigot("data", "ewt", "--from", source, "--out", source / "data")
+    assert (code, printed) == (2, "")
+    assert told.splitlines()[-1] == f"spigot: error: --out: expected a folder outside {source}, got {source / 'data'}"
+    assert not (source / "data").exists()
 
 
 def test_what_the_command_refuses(refused, tmp_path):
@@ -129,6 +144,10 @@ def test_every_source_is_pinned():
     assert all(source.url.startswith("https://") for source in (*sources, GLOVE))
     known = [source for source in sources if source.sha256 is not None]
     assert all(len(source.sha256) == 64 for source in known)
-    assert {source.name for source in CORPORA["propbank"].sources} - {source.name for source in known} == {
-        "propbank-release.tar.gz"
+    unknown = {
+        (corpus.name, source.name)
+        for corpus in CORPORA.values()
+        for source in corpus.sources
+        if source.sha256 is None and not (source.known_content and corpus.verify)
     }
+    assert {corpus for corpus, _ in unknown} == {"redwoods"}

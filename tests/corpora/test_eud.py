@@ -1,10 +1,12 @@
 import gzip
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from spigot.corpora import eud, ewt
+from spigot.corpora.catalog import CORPORA
 from spigot.data.errors import DataError
 from spigot.data.sdp import read_sdp
 from spigot.data.sentence import SEMANTICS, TOP
@@ -96,9 +98,27 @@ def test_trees_are_copied_as_they_are(treebank, tmp_path):
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_the_digest_of_a_file_is_that_of_its_sentences(tmp_path):
+    paths = [tmp_path / name for name in "abc"]
+    sentences = TRAIN.split("\n\n")[:-1]
+    paths[0].write_text(TRAIN, "utf-8")
+    paths[1].write_text("\n\n\n".join(sentences[::-1]), "utf-8")
+    paths[2].write_text(TRAIN.replace("kite", "kites"), "utf-8")
+    assert ewt.digest(paths[0]) == ewt.digest(paths[1]) != ewt.digest(paths[2])
+
+
+@pytest.mark.skipif(not (REAL / "ewt").is_dir(), reason="SPIGOT_DATA is not set")
+def test_the_published_treebank_is_the_pinned_one():
+    files = ewt.find_splits(REAL / "ewt")
+    CORPORA["ewt"].verify(REAL / "ewt")
+    for source in CORPORA["ewt"].sources:
+        content = files[source.name.removeprefix("en_ewt-ud-").removesuffix(".conllu")].read_bytes()
+        assert source.sha256 in (None, hashlib.sha256(content).hexdigest())
+
+
 def test_a_missing_file(treebank, tmp_path):
     (treebank / "en_ewt-ud-dev.conllu").unlink()
-    with pytest.raises(DataError, match=r"expected one file en_ewt-ud-dev\.conllu or .* in this folder, got none"):
+    with pytest.raises(DataError, match=r"expected one file en_ewt-ud-dev\.conllu in this folder, got none"):
         eud.convert(treebank, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

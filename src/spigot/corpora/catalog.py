@@ -18,6 +18,8 @@ from spigot.errors import UserError
 EWT_COMMIT = "15d613d"
 PROPBANK_COMMIT = "4abade0b53ce4a181e1d98b3518101c1a44d395a"
 SPIGOT_COMMIT = "f1e74019cb568420aacd7e30e21064756c725ca1"
+EWT_TRAIN_DIGEST = "cfa761083a388cc59cb44b3ce9e53a390541ba3e147464a4f045d018f54605c4"
+"""See `ewt.digest`: of the treebank's sources of single documents, from which the file train is put together."""
 PROPBANK_DIGEST = "00267812a5114da4074fa59a2013abff562fa5bce821f1aa669cd23073508fe1"
 """See `skeleton.digest`: GitHub packs archives anew at times, so the bytes of an archive are no measure."""
 
@@ -62,14 +64,14 @@ class Corpus:
 def _ewt_sources() -> tuple[Source, ...]:
     base = f"https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/{EWT_COMMIT}"
     checksums = {
-        # Of the file put together from the repository's sources of single documents; those of dev and test are
-        # the release's.
-        "train": "412e60ba96cfff84a66884b80f35f3a422be91db8d94a114ce9a3eb7b7a0104b",
+        "train": None,  # see `_verify_ewt`
         "dev": "d3506d763fae0d38e26a5d61ac35d90cc59d7304d3b7e6d0f233db36e9be7553",
         "test": "a7b69fe3222b8546f17a8ae15375c5109c67a4ce4ad68f1ca04700fd5b1f0d50",
     }
     files = {f"en_ewt-ud-{split}.conllu": checksum for split, checksum in checksums.items()}
-    return tuple(Source(f"{base}/{name}", name, checksum) for name, checksum in files.items())
+    return tuple(
+        Source(f"{base}/{name}", name, checksum, known_content=checksum is None) for name, checksum in files.items()
+    )
 
 
 def _sst_sources() -> tuple[Source, ...]:
@@ -82,11 +84,19 @@ def _sst_sources() -> tuple[Source, ...]:
     return tuple(Source(f"{base}/{name}", name, checksum) for name, checksum in checksums.items())
 
 
+def _verify_ewt(folder: Path) -> None:
+    from spigot.corpora.ewt import digest, find_splits
+
+    path = find_splits(folder)["train"]
+    if (found := digest(path)) != EWT_TRAIN_DIGEST:
+        raise UserError(f"{path}: expected sentences with digest {EWT_TRAIN_DIGEST}, got {found}")
+
+
 def _verify_propbank(folder: Path) -> None:
     from spigot.corpora.propbank.skeleton import digest, find_documents
 
-    found = digest(find_documents(folder))
-    if found != PROPBANK_DIGEST:
+    _verify_ewt(folder)
+    if (found := digest(find_documents(folder))) != PROPBANK_DIGEST:
         raise UserError(f"{folder}: expected PropBank's skeletons with digest {PROPBANK_DIGEST}, got {found}")
 
 
@@ -106,6 +116,7 @@ _ENTRIES = (
         attribution=(*_EWT_ATTRIBUTION, "Changes made: none."),
         sources=_ewt_sources(),
         tables={"syntax": _EWT_TREES},
+        verify=_verify_ewt,
     ),
     Corpus(
         name="eud",
@@ -119,6 +130,7 @@ _ENTRIES = (
         sources=_ewt_sources(),
         tables={"syntax": _EWT_TREES, "semantics": {"train": "eud/train.sdp.gz", "dev": "eud/dev.sdp"}},
         beside=("ewt",),
+        verify=_verify_ewt,
     ),
     Corpus(
         name="propbank",

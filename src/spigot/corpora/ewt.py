@@ -5,6 +5,7 @@ Silveira et al. (2014), "A Gold Standard Dependency Corpus for English".
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,14 @@ def file_name(split: str) -> str:
 
 
 def find_splits(source: Path) -> dict[str, Path]:
-    """Return the files of the splits, plain or gzip, that lie in a folder or in the folders within it."""
-    return {split: find_file(source, file_name(split), file_name(split) + ".gz") for split in SPLITS}
+    """Return the files of the splits that lie in a folder or in the folders within it."""
+    return {split: find_file(source, file_name(split)) for split in SPLITS}
+
+
+def digest(path: Path) -> str:
+    """Return a SHA-256 of the sentences of a file, whatever their order: of the sorted SHA-256 of each."""
+    sentences = (hashlib.sha256(block.text.strip().encode()).digest() for _, block in read_records(path))
+    return hashlib.sha256(b"".join(sorted(sentences))).hexdigest()
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -110,8 +110,9 @@ class _Resuming:
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         import requests
 
-        # Without a checksum, nothing would tell whether both halves are of the same file.
-        have = self.part.stat().st_size if self.source.sha256 and self.part.is_file() else 0
+        # Where nothing is checked, nothing would tell whether both halves are of the same file.
+        checked = self.source.sha256 is not None or self.source.known_content
+        have = self.part.stat().st_size if checked and self.part.is_file() else 0
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             if response.status_code == 416:  # nothing is left to send, or the file is another

@@ -11,6 +11,7 @@ from spigot.corpora.catalog import CORPORA, Corpus
 from spigot.corpora.files import replaced
 from spigot.corpora.summary import Progress, Summary, no_progress
 from spigot.corpora.table import update_table
+from spigot.errors import UserError
 
 
 def prepare(
@@ -24,8 +25,11 @@ def prepare(
         What the converters report, by corpus; and the keys of `data.toml` whose old values went.
 
     Raises:
-        UserError: a file of the source is missing, or what the converter needs is not installed.
+        UserError: `out` is in `source`, where its files would count as sources the next time; a file of the source is
+            missing, or what the converter needs is not installed.
     """
+    if out.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"--out: expected a folder outside {source}, got {out}")
     summaries = {}
     for name in (*corpus.beside, corpus.name):
         # Imported when needed: a converter may need packages that others do not.

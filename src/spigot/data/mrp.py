@@ -57,7 +57,8 @@ def write_mrp(sentences: Iterable[Sentence], target: Writable, graph: str = SEMA
     """Write sentences as MRP; one that was read from MRP and not changed as it stood there.
 
     The raw text of others is their forms with blanks between them. Nodes are the tokens with arcs and the tops: the
-    format does not know of other tokens. The key "framework" is the name of the graphs, "time" today's date.
+    format does not know of other tokens. The key "framework" is the name of the graphs, left out where they have
+    none of their own, and "time" is today's date.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -162,7 +163,7 @@ def _object(sentence: Sentence, graph: Graph, name: str) -> dict[str, Any]:
     return {
         "id": sentence.id,
         "flavor": 0,
-        "framework": name,
+        **({} if name == SEMANTICS else {"framework": name}),
         "version": VERSION,
         "time": datetime.now(UTC).strftime("%Y-%m-%d"),
         "input": " ".join(sentence.forms),
