@@ -76,6 +76,8 @@ class StructureCase:
     """Whether a structure may have no parts, so that every row has one."""
     exact: bool = True
     """Whether `argmax` finds the best structure, however large the scores."""
+    widest: int = 7
+    """The size of a row, padding included, that tests may give it."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ STRUCTURES = [
     StructureCase("semantic-graph", spigot.SemanticGraph([True, False, True]), graph_shapes, None, may_be_empty=True),
     StructureCase(
         "approximate-semantic-graph",
-        spigot.ApproximateSemanticGraph([True, False, True], integral=True),
+        spigot.ApproximateSemanticGraph([True, False, True]),
         graph_shapes,
         None,
         may_be_empty=True,
@@ -113,7 +115,7 @@ STRUCTURES = [
     StructureCase("k-subset", spigot.KSubset(2), category_shape, lambda size: min(size, 2)),
     StructureCase("linear-chain", spigot.LinearChain(), chain_shapes, lambda size: max(2 * size - 1, 0)),
     StructureCase("matching", spigot.Matching(), square_shape, lambda size: size),
-    StructureCase("linear-program", spigot.LinearProgram(*KNAPSACK), category_shape, None),
+    StructureCase("linear-program", spigot.LinearProgram(*KNAPSACK), category_shape, None, widest=4),
 ]
 
 POLYTOPES = [
@@ -163,16 +165,6 @@ SURROGATES: dict[str, Surrogate] = {
     "negative-identity": spigot.NegativeIdentity(),
     "score-function": spigot.ScoreFunction(),
 }
-
-NEEDS_MARGINALS = (
-    spigot.Gumbel,
-    spigot.MarginalJacobian,
-    spigot.Marginals,
-    spigot.SPIGOTCE,
-    spigot.SPIGOTEG,
-    spigot.ScoreFunction,
-)
-"""The surrogates that serve a MarginalStructure alone."""
 
 
 def batch_of(shape: Shape, sizes: list[int], seed: int, full: int = 0) -> Parts:

@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from spigot import SPIGOT, ProjectiveTree, ScoreFunction, structured_argmax
+from spigot import SPIGOT, ProjectiveTree, structured_argmax
 from spigot.structured.parts.base import flatten, like, map_parts, tensors
 from tests.contracts.registry import STRUCTURES, SURROGATES, batch_of, equal, to
 
@@ -40,7 +40,7 @@ def test_a_compiled_graph_is_whole_and_equal(case, name):
         return (flatten(output) * flatten(weights)).sum(1)
 
     def loss(leaves, surrogate):
-        downstream = loss_of if isinstance(surrogate, ScoreFunction) else None
+        downstream = loss_of if surrogate.needs_downstream else None
         return loss_of(structured_argmax(leaves, structure, surrogate, lengths=lengths, downstream=downstream)).sum()
 
     leaves = map_parts(lambda part: part.requires_grad_(), scores)

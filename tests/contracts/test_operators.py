@@ -27,11 +27,8 @@ def masks(wanted: bool, *shapes: tuple[int, ...]) -> tuple[Tensor | None, ...]:
     return tuple(torch.ones(shape, dtype=torch.bool) if wanted else None for shape in shapes)
 
 
-def halves(*shape: int) -> Tensor:
-    return torch.full(shape, 0.5, dtype=torch.float64)
-
-
 LENGTHS = torch.tensor([3, 2])
+SEEDS = torch.tensor([1, 2])
 TREE, SPANS, SQUARE, ROW = (2, 4, 4), (2, 3, 3), (2, 3, 3), (2, 5)
 CHAIN = (2, 3, 2), (2, 2, 2, 2)
 GRAPH = (2, 4), (2, 4, 4), (2, 4, 4, 2)
@@ -81,7 +78,9 @@ def simplex(masked: bool) -> Arguments:
 
 def hull_in_graph(masked: bool, grad: bool = False) -> Arguments:
     point = scores(*TREE, grad=grad)
-    return hull_operator._arguments(spigot.Hull(spigot.ProjectiveTree()), point, LENGTHS, *masks(masked, TREE), None)
+    return hull_operator.operator_arguments(
+        spigot.Hull(spigot.ProjectiveTree()), point, LENGTHS, *masks(masked, TREE), None
+    )
 
 
 def hull_in_graph_vjp(masked: bool) -> Arguments:
@@ -115,26 +114,26 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "projective_log_partition": of_one_tensor(*TREE, grad=True, more=(True,)),
     "projective_marginals": of_one_tensor(*TREE, grad=True, more=(True,)),
     "projective_marginals_jvp": of_one_tensor(*TREE, twice=True, more=(True,)),
-    "projective_sample": of_one_tensor(*TREE, more=(True, halves(2, 8))),
+    "projective_sample": of_one_tensor(*TREE, more=(True, SEEDS)),
     "nonprojective_argmax": of_one_tensor(*TREE, more=(True,)),
     "nonprojective_log_partition": of_one_tensor(*TREE, grad=True, more=(True,)),
     "nonprojective_marginals": of_one_tensor(*TREE, grad=True, more=(True,)),
     "nonprojective_marginals_jvp": of_one_tensor(*TREE, twice=True, more=(True,)),
-    "nonprojective_sample": of_one_tensor(*TREE, more=(True, torch.tensor([1, 2]))),
+    "nonprojective_sample": of_one_tensor(*TREE, more=(True, SEEDS)),
     "binary_tree_argmax": of_one_tensor(*SPANS),
     "binary_tree_log_partition": of_one_tensor(*SPANS, grad=True),
     "binary_tree_marginals": of_one_tensor(*SPANS, grad=True),
     "binary_tree_marginals_jvp": of_one_tensor(*SPANS, twice=True),
-    "binary_tree_sample": of_one_tensor(*SPANS, more=(halves(2, 3),)),
+    "binary_tree_sample": of_one_tensor(*SPANS, more=(SEEDS,)),
     "chain_argmax": chain,
     "chain_log_partition": lambda masked: chain(masked, grad=True),
     "chain_marginals": lambda masked: chain(masked, grad=True),
     "chain_marginals_jvp": lambda masked: (*chain(masked)[:2], *chain(masked)),
-    "chain_sample": lambda masked: (*chain(masked), halves(2, 3)),
+    "chain_sample": lambda masked: (*chain(masked), SEEDS),
     "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(2,)),
     "subset_marginals": of_one_tensor(*ROW, grad=True, more=(2,)),
     "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(2,)),
-    "subset_sample": of_one_tensor(*ROW, more=(2, halves(2, 5))),
+    "subset_sample": of_one_tensor(*ROW, more=(2, SEEDS)),
     "matching_argmax": of_one_tensor(*SQUARE),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),

@@ -34,3 +34,31 @@ def test_every_class_in_the_folders_is_public():
             for cls in own:
                 if issubclass(cls, Structure | Polytope | Surrogate) and not inspect.isabstract(cls):
                     assert cls.__name__ in spigot.__all__, cls
+
+
+def classes_of_the_core():
+    for folder in ("structures", "polytopes", "surrogates"):
+        package = importlib.import_module(f"{core.__name__}.{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            name = f"{package.__name__}.{module.name}"
+            for cls in vars(importlib.import_module(name)).values():
+                if (
+                    inspect.isclass(cls)
+                    and cls.__module__ == name
+                    and issubclass(cls, Structure | Polytope | Surrogate)
+                ):
+                    yield cls
+
+
+@pytest.mark.parametrize("cls", list(classes_of_the_core()), ids=lambda cls: cls.__name__)
+def test_a_class_is_abstract_or_final(cls):
+    if cls is spigot.ApproximateSemanticGraph:
+        pytest.skip("it is still a subclass of SemanticGraph")
+    for base in cls.__mro__[1:]:
+        if not base.__module__.startswith(core.__name__):
+            continue
+        assert inspect.isabstract(base), f"{base.__name__} is concrete and has a subclass"
+        abstract = base.__abstractmethods__
+        concrete = {name for name, member in vars(base).items() if inspect.isroutine(member) and name not in abstract}
+        own = {name for name in vars(cls) if not name.startswith("__")}
+        assert not concrete & own, f"overrides {concrete & own} of {base.__name__}"

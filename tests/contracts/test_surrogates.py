@@ -6,10 +6,9 @@ import dataclasses
 import pytest
 import torch
 
-from spigot import MarginalStructure, ScoreFunction, structured_argmax
+from spigot import Matching, ProjectiveTree, structured_argmax
 from spigot.structured.parts.base import flatten, inner, like, map_parts, masked, tensors
 from tests.contracts.registry import (
-    NEEDS_MARGINALS,
     STRUCTURES,
     SURROGATES,
     batch_of,
@@ -25,7 +24,7 @@ PAIRS = [
     pytest.param(case, surrogate, id=f"{case.name}-{name}")
     for case in STRUCTURES
     for name, surrogate in SURROGATES.items()
-    if isinstance(case.structure, MarginalStructure) or not isinstance(surrogate, NEEDS_MARGINALS)
+    if surrogate.serves(case.structure)
 ]
 every_pair = pytest.mark.parametrize(("case", "surrogate"), PAIRS)
 
@@ -41,11 +40,12 @@ def run(case, surrogate, scores, lengths, grad, mask=None, row=0):
     valid = case.structure.part_mask(scores, lengths, mask)
 
     def downstream(z):
-        return inner(masked(to(grad, torch.float32), valid), z)
+        # In float64: then a row's sum is the same whatever its padding.
+        return inner(masked(to(grad, torch.float64), valid), z)
 
     leaves = map_parts(lambda part: part.clone().requires_grad_(), scores)
     rest = {"lengths": lengths, "mask": mask}
-    if isinstance(surrogate, ScoreFunction):
+    if surrogate.needs_downstream:
         rest["downstream"] = downstream
     output = structured_argmax(leaves, case.structure, surrogate, **rest)
     grads = torch.autograd.grad(tensors(output), tensors(leaves), tensors(grad))
@@ -74,15 +74,17 @@ def test_padding_is_not_read_forward_or_backward(case, surrogate):
 
 
 @every_pair
-def test_a_row_does_not_depend_on_the_batch(case, surrogate):
+def test_a_row_does_not_depend_on_neighbours_or_padding(case, surrogate):
     scores, lengths, grad = example(case)
-    _, scores_grad = run(case, surrogate, scores, lengths, grad)
-    if isinstance(surrogate, ScoreFunction):
-        pytest.skip("its samples come from the structure, which draws for the whole batch")
+    together = run(case, surrogate, scores, lengths, grad)
+    wider = (batch_of(case.shape, SIZES, seed, full=case.widest) for seed in (0, 1))
+    padded = run(case, surrogate, next(wider), lengths, next(wider))
     for b, size in enumerate(SIZES):
         alone, its_grad = (row_of(parts, case.shape, b, size) for parts in (scores, grad))
-        _, single = run(case, surrogate, alone, None, its_grad, row=b)
-        assert equal(single, row_of(scores_grad, case.shape, b, size))
+        single = run(case, surrogate, alone, None, its_grad, row=b)
+        for found in (together, padded):
+            assert equal(single[0], row_of(found[0], case.shape, b, size))
+            assert equal(single[1], row_of(found[1], case.shape, b, size))
 
 
 @every_pair
@@ -121,3 +123,68 @@ def test_empty_batch(case, surrogate):
     for part, own, its_grad in zip(*map(tensors, (output, scores, scores_grad)), strict=True):
         assert part.shape == its_grad.shape == own.shape
     assert flatten(output).size(0) == 0
+
+
+def is_whole(parts):
+    return bool(((flatten(parts) == 0) | (flatten(parts) == 1)).all())
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES.values(), ids=SURROGATES)
+def test_class_facts_are_true(surrogate):
+    whole, moved = [], []
+    for seed in range(3):
+        scores, lengths, grad = example(STRUCTURES[0], seed)
+        output, scores_grad = run(STRUCTURES[0], surrogate, scores, lengths, 3 * grad)
+        whole.append(is_whole(output))
+        moved.append(bool(scores_grad.any()))
+    assert all(whole) != surrogate.relaxes
+    assert any(moved) == surrogate.passes_gradient
+    leaf = torch.randn(2, 3, 3, requires_grad=True)
+    if surrogate.needs_downstream:
+        with pytest.raises(ValueError, match="downstream"):
+            structured_argmax(leaf, ProjectiveTree(), surrogate).sum().backward()
+    assert surrogate.serves(ProjectiveTree())
+    assert surrogate.serves(Matching()) != surrogate.needs_marginals
+    if surrogate.needs_marginals:
+        with pytest.raises(TypeError, match="needs a MarginalStructure, but Matching"):
+            structured_argmax(leaf, Matching(), surrogate)
+    else:
+        assert structured_argmax(leaf, Matching(), surrogate).shape == leaf.shape
+
+
+@every_pair
+def test_a_second_derivative_is_true_or_an_error(case, surrogate):
+    scores, lengths, grad = (
+        map_parts(lambda part: part.nan_to_num(0).double(), parts) if index != 1 else parts
+        for index, parts in enumerate(example(case))
+    )
+    if surrogate.needs_downstream:
+        pytest.skip("its gradient is not that of the output")
+    direction = map_parts(lambda part: part.nan_to_num(0).double(), batch_of(case.shape, SIZES, 7))
+
+    def penalty(leaves):
+        """The square of the gradient of a linear loss plus a quadratic one."""
+        output = structured_argmax(leaves, case.structure, copy.deepcopy(surrogate), lengths=lengths)
+        loss = (flatten(output) * flatten(grad) + flatten(output) ** 2).sum()
+        grads = torch.autograd.grad(loss, tensors(leaves), create_graph=True)
+        return flatten(like(leaves, grads)).square().sum()
+
+    def at(step):
+        moved = map_parts(lambda s, d: (s + step * d).requires_grad_(), scores, direction)
+        torch.manual_seed(0)
+        return penalty(moved), moved
+
+    value, leaves = at(0.0)
+    if not surrogate.passes_gradient:
+        assert not value.requires_grad
+        return
+    assert value.requires_grad
+    try:
+        found = torch.autograd.grad(value, tensors(leaves))
+    except RuntimeError as error:
+        if "expected to be differentiated once" not in str(error):
+            raise
+        return
+    slope = inner(like(leaves, found), direction).sum()
+    expected = (at(1e-5)[0] - at(-1e-5)[0]) / 2e-5
+    assert torch.allclose(slope, expected, rtol=1e-4, atol=1e-6)

@@ -1,11 +1,17 @@
 """What every system promises."""
 
+import numpy as np
 import pytest
+import torch
 
+from spigot.named import public_classes
+from spigot.structured import Surrogate
 from spigot.systems import SYSTEMS
 from spigot.systems.base import System
+from spigot.systems.batch import Batch
 from spigot.systems.loading import load_system
 from spigot.training.config import Recipe
+from spigot.training.update import batch_losses
 from tests.models.tiny import SENTENCES, sentiment_model, tiny_model
 
 EXAMPLES = {
@@ -54,3 +60,25 @@ def test_a_checkpoint_keeps_configuration_and_tasks(tmp_path, kind):
     assert type(loaded) is SYSTEMS[kind]
     assert (loaded.config, loaded.tasks) == (system.config, system.tasks)
     assert loaded.parse(SENTENCES[:5]) == system.parse(SENTENCES[:5])
+
+
+SURROGATES = public_classes("spigot.structured", Surrogate)
+
+
+@pytest.mark.parametrize("name", sorted(SURROGATES))
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_surrogate_trains_or_is_refused(kind, name):
+    surrogate = SURROGATES[name]
+    # Semantic graphs have no marginals, and no system runs its end task again.
+    if surrogate.needs_downstream or (kind == "semantics-then-sentiment" and surrogate.needs_marginals):
+        with pytest.raises(ValueError, match=f"surrogate.*got '{name}'|name: expected one that .*, got '{name}'"):
+            EXAMPLES[kind](name)
+        return
+    system = EXAMPLES[kind](name).train()
+    torch.manual_seed(0)
+    losses = batch_losses(system, Batch(system.end.name, SENTENCES[:4]), np.random.default_rng(0), 1.0)
+    losses.sum().backward()
+    assert losses.shape == (4,)
+    gradients = [p.grad for p in system.parts[system.intermediate.name].parameters() if p.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert any(gradient.any() for gradient in gradients) == surrogate.passes_gradient

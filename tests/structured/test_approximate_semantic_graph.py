@@ -75,22 +75,22 @@ def test_a_fractional_solution_and_what_rounding_makes_of_it():
     parts = contested(-3.0)
     exact = SemanticGraph([True])
     assert not any(part.any() for part in exact.argmax(parts))
-    solution = ApproximateSemanticGraph([True]).argmax(parts)
+    solution, _ = ApproximateSemanticGraph([True]).solve(parts)
     half = torch.tensor([0.5, 0.5])
     torch.testing.assert_close(solution.predicates[0, 0], half[0], atol=1e-2, rtol=0)
     torch.testing.assert_close(solution.arcs[0, 0, 1:], half, atol=1e-2, rtol=0)
     torch.testing.assert_close(solution.labels[0, 0, 1:, 0], half, atol=1e-2, rtol=0)
     # A score that is worth it: one arc, two halves of it in the linear program.
-    rounded = ApproximateSemanticGraph([True], integral=True).argmax(contested(5.0))
+    rounded = ApproximateSemanticGraph([True]).argmax(contested(5.0))
     assert rounded.predicates[0].tolist() == [1, 0, 0]
     # Without determinism there is nothing to approximate.
-    free = ApproximateSemanticGraph(integral=True).argmax(parts)
+    free = ApproximateSemanticGraph().argmax(parts)
     assert all(torch.equal(a, b) for a, b in zip(free, SemanticGraph().argmax(parts), strict=True))
     assert free.arcs[0, 0].tolist() == [0, 1, 1]
 
 
 def test_rounded_solutions_are_graphs_and_no_better_than_the_best():
-    exact, approximate = SemanticGraph(DETERMINISTIC), ApproximateSemanticGraph(DETERMINISTIC, integral=True)
+    exact, approximate = SemanticGraph(DETERMINISTIC), ApproximateSemanticGraph(DETERMINISTIC)
     parts = random_parts(40, 5, 3, seed=3)
     best, found = exact.argmax(parts), approximate.argmax(parts)
     lost = exact.score(parts, best) - exact.score(parts, found)
@@ -114,8 +114,8 @@ def test_mask_lengths_and_minus_infinity():
     mask = map_parts(lambda part: torch.rand(part.shape, generator=generator) < 0.7, parts)
     valid = graph.part_mask(parts, lengths, mask)
     nothing_else = map_parts(lambda part, cells: part.masked_fill(~cells, torch.nan), parts, valid)
-    by_mask = graph.argmax(nothing_else, lengths, mask)
-    by_score = graph.argmax(map_parts(lambda part, m: part.masked_fill(~m, -torch.inf), parts, mask), lengths)
+    by_mask, _ = graph.solve(nothing_else, lengths, mask)
+    by_score, _ = graph.solve(map_parts(lambda part, m: part.masked_fill(~m, -torch.inf), parts, mask), lengths)
     for found, expected, cells in zip(by_mask, by_score, valid, strict=True):
         assert torch.equal(found, expected)
         assert not found[~cells].any()

@@ -28,7 +28,7 @@ def test_the_smallest_head_wins_a_tie():
 
 @pytest.mark.parametrize("bad", [-2, 3])
 def test_heads_out_of_range(bad):
-    with pytest.raises(ValueError, match=r"heads: expected -1 \.\. 2 \(sentence 1"):
+    with pytest.raises(ValueError, match=r"heads: expected -1 \.\. 2 \(row 1"):
         heads_to_arcs(torch.tensor([[-1, 0, 1], [-1, bad, 1]]))
 
 

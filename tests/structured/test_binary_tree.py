@@ -72,7 +72,7 @@ def test_spans_that_are_no_candidates(labels):
         arguments = (scores[row : row + 1], None, mask[row : row + 1])
         if totals.max() == -INF:
             for function in (tree.argmax, tree.log_partition, tree.marginals, tree.sample):
-                with pytest.raises(ValueError, match=r"no binary tree.*sentence 0"):
+                with pytest.raises(ValueError, match=r"no binary tree.*row 0"):
                     function(*arguments)
         else:
             found += 1

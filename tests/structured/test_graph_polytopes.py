@@ -225,7 +225,7 @@ def test_large_values_keep_their_precision(polytope):
 @every
 def test_lengths_out_of_range_and_wrong_shapes_are_named(polytope):
     point = random_point(2, 4, 3, seed=0)
-    with pytest.raises(ValueError, match=r"lengths: out of range.*sentence 1"):
+    with pytest.raises(ValueError, match=r"lengths: out of range.*row 1"):
         polytope.project(point, torch.tensor([3, 4]))
     with pytest.raises(ValueError, match=r"point.predicates: expected shape \[2, 4\]"):
         polytope.project(point._replace(predicates=point.predicates[:, :3]))

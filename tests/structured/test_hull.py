@@ -205,7 +205,7 @@ def test_bad_rows_do_not_disturb_the_others():
     assert torch.equal(projected[[0, 2]], hull.project(point[[0, 2]]))
     mask = torch.ones(point.shape, dtype=torch.bool)
     mask[2] = False
-    with pytest.raises(ValueError, match=r"no projective tree.*sentence 2"):
+    with pytest.raises(ValueError, match=r"no projective tree.*row 2"):
         hull.project(point, mask=mask, start=ProjectiveTree().argmax(scores_of(3, 5)))
 
 

@@ -4,6 +4,7 @@ import torch
 from spigot import ChainSimplices, Hull, LinearChain, LinearChainParts
 from spigot.structured.parts.base import flatten, map_parts
 from tests.oracles.chains import all_sequences
+from tests.structured.derivatives import marginals_vjp
 
 INF = float("inf")
 CHAIN = LinearChain()
@@ -72,7 +73,7 @@ def test_forbidden_transitions():
         _, parts, totals = all_sequences(*row(minus, 0))
         if totals.max() == -INF:
             for function in (CHAIN.argmax, CHAIN.log_partition, CHAIN.marginals, CHAIN.sample):
-                with pytest.raises(ValueError, match=r"no sequence of tags.*sentence 0"):
+                with pytest.raises(ValueError, match=r"no sequence of tags.*row 0"):
                     function(one, None, mask)
             continue
         found += 1
@@ -84,7 +85,7 @@ def test_forbidden_transitions():
             CHAIN.marginals(map_parts(lambda s, w, step=step: s + step * w, minus, weight)) for step in (1e-5, -1e-5)
         ]
         slope = (flatten(nudged[0]) - flatten(nudged[1])) / 2e-5
-        assert torch.allclose(flatten(CHAIN.marginals_vjp(minus, weight)), slope, atol=1e-8)
+        assert torch.allclose(flatten(marginals_vjp(CHAIN, minus, weight)), slope, atol=1e-8)
     assert 5 < found < 30
 
 
@@ -128,9 +129,10 @@ def test_samples_have_the_right_joint_distribution():
     count = 20_000
     many = map_parts(lambda part: part.expand(count, *part.shape[1:]), scores)
     samples = flatten(CHAIN.sample(many, generator=torch.Generator().manual_seed(0)))
-    share = (samples[:, None] == parts).all(2).double().mean(0)
+    found = (samples[:, None] == parts).all(2)
+    share = found.double().mean(0)
     p = totals.softmax(0)
-    assert share.sum() == 1
+    assert found.sum() == count
     assert ((share - p).abs() < 5 * (p * (1 - p) / count).sqrt()).all()
 
 

@@ -8,9 +8,6 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from spigot import SPIGOT, LinearConstraints, LinearProgram, ProjectiveTree, structured_argmax
-from spigot.structured.kernels.program import constraints as constraints_program
-from spigot.structured.kernels.program import processes
-from spigot.structured.kernels.program import projection as constraint_projection
 
 INF = float("inf")
 NAN = float("nan")
@@ -150,9 +147,9 @@ def test_a_row_without_a_solution_is_named():
     mask = torch.ones(2, 5, dtype=torch.bool)
     mask[1, [0, 3, 4]] = False
     for function, name in ((program.argmax, "scores"), (program.relaxation.project, "point")):
-        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*sentence 1"):
+        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*row 1"):
             function(torch.zeros(2, 5), None, mask)
-        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*sentence 0"):
+        with pytest.raises(ValueError, match=rf"{name}: no solution of the linear constraints.*row 0"):
             function(torch.full((1, 5), -INF))
 
 
@@ -171,70 +168,27 @@ def test_spigot_as_in_algorithm_1():
         assert np.abs(scores.grad[row].view(3, 3).numpy() - expected).max() < 1e-6
 
 
-def test_threads_change_nothing():
+def test_threads_and_other_rows_change_nothing():
     program, scores = assignment(4), random_scores(9, 16)
     before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        expected = program.argmax(scores)
-        torch.set_num_threads(2)
-        assert torch.equal(program.argmax(scores), expected)
-    finally:
-        torch.set_num_threads(before)
+    for function in (program.argmax, program.relaxation.project):
+        alone = torch.cat([function(row) for row in scores.split(1)])
+        try:
+            for threads in (1, 2):
+                torch.set_num_threads(threads)
+                assert torch.equal(function(scores), alone)
+        finally:
+            torch.set_num_threads(before)
 
 
-def test_processes_change_nothing(monkeypatch):
-    monkeypatch.setattr(processes, "PAYS_AFTER", 0.0)
-    monkeypatch.setattr(constraint_projection, "ENOUGH_WORK", 0.0)
-    workers = processes.Processes(constraints_program.__file__)
-    monkeypatch.setattr(constraint_projection, "_processes", workers)
+def test_a_row_of_nan_leaves_the_others_alone():
     constraints, points = LinearConstraints(*PACKING), random_scores(9, 5)
+    expected = constraints.project(points)
     points[4, 2] = NAN
-    lengths, mask = torch.tensor([5, 5, 4, 0, 5, 5, 4, 5, 5]), random_scores(9, 5, seed=1) < 1
-    mask[:, 0] = True
-
-    def project():
-        given = points.clone().requires_grad_()
-        projected = constraints.project(given, lengths, mask)
-        return projected.detach(), torch.autograd.grad(projected.nan_to_num().square().sum(), given)[0]
-
-    def same(found):
-        return all(torch.equal(a.nan_to_num(7), b.nan_to_num(7)) for a, b in zip(found, expected, strict=True))
-
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        expected = project()
-        assert not workers._idle
-        torch.set_num_threads(2)
-        assert same(project())
-        assert 1 <= len(workers._idle) <= 2
-        mask[7, [0, 3, 4]] = False
-        with pytest.raises(ValueError, match=r"point: no solution of the linear constraints.*sentence 7"):
-            project()
-        mask[7, 0] = True
-        torch.set_num_threads(1)
-        expected = project()
-        torch.set_num_threads(2)
-        # One that has died is done without.
-        for worker in workers._idle:
-            worker.kill()
-            worker.wait()
-        assert same(project())
-        assert not workers.pay()
-    finally:
-        torch.set_num_threads(before)
-        workers.close()
-
-
-def test_processes_are_not_started_for_little_work():
-    workers = processes.Processes(constraints_program.__file__)
-    assert not workers.pay()
-    with workers.timed():
-        pass
-    assert not workers.pay()
-    workers.program = "/no/such/program.py"
-    assert workers.call(()) is None
+    projected = constraints.project(points)
+    assert projected[4].isnan().all()
+    projected[4] = expected[4]
+    assert torch.equal(projected, expected)
 
 
 @pytest.mark.parametrize(("missing", "method"), [("highspy", "argmax"), ("clarabel", "project")])

@@ -237,7 +237,9 @@ def test_the_graph_hinge_of_the_parsers():
 
 def test_what_is_missing_is_named():
     graph, scores, target, _ = graph_case()
-    with pytest.raises(TypeError, match="negative_log_likelihood needs a MarginalStructure, but SemanticGraph"):
+    with pytest.raises(
+        TypeError, match="structure: negative_log_likelihood needs a MarginalStructure, got SemanticGraph"
+    ):
         negative_log_likelihood(scores, target, graph)
     with pytest.raises(ValueError, match="sigma: expected a positive number, got 0"):
         perturbed_loss(scores, target, graph, sigma=0)

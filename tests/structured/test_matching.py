@@ -50,7 +50,7 @@ def test_argmax_by_scipy(kind):
             expected = scores[linear_sum_assignment(scores, maximize=True)].sum()
         except ValueError:
             infeasible += 1
-            with pytest.raises(ValueError, match=r"no perfect matching .*sentence 0"):
+            with pytest.raises(ValueError, match=r"no perfect matching .*row 0"):
                 MATCHING.argmax(given)
             continue
         z = MATCHING.argmax(given)
@@ -68,9 +68,9 @@ def test_if_all_matchings_are_equal(score):
 def test_columns_that_nobody_may_have():
     scores = torch.zeros(2, 3, 3)
     scores[1, :, 2] = -INF
-    with pytest.raises(ValueError, match=r"no perfect matching .*sentence 1"):
+    with pytest.raises(ValueError, match=r"no perfect matching .*row 1"):
         MATCHING.argmax(scores)
-    with pytest.raises(ValueError, match=r"no perfect matching .*sentence 1"):
+    with pytest.raises(ValueError, match=r"no perfect matching .*row 1"):
         Birkhoff().project(scores)
 
 

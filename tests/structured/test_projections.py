@@ -51,7 +51,7 @@ def test_sorting_agrees(arcs, scale):
         assert torch.isnan(fast).any()
     mask[2, :, 1] = False
     for project in (project_columns, project_columns_by_sorting):
-        with pytest.raises(ValueError, match=r"a simplex with no dimension.*sentence 2"):
+        with pytest.raises(ValueError, match=r"a simplex with no dimension.*row 2"):
             project(point, lengths, mask, arcs)
 
 
@@ -65,7 +65,7 @@ def test_wrong_arguments():
         Simplex().project(torch.zeros(3))
     with pytest.raises(ValueError, match=r"point: expected as many heads as modifiers.*\[1, 2, 3\]"):
         SingleHead().project(torch.zeros(1, 2, 3))
-    with pytest.raises(ValueError, match=r"lengths: out of range.*sentence 0"):
+    with pytest.raises(ValueError, match=r"lengths: out of range.*row 0"):
         Simplex().project(torch.zeros(1, 3), torch.tensor([4]))
-    with pytest.raises(ValueError, match=r"lengths: out of range.*sentence 0"):
+    with pytest.raises(ValueError, match=r"lengths: out of range.*row 0"):
         SingleHead().project(torch.zeros(1, 3, 3), torch.tensor([3]))

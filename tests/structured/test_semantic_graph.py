@@ -208,7 +208,7 @@ def test_empty_batch_and_empty_sentence():
 def test_nan_or_infinity_in_a_part_names_the_sentence(name, bad):
     parts = random_parts(3, 4, 2, seed=6)
     getattr(parts, name)[(1, 2, 3)[: getattr(parts, name).ndim]] = bad
-    with pytest.raises(ValueError, match=r"NaN or \+inf .*sentence 1 "):
+    with pytest.raises(ValueError, match=r"NaN or \+inf .*row 1 "):
         SemanticGraph().decode(parts)
 
 
@@ -218,7 +218,7 @@ def test_wrong_arguments_are_named():
         SemanticGraph([True, False]).decode(parts)
     with pytest.raises(ValueError, match=r"parts.arcs: expected as many heads"):
         SemanticGraph().decode(parts._replace(arcs=parts.arcs[:, :3]))
-    with pytest.raises(ValueError, match=r"lengths: out of range.*sentence 0 "):
+    with pytest.raises(ValueError, match=r"lengths: out of range.*row 0 "):
         SemanticGraph().decode(parts, torch.tensor([4, 1]))
     mask = SemanticGraphParts(*(torch.ones(1, dtype=torch.bool),) * 3)
     with pytest.raises(TypeError, match=r"mask\.arcs: expected bool"):

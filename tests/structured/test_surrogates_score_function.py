@@ -83,7 +83,7 @@ def test_what_is_missing_is_named():
     with pytest.raises(ValueError, match=r"downstream: expected one loss for each row, shape \[2\], got \[\]"):
         output.sum().backward()
     parts = SemanticGraphParts(torch.zeros(1, 3), torch.zeros(1, 3, 3), torch.zeros(1, 3, 3, 2))
-    with pytest.raises(TypeError, match="ScoreFunction needs a MarginalStructure, but SemanticGraph"):
+    with pytest.raises(TypeError, match="ScoreFunction needs a MarginalStructure, got SemanticGraph"):
         structured_argmax(parts, SemanticGraph([False, False]), ScoreFunction())
 
 

@@ -3,8 +3,9 @@ from itertools import product
 import pytest
 import torch
 
+from spigot import SemanticGraph, SemanticGraphParts
 from spigot.models.semantic_parser import Decoded
-from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts, one_hot_parts
+from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.tasks.semantics import graph_hinge
 
 DETERMINISTIC = (False, True, False)

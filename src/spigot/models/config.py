@@ -9,17 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from spigot.models.encoders.base import Encoder
 from spigot.models.tree_features.base import TreeFeature
 from spigot.named import Named
-from spigot.structured import (
-    SPIGOTCE,
-    SPIGOTEG,
-    Detach,
-    Gumbel,
-    MarginalJacobian,
-    Marginals,
-    ScoreFunction,
-    SparseMAP,
-    Surrogate,
-)
+from spigot.structured import Surrogate
 
 
 class _Strict(BaseModel):
@@ -28,28 +18,6 @@ class _Strict(BaseModel):
 
 class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):
     """A surrogate of the core, or a user's, and its arguments."""
-
-    # Facts about classes of the core, which say nothing of the kind themselves: a user's class has the common ones.
-
-    @property
-    def passes_gradient(self) -> bool:
-        """Whether the end task's gradient reaches the intermediate parser."""
-        return not issubclass(self.named_class, Detach)
-
-    @property
-    def needs_marginals(self) -> bool:
-        """Whether it serves only structures that have marginals, which semantic graphs have not."""
-        return issubclass(self.named_class, (Gumbel, MarginalJacobian, Marginals, ScoreFunction, SPIGOTCE, SPIGOTEG))
-
-    @property
-    def needs_downstream(self) -> bool:
-        """Whether it runs what follows the argmax, which a system does not hand to it."""
-        return issubclass(self.named_class, ScoreFunction)
-
-    @property
-    def relaxes(self) -> bool:
-        """Whether the end task reads fractions in place of a hard structure."""
-        return issubclass(self.named_class, (Marginals, SparseMAP))
 
 
 class NamedEncoder(Named[Encoder], base=Encoder, package="spigot.models.encoders", context=("vocabulary", "vectors")):

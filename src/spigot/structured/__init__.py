@@ -33,7 +33,7 @@ from .structures.nonprojective_tree import NonProjectiveTree
 from .structures.projective_tree import ProjectiveTree
 from .structures.semantic_graph import SemanticGraph
 from .surrogates.aimle import AIMLE
-from .surrogates.base import Surrogate
+from .surrogates.base import ArgmaxSurrogate, CustomSurrogate, DifferentiableSurrogate, Surrogate
 from .surrogates.blackbox import Blackbox
 from .surrogates.detach import Detach
 from .surrogates.gumbel import Gumbel
@@ -56,6 +56,7 @@ __all__ = [
     "SPIGOTCE",
     "SPIGOTEG",
     "ApproximateSemanticGraph",
+    "ArgmaxSurrogate",
     "Audit",
     "AuditRow",
     "BinaryTree",
@@ -65,7 +66,9 @@ __all__ = [
     "Categorical",
     "ChainSimplices",
     "ClippedArcs",
+    "CustomSurrogate",
     "Detach",
+    "DifferentiableSurrogate",
     "GraphHull",
     "Gumbel",
     "Hull",

@@ -1,61 +1,33 @@
 """Two of the three axes of the core, `Structure` and `Polytope`; the third is in `surrogates/base.py`.
 
-Scores, points and structures are `Parts`: a tensor, or a NamedTuple of tensors, batched, with the batch first.
-`lengths[batch]` says how much of each row is real, `mask` (bool, shaped like the scores, True = candidate) which parts
-may be chosen. Cells that these two, or the structure itself, rule out are never read (they may hold NaN) and come
-back as 0.
+Scores, points and structures are `Parts`: a tensor, or a NamedTuple of tensors, with the batch first. `lengths[batch]`
+is the real size of each row. `mask` (bool, shaped like the scores, True = candidate) selects the parts that may be
+chosen. A cell that `lengths`, `mask` or the structure rules out is never read (it may hold NaN) and comes back as 0.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Generic, final
 
 import torch
 from torch import Tensor
 
 from .checks import widen
-from .parts.base import Parts, flatten, inner, like, map_parts, masked, tensors
+from .parts.base import Parts, flatten, inner, map_parts, masked, tensors
+from .seeds import draw_row_seeds
 
 
-class Polytope(ABC):
+class Polytope(ABC, Generic[Parts]):
     """A convex set of (relaxed) structures onto which a point can be projected."""
 
     @abstractmethod
-    def project(
-        self,
-        point: Parts,
-        lengths: Tensor | None = None,
-        mask: Parts | None = None,
-        *,
-        start: Parts | None = None,
-    ) -> Parts:
-        """Return the nearest point of the set in Euclidean distance, shaped like `point`.
-
-        `start`, a structure in the set that is thought to be near, is where iterative projections begin; others have
-        no use for it.
-        """
-
-    def project_vjp(
-        self,
-        point: Parts,
-        grad: Parts,
-        lengths: Tensor | None = None,
-        mask: Parts | None = None,
-        *,
-        start: Parts | None = None,
-    ) -> Parts:
-        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`.
-
-        By autograd; `torch.compile` keeps whole graphs of polytopes that have a way of their own.
-        """
-        with torch.enable_grad():
-            leaves = map_parts(lambda part: part.detach().requires_grad_(), point)
-            projected = self.project(leaves, lengths, mask, start=start)
-        return like(point, torch.autograd.grad(tensors(projected), tensors(leaves), tensors(grad)))
+    def project(self, point: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
+        """Return the nearest point of the set in Euclidean distance, shaped like `point`; differentiable in it."""
 
 
-class Structure(ABC):
-    """A set of 0/1 structures, and the way to find the one with the highest score."""
+class Structure(ABC, Generic[Parts]):
+    """A set of 0/1 structures, with a method that finds the one of the highest score."""
 
     @abstractmethod
     def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -70,15 +42,13 @@ class Structure(ABC):
 
     @property
     @abstractmethod
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Parts]:
         """The default outer polytope: a superset of the structures that is cheap to project onto."""
 
     @property
-    def hull(self) -> Polytope:
-        """The convex hull of the structures: by active set, unless the structure knows better."""
-        from .polytopes.hull import Hull
-
-        return Hull(self)
+    @abstractmethod
+    def hull(self) -> Polytope[Parts]:
+        """The convex hull of the structures: `Hull(self)`, unless there is a faster projection onto it."""
 
     def score(
         self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None
@@ -89,7 +59,7 @@ class Structure(ABC):
         return total.to(tensors(scores)[0].dtype)
 
 
-class MarginalStructure(Structure):
+class MarginalStructure(Structure[Parts]):
     """A structure whose Gibbs distribution p(z) ∝ exp <scores, z> can be summed exactly."""
 
     @abstractmethod
@@ -100,21 +70,7 @@ class MarginalStructure(Structure):
     def marginals(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
 
-    def marginals_vjp(
-        self, scores: Parts, grad_marginals: Parts, lengths: Tensor | None = None, mask: Parts | None = None
-    ) -> Parts:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; both shaped like `scores`.
-
-        `grad_marginals` is never read where there is no candidate.
-        """
-        valid = self.part_mask(scores, lengths, mask)
-        with torch.enable_grad():
-            leaves = map_parts(lambda part: part.detach().requires_grad_(), scores)
-            marginals = self.marginals(leaves, lengths, mask)
-        grads = torch.autograd.grad(tensors(marginals), tensors(leaves), tensors(masked(grad_marginals, valid)))
-        return like(scores, grads)
-
-    @abstractmethod
+    @final
     def sample(
         self,
         scores: Parts,
@@ -123,15 +79,31 @@ class MarginalStructure(Structure):
         *,
         generator: torch.Generator | None = None,
     ) -> Parts:
-        """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached."""
+        """Return one exact sample of p(z) for each row, 0/1, shaped like `scores`, detached.
+
+        Each row draws one seed from `generator` (None: torch's own), in order. So a row's sample depends neither on the
+        other rows nor on padding.
+        """
+        seeds = draw_row_seeds(tensors(scores)[0], 1, generator)[:, 0]
+        return self.sample_seeded(scores, seeds, lengths, mask)
+
+    @abstractmethod
+    def sample_seeded(
+        self, scores: Parts, seeds: Tensor, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Parts:
+        """Return the exact sample of p(z) that each row's seed stands for, 0/1, shaped like `scores`, detached.
+
+        `seeds` is int64, `[batch]`. A row's sample is a function of its seed and of its candidates' scores alone:
+        `seeds.uniform` and `seeds.gumbel` give random numbers of that kind.
+        """
 
     def log_prob(
         self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
         """Return log p(structure) for each row, shape `[batch]`; differentiable in `scores`.
 
-        It is -inf where `structure` has a part that is no candidate. That the parts are those of one structure,
-        a tree for example, is taken on trust.
+        It is -inf where `structure` has a part that is no candidate. Whether its parts form a structure, such as a
+        tree, is not checked.
         """
         possible = self.part_mask(map_parts(torch.zeros_like, scores), lengths)
         allowed = self.part_mask(scores, lengths, mask)

@@ -1,7 +1,7 @@
-"""What every structure and polytope asks of its arguments, and the words for saying no.
+"""What every structure and polytope asks of its arguments, and the errors when it does not get it.
 
-Shapes and types are checked here, before any kernel runs. Values are checked by the kernels themselves, which
-read every candidate cell anyway: they report one status per sentence, and `raise_for_status` says it.
+Shapes and types are checked here, before any kernel runs. Values are checked by the kernels, which read every
+candidate cell anyway: they report one status for each row, and `raise_for_status` turns it into an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
-"""What a kernel may report about a sentence."""
+"""What a kernel may report about a row."""
 
 
 def widen(scores: Tensor) -> Tensor:
@@ -49,8 +49,8 @@ def check_arguments(
     Args:
         name: what the caller calls `values`, for the message.
         values: the scores, or the point to project.
-        shape: the axes of `values`, such as "batch head modifier". The last axes are square if both a head
-            and a modifier are among them.
+        shape: the axes of `values`, such as "batch head modifier". If a head and a modifier are among them, the two
+            have the same size.
         lengths: integers, `[batch]`.
         mask: bool, shaped like `values`.
 
@@ -92,14 +92,14 @@ def refuse_rows(bad: Tensor, message: str) -> None:
     Left out under `torch.compile`, which has no place for errors that depend on values.
     """
     if not torch.compiler.is_compiling() and bool(bad.any()):
-        raise ValueError(f"{message} (sentence {int(bad.nonzero()[0])} of the batch, counting from 0)")
+        raise ValueError(f"{message} (row {int(bad.nonzero()[0])} of the batch, counting from 0)")
 
 
 def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
-    """Raise a ValueError for the first sentence on which a kernel gave up.
+    """Raise a ValueError for the first row on which a kernel gave up.
 
     Args:
-        status: one of `OK`, `BAD_LENGTH`, `NOT_A_NUMBER`, `INFEASIBLE` for each sentence.
+        status: one of `OK`, `BAD_LENGTH`, `NOT_A_NUMBER`, `INFEASIBLE` for each row.
         name: what the caller calls the scores.
         infeasible: what does not exist, such as "no projective tree".
     """
@@ -111,7 +111,7 @@ def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
         NOT_A_NUMBER: f"{name}: NaN or +inf in a candidate cell",
         INFEASIBLE: f"{name}: {infeasible} over the candidates that mask and -inf scores leave",
     }[int(status[row])]
-    raise ValueError(f"{reason} (sentence {row} of the batch, counting from 0)")
+    raise ValueError(f"{reason} (row {row} of the batch, counting from 0)")
 
 
 def _kind(value: object) -> str:

@@ -2,6 +2,9 @@
 
 ẑ = argmax_z <scores, z>        forward, exact
 ∇scores = surrogate(...)        backward, in place of the Jacobian of the argmax, which is 0 or undefined
+
+A `DifferentiableSurrogate` is called as it is, and autograd differentiates it. A `CustomSurrogate` has one autograd
+Function, below.
 """
 
 from __future__ import annotations
@@ -12,46 +15,53 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from .base import Structure
 from .checks import widen
-from .parts.base import Parts, like, map_parts, tensors
+from .parts.base import Parts, like, map_parts, masked, tensors
 from .problem import Problem
-from .surrogates.base import Surrogate
+from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
+from .surrogates.once import differentiable_once
 
 
-class _StructuredArgmax(torch.autograd.Function):
+class _CustomGradient(torch.autograd.Function):
     """Autograd knows tensors only: those of `problem` are passed beside it, and put back into their places."""
 
     @staticmethod
     def forward(
-        ctx: Any, problem: Problem, surrogate: Surrogate, lengths: Tensor | None, *flat: Tensor
+        ctx: Any, problem: Problem[Parts], surrogate: CustomSurrogate, lengths: Tensor | None, *flat: Tensor
     ) -> tuple[Tensor, ...]:
         count = len(tensors(problem.scores))
-        ctx.problem, ctx.surrogate, ctx.count = problem, surrogate, count
         output, saved = surrogate.forward(_with_tensors(problem, lengths, flat[:count], flat[count:]))
         outputs = tensors(output)
-        ctx.save_for_backward(lengths, *flat, *outputs, *saved)
-        ctx.masks = len(flat) - count
+        ctx.problem, ctx.surrogate, ctx.count, ctx.masks = problem, surrogate, count, len(flat) - count
+        # Forms of what is saved: a type of NamedTuple, or None for a tensor; and how many tensors it has.
+        ctx.forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
+        ctx.save_for_backward(lengths, *flat, *outputs, *(part for parts in saved for part in tensors(parts)))
         return outputs
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         lengths, *flat = ctx.saved_tensors
         count, masks = ctx.count, ctx.masks
         problem = _with_tensors(ctx.problem, lengths, tuple(flat[:count]), tuple(flat[count : count + masks]))
         output = like(problem.scores, tuple(flat[count + masks : 2 * count + masks]))
-        saved = tuple(flat[2 * count + masks :])
-        with torch.autocast(grads[0].device.type, enabled=False):
-            grad = ctx.surrogate.backward(problem, output, saved, like(problem.scores, grads))
-        return None, None, None, *tensors(grad), *[None] * masks
+        saved, begin = [], 2 * count + masks
+        for form, size in ctx.forms:
+            saved.append(flat[begin] if form is None else form(*flat[begin : begin + size]))
+            begin += size
+        with torch.autocast(grads[0].device.type, enabled=False), torch.no_grad():
+            problem = replace(problem, candidates=problem.valid)
+            grad_output = masked(like(problem.scores, grads), problem.valid)
+            grad = tensors(ctx.surrogate.backward(problem, output, tuple(saved), grad_output))
+        if ctx.surrogate.passes_gradient:
+            grad = differentiable_once(problem.surrogate, grad, *flat[:count], *grads)
+        return None, None, None, *grad, *[None] * masks
 
 
 def _with_tensors(
-    problem: Problem, lengths: Tensor | None, scores: tuple[Tensor, ...], masks: tuple[Tensor, ...]
-) -> Problem:
+    problem: Problem[Parts], lengths: Tensor | None, scores: tuple[Tensor, ...], masks: tuple[Tensor, ...]
+) -> Problem[Parts]:
     return replace(
         problem,
         scores=like(problem.scores, scores),
@@ -62,7 +72,7 @@ def _with_tensors(
 
 def structured_argmax(
     scores: Parts,
-    structure: Structure,
+    structure: Structure[Parts],
     surrogate: Surrogate,
     *,
     lengths: Tensor | None = None,
@@ -90,22 +100,35 @@ def structured_argmax(
         TypeError: a wrong dtype, or a surrogate that the structure cannot serve.
     """
     given = tensors(scores)
-    wide = tuple(widen(part) for part in given)
     with torch.autocast(given[0].device.type, enabled=False):
-        form = map_parts(torch.detach, scores)
-        problem = Problem(structure, form, None, None, downstream, type(surrogate).__name__)
-        masks = () if mask is None else tensors(mask)
-        outputs = _StructuredArgmax.apply(problem, surrogate, lengths, *wide, *masks)
+        name = type(surrogate).__name__
+        if isinstance(surrogate, DifferentiableSurrogate):
+            problem = Problem(structure, map_parts(widen, scores), lengths, mask, downstream, name)
+            if surrogate.needs_marginals:
+                problem.summable()
+            output = surrogate.forward(problem)
+            if any(part.requires_grad for part in tensors(output)):
+                # What a gradient holds where there is no candidate, NaN perhaps, stops here.
+                output = masked(output, problem.valid)
+            outputs = tensors(output)
+        else:
+            problem = Problem(structure, map_parts(torch.detach, scores), None, None, downstream, name)
+            if surrogate.needs_marginals:
+                problem.summable()
+            wide, masks = tuple(widen(part) for part in given), () if mask is None else tensors(mask)
+            outputs = _CustomGradient.apply(problem, surrogate, lengths, *wide, *masks)
         return like(scores, tuple(part.to(own.dtype) for part, own in zip(outputs, given, strict=True)))
 
 
 class StructuredArgmax(nn.Module):
-    """`structured_argmax` as a module; it has no parameters."""
+    """`structured_argmax` as a module. It has no parameters, but the `state` of its surrogate in its `state_dict`."""
 
-    def __init__(self, structure: Structure, surrogate: Surrogate) -> None:
+    def __init__(self, structure: Structure[Any], surrogate: Surrogate) -> None:
         super().__init__()
         self.structure = structure
         self.surrogate = surrogate
+        if surrogate.state is not None:
+            self.surrogate_state = surrogate.state
 
     def forward(
         self,

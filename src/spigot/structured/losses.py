@@ -35,7 +35,12 @@ from .surrogates.settings import check_choice, check_count, check_positive
 
 
 def perceptron_loss(
-    scores: Parts, target: Parts, structure: Structure, *, lengths: Tensor | None = None, mask: Parts | None = None
+    scores: Parts,
+    target: Parts,
+    structure: Structure[Parts],
+    *,
+    lengths: Tensor | None = None,
+    mask: Parts | None = None,
 ) -> Tensor:
     """Return max_z <s, z> - <s, z*> (Collins 2002), cut at 0 where z* is no structure."""
     return hinge_loss(scores, target, structure, map_parts(torch.zeros_like, target), lengths=lengths, mask=mask)
@@ -44,7 +49,7 @@ def perceptron_loss(
 def hinge_loss(
     scores: Parts,
     target: Parts,
-    structure: Structure,
+    structure: Structure[Parts],
     cost: Parts | None = None,
     *,
     lengths: Tensor | None = None,
@@ -78,7 +83,7 @@ def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: flo
 def negative_log_likelihood(
     scores: Parts,
     target: Parts,
-    structure: MarginalStructure,
+    structure: MarginalStructure[Parts],
     *,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
@@ -95,7 +100,12 @@ def negative_log_likelihood(
 
 
 def sparsemap_loss(
-    scores: Parts, target: Parts, structure: Structure, *, lengths: Tensor | None = None, mask: Parts | None = None
+    scores: Parts,
+    target: Parts,
+    structure: Structure[Parts],
+    *,
+    lengths: Tensor | None = None,
+    mask: Parts | None = None,
 ) -> Tensor:
     """Return max_y [<s, y> - ½‖y‖²] + ½‖z*‖² - <s, z*> = ½‖s - z*‖² - ½‖s - ŷ‖² (Niculae et al. 2018).
 
@@ -110,7 +120,7 @@ def sparsemap_loss(
 def perturbed_loss(
     scores: Parts,
     target: Parts,
-    structure: Structure,
+    structure: Structure[Parts],
     *,
     sigma: float = 1.0,
     samples: int = 8,
@@ -145,16 +155,18 @@ def perturbed_loss(
     return _loss(scores, _target(target, problem), mean_over_samples(best, samples), from_noise, problem)
 
 
-def _problem(scores: Parts, structure: Structure, lengths: Tensor | None, mask: Parts | None, loss: str) -> Problem:
+def _problem(
+    scores: Parts, structure: Structure[Parts], lengths: Tensor | None, mask: Parts | None, loss: str
+) -> Problem[Parts]:
     return Problem(structure, map_parts(lambda part: widen(part.detach()), scores), lengths, mask, None, loss)
 
 
-def _target(target: Parts, problem: Problem) -> Parts:
+def _target(target: Parts, problem: Problem[Parts]) -> Parts:
     target = map_parts(lambda part, score: part.detach().to(score.dtype), target, problem.scores)
     return masked(target, problem.valid)
 
 
-def _loss(scores: Parts, target: Parts, prediction: Parts, rest: Tensor, problem: Problem) -> Tensor:
+def _loss(scores: Parts, target: Parts, prediction: Parts, rest: Tensor, problem: Problem[Parts]) -> Tensor:
     """Return <s, ŷ - z*> + Ω(z*) - Ω(ŷ), where `rest` is what follows the first term; its gradient is ŷ - z*."""
     wide = map_parts(widen, masked(scores, problem.valid))
     total = inner(wide, map_parts(torch.sub, prediction, target)) + rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import torch
 from torch import Tensor
@@ -13,24 +14,28 @@ from .parts.base import Parts, map_parts, masked, tensors
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Generic[Parts]):
     """Scores, the structures that they are scores of, and what else the caller gave.
 
-    Scores are detached, in float32 or float64. Methods that take other scores look among the same candidates.
+    Scores are float32 or float64. Methods that take other scores search the same candidates.
     """
 
-    structure: Structure
+    structure: Structure[Parts]
     scores: Parts
     lengths: Tensor | None = None
     mask: Parts | None = None
     downstream: Callable[[Parts], Tensor] | None = None
     """From structures, relaxed ones too, to the loss of each row, `[batch]`, or its sum."""
     surrogate: str = "the surrogate"
-    """Who asks, for error messages."""
+    """The name of the caller, for error messages."""
+    candidates: Parts | None = None
+    """What `valid` is, where that is known already."""
 
     @property
     def valid(self) -> Parts:
         """Which parts may be chosen, bool, shaped like the scores."""
+        if self.candidates is not None:
+            return self.candidates
         return self.structure.part_mask(self.scores, self.lengths, self.mask)
 
     def argmax(self, scores: Parts | None = None) -> Parts:
@@ -39,12 +44,11 @@ class Problem:
             return self.structure.argmax(self.scores, self.lengths, self.mask)
         return self.structure.argmax(scores, self.lengths, self.valid)
 
-    def summable(self) -> MarginalStructure:
+    def summable(self) -> MarginalStructure[Parts]:
         """Return the structure if its Gibbs distribution can be summed; else raise a TypeError."""
         if not isinstance(self.structure, MarginalStructure):
             raise TypeError(
-                f"surrogate: {self.surrogate} needs a MarginalStructure, "
-                f"but {type(self.structure).__name__} cannot sum over its structures"
+                f"structure: {self.surrogate} needs a MarginalStructure, got {type(self.structure).__name__}"
             )
         return self.structure
 
@@ -55,20 +59,13 @@ class Problem:
             return structure.marginals(self.scores, self.lengths, self.mask)
         return structure.marginals(scores, self.lengths, self.valid)
 
-    def marginals_vjp(self, grad_marginals: Parts, scores: Parts | None = None) -> Parts:
-        """Return Jᵀ · `grad_marginals`, with J the Jacobian of the marginals; see `MarginalStructure.marginals_vjp`."""
-        structure = self.summable()
-        if scores is None:
-            return structure.marginals_vjp(self.scores, grad_marginals, self.lengths, self.mask)
-        return structure.marginals_vjp(scores, grad_marginals, self.lengths, self.valid)
+    def sample(self, seeds: Tensor) -> Parts:
+        """Return one exact sample of the Gibbs distribution for each row; see `MarginalStructure.sample_seeded`."""
+        return self.summable().sample_seeded(self.scores, seeds, self.lengths, self.mask)
 
-    def sample(self, generator: torch.Generator | None = None) -> Parts:
-        """Return one exact sample of the Gibbs distribution for each row."""
-        return self.summable().sample(self.scores, self.lengths, self.mask, generator=generator)
-
-    def project(self, point: Parts, polytope: Polytope, start: Parts | None = None) -> Parts:
+    def project(self, point: Parts, polytope: Polytope[Parts]) -> Parts:
         """Return the nearest point of `polytope` over the candidates."""
-        return polytope.project(point, self.lengths, self.valid, start=start)
+        return polytope.project(point, self.lengths, self.valid)
 
     def gradient_at(self, structures: Parts) -> Parts:
         """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""
@@ -87,18 +84,15 @@ class Problem:
             raise ValueError(f"downstream: expected one loss for each row, shape [{rows}], got {list(losses.shape)}")
         return losses
 
-    def repeat(self, times: int) -> Problem:
+    def repeat(self, times: int) -> Problem[Parts]:
         """Return the same problem with each row `times` times: row b becomes rows b · times and on."""
-
-        def repeated(parts: Parts) -> Parts:
-            return map_parts(lambda part: part.repeat_interleave(times, 0), parts)
-
         return replace(
             self,
-            scores=repeated(self.scores),
-            lengths=None if self.lengths is None else repeated(self.lengths),
-            mask=repeated(self.valid),
+            scores=_repeated(self.scores, times),
+            lengths=None if self.lengths is None else _repeated(self.lengths, times),
+            mask=_repeated(self.valid, times),
             downstream=None,
+            candidates=None,
         )
 
     def _downstream(self) -> Callable[[Parts], Tensor]:
@@ -108,3 +102,7 @@ class Problem:
                 "loss of each row, got None"
             )
         return self.downstream
+
+
+def _repeated(parts: Parts, times: int) -> Parts:
+    return map_parts(lambda part: part.repeat_interleave(times, 0), parts)

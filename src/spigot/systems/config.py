@@ -30,7 +30,7 @@ class SystemConfig(BaseModel, ABC):
     @field_validator("surrogate")
     @classmethod
     def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if value.needs_downstream:
+        if value.named_class.needs_downstream:
             raise ValueError(f"name: expected one that does not run the end task again, got {value.name!r}")
         return value
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spigot.data.batching import make_batches
 from spigot.data.sentence import Sentence
-from spigot.structured.structures.semantic_graph import SemanticGraphParts
+from spigot.structured import SemanticGraphParts
 from spigot.systems.base import Candidates
 from spigot.systems.streaming import PARSING_BUDGET
 

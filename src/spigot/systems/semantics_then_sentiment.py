@@ -15,8 +15,8 @@ from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import BiLSTMClassifierConfig, ClassifierConfig, NamedSurrogate, ParserConfig
 from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
-from spigot.structured import StructuredArgmax
-from spigot.structured.structures.semantic_graph import SemanticGraphParts, one_hot_parts
+from spigot.structured import SemanticGraphParts, StructuredArgmax
+from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.systems.base import System, Vectors, check_vectors
 from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig
@@ -52,7 +52,7 @@ class SemanticsThenSentimentConfig(SystemConfig):
     @field_validator("surrogate")
     @classmethod
     def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if value.needs_marginals:
+        if value.named_class.needs_marginals:
             raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
         return value
 
@@ -65,7 +65,11 @@ class SemanticsThenSentimentConfig(SystemConfig):
     @property
     def prunes(self) -> bool:
         """Whether candidates are limited: only where a gradient reaches the parser."""
-        return self.semantics is not None and self.candidate_margin is not None and self.surrogate.passes_gradient
+        return (
+            self.semantics is not None
+            and self.candidate_margin is not None
+            and self.surrogate.named_class.passes_gradient
+        )
 
     @property
     def task_kinds(self) -> dict[str, str]:

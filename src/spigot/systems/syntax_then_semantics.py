@@ -13,8 +13,7 @@ from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
-from spigot.structured import ProjectiveTree, StructuredArgmax, arcs_to_heads
-from spigot.structured.structures.semantic_graph import SemanticGraphParts
+from spigot.structured import ProjectiveTree, SemanticGraphParts, StructuredArgmax, arcs_to_heads
 from spigot.systems.base import System, Vectors, check_vectors
 from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig

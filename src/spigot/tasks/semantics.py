@@ -19,7 +19,7 @@ from spigot.data.vocabulary import Roles
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import Measure, graph_measures, label_measures
 from spigot.models.semantic_parser import Decoded, gold_graphs
-from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
+from spigot.structured import SemanticGraph, SemanticGraphParts
 from spigot.tasks.base import Comments, Task
 
 FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6

@@ -35,10 +35,9 @@ class BuiltinConfig(_Strict):
     """Sentences kept out of all of them, to be looked at in the end."""
     seed: int = Field(1, ge=0)
 
-    @property
-    def default_train(self) -> int:
-        """Training sentences of a task that `train` does not name."""
-        return 1000
+    def train_size(self, task: str) -> int:
+        """Return how many sentences a task trains on."""
+        return self.train.get(task, 1000)
 
 
 class TaskDataConfig(_Strict):
@@ -207,6 +206,7 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         how, surrogate = self.intermediate, self.system.surrogate
+        facts = surrogate.named_class
         if self.intermediate_task is None:
             given = [f"system.{key}" for key in self.system.needs_intermediate if key in self.system.model_fields_set]
             if "intermediate" in self.model_fields_set:
@@ -217,11 +217,11 @@ class Recipe(_Strict):
         if self.selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)
             raise ValueError(f'training.selection: expected {expected} in this system, got "{self.selection}"')
-        if how.frozen and surrogate.passes_gradient and not surrogate.relaxes:
+        if how.frozen and facts.passes_gradient and not facts.relaxes:
             raise ValueError(f'intermediate.frozen: expected surrogate "Detach" beside it, got "{surrogate.name}"')
         if how.frozen and not how.pretrain_epochs and how.init is None:
             raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, got neither")
-        if not surrogate.passes_gradient and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
+        if not facts.passes_gradient and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
             got = f'got "{surrogate.name}"'
             raise ValueError(f"intermediate.end_task_weight: expected a surrogate with a gradient, {got}")
         return self

@@ -44,7 +44,7 @@ def _builtin(sizes: BuiltinConfig, tasks: Iterable[str]) -> Corpora:
     places: dict[str, slice] = {}
     end = 0
     for name in dict.fromkeys([*TASKS, *tasks]):
-        places[name] = slice(end, end := end + sizes.train.get(name, sizes.default_train))
+        places[name] = slice(end, end := end + sizes.train_size(name))
     needed = max(places[name].stop for name in tasks)
     drawn = splits(train=needed, dev=sizes.dev, test=sizes.test, seed=sizes.seed)
     train = {name: drawn["train"][places[name]] for name in tasks}

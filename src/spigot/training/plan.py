@@ -92,7 +92,7 @@ def learning_rate(recipe: Recipe, position: float, task: str | None = None) -> f
 def end_task_weight(recipe: Recipe, position: float) -> float:
     """Return the factor on the end task's gradient at `position`, in epochs from the start of the run."""
     how = recipe.intermediate
-    if not recipe.system.surrogate.passes_gradient:
+    if not recipe.system.surrogate.named_class.passes_gradient:
         # Not even zeros: Adam would go on moving the parser by its momentum.
         return 0.0
     joint, _ = _phase(recipe, position)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Structure
+from ..base import Structure
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..problem import Problem
@@ -34,9 +34,9 @@ _LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
 """How far a step is followed until the decision changes, in norms of the scores."""
 
 
-def default_surrogates(structure: Structure) -> dict[str, Surrogate]:
+def default_surrogates(structure: Structure[Parts]) -> dict[str, Surrogate]:
     """Return the surrogates that `audit` compares if it is given none: those that the structure can serve."""
-    chosen: dict[str, Surrogate] = {
+    everything: dict[str, Surrogate] = {
         "StraightThrough": StraightThrough(),
         "NegativeIdentity": NegativeIdentity(),
         "SPIGOT": SPIGOT(),
@@ -46,16 +46,19 @@ def default_surrogates(structure: Structure) -> dict[str, Surrogate]:
         "Perturbed": Perturbed(),
         "IMLE": IMLE(),
         "AIMLE": AIMLE(),
+        "SPIGOTCE": SPIGOTCE(),
+        "SPIGOTEG": SPIGOTEG(),
+        "MarginalJacobian": MarginalJacobian(),
+        "Marginals": Marginals(),
+        "Gumbel": Gumbel(),
+        "ScoreFunction": ScoreFunction(),
     }
-    if isinstance(structure, MarginalStructure):
-        summed = (SPIGOTCE(), SPIGOTEG(), MarginalJacobian(), Marginals(), Gumbel(), ScoreFunction())
-        chosen |= {type(surrogate).__name__: surrogate for surrogate in summed}
-    return chosen
+    return {name: surrogate for name, surrogate in everything.items() if surrogate.serves(structure)}
 
 
 def audit(
     scores: Parts,
-    structure: Structure,
+    structure: Structure[Parts],
     loss: Callable[[Parts], Tensor],
     surrogates: Mapping[str, Surrogate] | None = None,
     *,
@@ -97,7 +100,7 @@ def audit(
     return Audit(tuple(rows))
 
 
-def _truth(problem: Problem, limit: int) -> tuple[Tensor, Tensor]:
+def _truth(problem: Problem[Parts], limit: int) -> tuple[Tensor, Tensor]:
     """Return the gradient of the expected loss and ẑ - z*, float64, `[batch, D]`."""
     structures = [
         flatten(s)
@@ -118,7 +121,9 @@ def _truth(problem: Problem, limit: int) -> tuple[Tensor, Tensor]:
     return exact, flatten(problem.argmax()).double() - best
 
 
-def _measure(name: str, surrogate: Surrogate, problem: Problem, exact: Tensor, way: Tensor, repeats: int) -> AuditRow:
+def _measure(
+    name: str, surrogate: Surrogate, problem: Problem[Parts], exact: Tensor, way: Tensor, repeats: int
+) -> AuditRow:
     drawn = torch.stack([_gradient(surrogate, problem) for _ in range(repeats)], 1)
     mean = drawn.mean(1)
     variance = drawn.var(1).sum(1)
@@ -143,7 +148,7 @@ def _measure(name: str, surrogate: Surrogate, problem: Problem, exact: Tensor, w
     )
 
 
-def _gradient(surrogate: Surrogate, problem: Problem) -> Tensor:
+def _gradient(surrogate: Surrogate, problem: Problem[Parts]) -> Tensor:
     """Return the gradient that a surrogate draws, float64, `[batch, D]`."""
     leaves = map_parts(lambda part: part.detach().clone().requires_grad_(), problem.scores)
     output = structured_argmax(
@@ -159,7 +164,7 @@ def _gradient(surrogate: Surrogate, problem: Problem) -> Tensor:
     return flatten(like(leaves, grads)).double()
 
 
-def _next_decision(problem: Problem, grad: Tensor) -> Tensor:
+def _next_decision(problem: Problem[Parts], grad: Tensor) -> Tensor:
     """Return by how much the loss changes with the first other decision on the way downhill, `[batch]`; NaN: none."""
     scores = masked(problem.scores, problem.valid)
     reach = flatten(scores).double().norm(dim=1)

@@ -11,7 +11,7 @@ from ..problem import Problem
 
 
 def all_structures(
-    structure: Structure,
+    structure: Structure[Parts],
     scores: Parts,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
@@ -44,7 +44,7 @@ def all_structures(
     return [_of_row(problem, b, limit) for b, problem in enumerate(problems)]
 
 
-def _of_row(problem: Problem, row: int, limit: int) -> Parts:
+def _of_row(problem: Problem[Parts], row: int, limit: int) -> Parts:
     """Return all structures of a problem of one row, whose scores are one of them."""
     form = problem.scores
     found = flatten(form)

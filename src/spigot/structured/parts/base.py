@@ -7,42 +7,45 @@ labelled arcs, a chain has emissions and transitions. What is written with these
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-Parts: TypeAlias = Any
-"""A Tensor, or a NamedTuple of Tensors; each with the batch first. (Python's types cannot say "the same one back".)"""
+Parts = TypeVar("Parts", bound="Tensor | tuple[Tensor, ...]")
+"""A type variable: a Tensor, or a NamedTuple of Tensors; each with the batch first."""
+
+AnyParts: TypeAlias = "Tensor | tuple[Tensor, ...]"
+"""What `Parts` stands for, where it does not matter for what."""
 
 
-def tensors(parts: Parts) -> tuple[Tensor, ...]:
+def tensors(parts: AnyParts) -> tuple[Tensor, ...]:
     """Return the tensors that `parts` is made of."""
     return (parts,) if isinstance(parts, Tensor) else tuple(parts)
 
 
 def like(parts: Parts, values: tuple[Tensor, ...]) -> Parts:
     """Return `values` in the form of `parts`: a tensor, or the same kind of NamedTuple."""
-    return values[0] if isinstance(parts, Tensor) else type(parts)(*values)
+    return cast(Parts, values[0] if isinstance(parts, Tensor) else type(parts)(*values))
 
 
-def map_parts(function: Callable[..., Tensor], parts: Parts, *others: Parts) -> Parts:
+def map_parts(function: Callable[..., Tensor], parts: Parts, *others: AnyParts) -> Parts:
     """Apply `function` to the tensors of `parts` (and, side by side, of `others`)."""
     return like(parts, tuple(function(*each) for each in zip(*map(tensors, (parts, *others)), strict=True)))
 
 
-def masked(parts: Parts, valid: Parts) -> Parts:
+def masked(parts: Parts, valid: AnyParts) -> Parts:
     """Return `parts` with 0 outside `valid`, whatever stood there."""
     return map_parts(lambda part, cells: part.masked_fill(~cells, 0), parts, valid)
 
 
-def inner(a: Parts, b: Parts) -> Tensor:
+def inner(a: AnyParts, b: AnyParts) -> Tensor:
     """Return the inner product of each row, `[batch]`."""
     products = [(x * y).flatten(1).sum(1) for x, y in zip(tensors(a), tensors(b), strict=True)]
     return products[0] if len(products) == 1 else torch.stack(products).sum(0)
 
 
-def flatten(parts: Parts) -> Tensor:
+def flatten(parts: AnyParts) -> Tensor:
     """Return all parts of each row side by side, `[batch, D]`."""
     flat = [part.flatten(1) for part in tensors(parts)]
     return flat[0] if len(flat) == 1 else torch.cat(flat, 1)

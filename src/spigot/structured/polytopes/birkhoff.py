@@ -6,35 +6,27 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..base import Polytope
 from ..checks import narrow
-from ..kernels.matching.projection import project_birkhoff, project_birkhoff_grad
+from ..kernels.matching.projection import project_birkhoff
 from ..parts.square import square_arguments
-from .known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)
-class Birkhoff(KnownDerivative):
+class Birkhoff(Polytope[Tensor]):
     """{z : z >= 0, Σ_i z[i, j] = Σ_j z[i, j] = 1} over the candidates of each matrix.
 
     By the theorem of Birkhoff and von Neumann its vertices are the permutation matrices. The projection is exact to
     rounding, by Newton's method on the dual, and differentiable: O(n³) for each of some ten steps.
     """
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope, computed in float64. CUDA tensors are projected on the CPU.
 
         Args:
             point: `[batch, row, column]`, square. NaN or +inf at a candidate makes its matrix NaN.
             lengths: how many rows, and as many columns, are real, `[batch]`; None: all. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed: the search begins at the best matching.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
@@ -43,7 +35,3 @@ class Birkhoff(KnownDerivative):
             ValueError: the candidates hold no perfect matching.
         """
         return narrow(project_birkhoff(*square_arguments("point", point, lengths, mask)), point)
-
-    def derivative(self, projected: Tensor, grad: Tensor) -> Tensor:
-        """See `KnownDerivative`."""
-        return project_birkhoff_grad(projected, grad)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex.capped import project_capped_simplex
-from ..kernels.simplex.support import off_mean
-from .known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)
-class CappedSimplex(KnownDerivative):
+class CappedSimplex(Polytope[Tensor]):
     """{z : 0 <= z <= 1, Σ z = k} over the candidates of each row; with k = 1 it is the simplex.
 
     Also known as the budget polytope and, its vertices being the subsets of k, as the hypersimplex. The projection is
@@ -29,21 +28,13 @@ class CappedSimplex(KnownDerivative):
         if not isinstance(self.k, int) or self.k < 1:
             raise ValueError(f"k: expected an integer of at least 1, got {self.k!r}")
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope. CUDA tensors are projected on the CPU.
 
         Args:
             point: `[batch, category]`. NaN or +inf at a candidate makes its row NaN.
             lengths: how many categories each row has, `[batch]`; None: all of them. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
@@ -54,7 +45,3 @@ class CappedSimplex(KnownDerivative):
         check_arguments("point", point, "batch category", lengths, mask)
         sizes = lengths_or_full(point, lengths, point.size(1))
         return narrow(project_capped_simplex(widen(point), sizes, mask, self.k), point)
-
-    def derivative(self, projected: Tensor, grad: Tensor) -> Tensor:
-        """See `KnownDerivative`."""
-        return off_mean(grad.unsqueeze(2), projected.unsqueeze(2), 1.0).squeeze(2)

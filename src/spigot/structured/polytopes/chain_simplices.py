@@ -14,7 +14,7 @@ from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 
 
 @dataclass(frozen=True)
-class ChainSimplices(Polytope):
+class ChainSimplices(Polytope[LinearChainParts]):
     """{z >= 0, Σ_t emission[i, t] = 1, Σ_{s, t} transition[i, s, t] = 1 for each position i}.
 
     A product of simplices, and so as cheap to project onto as they are (Michelot 1986). That the pair of tags between
@@ -22,12 +22,7 @@ class ChainSimplices(Polytope):
     """
 
     def project(
-        self,
-        point: LinearChainParts,
-        lengths: Tensor | None = None,
-        mask: LinearChainParts | None = None,
-        *,
-        start: LinearChainParts | None = None,
+        self, point: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the nearest point of the polytope; differentiable.
 
@@ -35,7 +30,6 @@ class ChainSimplices(Polytope):
             point: NaN or +inf at a candidate makes its simplex NaN.
             lengths: positions of each row, `[batch]`; None: all rows are full. 0 gives zeros.
             mask: bool, True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

@@ -13,7 +13,7 @@ from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
 
 
 @dataclass(frozen=True)
-class ClippedArcs(Polytope):
+class ClippedArcs(Polytope[SemanticGraphParts]):
     """The set is that of `LabeledArcs`; what leads there is not the nearest point, but two projections in a row.
 
     First each arc is clipped to [0, 1], whatever its labels are; then these are projected onto what sums to it. The
@@ -22,12 +22,7 @@ class ClippedArcs(Polytope):
     """
 
     def project(
-        self,
-        point: SemanticGraphParts,
-        lengths: Tensor | None = None,
-        mask: SemanticGraphParts | None = None,
-        *,
-        start: SemanticGraphParts | None = None,
+        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return a point of the polytope, not in general the nearest; arguments are those of `LabeledArcs.project`."""
         check_graphs("point", point, lengths, mask)

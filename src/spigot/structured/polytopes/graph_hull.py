@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import narrow, widen
-from ..kernels.semantic_graph.hull import graph_hull_vjp, project_graph_hull
+from ..checks import narrow
+from ..kernels.semantic_graph.hull import project_graph_hull
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
 
 
 @dataclass(frozen=True)
-class GraphHull(Polytope):
+class GraphHull(Polytope[SemanticGraphParts]):
     """The convex hull of the graphs of `SemanticGraph(deterministic)`. For each predicate p, arc a_j and label b_jk
 
         0 <= p <= 1,    a_j <= p,    b_jk >= 0,    Σ_k b_jk = a_j,    Σ_j b_jk <= p  for each deterministic k.
@@ -36,12 +35,7 @@ class GraphHull(Polytope):
         object.__setattr__(self, "deterministic", tuple(bool(flag) for flag in self.deterministic))
 
     def project(
-        self,
-        point: SemanticGraphParts,
-        lengths: Tensor | None = None,
-        mask: SemanticGraphParts | None = None,
-        *,
-        start: SemanticGraphParts | None = None,
+        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return the nearest point of the hull; differentiable. It is computed in float64, on the CPU.
 
@@ -49,31 +43,12 @@ class GraphHull(Polytope):
             point: NaN or +inf at a candidate makes its predicate NaN, with all its arcs and labels.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some
             label, no label without its arc.
         """
-        *projected, _ = self._project(point, lengths, mask)
-        return map_parts(narrow, SemanticGraphParts(*projected), point)
-
-    def project_vjp(
-        self,
-        point: SemanticGraphParts,
-        grad: SemanticGraphParts,
-        lengths: Tensor | None = None,
-        mask: SemanticGraphParts | None = None,
-        *,
-        start: SemanticGraphParts | None = None,
-    ) -> SemanticGraphParts:
-        """Return the gradient for `point`, given the one for `project(point)`; both shaped like `point`."""
-        found = self._project(map_parts(torch.detach, point), lengths, mask)
-        return map_parts(narrow, SemanticGraphParts(*graph_hull_vjp(*found, *map(widen, grad))), grad)
-
-    def _project(
-        self, point: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None
-    ) -> tuple[Tensor, ...]:
         check_graphs("point", point, lengths, mask)
         flags = deterministic_flags("point", tuple(self.deterministic), point.labels)
-        return project_graph_hull(*graph_arguments(point, lengths, mask), flags)
+        *projected, _ = project_graph_hull(*graph_arguments(point, lengths, mask), flags)
+        return map_parts(narrow, SemanticGraphParts(*projected), point)

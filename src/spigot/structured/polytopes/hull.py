@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +16,10 @@ from ..checks import narrow, widen
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
-from .hull_operator import project_in_graph, vjp_in_graph
+from .hull_operator import project_in_graph
 
 
-class HullSolution(NamedTuple):
+class HullSolution(NamedTuple, Generic[Parts]):
     """What `Hull.solve` found: for each row a point u, and the certificate of how near it is to the projection.
 
     u is the sum of the vertices, each times its weight. No point of the hull is nearer to the projection than it, by
@@ -41,7 +41,7 @@ class HullSolution(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hull(Polytope):
+class Hull(Polytope[Parts]):
     """The convex hull of all structures over the candidates, whatever `structure` is.
 
     The Euclidean projection is found by Wolfe's active-set algorithm (1976; for structured prediction Niculae et al.
@@ -61,7 +61,7 @@ class Hull(Polytope):
         max_iterations: after so many steps a row is left where it is.
     """
 
-    structure: Structure
+    structure: Structure[Parts]
     tolerance: float = 1e-6
     max_iterations: int = 10_000
 
@@ -86,8 +86,8 @@ class Hull(Polytope):
                 candidate comes back as NaN.
             lengths: as for `structure.argmax`.
             mask: bool, shaped like `point`; True = candidate.
-            start: structures over the same candidates, 0/1, to begin at, better than the default the nearer they are;
-                None, or a row that is not 0/1: the one that is nearest to `point`.
+            start: structures over the same candidates, 0/1, where the search begins; the nearer they are, the fewer
+                steps it takes. None, or a row that is not 0/1: the structure nearest to `point`.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
@@ -96,37 +96,17 @@ class Hull(Polytope):
             ValueError: a row has no structure.
 
         Warns:
-            RuntimeWarning: a row was left before it was done, and with which duality gap.
+            RuntimeWarning: the search left a row before it converged; the message gives the duality gap.
         """
         if torch.compiler.is_compiling():
             wide = map_parts(widen, point)
-            flat = project_in_graph(self, wide, lengths, mask, start)
-            return map_parts(narrow, unflatten(flat, wide), point)
+            return map_parts(narrow, unflatten(project_in_graph(self, wide, lengths, mask, start), wide), point)
         solution = self.solve(point, lengths, mask, start=start)
         found = map_parts(narrow, solution.point, point)
         if not any(part.requires_grad for part in tensors(point)):
             return found
         flat = _OntoHull.apply(flatten(point), flatten(found), solution.weights, solution.members)
         return map_parts(narrow, unflatten(flat, point), point)
-
-    def project_vjp(
-        self,
-        point: Parts,
-        grad: Parts,
-        lengths: Tensor | None = None,
-        mask: Parts | None = None,
-        *,
-        start: Parts | None = None,
-    ) -> Parts:
-        """Return the gradient for `point`, given the one for `project(point)`; other arguments are those of `project`.
-
-        `grad` is not read at parts that are in none of the vertices found.
-        """
-        if torch.compiler.is_compiling():
-            flat = vjp_in_graph(self, map_parts(widen, point), grad, lengths, mask, start)
-            return map_parts(narrow, unflatten(flat, grad), grad)
-        _, _, _, _, weights, members = self.solve(point, lengths, mask, start=start)
-        return onto_face_of(grad, weights, members)
 
     def solve(
         self,
@@ -135,7 +115,7 @@ class Hull(Polytope):
         mask: Parts | None = None,
         *,
         start: Parts | None = None,
-    ) -> HullSolution:
+    ) -> HullSolution[Parts]:
         """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
         point = map_parts(lambda part: widen(part.detach()), point)
         if torch.compiler.is_compiling():
@@ -143,7 +123,9 @@ class Hull(Polytope):
             return torch.compiler.disable(self.search)(point, lengths, mask, start)
         return self.search(point, lengths, mask, start)
 
-    def search(self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> HullSolution:
+    def search(
+        self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+    ) -> HullSolution[Parts]:
         """Do what `solve` promises, given a detached point in float32 or float64."""
         valid = self.structure.part_mask(point, lengths, mask)
         home = map_parts(lambda part: part.cpu(), point)
@@ -200,20 +182,8 @@ class Hull(Polytope):
         )
 
 
-def onto_face_of(grad: Parts, weights: Tensor, members: Tensor) -> Parts:
-    """Return the product of the Jacobian of a projection, which is symmetric, and `grad`.
-
-    Args:
-        grad: shaped like the point that was projected; not read at parts that are in none of the vertices.
-        weights: see `HullSolution`.
-        members: see `HullSolution`.
-    """
-    flat = onto_face(flatten(grad).double().cpu(), members, weights)
-    return map_parts(lambda part, own: part.to(own), unflatten(flat, grad), grad)
-
-
 class _OntoHull(torch.autograd.Function):
-    """Gives what was found for `point` the derivative of the projection."""
+    """Gives the point that was found the derivative of the projection: that onto its face, which is symmetric."""
 
     @staticmethod
     def forward(ctx: Any, point: Tensor, found: Tensor, weights: Tensor, members: Tensor) -> Tensor:
@@ -222,4 +192,5 @@ class _OntoHull(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return onto_face_of(grad, *ctx.saved_tensors), None, None, None
+        weights, members = ctx.saved_tensors
+        return onto_face(grad.double().cpu(), members, weights).to(grad), None, None, None

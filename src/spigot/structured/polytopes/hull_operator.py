@@ -1,22 +1,24 @@
 """The search of `Hull` as an operator, so that `torch.compile` keeps whole graphs.
 
-The search calls `structure.argmax`, which may be anybody's Python, as often as the scores demand: nothing to trace. And
-an operator takes tensors, numbers and strings, but no structure. So a compiled graph holds the name of one, under which
-it is kept here while the graph is made. What is compiled again in another process is named again there.
+The search calls `structure.argmax`, which may be any Python code, as often as the scores demand, so it cannot be
+traced. And the arguments of an operator are tensors, numbers and strings: not in all supported versions of torch does a
+graph carry other objects. So there is one table, from names to searches. A compiled graph holds a name, under which
+tracing enters the search; the table keeps it alive.
 
-The vertices that a search finds have no number before it is done, and a graph cannot hand them on to its derivative:
-that searches again.
+How many vertices a search finds is not known before it ends, so a graph cannot pass them to the derivative, which
+searches again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..kernels.hull.face import onto_face
 from ..kernels.runtime.operator import like_first, once_differentiable, operator
 from ..parts.base import Parts, flatten, tensors
 
@@ -24,14 +26,24 @@ if TYPE_CHECKING:
     from .hull import Hull, HullSolution
 
 
-class _Named(NamedTuple):
-    hull: Hull
+class _Search(NamedTuple):
+    hull: Hull[Any]
     form: Any
     """The type of the points: `Tensor`, or that of the NamedTuple of tensors."""
     dims: tuple[int, ...]
     """How many dimensions each tensor has."""
 
-    def parts(self, flat: Tensor | None, sizes: Sequence[int]) -> Parts | None:
+    def run(
+        self,
+        point: Tensor,
+        lengths: Tensor | None,
+        mask: Tensor | None,
+        start: Tensor | None,
+        sizes: Sequence[int],
+    ) -> HullSolution[Any]:
+        return self.hull.search(self._parts(point, sizes), lengths, self._parts(mask, sizes), self._parts(start, sizes))
+
+    def _parts(self, flat: Tensor | None, sizes: Sequence[int]) -> Any:
         """Undo `flatten`, given the sizes of all dimensions but the batch, one tensor after the other."""
         if flat is None:
             return None
@@ -44,46 +56,38 @@ class _Named(NamedTuple):
         return values[0] if self.form is Tensor else self.form(*values)
 
 
-_named: dict[str, _Named] = {}
-_names: dict[_Named, str] = {}
-"""Back again, so that equal ones share a name; some structures cannot be compared."""
+_searches: dict[str, _Search] = {}
 
 
 def project_in_graph(
-    hull: Hull, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+    hull: Hull[Parts], point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
 ) -> Tensor:
-    """Return the projection, flattened; differentiable. To be called while a graph is made."""
-    return project_onto_hull(*_arguments(hull, point, lengths, mask, start))
+    """Return the projection, flattened; differentiable. To be called while a graph is traced."""
+    return project_onto_hull(*operator_arguments(hull, point, lengths, mask, start))
 
 
-def vjp_in_graph(
-    hull: Hull, point: Parts, grad: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
-) -> Tensor:
-    """Return the gradient for the point, flattened, given the one for its projection."""
-    flat, *others = _arguments(hull, point, lengths, mask, start)
-    return project_onto_hull_vjp(flat, flatten(grad), *others)
-
-
-def _arguments(hull: Hull, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None) -> Any:
+def operator_arguments(
+    hull: Hull[Parts], point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+) -> Any:
+    """Return the arguments of `project_onto_hull`; enters the search into the table."""
     structure, names, values = hull.structure, (), ()
     if is_dataclass(structure):
         names = tuple(field.name for field in fields(structure))
         values = tuple(getattr(structure, name) for name in names)
     given = tensors(point)
     dims = tuple(part.dim() for part in given)
-    name = _name(type(hull), hull.tolerance, hull.max_iterations, type(point), dims, structure, names, *values)
-    sizes = [size for part in given for size in part.shape[1:]]
+    name = _enter(type(hull), hull.tolerance, hull.max_iterations, type(point), dims, structure, names, *values)
     return (
         flatten(point),
         lengths,
         None if mask is None else flatten(mask),
         None if start is None else flatten(start),
-        sizes,
+        [size for part in given for size in part.shape[1:]],
         name,
     )
 
 
-def _name(
+def _enter(
     kind: Any,
     tolerance: float,
     max_iterations: int,
@@ -93,33 +97,28 @@ def _name(
     names: tuple[str, ...],
     *values: Any,
 ) -> str:
-    """Return the name of a hull, made again of what it is made of; called once, while a graph is made."""
+    """Return the name of a search. Called once, while a graph is traced, when there is no `Hull` yet: it is made here.
+
+    `names` and `values` are the fields of the structure, if it is a dataclass.
+    """
     if any(name not in getattr(structure, "__dict__", names) for name in names):
         structure = _made_within(type(structure), dict(zip(names, values, strict=True)))
-    new = _Named(kind(structure, tolerance, max_iterations), Tensor if issubclass(form, Tensor) else form, dims)
-    name = f"{new.hull!r} #{len(_named)}"
-    if isinstance(structure, Hashable):
-        name = _names.setdefault(new, name)
-    _named[name] = new
+    hull = kind(structure, tolerance, max_iterations)
+    # The entry keeps the structure alive, so no other one ever has its id.
+    name = f"{hull!r} of {form.__name__}{list(dims)} at {id(structure):x}"
+    _searches[name] = _Search(hull, Tensor if issubclass(form, Tensor) else form, dims)
     return name
 
 
 def _made_within(kind: type, values: dict[str, Any]) -> Any:
-    """Make a structure again that the graph itself makes, and of which there is no more yet than what it is made of."""
+    """Make a structure that the graph itself makes: while it is traced, only its fields exist."""
     if "__dataclass_params__" not in vars(kind) or not kind.__dataclass_params__.init:  # type: ignore[attr-defined]
         raise TypeError(f"structure: expected a {kind.__name__} made outside of what is compiled, got one made within")
     return kind(**values)
 
 
-# What `torch.compiler.assume_constant_result` would set; but to call that imports the whole compiler.
-_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
-
-
-def _search(
-    point: Tensor, lengths: Tensor | None, mask: Tensor | None, start: Tensor | None, sizes: Sequence[int], name: str
-) -> HullSolution:
-    named = _named[name]
-    return named.hull.search(named.parts(point, sizes), lengths, named.parts(mask, sizes), named.parts(start, sizes))
+# What `torch.compiler.assume_constant_result` would set; but calling that imports the whole compiler.
+_enter._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 @operator(fake=like_first, backward=once_differentiable)
@@ -130,23 +129,21 @@ def project_onto_hull_vjp(
     mask: Tensor | None,
     start: Tensor | None,
     sizes: list[int],
-    hull: str,
+    search: str,
 ) -> Tensor:
-    """Return the gradient for `point`, given the one for what `project_onto_hull` made of it."""
-    from .hull import onto_face_of
-
-    _, _, _, _, weights, members = _search(point, lengths, mask, start, sizes, hull)
-    return onto_face_of(grad, weights, members).to(point.dtype)
+    """Return the gradient for `point`, given the one for the result of `project_onto_hull`."""
+    solution = _searches[search].run(point, lengths, mask, start, sizes)
+    return onto_face(grad.double().cpu(), solution.members, solution.weights).to(point)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *given, ctx.sizes, ctx.hull = inputs
+    *given, ctx.sizes, ctx.search = inputs
     ctx.save_for_backward(*given)
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     point, lengths, mask, start = ctx.saved_tensors
-    slopes = project_onto_hull_vjp(point, grad, lengths, mask, start, ctx.sizes, ctx.hull)
+    slopes = project_onto_hull_vjp(point, grad, lengths, mask, start, ctx.sizes, ctx.search)
     return slopes, None, None, None, None, None
 
 
@@ -157,7 +154,7 @@ def project_onto_hull(
     mask: Tensor | None,
     start: Tensor | None,
     sizes: list[int],
-    hull: str,
+    search: str,
 ) -> Tensor:
     """Return the nearest point of a hull for each row.
 
@@ -166,7 +163,7 @@ def project_onto_hull(
         lengths: int64, `[batch]`.
         mask: bool, shaped like `point`; True = candidate.
         start: shaped like `point`; see `Hull.project`.
-        sizes: of the dimensions of what was flattened, but the batch, one tensor after the other.
-        hull: a name.
+        sizes: of all dimensions but the batch, one tensor of the point after the other.
+        search: a name in the table.
     """
-    return flatten(_search(point, lengths, mask, start, sizes, hull).point)
+    return flatten(_searches[search].run(point, lengths, mask, start, sizes).point)

@@ -13,7 +13,7 @@ from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
 
 
 @dataclass(frozen=True)
-class LabeledArcs(Polytope):
+class LabeledArcs(Polytope[SemanticGraphParts]):
     """{Σ_k label[i, j, k] = arc[i, j], all in [0, 1]} (Peng et al. 2018, Equation 6), with predicates in [0, 1].
 
     Arcs are projected one by one, each with its labels, in a single pass. That an arc needs its predicate, and that a
@@ -21,12 +21,7 @@ class LabeledArcs(Polytope):
     """
 
     def project(
-        self,
-        point: SemanticGraphParts,
-        lengths: Tensor | None = None,
-        mask: SemanticGraphParts | None = None,
-        *,
-        start: SemanticGraphParts | None = None,
+        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return the nearest point of the polytope; differentiable. CUDA tensors are projected on the CPU.
 
@@ -34,7 +29,6 @@ class LabeledArcs(Polytope):
             point: NaN or +inf at a candidate makes its arc and the labels of that NaN; at a predicate, the predicate.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some

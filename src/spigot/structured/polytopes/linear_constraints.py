@@ -12,16 +12,14 @@ from ..kernels.program.projection import project_onto_constraints
 Numbers = Tensor | list[float] | list[list[float]]
 
 
-class LinearConstraints(Polytope):
+class LinearConstraints(Polytope[Tensor]):
     """{z : 0 <= z <= 1, A z <= b, Aeq z = beq}, the same for all rows of a batch.
 
     Projections solve a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU: Clarabel finds the face, linear
     algebra the point on it, to about 1e-12. They are differentiable: the derivative is the orthogonal projection onto
     the face. Needs `pip install 'torch-spigot[lp]'`.
 
-    Clarabel lets no other thread run. So batches in which rows times variables² is 10⁴ or more are split over
-    `torch.get_num_threads()` processes, once they have taken a second without: less is not worth starting these. The
-    result is the same, to the bit.
+    Rows are solved one after another: Clarabel lets no other thread run.
 
     Args:
         A: `[constraint, variable]`; None for no inequalities.
@@ -65,14 +63,7 @@ class LinearConstraints(Polytope):
             raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
         return lengths_or_full(values, lengths, values.size(1))
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope.
 
         Args:
@@ -81,7 +72,6 @@ class LinearConstraints(Polytope):
             lengths: how many variables of each row are in use, `[batch]`, the others being 0; None: all. A row of
                 length 0 gives zeros, whatever the constraints say.
             mask: bool, shaped like `point`; True = candidate, the others being 0.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex.columns import project_columns
-from ..kernels.simplex.support import off_mean
-from .known_derivative import KnownDerivative
 
 
 @dataclass(frozen=True)
-class Simplex(KnownDerivative):
+class Simplex(Polytope[Tensor]):
     """{p : p >= 0, Σ p = 1} over the candidates of each row.
 
     Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.
     """
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the simplex.
 
         Args:
             point: `[batch, category]`. NaN or +inf at a candidate makes its row NaN.
             lengths: how many categories each row has, `[batch]`; None: all of them. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
@@ -46,7 +36,3 @@ class Simplex(KnownDerivative):
         sizes = lengths_or_full(point, lengths, point.size(1))
         column_mask = None if mask is None else mask.unsqueeze(2)
         return narrow(project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2), point)
-
-    def derivative(self, projected: Tensor, grad: Tensor) -> Tensor:
-        """See `KnownDerivative`."""
-        return off_mean(grad.unsqueeze(2), projected.unsqueeze(2), math.inf).squeeze(2)

@@ -12,28 +12,20 @@ from ..kernels.simplex.columns import project_columns
 
 
 @dataclass(frozen=True)
-class SingleHead(Polytope):
+class SingleHead(Polytope[Tensor]):
     """{z : z >= 0, Σ_h z[h, m] = 1 for each modifier m} (Peng et al. 2018, Equation 5).
 
     Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), ROOT among them as in the
     program published with the paper. That the arcs form a tree, and how many leave ROOT, is relaxed.
     """
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope.
 
         Args:
             point: `[batch, head, modifier]`, node 0 is ROOT. NaN or +inf at a candidate makes its column NaN.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

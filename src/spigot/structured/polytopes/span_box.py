@@ -14,7 +14,7 @@ from ..parts.spans import in_every_tree, span_part_mask
 
 
 @dataclass(frozen=True)
-class SpanBox(Polytope):
+class SpanBox(Polytope[Tensor]):
     """{z : z >= 0, Σ_label z <= 1 for each span, = 1 for the spans that every binary tree has}.
 
     Without labels that is a box, in which the spans of one token and the whole one are fixed to 1. That spans do not
@@ -26,14 +26,7 @@ class SpanBox(Polytope):
 
     labels: bool = False
 
-    def project(
-        self,
-        point: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        start: Tensor | None = None,
-    ) -> Tensor:
+    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the nearest point of the polytope.
 
         Args:
@@ -41,7 +34,6 @@ class SpanBox(Polytope):
                 NaN.
             lengths: tokens in each row, `[batch]`; None: all rows are full. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
-            start: not needed.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.

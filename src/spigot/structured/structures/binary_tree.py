@@ -11,13 +11,15 @@ from ..base import MarginalStructure, Polytope
 from ..checks import lengths_or_full, narrow, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
-from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp
+from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals
 from ..parts.spans import check_spans, span_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
+from ..seeds import gumbel, mix
 
 
 @dataclass(frozen=True)
-class BinaryTree(MarginalStructure):
+class BinaryTree(MarginalStructure[Tensor]):
     """Binary bracketings: every span of two or more tokens is split into two (Cocke, Kasami, Younger; CKY).
 
     Scores are `[batch, first, last]`, one for each span of the tokens first .. last, both included and counted from 0;
@@ -39,9 +41,14 @@ class BinaryTree(MarginalStructure):
     labels: bool = False
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Each span at most once, and those that every tree has exactly once."""
         return SpanBox(self.labels)
+
+    @property
+    def hull(self) -> Polytope[Tensor]:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
@@ -70,43 +77,17 @@ class BinaryTree(MarginalStructure):
         span_scores, shares = _sum_labels(wide)
         return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
 
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        wide, sizes, candidates = self._arguments(scores, lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        if not self.labels:
-            return narrow(binary_tree_marginals_jvp(wide, grad_marginals, sizes, candidates), scores)
-        direction = grad_marginals.masked_fill(wide == -torch.inf, 0).double()
-        span_scores, shares = _sum_labels(wide)
-        expected = (shares * direction).sum(3)
-        spans = binary_tree_marginals(span_scores, sizes, None)
-        slopes = binary_tree_marginals_jvp(span_scores, expected, sizes, None)
-        deviation = spans.unsqueeze(3) * (direction - expected.unsqueeze(3))
-        return (shares * (slopes.unsqueeze(3) + deviation)).to(scores.dtype)
-
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the spans of one exact sample, 0/1, shaped and typed like `scores`."""
+        """Return the spans of one exact sample of each row; see the base class."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-
-        def uniform(shape: torch.Size) -> Tensor:
-            return torch.rand(shape, generator=generator, dtype=torch.float64, device=device).to(scores.device)
-
-        splits = uniform(scores.shape[:2])
         if not self.labels:
-            return narrow(binary_tree_sample(wide, sizes, candidates, splits), scores)
-        spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, splits)
-        gumbel = -(-uniform(wide.shape).log()).log()
-        return (spans.unsqueeze(3) * _one_hot(wide + gumbel)).to(scores.dtype)
+            return narrow(binary_tree_sample(wide, sizes, candidates, seeds), scores)
+        spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, seeds)
+        # Of a seed of their own: labels must not depend on the splits that were drawn.
+        noise = gumbel(mix(seeds), wide.flatten(1) != -torch.inf).view(wide.shape)
+        return (spans.unsqueeze(3) * _one_hot(wide + noise)).to(scores.dtype)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

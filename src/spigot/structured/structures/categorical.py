@@ -11,10 +11,11 @@ from ..base import MarginalStructure, Polytope
 from ..checks import lengths_or_full, narrow, refuse_rows, widen
 from ..parts.categories import category_part_mask
 from ..polytopes.simplex import Simplex
+from ..seeds import gumbel
 
 
 @dataclass(frozen=True)
-class Categorical(MarginalStructure):
+class Categorical(MarginalStructure[Tensor]):
     """One-hot vectors over the candidates of each row.
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. The smallest index
@@ -22,12 +23,12 @@ class Categorical(MarginalStructure):
     """
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """The simplex, which is also the convex hull."""
         return Simplex()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The simplex."""
         return Simplex()
 
@@ -37,10 +38,7 @@ class Categorical(MarginalStructure):
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
-        candidates = self._candidates(scores.detach(), lengths, mask)
-        best = (candidates == candidates.amax(1, keepdim=True)) & (candidates != -torch.inf)
-        first = best & (best.cumsum(1) == 1)
-        return first.to(scores.dtype)
+        return _first_best(self._candidates(scores.detach(), lengths, mask)).to(scores.dtype)
 
     def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return log Σ_k exp s_k, shape `[batch]`."""
@@ -56,28 +54,12 @@ class Categorical(MarginalStructure):
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return (diag p - p pᵀ) g, shaped like `scores`."""
-        valid = self.part_mask(scores, lengths, mask)
-        p = self.marginals(widen(scores), lengths, mask)
-        grad = widen(grad_marginals).masked_fill(~valid, 0)
-        return (p * (grad - (p * grad).sum(1, keepdim=True))).to(scores.dtype)
-
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return a one-hot sample of softmax(s), shaped like `scores`."""
+        """Return a one-hot sample of softmax(s); see the base class."""
         candidates = self._candidates(scores.detach(), lengths, mask).double()
-        uniform = torch.rand(candidates.shape, generator=generator, dtype=candidates.dtype, device=candidates.device)
-        gumbel = -(-uniform.log()).log()
-        return narrow(self.argmax(candidates + gumbel, lengths, mask), scores)
+        return _first_best(candidates + gumbel(seeds, candidates != -torch.inf)).to(scores.dtype)
 
     def _candidates(self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
         """Return `scores` in working precision with -inf where there is no candidate."""
@@ -88,3 +70,9 @@ class Categorical(MarginalStructure):
         refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate")
         refuse_rows((sizes > 0) & ~valid.any(1), "scores: no category that mask and -inf scores leave")
         return candidates
+
+
+def _first_best(candidates: Tensor) -> Tensor:
+    """Return the first of the best candidates of each row (bool, `[batch, category]`); none if all are -inf."""
+    best = (candidates == candidates.amax(1, keepdim=True)) & (candidates != -torch.inf)
+    return best & (best.cumsum(1) == 1)

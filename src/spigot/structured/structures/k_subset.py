@@ -10,13 +10,13 @@ from torch import Tensor
 from ..base import MarginalStructure, Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
 from ..kernels.subset.sample import subset_sample
-from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals, subset_marginals_jvp
+from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
 from ..parts.categories import category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
 
 
 @dataclass(frozen=True)
-class KSubset(MarginalStructure):
+class KSubset(MarginalStructure[Tensor]):
     """The subsets of exactly k of the candidates of each row, as 0/1 vectors.
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. A row with fewer than k
@@ -36,12 +36,12 @@ class KSubset(MarginalStructure):
         CappedSimplex(self.k)  # refuses what is no number of items
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Numbers between 0 and 1 that sum to k, which is also the convex hull."""
         return CappedSimplex(self.k)
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The relaxation, which is tight."""
         return self.relaxation
 
@@ -70,28 +70,11 @@ class KSubset(MarginalStructure):
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
         return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
 
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        wide, sizes, mask = self._arguments(scores.detach(), lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        grad = grad_marginals.detach().to(wide.dtype)
-        return narrow(subset_marginals_jvp(wide, grad, sizes, mask, self.k), scores)
-
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return one exact sample, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        uniform = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device=device)
-        return narrow(subset_sample(*arguments, self.k, uniform), scores)
+        """Return one exact sample of each row; see the base class."""
+        return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

@@ -11,13 +11,14 @@ from ..base import MarginalStructure, Polytope
 from ..checks import widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
-from ..kernels.chain.sums import chain_log_partition, chain_marginals, chain_marginals_jvp
+from ..kernels.chain.sums import chain_log_partition, chain_marginals
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
+from ..polytopes.hull import Hull
 
 
 @dataclass(frozen=True)
-class LinearChain(MarginalStructure):
+class LinearChain(MarginalStructure[LinearChainParts]):
     """Sequences of tags, as 0/1 indicators of tags and of pairs of neighbouring tags: the linear-chain CRF.
 
     Scores, and masks, are `LinearChainParts`; `lengths[batch]` counts positions, and a row of length 0 has the empty
@@ -31,9 +32,14 @@ class LinearChain(MarginalStructure):
     """
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[LinearChainParts]:
         """One tag for each position, one pair of tags between neighbours."""
         return ChainSimplices()
+
+    @property
+    def hull(self) -> Polytope[LinearChainParts]:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(
         self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
@@ -65,32 +71,15 @@ class LinearChain(MarginalStructure):
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
         return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
 
-    def marginals_vjp(
+    def sample_seeded(
         self,
         scores: LinearChainParts,
-        grad_marginals: LinearChainParts,
+        seeds: Tensor,
         lengths: Tensor | None = None,
         mask: LinearChainParts | None = None,
     ) -> LinearChainParts:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        emissions, transitions, sizes, tags, pairs = self._arguments(_detached(scores), lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        towards, towards_pairs = (grad.detach().to(emissions.dtype) for grad in grad_marginals)
-        return _typed(scores, chain_marginals_jvp(emissions, transitions, towards, towards_pairs, sizes, tags, pairs))
-
-    def sample(
-        self,
-        scores: LinearChainParts,
-        lengths: Tensor | None = None,
-        mask: LinearChainParts | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> LinearChainParts:
-        """Return one exact sample of each row, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(_detached(scores), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        uniform = torch.rand(scores.emissions.shape[:2], generator=generator, dtype=torch.float64, device=device)
-        return _typed(scores, chain_sample(*arguments, uniform))
+        """Return one exact sample of each row; see the base class."""
+        return _typed(scores, chain_sample(*self._arguments(_detached(scores), lengths, mask), seeds))
 
     def _arguments(
         self, scores: LinearChainParts, lengths: Tensor | None, mask: LinearChainParts | None

@@ -8,10 +8,11 @@ from ..base import Polytope, Structure
 from ..checks import narrow, widen
 from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
 
 
-class LinearProgram(Structure):
+class LinearProgram(Structure[Tensor]):
     """{z in {0, 1}^variable : A z <= b, Aeq z = beq}, the same constraints for all rows of a batch.
 
     SPIGOT as Algorithm 1 of Peng et al. 2018 has it: argmax by integer programming (HiGHS), relaxation by leaving
@@ -22,7 +23,7 @@ class LinearProgram(Structure):
     Scores are `[batch, variable]`; `lengths[batch]` says how many leading variables are in use, `mask` which of these:
     the others are 0. So are those past the last column of the scores, if these have fewer than A. A row of length 0 has
     the empty structure, whatever the constraints say. Computed in float64 on the CPU; CUDA tensors are copied there and
-    back. Scores are told apart to about 1e-9 of the largest of their row.
+    back. Scores that differ by less than about 1e-9 of the largest of their row count as equal.
 
     Ties are broken by the solver: always alike, but by no rule that could be stated.
 
@@ -49,9 +50,14 @@ class LinearProgram(Structure):
         return f"LinearProgram({self.constraints.sizes()})"
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """The same constraints over [0, 1] instead of {0, 1}."""
         return self.constraints
+
+    @property
+    def hull(self) -> Polytope[Tensor]:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which variables may be 1 (bool, shaped like `scores`)."""

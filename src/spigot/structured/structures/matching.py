@@ -15,25 +15,25 @@ from ..polytopes.birkhoff import Birkhoff
 
 
 @dataclass(frozen=True)
-class Matching(Structure):
+class Matching(Structure[Tensor]):
     """Permutation matrices: each row has one column, each column one row.
 
     Scores are `[batch, row, column]`, square, and `lengths[batch]` says how many rows, and as many columns, are real; 0
     gives the empty matching. The argmax is exact, by shortest augmenting paths (Jonker and Volgenant 1987): O(n³) time
     and O(n²) memory for each matrix, in float64 on the CPU; CUDA tensors are copied there and back. To sum over all
-    matchings is to compute a permanent, which is out of reach, so there are no marginals.
+    matchings is to compute a permanent, which is intractable, so there are no marginals.
 
     Ties: of equally good matchings one is found that depends on the matrix alone, not on the batch. If all are equal,
     it is the identity; in general rows choose in their order, and each takes the first free of its best columns.
     """
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """The doubly stochastic matrices, which are also the convex hull."""
         return Birkhoff()
 
     @property
-    def hull(self) -> Polytope:
+    def hull(self) -> Polytope[Tensor]:
         """The relaxation, which is tight."""
         return self.relaxation
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import constant, narrow, widen
+from ..checks import constant, narrow
 from ..kernels.nonprojective.argmax import nonprojective_argmax
 from ..kernels.nonprojective.sample import nonprojective_sample
 from ..kernels.nonprojective.sums import (
     nonprojective_log_partition,
     nonprojective_marginals,
-    nonprojective_marginals_jvp,
 )
 from ..parts.arcs import arc_arguments, arc_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
 
 
 @dataclass(frozen=True)
-class NonProjectiveTree(MarginalStructure):
+class NonProjectiveTree(MarginalStructure[Tensor]):
     """All dependency trees over the tokens of a sentence; with `single_root`, those with one child of ROOT.
 
     Scores are `[batch, head, modifier]`, node 0 being ROOT; `lengths[batch]` counts tokens without ROOT. The argmax is
@@ -33,9 +32,14 @@ class NonProjectiveTree(MarginalStructure):
     single_root: bool = True
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Each modifier has one head."""
         return SingleHead()
+
+    @property
+    def hull(self) -> Polytope[Tensor]:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
@@ -59,27 +63,11 @@ class NonProjectiveTree(MarginalStructure):
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
         return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; both shaped like `scores`."""
-        wide, tokens, mask, single_root = self._arguments(scores.detach(), lengths, mask)
-        direction = widen(grad_marginals.detach())
-        return narrow(nonprojective_marginals_jvp(wide, direction, tokens, mask, single_root), scores)
-
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return one exact sample for each row, 0/1, shaped like `scores`, detached. Errors are those of `argmax`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        seeds = torch.randint(2**63 - 1, (scores.size(0),), generator=generator, device=device)
-        return narrow(nonprojective_sample(*arguments, seeds), scores)
+        """Return the arcs of one exact sample of each row; see the base class. Errors are those of `argmax`."""
+        return narrow(nonprojective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
@@ -14,14 +13,14 @@ from ..kernels.projective.sample import projective_sample
 from ..kernels.projective.sums import (
     projective_log_partition,
     projective_marginals,
-    projective_marginals_jvp,
 )
 from ..parts.arcs import arc_arguments, arc_part_mask
+from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
 
 
 @dataclass(frozen=True)
-class ProjectiveTree(MarginalStructure):
+class ProjectiveTree(MarginalStructure[Tensor]):
     """Dependency trees over ROOT and the tokens, drawn without crossing arcs (Eisner 1996).
 
     Scores are `[batch, head, modifier]`, node 0 is ROOT, `lengths[batch]` counts tokens without ROOT. A sentence of
@@ -32,7 +31,7 @@ class ProjectiveTree(MarginalStructure):
     Args:
         single_root: ROOT has exactly one child; else at least one.
 
-    Ties: equal trees are told apart from the top down. With `single_root` the first possible child of ROOT is taken.
+    Ties are broken from the top down. With `single_root` the first possible child of ROOT is taken.
     Everywhere else a head takes the last possible outermost child on its right, and the last possible outermost child
     on its left; and what lies between a head and its child goes to the left of the two as far as possible. So if all
     trees are equal, all tokens hang from ROOT, or, with `single_root`, from the first token. Trees count as
@@ -43,9 +42,14 @@ class ProjectiveTree(MarginalStructure):
     single_root: bool = True
 
     @property
-    def relaxation(self) -> Polytope:
+    def relaxation(self) -> Polytope[Tensor]:
         """Each modifier has one head."""
         return SingleHead()
+
+    @property
+    def hull(self) -> Polytope[Tensor]:
+        """The convex hull, by active set."""
+        return Hull(self)
 
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
@@ -63,28 +67,11 @@ class ProjectiveTree(MarginalStructure):
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
         return narrow(projective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
-    def marginals_vjp(
-        self, scores: Tensor, grad_marginals: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
+    def sample_seeded(
+        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the gradient for `scores`, given the one for `marginals(scores)`; see the base class."""
-        wide, tokens, mask, single_root = self._arguments(scores, lengths, mask)
-        # The Jacobian is symmetric, so a product from the left is one from the right.
-        return narrow(projective_marginals_jvp(wide, grad_marginals, tokens, mask, single_root), scores)
-
-    def sample(
-        self,
-        scores: Tensor,
-        lengths: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the arcs of one exact sample, 0/1, shaped and typed like `scores`."""
-        arguments = self._arguments(scores.detach(), lengths, mask)
-        device = "cpu" if generator is None else generator.device
-        shape = (scores.size(0), 2 * scores.size(1))
-        uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
-        return narrow(projective_sample(*arguments, uniform), scores)
+        """Return the arcs of one exact sample of each row; see the base class."""
+        return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None

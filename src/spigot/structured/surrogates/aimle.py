@@ -6,18 +6,30 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
-from ..parts.base import Parts, flatten, like, map_parts, masked, tensors
+from ..parts.base import Parts, flatten, map_parts, masked
 from ..problem import Problem
-from .base import Surrogate
+from .base import CustomSurrogate, Saved
 from .imle import shifted_argmax
 from .settings import check_choice, check_count, check_positive
 
 
+class AdaptedStrength(nn.Module):
+    """What `AIMLE` adapts: α and the running mean of the density, float64, no dimensions."""
+
+    strength: Tensor
+    density: Tensor
+
+    def __init__(self, strength: float, density: float) -> None:
+        super().__init__()
+        self.register_buffer("strength", torch.tensor(strength, dtype=torch.float64))
+        self.register_buffer("density", torch.tensor(density, dtype=torch.float64))
+
+
 @dataclass(frozen=True)
-class AIMLE(Surrogate):
+class AIMLE(CustomSurrogate):
     """`IMLE` with a step that is measured against the scores and learns how long it has to be.
 
         λ  = α ‖s‖ / ‖∇ẑ‖, for each row
@@ -35,10 +47,11 @@ class AIMLE(Surrogate):
         decay: of the running mean, from 0 to below 1.
 
     Attributes:
-        state: float64, `[2]`: α and the running mean. It belongs to this object, and to no module's `state_dict`: to
-            resume, copy it back (`surrogate.state.copy_(saved)`); several processes have one each. Under
-            `torch.compile` it is read, but never updated.
+        state: α and the running mean. They belong to this object, and to the `state_dict` of each `StructuredArgmax`
+            that has it; several processes have one each. Under `torch.compile` they are read, but never updated.
     """
+
+    relaxes = True
 
     noise: Literal["sum-of-gamma", "gumbel", "none"] = "sum-of-gamma"
     noise_scale: float = 1.0
@@ -49,7 +62,7 @@ class AIMLE(Surrogate):
     density: float = 1.0
     rate: float = 1e-3
     decay: float = 0.9
-    state: Tensor = field(init=False, repr=False, compare=False)
+    state: AdaptedStrength = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_choice("noise", self.noise, ("sum-of-gamma", "gumbel", "none"))
@@ -60,23 +73,21 @@ class AIMLE(Surrogate):
             raise ValueError(f"rate: expected a number from 0 on, got {self.rate!r}")
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay: expected a number from 0 to below 1, got {self.decay!r}")
-        object.__setattr__(self, "state", torch.tensor([self.strength, self.density], dtype=torch.float64))
+        object.__setattr__(self, "state", AdaptedStrength(self.strength, self.density))
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the (mean) sample; and the samples, and their perturbed scores."""
         scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
         structures = problem.repeat(self.samples).argmax(scores)
-        return mean_over_samples(structures, self.samples), (*tensors(structures), *tensors(scores))
+        return mean_over_samples(structures, self.samples), (structures, scores)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference quotient, and adapt α."""
-        count = len(saved) // 2
-        back, scores = like(problem.scores, saved[:count]), like(problem.scores, saved[count:])
-        grad = masked(grad_output, problem.valid)
-        slope, size = _norm(grad), _norm(masked(problem.scores, problem.valid))
-        step = self.state[0] * size.where(size > 0, torch.ones_like(size)) / slope
+        back, scores = saved
+        slope, size = _norm(grad_output), _norm(masked(problem.scores, problem.valid))
+        step = self.state.strength * size.where(size > 0, torch.ones_like(size)) / slope
         step = step.where(slope > 0, torch.ones_like(step))
-        shift = map_parts(lambda part: per_row(step, part) * part, grad)
+        shift = map_parts(lambda part: per_row(step, part) * part, grad_output)
         ahead = shifted_argmax(problem, scores, map_parts(torch.neg, shift), self.samples)
         if self.symmetric:
             back, step = shifted_argmax(problem, scores, shift, self.samples), 2 * step
@@ -88,13 +99,14 @@ class AIMLE(Surrogate):
         changed = flatten(difference).count_nonzero(1)
         if torch.compiler.is_compiling() or not changed.numel():
             return
-        strength, density = self.state.tolist()
+        strength, density = self.state.strength.item(), self.state.density.item()
         density = self.decay * density + (1 - self.decay) * changed.double().mean().item()
         if density < self.density:
             strength += self.rate
         elif strength > self.rate:
             strength -= self.rate
-        self.state.copy_(torch.tensor([strength, density]))
+        self.state.strength.fill_(strength)
+        self.state.density.fill_(density)
 
 
 def _norm(parts: Parts) -> Tensor:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from ..parts.base import Parts, map_parts, masked
+from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import ArgmaxSurrogate, Saved
 from .settings import check_positive
 
 
 @dataclass(frozen=True)
-class Blackbox(Surrogate):
+class Blackbox(ArgmaxSurrogate):
     """∇s = (ẑ - argmax_z <s - λ∇ẑ, z>) / λ: the gradient of a piecewise linear interpolation of the loss.
 
     One more argmax. The larger λ, the more often the gradient is not 0, and the further it looks.
@@ -27,8 +25,7 @@ class Blackbox(Surrogate):
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference quotient."""
-        grad = masked(grad_output, problem.valid)
-        target = problem.argmax(map_parts(lambda at, by: at - self.step_size * by, problem.scores, grad))
+        target = problem.argmax(map_parts(lambda at, by: at - self.step_size * by, problem.scores, grad_output))
         return map_parts(lambda best, better: (best - better) / self.step_size, output, target)

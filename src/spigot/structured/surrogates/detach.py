@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import ArgmaxSurrogate, Saved
 
 
 @dataclass(frozen=True)
-class Detach(Surrogate):
+class Detach(ArgmaxSurrogate):
     """∇s = 0: what comes before the argmax learns nothing from what comes after it."""
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    passes_gradient = False
+
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return zeros."""
         return map_parts(torch.zeros_like, problem.scores)

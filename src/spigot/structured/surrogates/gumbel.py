@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..noise import draw_seeds, perturbed
-from ..parts.base import Parts, like, map_parts, tensors
+from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import DifferentiableSurrogate
+from .marginal_jacobian import hard_marginals
 from .settings import check_max_norm, check_positive
-from .straight_through import masked_and_capped
 
 
 @dataclass(frozen=True)
-class Gumbel(Surrogate):
+class Gumbel(DifferentiableSurrogate):
     """Forward: argmax_z <s̃, z> with s̃ = s + scale · Gumbel noise on each part (Papandreou & Yuille 2011).
     Backward: the Jacobian of the marginals at s̃ / temperature, transposed, times ∇ẑ.
 
@@ -31,6 +30,8 @@ class Gumbel(Surrogate):
         generator: of the noise; None means torch's own. Not under `torch.compile`.
     """
 
+    needs_marginals = True
+
     scale: float = 1.0
     temperature: float = 1.0
     max_norm: float | None = None
@@ -41,13 +42,8 @@ class Gumbel(Surrogate):
         check_positive("temperature", self.temperature)
         check_max_norm(self.max_norm)
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
-        """Return the best structure of the perturbed scores, and those scores."""
+    def forward(self, problem: Problem[Parts]) -> Parts:
+        """Return the best structure of the perturbed scores, with the derivative of their marginals."""
         scores = perturbed(problem, "gumbel", self.scale, draw_seeds(problem, 1, self.generator))
-        return problem.argmax(scores), tensors(scores)
-
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
-        """Return Jᵀ∇ẑ at the perturbed scores."""
-        scores = map_parts(lambda part: part / self.temperature, like(problem.scores, saved))
-        grad = masked_and_capped(grad_output, problem.valid, self.max_norm)
-        return map_parts(lambda part: part / self.temperature, problem.marginals_vjp(grad, scores))
+        soft = map_parts(lambda part: part / self.temperature, scores)
+        return hard_marginals(problem, scores, soft, self.max_norm)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from ..noise import draw_seeds, mean_over_samples, perturbed
-from ..parts.base import Parts, like, map_parts, masked, tensors
+from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import CustomSurrogate, Saved
 from .settings import check_choice, check_count, check_positive
 
 
 @dataclass(frozen=True)
-class IMLE(Surrogate):
+class IMLE(CustomSurrogate):
     """Forward: argmax_z <s + τε, z>, a perturb-and-MAP sample (the mean of them if there are several).
     Backward: the sample minus the one that the same noise gives for scores a step further downhill.
 
@@ -33,6 +32,8 @@ class IMLE(Surrogate):
         generator: of the noise; None means torch's own. Not under `torch.compile`.
     """
 
+    relaxes = True
+
     step_size: float = 1.0
     noise: Literal["sum-of-gamma", "gumbel", "none"] = "sum-of-gamma"
     noise_scale: float = 1.0
@@ -45,19 +46,20 @@ class IMLE(Surrogate):
         check_positive("noise_scale", self.noise_scale)
         check_count("samples", self.samples)
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the (mean) sample, and the perturbed scores."""
         scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
-        return mean_over_samples(problem.repeat(self.samples).argmax(scores), self.samples), tensors(scores)
+        return mean_over_samples(problem.repeat(self.samples).argmax(scores), self.samples), (scores,)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference of the two means."""
-        shift = map_parts(lambda part: -self.step_size * part, masked(grad_output, problem.valid))
-        ahead = shifted_argmax(problem, like(problem.scores, saved), shift, self.samples)
+        (scores,) = saved
+        shift = map_parts(lambda part: -self.step_size * part, grad_output)
+        ahead = shifted_argmax(problem, scores, shift, self.samples)
         return map_parts(torch.sub, output, mean_over_samples(ahead, self.samples))
 
 
-def shifted_argmax(problem: Problem, perturbed: Parts, shift: Parts, samples: int) -> Parts:
+def shifted_argmax(problem: Problem[Parts], perturbed: Parts, shift: Parts, samples: int) -> Parts:
     """Return the best structures of perturbed scores, `samples` for each row, plus the row's `shift`."""
     scores = map_parts(lambda part, by: part + by.repeat_interleave(samples, 0), perturbed, shift)
     return problem.repeat(samples).argmax(scores)

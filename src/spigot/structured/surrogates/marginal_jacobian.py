@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..parts.base import Parts
+from ..parts.base import Parts, like, tensors
 from ..problem import Problem
-from .base import Surrogate
+from .base import DifferentiableSurrogate
+from .capping import cap
+from .once import differentiable_once
 from .settings import check_max_norm
-from .straight_through import masked_and_capped
 
 
 @dataclass(frozen=True)
-class MarginalJacobian(Surrogate):
+class MarginalJacobian(DifferentiableSurrogate):
     """∇s = Jᵀ∇ẑ, with J the Jacobian of the marginals E[z] of p(z) ∝ exp <s, z>.
 
     STE-S of Mihaylova, Niculae & Martins (2020), with the whole Jacobian and not only its diagonal.
@@ -23,11 +26,42 @@ class MarginalJacobian(Surrogate):
         max_norm: cap on the L2 norm of ∇ẑ for each row of the batch, over all its parts; None for no cap.
     """
 
+    needs_marginals = True
+
     max_norm: float | None = None
 
     def __post_init__(self) -> None:
         check_max_norm(self.max_norm)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
-        """Return Jᵀ∇ẑ."""
-        return problem.marginals_vjp(masked_and_capped(grad_output, problem.valid, self.max_norm))
+    def forward(self, problem: Problem[Parts]) -> Parts:
+        """Return the argmax, with the derivative of the marginals."""
+        return hard_marginals(problem, problem.scores, problem.scores, self.max_norm)
+
+
+def hard_marginals(problem: Problem[Parts], scores: Parts, soft_scores: Parts, max_norm: float | None) -> Parts:
+    """Return the argmax of `scores` with the derivative of the marginals of `soft_scores`.
+
+    The gradient for it is capped to `max_norm`.
+    """
+    best = problem.argmax(scores)
+    if not torch.is_grad_enabled() or not any(part.requires_grad for part in tensors(soft_scores)):
+        return best
+    marginals = problem.marginals(soft_scores)
+    return like(best, _Hard.apply(problem.surrogate, max_norm, *tensors(best), *tensors(marginals)))
+
+
+class _Hard(torch.autograd.Function):
+    """Gives structures the derivative of their marginals."""
+
+    @staticmethod
+    def forward(ctx: Any, name: str, max_norm: float | None, *parts: Tensor) -> tuple[Tensor, ...]:
+        count = len(parts) // 2
+        ctx.name, ctx.max_norm, ctx.count = name, max_norm, count
+        ctx.save_for_backward(*parts[count:])
+        return tuple(part.view_as(part) for part in parts[:count])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.no_grad():
+            towards = grads if ctx.max_norm is None else cap(grads, ctx.max_norm)
+        return None, None, *[None] * ctx.count, *differentiable_once(ctx.name, towards, *ctx.saved_tensors, *grads)

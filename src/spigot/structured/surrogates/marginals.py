@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ..parts.base import Parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import DifferentiableSurrogate
 
 
 @dataclass(frozen=True)
-class Marginals(Surrogate):
+class Marginals(DifferentiableSurrogate):
     """Forward: the marginals E[z] of p(z) ∝ exp <s, z>. Backward: their true derivative."""
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
-        """Return the marginals, shaped like the scores."""
-        return problem.marginals(), ()
+    needs_marginals = True
+    relaxes = True
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
-        """Return Jᵀ∇μ, with J the Jacobian of the marginals, which is a covariance matrix."""
-        return problem.marginals_vjp(grad_output)
+    def forward(self, problem: Problem[Parts]) -> Parts:
+        """Return the marginals, shaped like the scores."""
+        return problem.marginals()

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..parts.base import Parts, flatten, masked, unflatten
 from ..problem import Problem
-from .base import Surrogate
+from .base import ArgmaxSurrogate, Saved
 
 
 @dataclass(frozen=True)
-class NegativeIdentity(Surrogate):
+class NegativeIdentity(ArgmaxSurrogate):
     """The Jacobian of the argmax is the identity, and scores count only up to what cannot change the argmax.
 
     The scores are thought of as P(s) with P(s) = (s - mean) / ‖s - mean‖ over the candidates of a row: so
@@ -33,11 +33,11 @@ class NegativeIdentity(Surrogate):
     centre: bool = True
     normalise: bool = True
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ∇s, 0 where there is no candidate."""
         valid = flatten(problem.valid)
         # In float64: then a row's sums are the same whatever its padding.
-        grad = flatten(grad_output).double().masked_fill(~valid, 0)
+        grad = flatten(grad_output).double()
         scores = flatten(problem.scores).double().masked_fill(~valid, 0)
         if self.centre:
             grad, scores = (_centred(values, valid) for values in (grad, scores))

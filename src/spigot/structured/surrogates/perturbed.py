@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..noise import draw_noise, draw_seeds, mean_over_samples, per_row, perturbed
-from ..parts.base import Parts, inner, like, map_parts, masked, tensors
+from ..parts.base import Parts, inner, map_parts, masked
 from ..problem import Problem
-from .base import Surrogate
+from .base import CustomSurrogate, Saved
 from .settings import check_choice, check_count, check_positive
 
 
@@ -22,7 +22,7 @@ def leave_one_out(values: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Perturbed(Surrogate):
+class Perturbed(CustomSurrogate):
     """Forward: the mean of argmax_z <s + σε, z> over samples of the noise ε, an estimate of E[argmax].
     Backward: an unbiased estimate of that expectation's Jacobian, transposed, times ∇ẑ.
 
@@ -39,6 +39,8 @@ class Perturbed(Surrogate):
         generator: of the noise; None means torch's own. Not under `torch.compile`.
     """
 
+    relaxes = True
+
     sigma: float = 1.0
     samples: int = 8
     noise: Literal["normal", "gumbel"] = "normal"
@@ -51,17 +53,16 @@ class Perturbed(Surrogate):
         check_choice("noise", self.noise, ("normal", "gumbel"))
         check_choice("baseline", self.baseline, ("leave-one-out", "none"))
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the mean of the samples; and the seeds of their noise, and the samples."""
         seeds = draw_seeds(problem, self.samples, self.generator)
         structures = problem.repeat(self.samples).argmax(perturbed(problem, self.noise, self.sigma, seeds))
-        return mean_over_samples(structures, self.samples), (seeds, *tensors(structures))
+        return mean_over_samples(structures, self.samples), (seeds, structures)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the estimate, 0 where there is no candidate."""
-        seeds, structures = saved[0], like(problem.scores, saved[1:])
-        grad = masked(grad_output, problem.valid)
-        repeated = map_parts(lambda part: part.double().repeat_interleave(self.samples, 0), grad)
+        seeds, structures = saved
+        repeated = map_parts(lambda part: part.double().repeat_interleave(self.samples, 0), grad_output)
         # In float64: then a row's sum is the same whatever its padding.
         weights = inner(repeated, structures).view(seeds.shape)
         if self.baseline == "leave-one-out" and self.samples > 1:

@@ -8,29 +8,32 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..noise import mean_over_samples, per_row
-from ..parts.base import Parts, like, map_parts, masked, tensors
+from ..noise import draw_seeds, mean_over_samples, per_row
+from ..parts.base import Parts, map_parts, masked
 from ..problem import Problem
-from .base import Surrogate
+from .base import CustomSurrogate, Saved
 from .perturbed import leave_one_out
 from .settings import check_choice, check_count
 
 
 @dataclass(frozen=True)
-class ScoreFunction(Surrogate):
+class ScoreFunction(CustomSurrogate):
     """Forward: an exact sample of p(z) ∝ exp <s, z>. Backward: an unbiased estimate of the gradient of E[loss].
 
         ∇s = 1/M Σ_m (loss(z_m) - b_m) (z_m - E[z])
 
-    The gradient that arrives from above plays no part: the loss of each row is evaluated again, M times, so
-    `structured_argmax` has to be given `downstream`, and it is the gradient of `downstream(z).sum()` that is estimated,
-    whatever becomes of the losses above.
+    The gradient for the output is not used: the loss of each row is evaluated again, M times. So `structured_argmax`
+    needs `downstream`, and the estimate is of the gradient of `downstream(z).sum()`. A row's samples depend on its own
+    seeds and candidates alone.
 
     Args:
         samples: M, of which the output is the first.
         baseline: b_m: "leave-one-out" is the mean loss of the other samples; "none" is 0.
         generator: of the samples; None means torch's own. Not under `torch.compile`.
     """
+
+    needs_marginals = True
+    needs_downstream = True
 
     samples: int = 4
     baseline: Literal["leave-one-out", "none"] = "leave-one-out"
@@ -42,14 +45,15 @@ class ScoreFunction(Surrogate):
         if self.baseline == "leave-one-out" and self.samples < 2:
             raise ValueError(f'samples: expected at least 2 for baseline="leave-one-out", got {self.samples}')
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
+    def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the first sample, and all samples."""
-        drawn = problem.repeat(self.samples).sample(self.generator)
-        return map_parts(lambda part: part[:: self.samples].clone(), drawn), tensors(drawn)
+        seeds = draw_seeds(problem, self.samples, self.generator)
+        drawn = problem.repeat(self.samples).sample(seeds.flatten())
+        return map_parts(lambda part: part[:: self.samples].clone(), drawn), (drawn,)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the estimate, 0 where there is no candidate."""
-        drawn = like(problem.scores, saved)
+        (drawn,) = saved
         with torch.no_grad():
             each = [map_parts(lambda part, m=m: part[m :: self.samples], drawn) for m in range(self.samples)]
             losses = torch.stack([problem.loss_at(structures) for structures in each], 1).double()

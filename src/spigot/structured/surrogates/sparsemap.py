@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from ..parts.base import Parts, map_parts, masked
-from ..polytopes.hull import Hull, onto_face_of
+from ..checks import refuse_rows
+from ..parts.base import Parts, flatten, map_parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import DifferentiableSurrogate
 from .settings import check_positive
 
 
 @dataclass(frozen=True)
-class SparseMAP(Surrogate):
+class SparseMAP(DifferentiableSurrogate):
     """Forward: the point of the structures' convex hull nearest to s / T. Backward: its true derivative.
 
     That point is argmax_u <s, u> - T/2 ‖u‖² over the hull: an expectation of a few structures, where `Marginals` gives
@@ -26,30 +23,21 @@ class SparseMAP(Surrogate):
         temperature: T; towards 0 the output becomes the argmax.
     """
 
+    relaxes = True
+
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
         check_positive("temperature", self.temperature)
 
-    def forward(self, problem: Problem) -> tuple[Parts, tuple[Tensor, ...]]:
-        """Return the projection, shaped like the scores, and the vertices that it is made of."""
-        point, hull, vertex = self._point(problem), problem.structure.hull, problem.argmax()
-        if not isinstance(hull, Hull) or torch.compiler.is_compiling():
-            # Its projection can be done again; only the vertices that a long search finds are worth keeping.
-            return problem.project(point, hull, vertex), ()
-        solution = hull.solve(point, problem.lengths, problem.valid, start=vertex)
-        return solution.point, (solution.weights, solution.members)
+    def forward(self, problem: Problem[Parts]) -> Parts:
+        """Return the projection, shaped like the scores.
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
-        """Return Jᵀ∇u: the gradient, projected onto the differences of the vertices, divided by T."""
-        grad, hull = masked(grad_output, problem.valid), problem.structure.hull
-        if saved:
-            weights, members = saved
-            grad = onto_face_of(grad, weights, members)
-        else:
-            start = problem.argmax() if isinstance(hull, Hull) else None
-            grad = hull.project_vjp(self._point(problem), grad, problem.lengths, problem.valid, start=start)
-        return map_parts(lambda part: part / self.temperature, grad)
-
-    def _point(self, problem: Problem) -> Parts:
-        return map_parts(lambda part: part / self.temperature, problem.scores)
+        Raises:
+            ValueError: a candidate scores NaN or +inf; a row has no structure.
+        """
+        point = map_parts(lambda part: part / self.temperature, problem.scores)
+        nearest = problem.project(point, problem.structure.hull)
+        # A projection hands on what it cannot compute with.
+        refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate")
+        return nearest

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from torch import Tensor
 
-from ..base import Polytope, Structure
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import Surrogate
-from .settings import check_count, check_max_norm, check_positive
-from .straight_through import masked_and_capped
+from .base import Saved
+from .projected_gradient import ProjectedGradient
 
 
 @dataclass(frozen=True)
-class SPIGOT(Surrogate):
-    """The structure takes a gradient step as if it were a parameter, is projected back, and shows how far it moved.
+class SPIGOT(ProjectedGradient):
+    """The structure takes a gradient step as if it were a parameter, and is projected back; ∇s is how far it moved.
 
         p̂ = ẑ - η ∇ẑ         (4a)
         z̃ = proj_P(p̂)        (4b)
@@ -35,43 +31,6 @@ class SPIGOT(Surrogate):
             `downstream`.
     """
 
-    step_size: float = 1.0
-    max_norm: float | None = None
-    polytope: Polytope | Literal["hull"] | None = None
-    steps: int = 1
-
-    def __post_init__(self) -> None:
-        check_positive("step_size", self.step_size)
-        check_max_norm(self.max_norm)
-        check_count("steps", self.steps)
-
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ẑ - z̃, 0 where there is no candidate."""
-        moved = pull_back(self, problem, output, output, grad_output)
-        return map_parts(torch.sub, output, moved)
-
-
-def pull_back(how: SPIGOT, problem: Problem, point: Parts, vertex: Parts, grad: Parts) -> Parts:
-    """Return where `how.steps` projected gradient steps lead from `point`, the first of them along `grad`.
-
-    `vertex` is a structure near `point`, from which projections onto the hull start.
-    """
-    polytope, valid = polytope_of(how.polytope, problem.structure), problem.valid
-    for step in range(how.steps):
-        if step > 0:
-            grad = problem.gradient_at(point)
-        capped = masked_and_capped(grad, valid, how.max_norm)
-        ahead = map_parts(lambda at, by: at - how.step_size * by, point, capped)
-        point = polytope.project(ahead, problem.lengths, valid, start=vertex)
-    return point
-
-
-def polytope_of(polytope: Polytope | Literal["hull"] | None, structure: Structure) -> Polytope:
-    """Return the polytope that a surrogate's argument means for a structure."""
-    if polytope is None:
-        return structure.relaxation
-    if isinstance(polytope, str):
-        if polytope != "hull":
-            raise ValueError(f'polytope: expected a Polytope, "hull" or None, got {polytope!r}')
-        return structure.hull
-    return polytope
+        return map_parts(torch.sub, output, self.pull_back(problem, output, grad_output))

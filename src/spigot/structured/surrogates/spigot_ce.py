@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .spigot import SPIGOT, pull_back
+from .base import Saved
+from .projected_gradient import ProjectedGradient
 
 
 @dataclass(frozen=True)
-class SPIGOTCE(SPIGOT):
+class SPIGOTCE(ProjectedGradient):
     """The gradient of a cross-entropy whose target is the marginals after `steps` steps of projected gradient.
 
         u₀ = μ = E[z]
@@ -25,9 +25,10 @@ class SPIGOTCE(SPIGOT):
     Arguments are those of `SPIGOT`.
     """
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
-        """Return μ - u."""
+    needs_marginals = True
+
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
+        """Return μ - u, 0 where there is no candidate."""
         marginals = problem.marginals()
         grad = grad_output if problem.downstream is None else problem.gradient_at(marginals)
-        moved = pull_back(self, problem, marginals, output, grad)
-        return map_parts(torch.sub, marginals, moved)
+        return map_parts(torch.sub, marginals, self.pull_back(problem, marginals, grad))

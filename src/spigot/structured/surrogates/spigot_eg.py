@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import ArgmaxSurrogate, Saved
+from .capping import capped
 from .settings import check_count, check_max_norm, check_positive
-from .straight_through import masked_and_capped
 
 
 @dataclass(frozen=True)
-class SPIGOTEG(Surrogate):
+class SPIGOTEG(ArgmaxSurrogate):
     """As `SPIGOTCE`, but the steps are exponentiated gradient: they need no projection.
 
         u  = E[z] under p(z) ∝ exp <θ, z>, with θ = s to begin with
@@ -30,6 +29,8 @@ class SPIGOTEG(Surrogate):
         steps: how many; more than one needs `downstream`.
     """
 
+    needs_marginals = True
+
     step_size: float = 1.0
     max_norm: float | None = None
     steps: int = 1
@@ -39,13 +40,13 @@ class SPIGOTEG(Surrogate):
         check_max_norm(self.max_norm)
         check_count("steps", self.steps)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the marginals before the steps minus those after them."""
-        valid, theta = problem.valid, problem.scores
+        theta = problem.scores
         before = marginals = problem.marginals()
         for step in range(self.steps):
             again = step > 0 or problem.downstream is not None
-            grad = masked_and_capped(problem.gradient_at(marginals) if again else grad_output, valid, self.max_norm)
+            grad = capped(problem.gradient_at(marginals) if again else grad_output, self.max_norm)
             theta = map_parts(lambda at, by: at - self.step_size * by, theta, grad)
             marginals = problem.marginals(theta)
         return map_parts(torch.sub, before, marginals)

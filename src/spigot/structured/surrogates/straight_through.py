@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from ..parts.base import Parts, map_parts, masked, tensors
+from ..parts.base import Parts
 from ..problem import Problem
-from .base import Surrogate
+from .base import ArgmaxSurrogate, Saved
+from .capping import capped
 from .settings import check_max_norm
 
 
-def masked_and_capped(grad: Parts, valid: Parts, max_norm: float | None) -> Parts:
-    """Return `grad` with 0 outside `valid`, each row scaled down to an L2 norm of at most `max_norm`."""
-    grad = masked(grad, valid)
-    if max_norm is None:
-        return grad
-    # Summed in double precision: how padding splits a sum must not show in single precision.
-    norms = [torch.linalg.vector_norm(part.flatten(1), dim=1, dtype=torch.float64) for part in tensors(grad)]
-    norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
-    scale = (max_norm / norm.clamp_min(torch.finfo(norm.dtype).tiny)).clamp_max(1)
-    return map_parts(lambda part: part * scale.to(part.dtype).view(-1, *[1] * (part.dim() - 1)), grad)
-
-
 @dataclass(frozen=True)
-class StraightThrough(Surrogate):
+class StraightThrough(ArgmaxSurrogate):
     """∇s = ∇ẑ on the candidate parts (Hinton 2012; Bengio et al. 2013).
 
     Args:
@@ -40,6 +26,6 @@ class StraightThrough(Surrogate):
     def __post_init__(self) -> None:
         check_max_norm(self.max_norm)
 
-    def backward(self, problem: Problem, output: Parts, saved: tuple[Tensor, ...], grad_output: Parts) -> Parts:
+    def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return `grad_output`, 0 where there is no candidate."""
-        return masked_and_capped(grad_output, problem.valid, self.max_norm)
+        return capped(grad_output, self.max_norm)

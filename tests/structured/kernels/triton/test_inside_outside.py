@@ -68,11 +68,11 @@ def test_what_is_refused(device):
     lengths = torch.tensor([1, 2]).to(device)
     scores = torch.zeros(2, 3, 3)
     scores[1, 0, 1] = float("nan")
-    with pytest.raises(ValueError, match=r"NaN or \+inf.*sentence 1"):
+    with pytest.raises(ValueError, match=r"NaN or \+inf.*row 1"):
         function(scores.to(device), lengths, None, True)
     scores[1, 0] = float("-inf")
-    with pytest.raises(ValueError, match=r"no projective tree.*sentence 1"):
+    with pytest.raises(ValueError, match=r"no projective tree.*row 1"):
         function(scores.to(device), lengths, None, True)
-    with pytest.raises(ValueError, match=r"lengths: out of range.*sentence 0"):
+    with pytest.raises(ValueError, match=r"lengths: out of range.*row 0"):
         function(torch.zeros(2, 3, 3).to(device), lengths + 2, None, True)
     assert function(scores[:0].to(device), lengths[:0], None, True).size(0) == 0

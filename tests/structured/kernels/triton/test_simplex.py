@@ -61,8 +61,8 @@ def test_more_rows_than_a_program_holds(device, monkeypatch):
 def test_what_is_refused(device, arcs):
     point, mask = torch.zeros(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool)
     mask[1, :, 2] = False
-    with pytest.raises(ValueError, match=r"a simplex with no dimension.*sentence 1"):
+    with pytest.raises(ValueError, match=r"a simplex with no dimension.*row 1"):
         project(device, point, torch.tensor([3, 3]), mask, arcs)
     for length in (-1, 4 if arcs else 5):
-        with pytest.raises(ValueError, match=r"lengths: out of range.*sentence 0"):
+        with pytest.raises(ValueError, match=r"lengths: out of range.*row 0"):
             project(device, point, torch.tensor([length, 3]), None, arcs)

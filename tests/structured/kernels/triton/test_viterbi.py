@@ -51,10 +51,10 @@ def test_the_best_of_all_sequences(device):
 def test_what_is_refused(device):
     emissions, transitions, lengths = torch.zeros(2, 3, 2), torch.zeros(2, 2, 2, 2), torch.tensor([3, 3])
     for place, value, message in (
-        (emissions[1, 2, 0], float("nan"), r"NaN or \+inf.*sentence 1"),
-        (transitions[1, 0, 1], float("inf"), r"NaN or \+inf.*sentence 1"),
-        (transitions[1, 0], float("-inf"), r"no sequence of tags.*sentence 1"),
-        (lengths[1], 4, r"lengths: out of range.*sentence 1"),
+        (emissions[1, 2, 0], float("nan"), r"NaN or \+inf.*row 1"),
+        (transitions[1, 0, 1], float("inf"), r"NaN or \+inf.*row 1"),
+        (transitions[1, 0], float("-inf"), r"no sequence of tags.*row 1"),
+        (lengths[1], 4, r"lengths: out of range.*row 1"),
     ):
         before = place.clone()
         place.fill_(value)

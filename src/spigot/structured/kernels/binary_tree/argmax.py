@@ -3,8 +3,8 @@
     chart[i, j] = span_scores[i, j] + max over i <= k < j of chart[i, k] + chart[k + 1, j]
 
 A cell, once final, is pushed to all the cells to its right which it can be the left part of, so that the inner loop
-runs along rows (see `projective/argmax.py`). There are no back pointers: the n - 1 splits of one tree are looked for
-again.
+runs along rows (see `projective/argmax.py`). There are no back pointers: the n - 1 splits of the best tree are
+searched for again.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
 from ..numerics.drawing import draw
-from ..runtime.arrays import to_numpy
+from ..numerics.splitmix import uniform
+from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
 from .argmax import push_span
@@ -16,28 +16,28 @@ from .sums import sum_binary_trees
 
 
 @njit(nogil=True, cache=True)
-def _sample(start, stop, lengths, charts, uniform, out):  # type: ignore[no-untyped-def]
+def _sample(start, stop, lengths, charts, seeds, out):  # type: ignore[no-untyped-def]
     size = max(lengths[start:stop].max(), 1)
-    weights = np.empty(size)
+    weights, state = np.empty(size), np.empty(1, np.uint64)
     stack = np.empty((size + 1, 2), dtype=np.int64)
     for b in range(start, stop):
         if lengths[b] == 0:
             continue
         inside = charts[b]
-        top, draws = push_span(stack, 0, 0, lengths[b] - 1, out[b]), 0
+        state[0] = np.uint64(seeds[b])
+        top = push_span(stack, 0, 0, lengths[b] - 1, out[b])
         while top > 0:
             top -= 1
             i, j = stack[top, 0], stack[top, 1]
             for k in range(i, j):
                 weights[k - i] = inside[i, k] + inside[k + 1, j]
-            split = i + draw(weights[: j - i], uniform[b, draws])
-            draws += 1
+            split = i + draw(weights[: j - i], uniform(state))
             top = push_span(stack, top, i, split, out[b])
             top = push_span(stack, top, split + 1, j, out[b])
 
 
 @operator(fake=like_first)
-def binary_tree_sample(span_scores: Tensor, lengths: Tensor, mask: Tensor | None, uniform: Tensor) -> Tensor:
+def binary_tree_sample(span_scores: Tensor, lengths: Tensor, mask: Tensor | None, seeds: Tensor) -> Tensor:
     """Return the spans, 0/1, of one exact sample of p(tree) ∝ exp <scores, tree> for each row.
 
     A CUDA tensor goes to the CPU and back: there is no GPU kernel.
@@ -46,10 +46,10 @@ def binary_tree_sample(span_scores: Tensor, lengths: Tensor, mask: Tensor | None
         span_scores: float32 or float64, `[batch, i, j]`.
         lengths: int64, `[batch]`, tokens.
         mask: bool, shaped like `span_scores`; True = candidate.
-        uniform: the randomness: float64 in [0, 1), `[batch, tokens]`.
+        seeds: int64, `[batch]`.
     """
     batch, tokens = span_scores.shape[:2]
     _, _, charts = sum_binary_trees(span_scores, lengths, mask, log_chart=True)
     out = np.zeros(span_scores.shape)
-    over_batch(_sample, batch, to_numpy(lengths), charts, to_numpy(uniform), out, work=10.0 * batch * tokens**2)
-    return torch.from_numpy(out).to(span_scores)
+    over_batch(_sample, batch, to_numpy(lengths), charts, to_numpy(seeds), out, work=10.0 * batch * tokens**2)
+    return like_scores(out, span_scores)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...checks import raise_for_status
-from ..runtime.arrays import mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.arrays import like_scores, mask_to_numpy, to_numpy
+from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
 from .argmax import NO_TREE
 from .inside_outside import sum_trees
@@ -51,26 +48,8 @@ def sum_binary_trees(
     return log_z, expected, charts
 
 
-def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return grad[:, None, None] * binary_tree_marginals(*ctx.saved_tensors), None, None
-
-
-def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    span_scores, lengths, mask = ctx.saved_tensors
-    return binary_tree_marginals_jvp(span_scores, grad, lengths, mask), None, None
-
-
-def _fake_log_partition(span_scores: Tensor, *others: Any) -> Tensor:
-    return span_scores.new_empty(span_scores.size(0))
-
-
-@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save_inputs)
-def binary_tree_log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
-    """Return log Σ exp <scores, z> over the binary trees z of each row, `[batch]`; its gradient is the marginals.
+def _log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+    """Return log Σ exp <scores, z> over the binary trees z of each row, `[batch]`.
 
     A CUDA tensor goes to the CPU and back: there is no GPU kernel.
 
@@ -79,19 +58,19 @@ def binary_tree_log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor
         lengths: int64, `[batch]`, tokens.
         mask: bool, shaped like `span_scores`; True = candidate.
     """
-    return torch.from_numpy(sum_binary_trees(span_scores, lengths, mask)[0]).to(span_scores)
+    return like_scores(sum_binary_trees(span_scores, lengths, mask)[0], span_scores)
 
 
-@operator(fake=like_first, backward=_marginals_backward, save=_save_inputs)
-def binary_tree_marginals(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the probability of each span, shaped like `span_scores`; see `binary_tree_log_partition`.
-
-    The gradient is `binary_tree_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
-    """
-    return torch.from_numpy(sum_binary_trees(span_scores, lengths, mask, marginals=True)[1]).to(span_scores)
+def _marginals(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the probability of each span, shaped like `span_scores`; see `binary_tree_log_partition`."""
+    return like_scores(sum_binary_trees(span_scores, lengths, mask, marginals=True)[1], span_scores)
 
 
-@operator(fake=like_first, backward=once_differentiable)
-def binary_tree_marginals_jvp(span_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+def _marginals_jvp(span_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
-    return torch.from_numpy(sum_binary_trees(span_scores, lengths, mask, direction=direction)[1]).to(span_scores)
+    return like_scores(sum_binary_trees(span_scores, lengths, mask, direction=direction)[1], span_scores)
+
+
+binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp = gibbs_operators(
+    "binary_tree", _log_partition, _marginals, _marginals_jvp
+)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...checks import BAD_LENGTH, OK, raise_for_status
 from ..numerics.drawing import draw
+from ..numerics.splitmix import uniform
 from ..runtime.arrays import to_numpy
 from ..runtime.operator import operator
 from ..runtime.parallel import over_batch
@@ -25,7 +26,7 @@ def _sample(  # type: ignore[no-untyped-def]
     lengths,
     emission_mask,
     transition_mask,
-    uniform,
+    seeds,
     tags_out,
     pairs_out,
     status,
@@ -33,7 +34,7 @@ def _sample(  # type: ignore[no-untyped-def]
     positions, tags = emissions.shape[1:]
     rows = np.empty((max(min(lengths[start:stop].max(), positions), 0), tags))
     table, total, weights = np.empty((tags, tags)), np.empty(tags), np.empty(tags)
-    nothing = np.empty((0, 0, 0))
+    nothing, state = np.empty((0, 0, 0)), np.empty(1, np.uint64)
     for b in range(start, stop):
         length = lengths[b]
         if length < 0 or length > positions:
@@ -44,14 +45,15 @@ def _sample(  # type: ignore[no-untyped-def]
         )
         if status[b] != OK or length == 0:
             continue
+        state[0] = np.uint64(seeds[b])
         weights[:] = rows[length - 1]
-        tag = draw(weights, uniform[b, length - 1])
+        tag = draw(weights, uniform(state))
         tags_out[b, length - 1, tag] = 1
         for i in range(length - 2, -1, -1):
             for p in range(tags):
                 allowed = transition_mask.size == 0 or transition_mask[b, i, p, tag]
                 weights[p] = rows[i, p] + np.float64(transitions[b, i, p, tag]) if allowed else -np.inf
-            previous = draw(weights, uniform[b, i])
+            previous = draw(weights, uniform(state))
             pairs_out[b, i, previous, tag] = 1
             tags_out[b, i, previous] = 1
             tag = previous
@@ -64,12 +66,11 @@ def chain_sample(
     lengths: Tensor,
     emission_mask: Tensor | None,
     transition_mask: Tensor | None,
-    uniform: Tensor,
+    seeds: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Return the tags and the pairs of neighbouring tags, 0/1, of one exact sample of each row.
 
-    A CUDA tensor goes to the CPU and back. See `chain_argmax` for the arguments; `uniform` is the randomness: float64
-    in [0, 1), `[batch, position]`.
+    A CUDA tensor goes to the CPU and back. See `chain_argmax` for the arguments; `seeds` is int64, `[batch]`.
     """
     batch = emissions.size(0)
     tags = torch.zeros(emissions.shape, dtype=emissions.dtype)
@@ -82,7 +83,7 @@ def chain_sample(
         to_numpy(transitions),
         to_numpy(lengths),
         *chain_masks(emission_mask, transition_mask),
-        to_numpy(uniform),
+        to_numpy(seeds),
         tags.numpy(),
         pairs.numpy(),
         status,

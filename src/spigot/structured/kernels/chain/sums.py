@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...checks import raise_for_status
 from ..runtime.arrays import to_numpy
-from ..runtime.operator import once_differentiable, operator
+from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
-from .argmax import NO_SEQUENCE, chain_masks, like_both
+from .argmax import NO_SEQUENCE, chain_masks
 from .forward_backward import sum_sequences
 
 
@@ -56,26 +54,32 @@ def _run(
     return log_z.to(emissions), tags_out.to(emissions), pairs_out.to(transitions)
 
 
-def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    ctx.save_for_backward(*inputs)
+def _log_partition(
+    emissions: Tensor,
+    transitions: Tensor,
+    lengths: Tensor,
+    emission_mask: Tensor | None,
+    transition_mask: Tensor | None,
+) -> Tensor:
+    """Return log Σ exp <scores, z> over the sequences z of each row, `[batch]`; see `chain_argmax` for the arguments.
+
+    A CUDA tensor goes to the CPU and back.
+    """
+    return _run(emissions, transitions, lengths, emission_mask, transition_mask)[0]
 
 
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    tags, pairs = chain_marginals(*ctx.saved_tensors)
-    return grad[:, None, None] * tags, grad[:, None, None, None] * pairs, None, None, None
+def _marginals(
+    emissions: Tensor,
+    transitions: Tensor,
+    lengths: Tensor,
+    emission_mask: Tensor | None,
+    transition_mask: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Return the probabilities of tags and of pairs of neighbouring tags; see `chain_log_partition`."""
+    return _run(emissions, transitions, lengths, emission_mask, transition_mask, marginals=True)[1:]
 
 
-def _marginals_backward(ctx: Any, grad_tags: Tensor, grad_pairs: Tensor) -> tuple[Tensor | None, ...]:
-    emissions, transitions, *rest = ctx.saved_tensors
-    return *chain_marginals_jvp(emissions, transitions, grad_tags, grad_pairs, *rest), None, None, None
-
-
-def _one_a_row(emissions: Tensor, *others: Tensor | None) -> Tensor:
-    return emissions.new_empty(emissions.size(0))
-
-
-@operator(fake=like_both, backward=once_differentiable)
-def chain_marginals_jvp(
+def _marginals_jvp(
     emissions: Tensor,
     transitions: Tensor,
     d_emissions: Tensor,
@@ -86,35 +90,9 @@ def chain_marginals_jvp(
 ) -> tuple[Tensor, Tensor]:
     """Return the derivative of the marginals as the scores move in a direction, read at candidates only."""
     direction = (d_emissions, d_transitions)
-    arguments = (emissions, transitions, lengths, emission_mask, transition_mask)
-    return _run(*arguments, direction=direction)[1:]
+    return _run(emissions, transitions, lengths, emission_mask, transition_mask, direction=direction)[1:]
 
 
-@operator(fake=like_both, backward=_marginals_backward, save=_save_inputs)
-def chain_marginals(
-    emissions: Tensor,
-    transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return the probabilities of tags and of pairs of neighbouring tags; see `chain_log_partition`.
-
-    The gradient is `chain_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
-    """
-    return _run(emissions, transitions, lengths, emission_mask, transition_mask, marginals=True)[1:]
-
-
-@operator(fake=_one_a_row, backward=_log_partition_backward, save=_save_inputs)
-def chain_log_partition(
-    emissions: Tensor,
-    transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> Tensor:
-    """Return log Σ exp <scores, z> over the sequences z of each row, `[batch]`; see `chain_argmax` for the arguments.
-
-    A CUDA tensor goes to the CPU and back. The gradient is `chain_marginals`.
-    """
-    return _run(emissions, transitions, lengths, emission_mask, transition_mask)[0]
+chain_log_partition, chain_marginals, chain_marginals_jvp = gibbs_operators(
+    "chain", _log_partition, _marginals, _marginals_jvp
+)

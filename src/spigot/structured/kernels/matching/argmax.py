@@ -1,12 +1,7 @@
 """Maximum-weight perfect matching of rows and columns by shortest augmenting paths (Jonker and Volgenant 1987).
 
-Prices of the columns are kept such that every row matched so far has a column of the largest score less price. To
-match one more row, Dijkstra's algorithm looks for the way of exchanging columns that costs least; then prices are
-raised so that all along it is as good as before. Most rows need no search: first every row takes its best column if
-that is free, and rows that lost out bid for one with what they would lose by their second best.
-
-Search loops run over all columns, without branches, so that they become vector code; a column that is done is told by
-its price of infinity.
+Most rows need no search (see `augment.py`): first every row takes its best column if that is free, and rows that lost
+out bid for one with what they would lose by their second best.
 """
 
 from __future__ import annotations
@@ -18,6 +13,7 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
+from .augment import augment
 
 NO_MATCHING = "no perfect matching"
 BIDDING_ROUNDS = 2
@@ -98,19 +94,6 @@ def _bid(size, row, weights, prices, columns, owners):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _reach(size, weights, row, offset, prices, distances, origins):  # type: ignore[no-untyped-def]
-    """Shorten the distances by ways through `row`; return the least of them."""
-    least = np.inf
-    for j in range(size):
-        length = (offset - weights[row, j]) + prices[j]
-        nearer = length < distances[j]
-        distances[j] = length if nearer else distances[j]
-        origins[j] = row if nearer else origins[j]
-        least = distances[j] if distances[j] < least else least
-    return least
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
 def match(size, weights, prices, columns, owners, scratch, origins, done):  # type: ignore[no-untyped-def]
     """Set columns[row] to a perfect matching of maximum weight, and owners[column] to its inverse.
 
@@ -136,47 +119,11 @@ def match(size, weights, prices, columns, owners, scratch, origins, done):  # ty
             while row >= 0 and bids < size:
                 row = _bid(size, row, weights, prices, columns, owners)
                 bids += 1
-    distances, final, shut = scratch[0], scratch[1], scratch[2]
     for start in range(size):
-        if columns[start] >= 0:
-            continue
-        for j in range(size):
-            distances[j] = np.inf
-            shut[j] = prices[j]
-        row, reached, count = start, 0.0, 0
-        offset = -np.inf
-        for j in range(size):
-            offset = max(offset, weights[start, j] - prices[j])
-        while True:
-            reached = _reach(size, weights, row, offset, shut, distances, origins)
-            if reached == np.inf:
-                return False
-            nearest, free = -1, -1
-            for j in range(size):
-                if distances[j] == reached:
-                    nearest = j if nearest < 0 else nearest
-                    if owners[j] < 0:
-                        free = j
-                        break
-            if free >= 0:
-                nearest = free
-                break
-            final[nearest], distances[nearest], shut[nearest] = reached, np.inf, np.inf
-            done[count] = nearest
-            count += 1
-            row = owners[nearest]
-            # What `row` has now, so that the ways through it cost what it would lose.
-            offset = reached + (weights[row, nearest] - prices[nearest])
-        for k in range(count):
-            prices[done[k]] += reached - final[done[k]]
-        column = nearest
-        while True:
-            row = origins[column]
-            given_up = columns[row]
-            columns[row], owners[column] = column, row
-            if row == start:
-                break
-            column = given_up
+        if columns[start] < 0 and not augment(
+            start, size, weights, False, prices, columns, owners, scratch, origins, done
+        ):
+            return False
     return True
 
 

@@ -132,7 +132,7 @@ def _newton(size, point, z, scratch, matrix, where):  # type: ignore[no-untyped-
         slope = 0.0
         for j in range(size):
             slope += step[j] * excess[j]
-        # Not past the minimum along the step, nearly. That is told by the slope of f, as f itself is too coarse for it.
+        # Shorten the step until it hardly passes the minimum along it. The slope of f shows this; f is too coarse.
         length = 1.0
         while length > 1e-9:
             for j in range(size):

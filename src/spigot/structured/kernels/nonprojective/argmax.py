@@ -3,7 +3,7 @@
 Chu-Liu-Edmonds by growing paths (Tarjan 1977; Gabow, Galil, Spencer and Tarjan 1986): follow best heads from a
 node that has none yet. A path that meets ROOT or an earlier path is done; one that meets itself is a cycle, which
 becomes one node, whose arcs are the best of its members', each entering arc paying for the cycle's arc that it
-replaces. Merging k nodes costs O(kn), and no more than n are ever merged.
+replaces. Merging k nodes costs O(kn), and at most n are ever merged.
 
 A single child of ROOT needs no second search (Gabow and Tarjan 1984; Zmigrod, Vieira and Cotterell 2020): make
 arcs from ROOT worse than any sum of other scores. As no cycle contains ROOT, "worse by a constant" comes down to

@@ -19,6 +19,7 @@ from numba import njit
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, OK, raise_for_status
+from ..numerics.drawing import draw, draw_in_proportion
 from ..numerics.splitmix import uniform
 from ..numerics.weights import none
 from ..runtime.arrays import lengths_to_numpy, mask_to_numpy, to_numpy
@@ -30,26 +31,10 @@ ROOT, DIRECT = -1, -1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _draw(weights, count, logarithmic, state):  # type: ignore[no-untyped-def]
-    """Return an index below `count` in proportion to the weights, which are not all none; overwrites them."""
-    if logarithmic:
-        top = -np.inf
-        for i in range(count):
-            top = max(top, weights[i])
-        for i in range(count):
-            weights[i] = np.exp(weights[i] - top)
-    total = 0.0
-    for i in range(count):
-        total += weights[i]
-    left = uniform(state) * total
-    drawn = -1
-    for i in range(count):
-        if weights[i] > 0:
-            drawn = i
-            left -= weights[i]
-            if left < 0:
-                break
-    return drawn
+def _draw(weights, logarithmic, state):  # type: ignore[no-untyped-def]
+    """Return an index in proportion to the weights, which are not all none; they may be overwritten."""
+    number = uniform(state)
+    return draw(weights, number) if logarithmic else draw_in_proportion(weights, number)
 
 
 @njit(nogil=True, cache=True)
@@ -83,7 +68,7 @@ def _draw_path(head, m, i, unrooted, arcs, root, by_head, by_modifier, of_root, 
     if not (head == ROOT and 0 <= unrooted < i):
         weights[count] = root[0, 0, m] if head == ROOT else arcs[0, m, head]
         count += 1
-    drawn = begin + _draw(weights, count, logarithmic, state)
+    drawn = begin + _draw(weights[:count], logarithmic, state)
     return DIRECT if drawn == i else drawn
 
 
@@ -130,7 +115,7 @@ def _sample(scores, mask, length, single_root, logarithmic, state, heads):  # ty
             possible |= weights[h] > none(logarithmic)
         # While ROOT's weight is the vanishing one, k hangs from ROOT only if all other tokens are below it.
         weights[k] = none(logarithmic) if single_root and i < unrooted and possible else of_root[i]
-        drawn = _draw(weights, k + 1, logarithmic, state)
+        drawn = _draw(weights[: k + 1], logarithmic, state)
         heads[k] = ROOT if drawn == k else drawn
         for m in range(k + 1):
             if m == k or passes[m] == i:
@@ -174,7 +159,7 @@ def nonprojective_sample(
         lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
-        seeds: int64, `[batch]`; of all seeds a sentence's tree depends on its own alone.
+        seeds: int64, `[batch]`.
     """
     batch, nodes = arc_scores.shape[:2]
     out = torch.zeros(arc_scores.shape, dtype=torch.bool)

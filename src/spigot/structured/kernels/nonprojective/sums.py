@@ -13,8 +13,6 @@ all m together. Nothing is subtracted here either.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from torch import Tensor
@@ -22,7 +20,7 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..numerics.weights import FLOOR, accumulate, divide, none, total
 from ..runtime.arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
 from .elimination import TINY, copy_tokens, eliminate, read_weights
 
@@ -197,31 +195,8 @@ def _run(
     return like_scores(log_z, arc_scores), like_scores(out, arc_scores)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    arc_scores, lengths, mask, ctx.single_root = inputs
-    ctx.save_for_backward(arc_scores, lengths, mask)
-
-
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    arc_scores, lengths, mask = ctx.saved_tensors
-    marginals = nonprojective_marginals(arc_scores, lengths, mask, ctx.single_root)
-    return grad[:, None, None] * marginals, None, None, None
-
-
-def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    arc_scores, lengths, mask = ctx.saved_tensors
-    return nonprojective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
-
-
-def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
-    return arc_scores.new_empty(arc_scores.size(0))
-
-
-@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save)
-def nonprojective_log_partition(
-    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
-) -> Tensor:
-    """Return the log-partition of each sentence, `[batch]`; differentiable, twice.
+def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
+    """Return the log-partition of each sentence, `[batch]`; twice differentiable.
 
     Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel.
 
@@ -234,21 +209,21 @@ def nonprojective_log_partition(
     return _run(arc_scores, lengths, mask, single_root, marginals=False)[0]
 
 
-@operator(fake=like_first, backward=_marginals_backward, save=_save)
-def nonprojective_marginals(
-    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
-) -> Tensor:
+def _marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc; differentiable once. See `nonprojective_log_partition`."""
     return _run(arc_scores, lengths, mask, single_root)[1]
 
 
-@operator(fake=like_first, backward=once_differentiable)
-def nonprojective_marginals_jvp(
+def _marginals_jvp(
     arc_scores: Tensor, direction: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
 ) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them.
 
-    The Jacobian, a Hessian of the log-partition, is symmetric: so this is also how a gradient for the marginals
-    becomes one for the scores. `direction` is never read where there is no candidate.
+    `direction` is never read where there is no candidate.
     """
     return _run(arc_scores, lengths, mask, single_root, direction)[1]
+
+
+nonprojective_log_partition, nonprojective_marginals, nonprojective_marginals_jvp = gibbs_operators(
+    "nonprojective", _log_partition, _marginals, _marginals_jvp
+)

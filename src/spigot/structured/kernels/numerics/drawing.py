@@ -1,4 +1,4 @@
-"""Draw one of several with given logarithms of its odds: what all samplers do step by step."""
+"""Draw one of several in proportion to weights: what all samplers do step by step."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from .exponential import exp_nonpositive
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def draw(weights, uniform):  # type: ignore[no-untyped-def]
-    """Return k with probability proportional to exp(weights[k]); `weights` are overwritten, `uniform` is in [0, 1)."""
-    peak = weights.max()
+def draw_in_proportion(weights, uniform):  # type: ignore[no-untyped-def]
+    """Return k with probability proportional to weights[k], which are not all 0; `uniform` is in [0, 1)."""
     total, last = 0.0, 0
     for k in range(weights.size):
-        weights[k] = exp_nonpositive(weights[k] - peak)
         total += weights[k]
         if weights[k] > 0.0:
             last = k
@@ -23,3 +21,12 @@ def draw(weights, uniform):  # type: ignore[no-untyped-def]
         if left < 0.0:
             return k
     return last
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def draw(weights, uniform):  # type: ignore[no-untyped-def]
+    """Return k with probability proportional to exp(weights[k]); `weights` are overwritten, `uniform` is in [0, 1)."""
+    peak = weights.max()
+    for k in range(weights.size):
+        weights[k] = exp_nonpositive(weights[k] - peak)
+    return draw_in_proportion(weights, uniform)

@@ -11,33 +11,86 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, once_differentiable, operator
-from ..runtime.parallel import over_batch
-from . import constraints
-from .constraints import NO_SOLUTION, candidates_of, project_rows, solver
-from .processes import Processes
-
-ENOUGH_WORK = 1e4
-"""Rows times the square of their variables from which on it pays to hand them to other processes, as measured."""
-
-_processes = Processes(constraints.__file__)
+from .constraints import NO_SOLUTION, candidates_of, satisfies, solver
 
 
-def _project(points: np.ndarray, valid: np.ndarray, constraints: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    """Return what `project_rows` does, by several processes if they pay."""
-    if len(points) < 2 or points.size * points.shape[1] < ENOUGH_WORK or torch.get_num_threads() < 2:
-        return project_rows(points, valid, *constraints)
-    if not _processes.pay():
-        with _processes.timed():
-            return project_rows(points, valid, *constraints)
-    solver("clarabel")  # if it is missing, that is said here
-    parts: dict[int, tuple[np.ndarray, ...]] = {}
+def _solve(point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -> Any:
+    """Return Clarabel's solution: the nearest point, slacks and multipliers; None if there is none."""
+    clarabel, sparse = solver("clarabel"), solver("scipy.sparse")
+    size = len(point)
+    box = np.vstack([-np.eye(size), np.eye(size)])
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
+    solution = clarabel.DefaultSolver(
+        sparse.identity(size, format="csc"),
+        -point,
+        sparse.csc_matrix(np.vstack([a_eq, a, box])),
+        np.concatenate([b_eq, b, np.zeros(size), np.ones(size)]),
+        [clarabel.ZeroConeT(len(b_eq)), clarabel.NonnegativeConeT(len(b) + 2 * size)],
+        settings,
+    ).solve()
+    solved = clarabel.SolverStatus
+    if solution.status in (solved.PrimalInfeasible, solved.AlmostPrimalInfeasible):
+        return None
+    if solution.status not in (solved.Solved, solved.AlmostSolved):
+        raise RuntimeError(f"Clarabel found no nearest point: {solution.status}")
+    return solution
 
-    def project(start: int, stop: int) -> None:
-        arguments = points[start:stop], valid[start:stop], *constraints
-        parts[start] = _processes.call(arguments) or project_rows(*arguments)
 
-    over_batch(project, len(points))
-    return tuple(np.concatenate(arrays) for arrays in zip(*(parts[start] for start in sorted(parts)), strict=True))
+def _nearest_on_face(
+    point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return the nearest point, which variables are free and which inequalities are tight there."""
+    solution = _solve(point, a, b, a_eq, b_eq)
+    if solution is None:
+        return None
+    rough = np.clip(solution.x, 0.0, 1.0)
+    # Slack and multiplier are complements: an inequality is tight if its multiplier is the larger one.
+    tight = (np.array(solution.z) > np.array(solution.s))[len(b_eq) :]
+    tight, at_zero, at_one = np.split(tight, [len(b), len(b) + len(point)])
+    free = ~(at_zero | at_one)
+    # On the face so found, the nearest point solves linear equations: exact, where the solver is good to 1e-8 or so.
+    exact = np.where(free, point, at_one.astype(np.float64))
+    rows, goal = np.vstack([a_eq, a[tight]]), np.concatenate([b_eq, b[tight]])
+    exact[free] += np.linalg.lstsq(rows[:, free], goal - rows @ exact, rcond=None)[0]
+    inside = (exact >= -1e-12).all() and (exact <= 1 + 1e-12).all() and satisfies(exact, a, b, a_eq, b_eq)
+    near = np.linalg.norm(exact - point) <= (1 + 1e-9) * np.linalg.norm(rough - point) + 1e-6
+    return (np.clip(exact, 0.0, 1.0) if inside and near else rough), free, tight
+
+
+def _project_rows(
+    points: np.ndarray, valid: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the nearest points, and their faces.
+
+    Args:
+        points: `[row, variable]`; NaN or +inf at a candidate makes its row NaN.
+        valid: bool, shaped like `points`: which variables are candidates.
+        a: `[constraint, variable]`; variables past the last column of `points` are 0.
+        b: `[constraint]`.
+        a_eq: `[equation, variable]`.
+        b_eq: `[equation]`.
+
+    Returns:
+        The points, which of their variables are free, which inequalities are tight, and whether there is a point at all
+        (bool, `[row]`).
+    """
+    out, free = np.zeros(points.shape), np.zeros(points.shape, dtype=np.bool_)
+    tight, found = np.zeros((len(points), len(b)), dtype=np.bool_), np.ones(len(points), dtype=np.bool_)
+    for row, values in enumerate(points):
+        inside = np.flatnonzero(valid[row])
+        constraints = a[:, inside], b, a_eq[:, inside], b_eq
+        if inside.size == 0:
+            found[row] = satisfies(values[inside], *constraints)
+        elif not np.isfinite(values[inside]).all():
+            out[row, inside] = np.nan
+        else:
+            solution = _nearest_on_face(values[inside], *constraints)
+            found[row] = solution is not None
+            if solution is not None:
+                out[row, inside], free[row, inside], tight[row] = solution
+    return out, free, tight, found
 
 
 def _fake_projection(
@@ -62,8 +115,8 @@ def project_onto_constraints(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the nearest points, and their faces: which variables are free, which inequalities tight.
 
-    Rows are split over a few processes (see `processes.py`), since the solver does not let other threads run. A CUDA
-    tensor goes to the CPU and back: there is no GPU kernel.
+    Rows are solved one after another: the solver lets no other thread run. A CUDA tensor goes to the CPU and back:
+    there is no GPU kernel.
 
     The arguments are those of `linear_program_argmax`.
     """
@@ -78,7 +131,7 @@ def project_onto_constraints(
     out, free = np.zeros(points.shape), np.zeros(points.shape, dtype=np.bool_)
     tight = np.zeros((len(points), b.size(0)), dtype=np.bool_)
     if used.size > 0:
-        out[used], free[used], tight[used], found = _project(points[used], valid[used], constraints)
+        out[used], free[used], tight[used], found = _project_rows(points[used], valid[used], *constraints)
         status[used[~found]] = INFEASIBLE
     raise_for_status(status, "point", NO_SOLUTION)
     return (

@@ -7,6 +7,7 @@ from numba import njit
 from torch import Tensor
 
 from ..numerics.drawing import draw
+from ..numerics.splitmix import uniform
 from ..runtime.arrays import lengths_to_numpy, like_scores, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
@@ -25,10 +26,9 @@ def push_span(stack, top, chart, i, j):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _sample_tree(nodes, single_root, charts, uniform, weights, stack, out):  # type: ignore[no-untyped-def]
+def _sample_tree(nodes, single_root, charts, state, weights, stack, out):  # type: ignore[no-untyped-def]
     left, right, to_j, to_i = charts[0], charts[1], charts[2], charts[3]
     top = push_span(stack, 0, TO_I, 0, nodes - 1)
-    draws = 0
     while top > 0:
         top -= 1
         chart, i, j = stack[top, 0], stack[top, 1], stack[top, 2]
@@ -40,8 +40,7 @@ def _sample_tree(nodes, single_root, charts, uniform, weights, stack, out):  # t
                 weights[k - i] = to_j[i, k] + left[k, j]
             else:
                 weights[k - i] = to_i[i, k] + to_j[k + 1, j]
-        split = i + draw(weights[:count], uniform[draws])
-        draws += 1
+        split = i + draw(weights[:count], uniform(state))
         if chart == TO_I:
             out[i, split + 1] = 1
             top = push_span(stack, top, GAP, i, split + 1)
@@ -56,17 +55,18 @@ def _sample_tree(nodes, single_root, charts, uniform, weights, stack, out):  # t
 
 
 @njit(nogil=True, cache=True)
-def _sample(start, stop, lengths, single_root, log_charts, uniform, out):  # type: ignore[no-untyped-def]
+def _sample(start, stop, lengths, single_root, log_charts, seeds, out):  # type: ignore[no-untyped-def]
     size = lengths[start:stop].max() + 1
-    weights = np.empty(size)
+    weights, state = np.empty(size), np.empty(1, np.uint64)
     stack = np.empty((2 * size, 3), dtype=np.int64)
     for b in range(start, stop):
-        _sample_tree(lengths[b] + 1, single_root, log_charts[b], uniform[b], weights, stack, out[b])
+        state[0] = np.uint64(seeds[b])
+        _sample_tree(lengths[b] + 1, single_root, log_charts[b], state, weights, stack, out[b])
 
 
 @operator(fake=like_first)
 def projective_sample(
-    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool, uniform: Tensor
+    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool, seeds: Tensor
 ) -> Tensor:
     """Return the arcs, 0/1, of one exact sample of p(tree) ∝ exp <scores, tree> for each sentence.
 
@@ -77,7 +77,7 @@ def projective_sample(
         lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
         mask: bool, shaped like `arc_scores`; True = candidate.
         single_root: ROOT has exactly one child.
-        uniform: the randomness: float64 in [0, 1), `[batch, 2 · nodes]`.
+        seeds: int64, `[batch]`.
     """
     batch, nodes = arc_scores.shape[:2]
     _, _, log_charts = run_inside_outside(arc_scores, lengths, mask, single_root, log_charts=True)
@@ -88,7 +88,7 @@ def projective_sample(
         lengths_to_numpy(lengths, batch, nodes - 1),
         single_root,
         log_charts,
-        to_numpy(uniform),
+        to_numpy(seeds),
         out,
         work=10 * batch * nodes**2,
     )

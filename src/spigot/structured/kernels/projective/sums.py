@@ -6,14 +6,12 @@ The fast way is `scaled.py`. Sentences whose numbers do not fit there are done a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from torch import Tensor
 
 from ...checks import raise_for_status
 from ..runtime.arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
 from .log_space import sum_trees_in_log_space
 from .scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
@@ -57,34 +55,10 @@ def run_inside_outside(
     return log_z, expected, charts
 
 
-def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    arc_scores, lengths, mask, ctx.single_root = inputs
-    ctx.save_for_backward(arc_scores, lengths, mask)
-
-
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    arc_scores, lengths, mask = ctx.saved_tensors
-    marginals = projective_marginals(arc_scores, lengths, mask, ctx.single_root)
-    return grad[:, None, None] * marginals, None, None, None
-
-
-def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    arc_scores, lengths, mask = ctx.saved_tensors
-    return projective_marginals_jvp(arc_scores, grad, lengths, mask, ctx.single_root), None, None, None
-
-
-def _fake_log_partition(arc_scores: Tensor, *others: Any) -> Tensor:
-    return arc_scores.new_empty(arc_scores.size(0))
-
-
-@operator(fake=_fake_log_partition, backward=_log_partition_backward, save=_save_inputs, triton="projective_sums")
-def projective_log_partition(
-    arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
-) -> Tensor:
+def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return log Σ exp <scores, z> over the projective trees z of each sentence, `[batch]`.
 
-    On a GPU it is computed in the precision of the scores; without triton, a CUDA tensor goes to the CPU and back. The
-    gradient is `projective_marginals`.
+    On a GPU it is computed in the precision of the scores; without triton, a CUDA tensor goes to the CPU and back.
 
     Args:
         arc_scores: float32 or float64, `[batch, head, modifier]`.
@@ -96,20 +70,20 @@ def projective_log_partition(
     return like_scores(log_z, arc_scores)
 
 
-@operator(fake=like_first, backward=_marginals_backward, save=_save_inputs, triton="projective_sums")
-def projective_marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
-    """Return the probability of each arc, shaped like `arc_scores`; see `projective_log_partition`.
-
-    The gradient is `projective_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
-    """
+def _marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
+    """Return the probability of each arc, shaped like `arc_scores`; see `projective_log_partition`."""
     _, expected, _ = run_inside_outside(arc_scores, lengths, mask, single_root, marginals=True)
     return like_scores(expected, arc_scores)
 
 
-@operator(fake=like_first, backward=once_differentiable, triton="projective_sums")
-def projective_marginals_jvp(
+def _marginals_jvp(
     arc_scores: Tensor, direction: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool
 ) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
     _, slopes, _ = run_inside_outside(arc_scores, lengths, mask, single_root, direction=direction)
     return like_scores(slopes, arc_scores)
+
+
+projective_log_partition, projective_marginals, projective_marginals_jvp = gibbs_operators(
+    "projective", _log_partition, _marginals, _marginals_jvp, triton="projective_sums"
+)

@@ -1,7 +1,7 @@
 """Tensors as kernels take them, and back.
 
-Each call to torch takes about as long as a kernel works on ten tokens: so of one short sentence no more is asked of
-torch than must be.
+Each call to torch takes about as long as a kernel works on ten tokens. So these functions call torch only where they
+must.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _NO_MASK = {dim: np.empty((1,) + (0,) * (dim - 1), dtype=np.bool_) for dim in (2
 
 
 def mask_to_numpy(mask: Tensor | None, dim: int = 3) -> np.ndarray:
-    """Return a mask as kernels take it: a row of nothing, which allows all, if there is none."""
+    """Return a mask as kernels take it; without one, an array without cells, which allows all."""
     return _NO_MASK[dim] if mask is None else to_numpy(mask)
 
 
 def lengths_to_numpy(lengths: Tensor | None, batch: int, full: int) -> np.ndarray:
-    """Return int64 lengths; those of full rows if there are none, which numpy makes several times faster."""
+    """Return int64 lengths; None means full rows. (numpy makes these several times faster than torch.)"""
     if lengths is not None:
         return to_numpy(lengths)
     array = np.empty(batch, dtype=np.int64)

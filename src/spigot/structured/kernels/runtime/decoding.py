@@ -1,4 +1,4 @@
-"""What all operators share that find one best 0/1 matrix for each row of a batch."""
+"""The common part of the operators that find one best 0/1 matrix for each row of a batch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def decode(
         full: the length of a row without padding.
         work: see `over_batch`.
         name: what the caller calls `scores`, for errors.
-        infeasible: what a row may have none of, such as "no projective tree".
+        infeasible: what the error says a row has, such as "no projective tree".
     """
     values = to_numpy(scores)
     batch = len(values)

@@ -24,40 +24,43 @@ _library = torch.library.Library("spigot", "FRAGMENT")
 def operator(
     *,
     fake: Callable[..., Any],
+    name: str | None = None,
     backward: Callable[..., Any] | None = None,
     save: Callable[..., None] | None = None,
     cuda: Callable[..., Any] | None = None,
     triton: str | None = None,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Make a decorator that registers a function as the operator `torch.ops.spigot.<its name>`, and returns that.
+    """Make a decorator that registers a function as the operator `torch.ops.spigot.NAME`, and returns the operator.
 
     The schema is read from the annotations. The function serves the tensors of all devices (from the GPU it takes them
     to the CPU and back), returns new tensors and changes none.
 
     Args:
         fake: takes the same arguments and returns empty tensors, shaped and typed like the result.
+        name: of the operator; None: that of the function.
         backward: takes the context and the gradients for the results; returns those for the arguments, None where
             there is none. Left out, the operator has no place in autograd, and callers detach what they give to it:
             that saves as much time as the call itself. `once_differentiable` refuses.
         save: takes the context, `inputs` and `output`, and keeps what `backward` needs.
         cuda: takes the function's place for CUDA tensors.
-        triton: a module of `kernels/triton` with a function of the same name, which takes the place of both for CUDA
-            tensors where triton is installed.
+        triton: a module of `kernels/triton` with a function of the operator's name, which takes the place of both for
+            CUDA tensors where triton is installed.
     """
 
     def register(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        name = f"spigot::{function.__name__}"
+        short = name or function.__name__
+        full = f"spigot::{short}"
         schema = torch.library.infer_schema(function, mutates_args=())
-        torch.library.define(name, schema, lib=_library, tags=(torch.Tag.pt2_compliant_tag,))
-        _library.impl(function.__name__, function, "CompositeExplicitAutograd")
+        torch.library.define(full, schema, lib=_library, tags=(torch.Tag.pt2_compliant_tag,))
+        _library.impl(short, function, "CompositeExplicitAutograd")
         if triton is not None:
-            _library.impl(function.__name__, on_cuda(triton, function.__name__, cuda or function), "CUDA")
+            _library.impl(short, on_cuda(triton, short, cuda or function), "CUDA")
         elif cuda is not None:
-            _library.impl(function.__name__, cuda, "CUDA")
-        torch.library.register_fake(name, fake, lib=_library)
+            _library.impl(short, cuda, "CUDA")
+        torch.library.register_fake(full, fake, lib=_library)
         if backward is not None:
-            torch.library.register_autograd(name, backward, setup_context=save, lib=_library)
-        overload = getattr(torch.ops.spigot, function.__name__).default
+            torch.library.register_autograd(full, backward, setup_context=save, lib=_library)
+        overload = getattr(torch.ops.spigot, short).default
         overload.__doc__ = function.__doc__
         return cast(Callable[Parameters, Result], overload)
 

@@ -49,7 +49,7 @@ def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float
     if size <= 1 or work < 1.5e6:
         kernel(0, batch, *arrays)
         return
-    # More chunks than threads, since rows of one batch differ in length. The caller takes its part: to wake a thread
+    # More chunks than threads, since rows of one batch differ in length. The caller takes chunks, too: waking a thread
     # takes so long that a short kernel may be done by then.
     chunks = min(batch, 4 * size)
     left = deque(pairwise(batch * k // chunks for k in range(chunks + 1)))
@@ -68,6 +68,6 @@ def over_batch(kernel: Callable[..., Any], batch: int, *arrays: Any, work: float
         take()
     finally:
         for other in others:
-            # One that has not begun, be it that others keep the pool busy, would find nothing left.
+            # One that has not begun (others may keep the pool busy) would find no chunk left.
             if not other.cancel():
                 other.result()

@@ -108,7 +108,17 @@ def _like_parts_and_prices(predicates: Tensor, arcs: Tensor, labels: Tensor, *ot
     return *_like_parts(predicates, arcs, labels), prices
 
 
-@operator(fake=_like_parts)
+def _save_found(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(*inputs[:4])
+    ctx.set_materialize_grads(True)
+
+
+def _vjp_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    # Linear and symmetric in the gradients; in what was found it is constant almost everywhere.
+    return *(None,) * 4, *graph_hull_vjp(*ctx.saved_tensors, *grads)
+
+
+@operator(fake=_like_parts, backward=_vjp_backward, save=_save_found)
 def graph_hull_vjp(
     predicates: Tensor,
     arcs: Tensor,
@@ -138,7 +148,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 
 def _backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-    return *graph_hull_vjp(*ctx.saved_tensors, *(grad.detach() for grad in grads[:3])), *(None,) * 5
+    return *graph_hull_vjp(*ctx.saved_tensors, *grads[:3]), *(None,) * 5
 
 
 @operator(fake=_like_parts_and_prices, backward=_backward, save=_save)

@@ -21,8 +21,8 @@ def graph_arrays(
 ) -> tuple[np.ndarray, ...]:
     """Return the arguments of `project_graph_hull` as arrays, in order.
 
-    Numbers are float64: one compiled form does for all, and all but the reading is in float64 anyway. A mask of labels
-    without cells allows all.
+    Numbers are float64: so one compiled form serves all types, and the kernels compute in float64 anyway. A mask of
+    labels without cells allows all.
     """
     return (
         *(to_numpy(part.double()) for part in (predicates, arcs, labels)),

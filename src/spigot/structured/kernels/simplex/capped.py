@@ -18,7 +18,6 @@ from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
-from ..subset.sums import NO_SUBSET
 from .support import off_mean
 
 
@@ -127,5 +126,5 @@ def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, 
     candidates = mask_to_numpy(mask, 2)
     arrays = (to_numpy(point), to_numpy(lengths), candidates, out.numpy(), status)
     over_batch(_project, batch, k, *arrays, work=10 * point.numel())
-    raise_for_status(status, "point", NO_SUBSET)
+    raise_for_status(status, "point", "too few candidates")
     return out.to(point.device)

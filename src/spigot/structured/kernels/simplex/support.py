@@ -1,4 +1,4 @@
-"""The derivative of projections onto a simplex, capped or not: off the coordinates that are free, their mean is taken.
+"""The derivative of projections onto a simplex, capped or not: subtract their mean from the free coordinates.
 
 On the face that a point was projected onto, the other coordinates are fixed and the sum of the free ones is.
 """
@@ -55,7 +55,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 @operator(fake=like_first, backward=_backward, save=_save_projected, cuda=_off_mean_by_torch)
 def off_mean(grad: Tensor, projected: Tensor, highest: float) -> Tensor:
-    """Take off each column of `grad` its mean over the free cells, and set the others to 0.
+    """Subtract from each column of `grad` its mean over the free cells, and set the others to 0.
 
     Args:
         grad: float32 or float64, `[batch, row, column]`. Cells that are not free are not read.

@@ -8,6 +8,7 @@ from numba import njit
 from torch import Tensor
 
 from ...checks import OK, raise_for_status
+from ..numerics.splitmix import uniform
 from ..runtime.arrays import to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
@@ -15,18 +16,20 @@ from .sums import NO_SUBSET, forward, read_candidates, subset_mask
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _sample(start, stop, k, scores, lengths, mask, uniform, out, status):  # type: ignore[no-untyped-def]
+def _sample(start, stop, k, scores, lengths, mask, seeds, out, status):  # type: ignore[no-untyped-def]
     size = scores.shape[1]
     cells = min(k, size) + 1
     where, values = np.empty(size, np.int64), np.empty(size)
     shares, stays, rows = np.empty((size, cells)), np.empty((size, cells)), np.empty((2, cells))
+    state = np.empty(1, np.uint64)
     for b in range(start, stop):
         status[b], count, left, _ = read_candidates(b, lengths[b], k, scores, mask, where, values)
         if status[b] != OK or left == 0:
             continue
+        state[0] = np.uint64(seeds[b])
         forward(count, left, values, rows[0], rows[1], shares, stays)
         for i in range(count - 1, -1, -1):
-            if uniform[b, where[i]] < shares[i, left]:
+            if uniform(state) < shares[i, left]:
                 out[b, where[i]] = 1
                 left -= 1
                 if left == 0:
@@ -34,15 +37,15 @@ def _sample(start, stop, k, scores, lengths, mask, uniform, out, status):  # typ
 
 
 @operator(fake=like_first)
-def subset_sample(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int, uniform: Tensor) -> Tensor:
+def subset_sample(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int, seeds: Tensor) -> Tensor:
     """Return one exact sample, 0/1, of p(z) ∝ exp <scores, z> for each row; see `subset_log_partition`.
 
-    `uniform`, the randomness, is float64 in [0, 1), shaped like `scores`.
+    `seeds` is int64, `[batch]`.
     """
     batch, size = scores.shape
     out = torch.zeros(scores.shape, dtype=scores.dtype)
     status = np.zeros(batch, dtype=np.int64)
-    arrays = (to_numpy(scores), to_numpy(lengths), subset_mask(mask), to_numpy(uniform), out.numpy(), status)
+    arrays = (to_numpy(scores), to_numpy(lengths), subset_mask(mask), to_numpy(seeds), out.numpy(), status)
     over_batch(_sample, batch, k, *arrays, work=20 * scores.numel() * min(k, size))
     raise_for_status(status, "scores", NO_SUBSET)
     return out.to(scores.device)

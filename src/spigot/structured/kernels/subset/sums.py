@@ -5,13 +5,11 @@ e_k, the elementary symmetric polynomial of the weights exp(score), by one candi
     e[i, c] = e[i - 1, c] + exp(score i) · e[i - 1, c - 1]      subsets of c of the first i candidates
 
 The share of the second term is the probability that i is in, given that c of the first i are. Given the shares, the
-way back, from c = k at the last candidate, adds and multiplies positive numbers only. So all holds for scores of any
+way back, from c = k at the last candidate, adds and multiplies positive numbers only. So it is right for scores of any
 size. The inner loops run along c, in vector code. Cells from which k cannot be reached are left out.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +19,7 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..numerics.exponential import exp_nonpositive, log1p_fraction
 from ..runtime.arrays import mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
 
 NO_SUBSET = "too few candidates"
@@ -200,50 +198,30 @@ def _run(
     return log_z.to(scores), expected.to(scores)
 
 
-def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *tensors, ctx.k = inputs
-    ctx.save_for_backward(*tensors)
-
-
-def _log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    scores, lengths, mask = ctx.saved_tensors
-    return grad[:, None] * subset_marginals(scores, lengths, mask, ctx.k), None, None, None
-
-
-def _marginals_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    scores, lengths, mask = ctx.saved_tensors
-    return subset_marginals_jvp(scores, grad, lengths, mask, ctx.k), None, None, None
-
-
-def _one_a_row(scores: Tensor, *others: Any) -> Tensor:
-    return scores.new_empty(scores.size(0))
-
-
-@operator(fake=like_first, backward=once_differentiable)
-def subset_marginals_jvp(scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
-    """Return the derivative of the marginals as the scores move in `direction`, which is read at candidates only."""
-    return _run(scores, lengths, mask, k, direction=direction)[1]
-
-
-@operator(fake=like_first, backward=_marginals_backward, save=_save_inputs)
-def subset_marginals(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
-    """Return the probability of each candidate, shaped like `scores`; see `subset_log_partition`.
-
-    The gradient is `subset_marginals_jvp`, since the Jacobian, a Hessian, is symmetric.
-    """
-    return _run(scores, lengths, mask, k, marginals=True)[1]
-
-
-@operator(fake=_one_a_row, backward=_log_partition_backward, save=_save_inputs)
-def subset_log_partition(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
+def _log_partition(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
     """Return log Σ exp <scores, z> over the subsets z of k candidates of each row, `[batch]`.
 
-    A CUDA tensor goes to the CPU and back. The gradient is `subset_marginals`.
+    A CUDA tensor goes to the CPU and back.
 
     Args:
         scores: float32 or float64, `[batch, candidate]`.
         lengths: int64, `[batch]`: how many candidates are real.
         mask: bool, shaped like `scores`; True = candidate.
-        k: at least 1. Of a shorter row, all are chosen.
+        k: at least 1. All candidates of a shorter row are chosen.
     """
     return _run(scores, lengths, mask, k)[0]
+
+
+def _marginals(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
+    """Return the probability of each candidate, shaped like `scores`; see `subset_log_partition`."""
+    return _run(scores, lengths, mask, k, marginals=True)[1]
+
+
+def _marginals_jvp(scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
+    """Return the derivative of the marginals as the scores move in `direction`, which is read at candidates only."""
+    return _run(scores, lengths, mask, k, direction=direction)[1]
+
+
+subset_log_partition, subset_marginals, subset_marginals_jvp = gibbs_operators(
+    "subset", _log_partition, _marginals, _marginals_jvp
+)

@@ -1,0 +1,117 @@
+"""What structures of first-order semantic graphs share: predicates, unlabelled arcs and labelled arcs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..base import Polytope, Structure
+from ..checks import lengths_or_full
+from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags
+from ..polytopes.graph_hull import GraphHull
+from ..polytopes.labeled_arcs import LabeledArcs
+
+
+@dataclass(frozen=True)
+class FirstOrderGraph(Structure[SemanticGraphParts]):
+    """Graphs in which every arc has its predicate and exactly one label (Peng et al. 2018, section 3).
+
+    Scores, and masks, are `SemanticGraphParts`; `lengths[batch]` counts tokens without ROOT.
+
+    Args:
+        deterministic: for each label, whether a predicate may use it at most once (Flanigan et al. 2014); empty
+            means that none is restricted. A tensor or any sequence of booleans is stored as a tuple.
+    """
+
+    deterministic: Tensor | Sequence[bool] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "deterministic", tuple(bool(flag) for flag in self.deterministic))
+
+    @property
+    def relaxation(self) -> Polytope[SemanticGraphParts]:
+        """Each arc is shared out among its labels (Equation 6); predicates and determinism are relaxed."""
+        return LabeledArcs()
+
+    @property
+    def hull(self) -> Polytope[SemanticGraphParts]:
+        """The convex hull, a quadratic program for each predicate."""
+        return GraphHull(self.deterministic)
+
+    def part_mask(
+        self, scores: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
+    ) -> SemanticGraphParts:
+        """Return which parts may be chosen: an arc only with its predicate and some label, a label with its arc."""
+        self._check(scores, lengths, mask)
+        predicates, arcs, labels = (part != -torch.inf for part in scores)
+        if mask is not None:
+            predicates, arcs, labels = predicates & mask.predicates, arcs & mask.arcs, labels & mask.labels
+        tokens = lengths_or_full(scores.arcs, lengths, scores.arcs.size(1) - 1)
+        node = torch.arange(scores.arcs.size(1), device=scores.arcs.device)
+        inside = node <= tokens[:, None]
+        predicates = predicates & inside
+        # ROOT is no modifier, and no node is its own.
+        pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
+        arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)
+        return SemanticGraphParts(predicates, arcs, labels & arcs[..., None])
+
+    @abstractmethod
+    def decode(
+        self,
+        parts: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the graphs that are chosen, in compact form.
+
+        Half precision is computed in float32, sums in float64. Scores on another device are decoded on the CPU.
+
+        Args:
+            parts: scores. What lengths, mask, a score of -inf, or the structure rules out is never read.
+            lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
+            mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
+
+        Returns:
+            The predicates (bool, `[batch, n]`) and the label of each arc (int64, `[batch, n, n]`, -1 = none).
+
+        Raises:
+            TypeError: a tensor of the wrong dtype.
+            ValueError: shapes disagree, or a candidate's score is NaN or +inf.
+        """
+
+    def argmax(
+        self,
+        scores: SemanticGraphParts,
+        lengths: Tensor | None = None,
+        mask: SemanticGraphParts | None = None,
+    ) -> SemanticGraphParts:
+        """Return the graphs that are chosen as 0/1 parts, in the shapes and dtypes of the scores; see `decode`."""
+        predicates, arc_labels = self.decode(scores, lengths, mask)
+        return one_hot_parts(predicates, arc_labels, scores)
+
+    def score_decoded(self, parts: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
+        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `parts`.
+
+        The same as `score` of the graphs as 0/1 parts, which are many more numbers.
+        """
+        arcs = arc_labels >= 0
+        chosen = parts.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)
+        of_arcs = torch.where(arcs, parts.arcs + chosen, 0).flatten(1).sum(1)
+        return of_arcs + torch.where(predicates, parts.predicates, 0).sum(1)
+
+    def _check(self, parts: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None) -> Tensor:
+        check_graphs("parts", parts, lengths, mask)
+        return deterministic_flags("parts", tuple(self.deterministic), parts.labels)
+
+
+def one_hot_parts(predicates: Tensor, arc_labels: Tensor, like: SemanticGraphParts) -> SemanticGraphParts:
+    """Turn graphs in the form of `FirstOrderGraph.decode` into 0/1 parts, shaped and typed like `like`."""
+    arcs = arc_labels >= 0
+    labels = torch.zeros_like(like.labels)
+    if labels.size(3):
+        labels.scatter_(3, arc_labels.clamp(min=0).unsqueeze(3), arcs.unsqueeze(3).to(labels.dtype))
+    return SemanticGraphParts(predicates.to(like.predicates.dtype), arcs.to(like.arcs.dtype), labels)

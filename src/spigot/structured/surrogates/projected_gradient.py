@@ -1,0 +1,49 @@
+"""Projected gradient steps from a (relaxed) structure: what `SPIGOT` and `SPIGOTCE` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..base import Polytope, Structure
+from ..parts.base import Parts, map_parts
+from ..problem import Problem
+from .base import ArgmaxSurrogate
+from .capping import capped
+from .settings import check_count, check_max_norm, check_positive
+
+
+@dataclass(frozen=True)
+class ProjectedGradient(ArgmaxSurrogate):
+    """A surrogate that lets a (relaxed) structure take gradient steps, each projected back onto a polytope."""
+
+    step_size: float = 1.0
+    max_norm: float | None = None
+    polytope: Polytope[Any] | Literal["hull"] | None = None
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        check_positive("step_size", self.step_size)
+        check_max_norm(self.max_norm)
+        check_count("steps", self.steps)
+
+    def pull_back(self, problem: Problem[Parts], point: Parts, grad: Parts) -> Parts:
+        """Return where `steps` projected gradient steps lead from `point`, the first of them along `grad`."""
+        polytope = polytope_of(self.polytope, problem.structure)
+        for step in range(self.steps):
+            if step > 0:
+                grad = problem.gradient_at(point)
+            ahead = map_parts(lambda at, by: at - self.step_size * by, point, capped(grad, self.max_norm))
+            point = problem.project(ahead, polytope)
+        return point
+
+
+def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: Structure[Parts]) -> Polytope[Parts]:
+    """Return the polytope that a surrogate's argument means for a structure."""
+    if polytope is None:
+        return structure.relaxation
+    if isinstance(polytope, str):
+        if polytope != "hull":
+            raise ValueError(f'polytope: expected a Polytope, "hull" or None, got {polytope!r}')
+        return structure.hull
+    return polytope
