@@ -6,7 +6,7 @@
     MRS -> DM graph            semantics.py, anchors.py (tokens of relations), dm.py (arcs), predicates.py (tables)
     lemmas and frames          lemmas.py
     one analysis -> lines      sentences.py, formats.py; drops.py says what is left out
-    all analyses -> files      conversion.py, splits.py
+    all analyses -> files      conversion.py, splits.py; grammar.py finds the grammar's tables
 
 The rules are explained in docs/redwoods.md.
 """

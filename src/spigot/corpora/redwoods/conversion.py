@@ -18,8 +18,9 @@ from spigot.data.sdp import HEADER
 
 from . import splits
 from .drops import Reason
+from .grammar import grammar_folder, read_grammar
 from .reader import Record, read_profile, read_texts
-from .sentences import Converted, Left, convert_record, grammar_folder
+from .sentences import Converted, LeftOut, convert_record
 
 COMPRESSED = frozenset({"train"})
 QUARTER, DROPPED = "train-quarter.ids", "dropped.tsv"
@@ -27,13 +28,15 @@ QUARTER, DROPPED = "train-quarter.ids", "dropped.tsv"
 
 def convert_profiles(source: Path, out: Path, processes: int, progress: Progress) -> Summary:
     """Convert the profiles in `source` to files in `out`; see `spigot.corpora.redwoods.convert`."""
-    convert_one = partial(convert_record, grammar=grammar_folder(source))
+    grammar = grammar_folder(source)
+    read_grammar(grammar)  # a damaged table is found here, not in each process
+    convert_one = partial(convert_record, grammar=grammar)
     profiles = [folder for split in splits.SPLITS for folder in splits.find_profiles(source, split)]
     if not profiles:
         raise DataError(source, None, "expected profiles such as ws201 in tsdb/gold/ or here, got none")
     summary = Summary()
     excluded = _excluded_texts(source, summary)
-    left: list[Left] = []
+    left: list[LeftOut] = []
     results = _sifted(ordered_map(convert_one, _records(profiles, summary), processes), excluded)
     counted = _counted(results, left, summary, progress)
     for split, sentences in groupby(counted, key=lambda sentence: splits.split_of(sentence.profile)):
@@ -63,23 +66,23 @@ def _records(profiles: Iterable[Path], summary: Summary) -> Iterator[Record]:
             summary.broken.append(str(error))
 
 
-def _sifted(results: Iterable[Converted | Left], excluded: frozenset[str]) -> Iterator[Converted | Left]:
+def _sifted(results: Iterable[Converted | LeftOut], excluded: frozenset[str]) -> Iterator[Converted | LeftOut]:
     """Leave out sentences with excluded texts, and those whose tokens came before."""
     seen: set[str] = set()
     for result in results:
-        if isinstance(result, Left):
+        if isinstance(result, LeftOut):
             yield result
         elif result.words in excluded:
-            yield Left(result.profile, result.id, Reason.WSJ)
+            yield LeftOut(result.profile, result.id, Reason.WSJ)
         elif (key := "\n".join(result.forms).lower()) in seen:
-            yield Left(result.profile, result.id, Reason.DUPLICATE)
+            yield LeftOut(result.profile, result.id, Reason.DUPLICATE)
         else:
             seen.add(key)
             yield result
 
 
 def _counted(
-    results: Iterable[Converted | Left], left: list[Left], summary: Summary, progress: Progress
+    results: Iterable[Converted | LeftOut], left: list[LeftOut], summary: Summary, progress: Progress
 ) -> Iterator[Converted]:
     """Yield the sentences and collect what is left out, counting both by profile."""
     for profile, group in groupby(results, key=lambda result: result.profile):

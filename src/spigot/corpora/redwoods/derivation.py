@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from spigot.data.errors import DataError
+from spigot.data.files import numbered_lines
+
 from .drops import Dropped, Reason
 
 HeadTable: TypeAlias = Mapping[str, int]
@@ -45,9 +48,25 @@ def read_head_table(path: Path) -> HeadTable:
     """Read the head daughters of the binary rules from the grammar's `rules.hds`.
 
     Its columns are rule, number of daughters and index of the head daughter from 0.
+
+    Raises:
+        DataError: a line has other columns.
     """
-    rows = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
-    return {row[0]: int(row[2]) for row in rows if len(row) >= 3 and row[1] == "2"}
+    table = {}
+    for number, line in numbered_lines(path):
+        match line.split():
+            case []:
+                pass
+            case [rule, "2", "0" | "1" as head, *_]:
+                table[rule] = int(head)
+            case [_, "1", *_]:
+                pass
+            case _:
+                message = (
+                    f"expected a rule, its number of daughters (1 or 2) and its head's index, got {line.strip()!r}"
+                )
+                raise DataError(path, number, message)
+    return table
 
 
 def head_daughter(rule: str, table: HeadTable) -> int:

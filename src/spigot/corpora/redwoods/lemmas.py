@@ -73,7 +73,9 @@ def _lemma(relation: Relation | None, token: Token) -> str:
         return EMPTY if token.is_punctuation else token.form.lower()
     if surface := _SURFACE.fullmatch(relation.predicate):
         word, _, tag = surface["lemma"].rpartition("/")
-        return without_markup(word) if tag and surface["sense"] == "unknown" else surface["lemma"]
+        if tag and surface["sense"] == "unknown":
+            return without_markup(word) or token.form.lower()
+        return surface["lemma"]
     return token.form if relation.predicate in _NAMES else token.form.lower()
 
 

@@ -27,9 +27,6 @@ _TRANSPARENT = {
     "eventuality": "ARG1",
     "comp_equal": "ARG1",
     "unknown": "ARG",
-    "times": "ARG3",
-    "plus": "ARG3",
-    "minus": "ARG3",
 }
 
 _FROM_SECOND_TO_FIRST = _set(
@@ -62,7 +59,7 @@ def is_coordination(predicate: str) -> bool:
 
 def transparent_role(predicate: str) -> str | None:
     """Return the role of the argument that takes a relation's place, if there is one."""
-    return _TRANSPARENT.get(predicate)
+    return "ARG3" if predicate in ARITHMETIC else _TRANSPARENT.get(predicate)
 
 
 def relational_roles(predicate: str) -> tuple[str, str] | None:

@@ -36,7 +36,8 @@ class Token:
 
 _SPOKEN = re.compile(r"[\w$%&#]")
 _MARKUP = re.compile(r"⌊/|/⌋|⌊|⌋")
-_LEFTOVER = re.compile(r"[⌊⌋\s]")
+_LEFTOVER = re.compile(r"[¦⇥•∗◊×\s]")
+"""White space, and the signs that stand for markup of Wikipedia pages in WeScience."""
 _ESCAPED = re.compile(r"\\([/*])")
 
 _PUNCTUATION_TAGS = {

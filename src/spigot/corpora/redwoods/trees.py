@@ -22,21 +22,27 @@ class Attachment:
 
 
 def leaf_tokens(tokens: Sequence[Token], leaves: Sequence[Leaf]) -> list[list[int]]:
-    """Return for each leaf the indices of the tokens that it overlaps."""
-    return [[index for index, token in enumerate(tokens) if token.overlaps(leaf.start, leaf.end)] for leaf in leaves]
-
-
-def attachments(tokens: Sequence[Token], leaves: Sequence[Leaf]) -> list[Attachment]:
-    """Return the attachment of each token.
+    """Return for each leaf the indices of the tokens that it overlaps.
 
     Raises:
-        Dropped: leaves and tokens do not cover each other.
+        Dropped: a leaf has no token, or a token no leaf.
     """
-    covered = leaf_tokens(tokens, leaves)
-    if not all(covered) or not set(range(len(tokens))) <= {token for indices in covered for token in indices}:
+    covered = [[index for index, token in enumerate(tokens) if token.overlaps(leaf.start, leaf.end)] for leaf in leaves]
+    if not all(covered) or len({index for indices in covered for index in indices}) < len(tokens):
         raise Dropped(
-            Reason.UNREADABLE, "expected each leaf of the derivation over tokens, and each token under a leaf"
+            Reason.UNREADABLE, "derivation_tree: expected leaves over all tokens, and a token under each leaf"
         )
+    return covered
+
+
+def attachments(tokens: Sequence[Token], leaves: Sequence[Leaf], covered: Sequence[Sequence[int]]) -> list[Attachment]:
+    """Return the attachment of each token.
+
+    Args:
+        tokens: the tokens.
+        leaves: the leaves of the derivation.
+        covered: the tokens of each leaf, as `leaf_tokens` gives them.
+    """
     owners: dict[int, int] = {}
     # The leaf nearest to the root owns the token; of several, the first.
     for leaf in sorted(range(len(leaves)), key=lambda index: (-leaves[index].depth, -index)):
