@@ -151,3 +151,14 @@ def test_every_source_is_pinned():
         if source.sha256 is None and not (source.known_content and corpus.verify)
     }
     assert {corpus for corpus, _ in unknown} == {"redwoods"}
+
+
+def test_a_source_that_lacks_a_split(spigot, source, tmp_path, monkeypatch):
+    corpus = CORPORA["ewt"]
+    tables = {"syntax": {**corpus.tables["syntax"], "dev": "ewt/none.conllu"}}
+    monkeypatch.setattr("spigot.corpora.catalog.CORPORA", {**CORPORA, "ewt": replace(corpus, tables=tables)})
+    code, _, told = spigot("data", "ewt", "--from", source, "--out", tmp_path / "data", "--processes", 1)
+    assert code == 0
+    missing = tmp_path / "data" / "ewt" / "none.conllu"
+    assert f"{missing}: not made, since {source} lacks its sources; data.toml does not name it" in told
+    assert table(tmp_path / "data") == {"syntax": {"train": "ewt/en_ewt-ud-train.conllu"}}

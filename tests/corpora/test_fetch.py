@@ -1,6 +1,7 @@
 """Downloads, from a server on this machine."""
 
 import hashlib
+import sys
 
 import pytest
 
@@ -76,3 +77,12 @@ def test_a_missing_file(server, tmp_path):
     url = server.url.replace("file.bin", "none.bin")
     with pytest.raises(OSError, match="404"):
         fetch([Source(url, "none.bin", SHA256)], tmp_path)
+
+
+def test_without_pooch(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(
+        UserError, match=r"expected pooch to be installed \(pip install 'torch-spigot\[corpora\]'\), got none"
+    ):
+        fetch([Source(server.url, "file.bin", SHA256)], tmp_path)
+    assert server.asked == []

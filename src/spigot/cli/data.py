@@ -77,10 +77,12 @@ def _corpus(name: str, out: Path, source: Path | None, cache: Path | None, unver
             source = (cache or default_cache()) / name
             fetch(corpus.sources, source, verify=corpus.verify, unverified=unverified, progress=progress)
     with _progress("") as progress:
-        summaries, gone = prepare(corpus, source, out, processes=processes, progress=progress)
-    for folder, summary in summaries.items():
+        done = prepare(corpus, source, out, processes=processes, progress=progress)
+    for folder, summary in done.summaries.items():
         _report(out / folder, summary)
-    _tell_gone(out, gone, name)
+    for path in done.missing:
+        _say(f"{out / path}: not made, since {source} lacks its sources; data.toml does not name it")
+    _tell_gone(out, done.gone, name)
 
 
 def _vectors(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from spigot.corpora.catalog import CORPORA, Corpus
 from spigot.corpora.files import replaced
@@ -14,15 +15,24 @@ from spigot.corpora.table import update_table
 from spigot.errors import UserError
 
 
+class Prepared(NamedTuple):
+    """What was done."""
+
+    summaries: dict[str, Summary]
+    """What the converters report, by corpus."""
+    gone: list[str]
+    """The keys of `data.toml` whose old values went."""
+    missing: list[str]
+    """Files for training that the source does not suffice for."""
+
+
 def prepare(
     corpus: Corpus, source: Path, out: Path, *, processes: int = 1, progress: Progress = no_progress
-) -> tuple[dict[str, Summary], list[str]]:
+) -> Prepared:
     """Convert a corpus, and those beside it, into folders of their names in `out`.
 
-    Each folder gets its attribution, and the list of records that could not be read if there are any.
-
-    Returns:
-        What the converters report, by corpus; and the keys of `data.toml` whose old values went.
+    Each folder gets its attribution, and the list of records that could not be read if there are any; `data.toml`
+    names the files that were made.
 
     Raises:
         UserError: `out` is in `source`, where its files would count as sources the next time; a file of the source is
@@ -37,7 +47,12 @@ def prepare(
         folder = out / name
         summaries[name] = converter.convert(source, folder, processes=processes, progress=progress)
         write_account(folder, summaries[name], attribution(CORPORA[name]), CORPORA[name].notices)
-    return summaries, update_table(out, corpus.tables)
+    made = {
+        task: {part: path for part, path in parts.items() if (out / path).is_file()}
+        for task, parts in corpus.tables.items()
+    }
+    missing = [path for parts in corpus.tables.values() for path in parts.values() if not (out / path).is_file()]
+    return Prepared(summaries, update_table(out, made), missing)
 
 
 def attribution(corpus: Corpus) -> str:
