@@ -89,6 +89,13 @@ def test_vectors_from_an_address(spigot, refused, tmp_path):
         checksum = hashlib.sha256(content).hexdigest()
         assert spigot("data", "vectors", "--url", url, "--sha256", checksum, *out)[0] == 0
         assert table(tmp_path / "data") == {"vectors": "vectors/small.txt.gz"}
+        # Another address is another file, even where nothing is known about it.
+        other = f"{server.address}/other/small.txt"
+        server.files["/other/small.txt"] = b"wind 5 6\n"
+        assert spigot("data", "vectors", "--url", other, "--unverified", *out)[0] == 0
+        with gzip.open(tmp_path / "data" / "vectors" / "small.txt.gz", "rt", encoding="utf-8") as file:
+            assert file.read() == "wind 5 6\n"
+        assert other in (tmp_path / "data" / "vectors" / "small.ATTRIBUTION.txt").read_text("utf-8")
         assert spigot("data", "vectors", "--url", url + "x", "--unverified", *out)[0] == 1
 
 

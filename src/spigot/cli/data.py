@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -66,7 +67,7 @@ def data(
 
 def _corpus(name: str, out: Path, source: Path | None, cache: Path | None, unverified: bool, processes: int) -> None:
     from spigot.corpora.catalog import CORPORA
-    from spigot.corpora.fetch import default_cache, fetch
+    from spigot.corpora.fetch import cache_folder, fetch
     from spigot.corpora.prepare import attribution, prepare
 
     corpus = CORPORA[name]
@@ -74,7 +75,7 @@ def _corpus(name: str, out: Path, source: Path | None, cache: Path | None, unver
         _say(line)
     with _progress("B") as progress:
         if source is None:
-            source = (cache or default_cache()) / name
+            source = cache_folder(name, corpus.sources, cache)
             fetch(corpus.sources, source, verify=corpus.verify, unverified=unverified, progress=progress)
     with _progress("") as progress:
         done = prepare(corpus, source, out, processes=processes, progress=progress)
@@ -96,18 +97,18 @@ def _vectors(
 ) -> None:
     from spigot.corpora import vectors
     from spigot.corpora.catalog import GLOVE, GLOVE_LICENCE, GLOVE_MEMBER
-    from spigot.corpora.fetch import Source, default_cache, fetch
+    from spigot.corpora.fetch import Source, cache_folder, fetch
     from spigot.corpora.prepare import write_account
     from spigot.corpora.table import update_table
 
-    origin = f"Licence: as stated by the publisher of {source or url}"
+    origin = f"Licence: as stated by the publisher of {source.name if source else url}"
     if source is None:
         if url is None:
             download, member, origin = GLOVE, member or GLOVE_MEMBER, GLOVE_LICENCE
         else:
-            download = Source(url, url.rstrip("/").rpartition("/")[2] or "vectors.txt", sha256)
+            download = Source(url, PurePosixPath(urlsplit(url).path).name.lstrip(".") or "vectors.txt", sha256)
         _say(origin)
-        folder = (cache or default_cache()) / "vectors"
+        folder = cache_folder("vectors", [download], cache)
         with _progress("B") as progress:
             fetch([download], folder, unverified=unverified, progress=progress)
         source = folder / download.name
@@ -119,8 +120,9 @@ def _vectors(
     packed = vectors.packed_name(vectors.member_of(source, member) or source.name)
     with _progress("") as progress:
         summary = vectors.convert(source, out / "vectors" / packed, member=member, progress=progress)
-    write_account(out / "vectors", summary, f"{origin}\nChanges made: checked and packed.\n")
-    _report(out / "vectors", summary)
+    prefix = packed.removesuffix("txt.gz")
+    write_account(out / "vectors", summary, f"{origin}\nChanges made: checked and packed.\n", prefix=prefix)
+    _report(out / "vectors", summary, prefix)
     _tell_gone(out, update_table(out, {"vectors": f"vectors/{packed}"}), "vectors")
 
 
@@ -128,14 +130,14 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _report(folder: Path, summary: Summary) -> None:
+def _report(folder: Path, summary: Summary, prefix: str = "") -> None:
     """Tell what a converter read and wrote, and name what it could not read."""
     for what, count in sorted(summary.counts.items()):
         _say(f"{folder}: {what}: {count}")
     for line in summary.broken[:SHOWN]:
         _say(f"left out: {line}")
     if len(summary.broken) > SHOWN:
-        _say(f"left out: {len(summary.broken) - SHOWN} more; {folder / 'broken.txt'} names all")
+        _say(f"left out: {len(summary.broken) - SHOWN} more; {folder / f'{prefix}broken.txt'} names all")
 
 
 def _tell_gone(out: Path, gone: list[str], name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,8 +68,7 @@ def fetch(
         try:
             store.fetch(source.name, downloader=_Resuming(source, folder, progress))
         except RequestException as error:
-            reason = str(error.args[0] if error.args else error)
-            message = f"download failed ({reason}); the same command goes on from here"
+            message = f"download failed ({_reason(error)}); the same command goes on from here"
             raise OSError(errno.EIO, message, source.url) from error
         except ValueError as error:
             raise UserError(f"{source.url}: expected SHA-256 {source.sha256}, got another file ({error})") from None
@@ -82,9 +82,16 @@ def fetch(
             raise
 
 
-def default_cache() -> Path:
-    """Return the folder in the user's cache that downloads go to."""
-    return Path(_pooch().os_cache("spigot"))
+def cache_folder(name: str, sources: Sequence[Source], cache: Path | None = None) -> Path:
+    """Return the folder for the downloads of one corpus, another one where the addresses differ.
+
+    Args:
+        name: the corpus.
+        sources: its files.
+        cache: where such folders are; None: in the user's cache.
+    """
+    addresses = hashlib.sha256("\n".join(source.url for source in sources).encode()).hexdigest()
+    return (Path(_pooch().os_cache("spigot")) if cache is None else cache) / f"{name}-{addresses[:12]}"
 
 
 def _pooch() -> Any:
@@ -97,6 +104,17 @@ def _pooch() -> Any:
         ) from None
     pooch.get_logger().setLevel("ERROR")
     return pooch
+
+
+def _reason(error: Exception) -> str:
+    """Return the innermost reason of a failed request, without the connection's description before it."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"{response.status_code} {response.reason}"
+    inner = getattr(error, "reason", None) or next(iter(error.args), None)
+    if isinstance(inner, Exception):
+        return _reason(inner)
+    return str(inner or error).rpartition(": ")[2]
 
 
 class _Resuming:

@@ -60,18 +60,23 @@ def attribution(corpus: Corpus) -> str:
     return "\n".join([corpus.title, f"Licence: {corpus.licence}", "", *corpus.attribution]) + "\n"
 
 
-def write_account(folder: Path, summary: Summary, attribution: str, notices: tuple[str, ...] = ()) -> None:
-    """Write attribution, licence texts and the names of broken records beside the data."""
+def write_account(
+    folder: Path, summary: Summary, attribution: str, notices: tuple[str, ...] = (), prefix: str = ""
+) -> None:
+    """Write attribution, licence texts and the names of broken records beside the data.
+
+    The names of the files begin with `prefix`, for folders that hold several things.
+    """
+    licences = files("spigot.corpora").joinpath("licences")
     texts: Mapping[str, str] = {
         "ATTRIBUTION.txt": attribution,
-        **{
-            f"LICENSE.{name}": files("spigot.corpora").joinpath("licences", name).read_text("utf-8") for name in notices
-        },
+        **{f"LICENSE.{name}": licences.joinpath(name).read_text("utf-8") for name in notices},
         "broken.txt": "".join(f"{line}\n" for line in summary.broken),
     }
     for name, text in texts.items():
+        path = folder / f"{prefix}{name}"
         if text:
-            with replaced(folder / name) as unfinished:
+            with replaced(path) as unfinished:
                 unfinished.write_text(text, "utf-8")
         else:
-            (folder / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
