@@ -22,7 +22,7 @@ def test_python_blocks_run(
 
 
 def test_named_recipes_exist() -> None:
-    commands = re.findall(r"spigot train (\S+) --data (\S+)", README)
+    commands = re.findall(r"spigot train (\S+) --data (data/\S+)", README)
     assert commands
     for recipe, data in commands:
         assert load_recipe(recipe, data=data).data.tasks["semantics"].train is not None
