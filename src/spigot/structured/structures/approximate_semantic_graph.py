@@ -44,19 +44,19 @@ class ApproximateSemanticGraph(FirstOrderGraph):
 
     def decode(
         self,
-        parts: SemanticGraphParts,
+        scores: SemanticGraphParts,
         lengths: Tensor | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the rounded solution of AD³ in compact form; see the base class."""
-        (predicates, arcs, labels), _ = self.solve(parts, lengths, mask)
+        (predicates, arcs, labels), _ = self.solve(scores, lengths, mask)
         # The best graph under these scores keeps what has more than a half, and is one where the tolerance is not.
         rounded = SemanticGraphParts(predicates - 0.5, torch.zeros_like(arcs), labels - 0.5)
         return SemanticGraph(self.deterministic).decode(rounded, lengths)
 
     def solve(
         self,
-        parts: SemanticGraphParts,
+        scores: SemanticGraphParts,
         lengths: Tensor | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[SemanticGraphParts, Tensor]:
@@ -65,7 +65,7 @@ class ApproximateSemanticGraph(FirstOrderGraph):
         It lies in [0, 1], fractional perhaps, and keeps the constraints up to `tolerance`; the published program is
         trained on it. Shapes and dtypes are those of the scores. Arguments and errors are those of `decode`.
         """
-        flags = self._check(parts, lengths, mask)
-        arguments = graph_arguments(map_parts(Tensor.detach, parts), lengths, mask)
+        flags = self._check(scores, lengths, mask)
+        arguments = graph_arguments(map_parts(Tensor.detach, scores), lengths, mask)
         *solution, used = semantic_graph_ad3(*arguments, flags, self.max_iterations, self.step_size, self.tolerance)
-        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*solution), parts), used
+        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*solution), scores), used

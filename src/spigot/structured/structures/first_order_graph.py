@@ -62,7 +62,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     @abstractmethod
     def decode(
         self,
-        parts: SemanticGraphParts,
+        scores: SemanticGraphParts,
         lengths: Tensor | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -71,7 +71,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         Half precision is computed in float32, sums in float64. Scores on another device are decoded on the CPU.
 
         Args:
-            parts: scores. What lengths, mask, a score of -inf, or the structure rules out is never read.
+            scores: what lengths, mask, a score of -inf, or the structure rules out is never read.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
 
@@ -93,19 +93,19 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         predicates, arc_labels = self.decode(scores, lengths, mask)
         return one_hot_parts(predicates, arc_labels, scores)
 
-    def score_decoded(self, parts: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
-        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `parts`.
+    def score_decoded(self, scores: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
+        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `scores`.
 
         The same as `score` of the graphs as 0/1 parts, which are many more numbers.
         """
         arcs = arc_labels >= 0
-        chosen = parts.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)
-        of_arcs = torch.where(arcs, parts.arcs + chosen, 0).flatten(1).sum(1)
-        return of_arcs + torch.where(predicates, parts.predicates, 0).sum(1)
+        chosen = scores.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)
+        of_arcs = torch.where(arcs, scores.arcs + chosen, 0).flatten(1).sum(1)
+        return of_arcs + torch.where(predicates, scores.predicates, 0).sum(1)
 
-    def _check(self, parts: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None) -> Tensor:
-        check_graphs("parts", parts, lengths, mask)
-        return deterministic_flags("parts", tuple(self.deterministic), parts.labels)
+    def _check(self, scores: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None) -> Tensor:
+        check_graphs("scores", scores, lengths, mask)
+        return deterministic_flags("scores", tuple(self.deterministic), scores.labels)
 
 
 def one_hot_parts(predicates: Tensor, arc_labels: Tensor, like: SemanticGraphParts) -> SemanticGraphParts:

@@ -27,7 +27,7 @@ class SemanticGraph(FirstOrderGraph):
 
     def decode(
         self,
-        parts: SemanticGraphParts,
+        scores: SemanticGraphParts,
         lengths: Tensor | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -36,6 +36,6 @@ class SemanticGraph(FirstOrderGraph):
         An arc adds its own score and that of its label. A predicate is in the graph if its score plus that of its best
         arcs is above 0.
         """
-        flags = self._check(parts, lengths, mask)
-        predicates, arcs, labels, tokens, predicate_mask, arc_mask, label_mask = graph_arguments(parts, lengths, mask)
+        flags = self._check(scores, lengths, mask)
+        predicates, arcs, labels, tokens, predicate_mask, arc_mask, label_mask = graph_arguments(scores, lengths, mask)
         return semantic_graph_argmax(predicates, arcs, labels, tokens, flags, predicate_mask, arc_mask, label_mask)

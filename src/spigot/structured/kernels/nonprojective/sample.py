@@ -176,5 +176,5 @@ def nonprojective_sample(
         status,
         work=batch * nodes**3 / 3,
     )
-    raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
     return out.to(arc_scores)

@@ -191,7 +191,7 @@ def _run(
         status,
         work=batch * nodes**3 / 3,
     )
-    raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
     return like_scores(log_z, arc_scores), like_scores(out, arc_scores)
 
 

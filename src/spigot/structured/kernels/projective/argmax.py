@@ -209,6 +209,6 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor |
         single_root,
         full=nodes - 1,
         work=batch * nodes**3 / 2,
-        name="arc_scores",
+        name="scores",
         infeasible="no projective tree" + " with one child of ROOT" * single_root,
     )

@@ -51,7 +51,7 @@ def run_inside_outside(
         over_batch(slopes_of_marginals, batch, *sentences, towards, expected, status, work=work)
     if (status == OUT_OF_RANGE).any():
         over_batch(sum_trees_in_log_space, batch, *sentences, towards, log_z, expected, charts, status, work=10 * work)
-    raise_for_status(status, "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no projective tree" + " with one child of ROOT" * single_root)
     return log_z, expected, charts
 
 
