@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
 from ..checks import constant, narrow
 from ..kernels.nonprojective.argmax import nonprojective_argmax
 from ..kernels.nonprojective.sample import nonprojective_sample
@@ -14,13 +13,11 @@ from ..kernels.nonprojective.sums import (
     nonprojective_log_partition,
     nonprojective_marginals,
 )
-from ..parts.arcs import arc_arguments, arc_part_mask
-from ..polytopes.hull import Hull
-from ..polytopes.single_head import SingleHead
+from .dependency_tree import DependencyTree
 
 
 @dataclass(frozen=True)
-class NonProjectiveTree(MarginalStructure[Tensor]):
+class NonProjectiveTree(DependencyTree):
     """All dependency trees over the tokens of a sentence; with `single_root`, those with one child of ROOT.
 
     Scores are `[batch, head, modifier]`, node 0 being ROOT; `lengths[batch]` counts tokens without ROOT. The argmax is
@@ -28,22 +25,6 @@ class NonProjectiveTree(MarginalStructure[Tensor]):
     theorem (Koo et al. 2007), in O(n³), and right at any scale of the scores. All of it is computed in float64 on the
     CPU, wherever the scores are.
     """
-
-    single_root: bool = True
-
-    @property
-    def relaxation(self) -> Polytope[Tensor]:
-        """Each modifier has one head."""
-        return SingleHead()
-
-    @property
-    def hull(self) -> Polytope[Tensor]:
-        """The convex hull, by active set."""
-        return Hull(self)
-
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Return which arcs may be chosen (bool, shaped like `scores`)."""
-        return arc_part_mask(scores, lengths, mask)
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the highest-scoring tree, 0/1, shaped and typed like `scores`, detached.
@@ -68,8 +49,3 @@ class NonProjectiveTree(MarginalStructure[Tensor]):
     ) -> Tensor:
         """Return the arcs of one exact sample of each row; see the base class. Errors are those of `argmax`."""
         return narrow(nonprojective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
-
-    def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
-        return *arc_arguments(scores, lengths, mask), self.single_root

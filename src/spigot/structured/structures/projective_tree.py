@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
 from ..checks import constant, narrow
 from ..kernels.projective.argmax import projective_argmax
 from ..kernels.projective.sample import projective_sample
@@ -14,13 +13,11 @@ from ..kernels.projective.sums import (
     projective_log_partition,
     projective_marginals,
 )
-from ..parts.arcs import arc_arguments, arc_part_mask
-from ..polytopes.hull import Hull
-from ..polytopes.single_head import SingleHead
+from .dependency_tree import DependencyTree
 
 
 @dataclass(frozen=True)
-class ProjectiveTree(MarginalStructure[Tensor]):
+class ProjectiveTree(DependencyTree):
     """Dependency trees over ROOT and the tokens, drawn without crossing arcs (Eisner 1996).
 
     Scores are `[batch, head, modifier]`, node 0 is ROOT, `lengths[batch]` counts tokens without ROOT. A sentence of
@@ -39,22 +36,6 @@ class ProjectiveTree(MarginalStructure[Tensor]):
     its arcs; integers up to 2^24 / n, for instance, are compared exactly.
     """
 
-    single_root: bool = True
-
-    @property
-    def relaxation(self) -> Polytope[Tensor]:
-        """Each modifier has one head."""
-        return SingleHead()
-
-    @property
-    def hull(self) -> Polytope[Tensor]:
-        """The convex hull, by active set."""
-        return Hull(self)
-
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Return which arcs may be chosen (bool, shaped like `scores`)."""
-        return arc_part_mask(scores, lengths, mask)
-
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the arcs of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
         return narrow(projective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
@@ -72,8 +53,3 @@ class ProjectiveTree(MarginalStructure[Tensor]):
     ) -> Tensor:
         """Return the arcs of one exact sample of each row; see the base class."""
         return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
-
-    def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
-        return *arc_arguments(scores, lengths, mask), self.single_root
