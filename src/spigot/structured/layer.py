@@ -20,6 +20,7 @@ from .base import Structure
 from .checks import widen
 from .parts.base import Parts, like, map_parts, masked, tensors
 from .problem import Problem
+from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
 from .surrogates.once import differentiable_once
 
@@ -90,7 +91,7 @@ def structured_argmax(
     structure: Structure[Parts],
     surrogate: Surrogate,
     *,
-    lengths: Tensor | None = None,
+    lengths: Lengths | None = None,
     mask: Parts | None = None,
     downstream: Callable[[Parts], Tensor] | None = None,
 ) -> Parts:
@@ -147,7 +148,7 @@ class StructuredArgmax(nn.Module):
     def forward(
         self,
         scores: Parts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: Parts | None = None,
         downstream: Callable[[Parts], Tensor] | None = None,
     ) -> Parts:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .base import MarginalStructure, Polytope, Structure
 from .parts.base import Parts, map_parts, masked, tensors
+from .shapes import Lengths, PerRow
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Problem(Generic[Parts]):
 
     structure: Structure[Parts]
     scores: Parts
-    lengths: Tensor | None = None
+    lengths: Lengths | None = None
     mask: Parts | None = None
     downstream: Callable[[Parts], Tensor] | None = None
     """From structures, relaxed ones too, to the loss of each row, `[batch]`, or its sum."""
@@ -76,7 +77,7 @@ class Problem(Generic[Parts]):
         gradients = torch.autograd.grad(total, tensors(leaves), allow_unused=True, materialize_grads=True)
         return masked(map_parts(lambda _, gradient: gradient, structures, gradients), self.valid)
 
-    def loss_at(self, structures: Parts) -> Tensor:
+    def loss_at(self, structures: Parts) -> PerRow:
         """Return `downstream` of (relaxed) structures, one loss for each row, `[batch]`."""
         losses = self._downstream()(structures)
         rows = tensors(structures)[0].size(0)

@@ -12,6 +12,7 @@ from ..base import Structure
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..problem import Problem
+from ..shapes import Lengths
 from ..surrogates.aimle import AIMLE
 from ..surrogates.base import Surrogate
 from ..surrogates.blackbox import Blackbox
@@ -62,7 +63,7 @@ def audit(
     loss: Callable[[Parts], Tensor],
     surrogates: Mapping[str, Surrogate] | None = None,
     *,
-    lengths: Tensor | None = None,
+    lengths: Lengths | None = None,
     mask: Parts | None = None,
     repeats: int = 32,
     seed: int = 0,

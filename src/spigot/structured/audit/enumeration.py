@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ..base import Structure
 from ..parts.base import Parts, flatten, map_parts, tensors, unflatten
 from ..problem import Problem
+from ..shapes import Lengths
 
 
 def all_structures(
     structure: Structure[Parts],
     scores: Parts,
-    lengths: Tensor | None = None,
+    lengths: Lengths | None = None,
     mask: Parts | None = None,
     *,
     limit: int = 10_000,

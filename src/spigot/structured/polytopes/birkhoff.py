@@ -10,6 +10,7 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.matching.projection import project_birkhoff
 from ..parts.square import square_arguments
+from ..shapes import Lengths, PairMask, Pairs
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Birkhoff(Polytope[Tensor]):
     rounding, by Newton's method on the dual, and differentiable: O(n³) for each of some ten steps.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
         """Return the nearest point of the polytope, computed in float64. CUDA tensors are projected on the CPU.
 
         Args:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex.capped import project_capped_simplex
+from ..shapes import Categories, CategoryMask, Lengths
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class CappedSimplex(Polytope[Tensor]):
         if not isinstance(self.k, int) or self.k < 1:
             raise ValueError(f"k: expected an integer of at least 1, got {self.k!r}")
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(
+        self, point: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the nearest point of the polytope. CUDA tensors are projected on the CPU.
 
         Args:

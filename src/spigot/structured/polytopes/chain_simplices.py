@@ -11,6 +11,7 @@ from ..base import Polytope
 from ..checks import narrow, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
+from ..shapes import Lengths
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ChainSimplices(Polytope[LinearChainParts]):
     """
 
     def project(
-        self, point: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, point: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the nearest point of the polytope; differentiable.
 

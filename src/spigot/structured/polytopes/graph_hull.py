@@ -12,6 +12,7 @@ from ..checks import narrow
 from ..kernels.semantic_graph.hull import project_graph_hull
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags, graph_arguments
+from ..shapes import Lengths
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class GraphHull(Polytope[SemanticGraphParts]):
         object.__setattr__(self, "deterministic", tuple(bool(flag) for flag in self.deterministic))
 
     def project(
-        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
+        self, point: SemanticGraphParts, lengths: Lengths | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return the nearest point of the hull; differentiable. It is computed in float64, on the CPU.
 

@@ -16,6 +16,7 @@ from ..checks import narrow, widen
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
+from ..shapes import Lengths, PerRow
 from .hull_operator import project_in_graph
 
 
@@ -28,7 +29,7 @@ class HullSolution(NamedTuple, Generic[Parts]):
 
     point: Parts
     """u, detached, shaped and typed like the point that was projected (float32 for half precision)."""
-    gap: Tensor
+    gap: PerRow
     """max <p - u, v - u> over all structures v, float64, `[batch]`."""
     converged: Tensor
     """Whether the gap is as small as it was to be, bool, `[batch]`."""
@@ -74,7 +75,7 @@ class Hull(Polytope[Parts]):
     def project(
         self,
         point: Parts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: Parts | None = None,
         *,
         start: Parts | None = None,
@@ -111,7 +112,7 @@ class Hull(Polytope[Parts]):
     def solve(
         self,
         point: Parts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: Parts | None = None,
         *,
         start: Parts | None = None,
@@ -124,7 +125,7 @@ class Hull(Polytope[Parts]):
         return self.search(point, lengths, mask, start)
 
     def search(
-        self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+        self, point: Parts, lengths: Lengths | None, mask: Parts | None, start: Parts | None
     ) -> HullSolution[Parts]:
         """Do what `solve` promises, given a detached point in float32 or float64."""
         valid = self.structure.part_mask(point, lengths, mask)

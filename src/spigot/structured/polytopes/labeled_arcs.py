@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ..base import Polytope
 from ..kernels.semantic_graph.labeled_arcs import project_labeled_arcs
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
+from ..shapes import Lengths
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class LabeledArcs(Polytope[SemanticGraphParts]):
     """
 
     def project(
-        self, point: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
+        self, point: SemanticGraphParts, lengths: Lengths | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return the nearest point of the polytope; differentiable. CUDA tensors are projected on the CPU.
 

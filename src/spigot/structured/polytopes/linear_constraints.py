@@ -8,6 +8,7 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, widen
 from ..kernels.program.projection import project_onto_constraints
+from ..shapes import Lengths, VariableMask, Variables
 
 Numbers = Tensor | list[float] | list[list[float]]
 
@@ -56,14 +57,14 @@ class LinearConstraints(Polytope[Tensor]):
         """Return A, b, Aeq and beq, float64."""
         return self.A, self.b, self.Aeq, self.beq
 
-    def check(self, name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
+    def check(self, name: str, values: Variables, lengths: Lengths | None, mask: VariableMask | None) -> Tensor:
         """Check the arguments of one call; return the lengths."""
         check_arguments(name, values, "batch variable", lengths, mask)
         if values.size(1) > self.variables:
             raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
         return lengths_or_full(values, lengths, values.size(1))
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None) -> Variables:
         """Return the nearest point of the polytope.
 
         Args:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex.columns import project_columns
+from ..shapes import Categories, CategoryMask, Lengths
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class Simplex(Polytope[Tensor]):
     Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(
+        self, point: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the nearest point of the simplex.
 
         Args:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex.columns import project_columns
+from ..shapes import ArcMask, Arcs, Lengths
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class SingleHead(Polytope[Tensor]):
     program published with the paper. That the arcs form a tree, and how many leave ROOT, is relaxed.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
         """Return the nearest point of the polytope.
 
         Args:

@@ -11,6 +11,7 @@ from ..base import Polytope
 from ..checks import refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.spans import in_every_tree, span_part_mask
+from ..shapes import Lengths, SpanMask, Spans
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class SpanBox(Polytope[Tensor]):
 
     labels: bool = False
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
         """Return the nearest point of the polytope.
 
         Args:

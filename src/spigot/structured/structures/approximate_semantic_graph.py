@@ -10,6 +10,7 @@ from torch import Tensor
 from ..kernels.semantic_graph.ad3 import semantic_graph_ad3
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, graph_arguments
+from ..shapes import ArcLabels, GraphPredicates, Lengths
 from .first_order_graph import FirstOrderGraph
 from .semantic_graph import SemanticGraph
 
@@ -45,9 +46,9 @@ class ApproximateSemanticGraph(FirstOrderGraph):
     def decode(
         self,
         scores: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[GraphPredicates, ArcLabels]:
         """Return the rounded solution of AD³ in compact form; see the base class."""
         (predicates, arcs, labels), _ = self.solve(scores, lengths, mask)
         # The best graph under these scores keeps what has more than a half, and is one where the tolerance is not.
@@ -57,7 +58,7 @@ class ApproximateSemanticGraph(FirstOrderGraph):
     def solve(
         self,
         scores: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[SemanticGraphParts, Tensor]:
         """Return the solution as it is, and how many iterations each predicate took (int64, `[batch, n]`).

@@ -16,6 +16,7 @@ from ..parts.spans import check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
 from ..seeds import gumbel, mix
+from ..shapes import Lengths, PerRow, Seeds, SpanMask, Spans
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class BinaryTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> SpanMask:
         """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
         return span_part_mask("scores", scores, self.labels, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
         """Return the spans of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
         if not self.labels:
@@ -62,14 +63,14 @@ class BinaryTree(MarginalStructure[Tensor]):
         spans = binary_tree_argmax(wide.amax(3), sizes, None)
         return (spans.unsqueeze(3) * _one_hot(wide)).to(scores.dtype)
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if self.labels:
             wide, _ = _sum_labels(wide)
         return narrow(binary_tree_log_partition(wide, sizes, candidates), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
         """Return the probability of each span (and label), shaped like `scores`; differentiable (true derivative)."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:
@@ -78,8 +79,8 @@ class BinaryTree(MarginalStructure[Tensor]):
         return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Spans, seeds: Seeds, lengths: Lengths | None = None, mask: SpanMask | None = None
+    ) -> Spans:
         """Return the spans of one exact sample of each row; see the base class."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
         if not self.labels:
@@ -90,7 +91,7 @@ class BinaryTree(MarginalStructure[Tensor]):
         return (spans.unsqueeze(3) * _one_hot(wide + noise)).to(scores.dtype)
 
     def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+        self, scores: Spans, lengths: Lengths | None, mask: SpanMask | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return what the kernels over spans take; labelled scores still as such, -inf where there is no candidate."""
         check_spans("scores", scores, self.labels, lengths, mask)

@@ -10,6 +10,7 @@ from ..base import MarginalStructure, Polytope
 from ..parts.arcs import arc_arguments, arc_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
+from ..shapes import ArcMask, Arcs, Lengths
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class DependencyTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> ArcMask:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
         return arc_part_mask(scores, lengths, mask)
 
     def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+        self, scores: Arcs, lengths: Lengths | None, mask: ArcMask | None
     ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
         return *arc_arguments(scores, lengths, mask), self.single_root

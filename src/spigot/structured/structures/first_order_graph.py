@@ -14,6 +14,7 @@ from ..checks import lengths_or_full
 from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags
 from ..polytopes.graph_hull import GraphHull
 from ..polytopes.labeled_arcs import LabeledArcs
+from ..shapes import ArcLabels, GraphPredicates, Lengths, PerRow
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         return GraphHull(self.deterministic)
 
     def part_mask(
-        self, scores: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
+        self, scores: SemanticGraphParts, lengths: Lengths | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return which parts may be chosen: an arc only with its predicate and some label, a label with its arc."""
         self._check(scores, lengths, mask)
@@ -63,9 +64,9 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     def decode(
         self,
         scores: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[GraphPredicates, ArcLabels]:
         """Return the graphs that are chosen, in compact form.
 
         Half precision is computed in float32, sums in float64. Scores on another device are decoded on the CPU.
@@ -86,14 +87,14 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     def argmax(
         self,
         scores: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> SemanticGraphParts:
         """Return the graphs that are chosen as 0/1 parts, in the shapes and dtypes of the scores; see `decode`."""
         predicates, arc_labels = self.decode(scores, lengths, mask)
         return one_hot_parts(predicates, arc_labels, scores)
 
-    def score_decoded(self, scores: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
+    def score_decoded(self, scores: SemanticGraphParts, predicates: GraphPredicates, arc_labels: ArcLabels) -> PerRow:
         """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `scores`.
 
         The same as `score` of the graphs as 0/1 parts, which are many more numbers.
@@ -103,12 +104,12 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         of_arcs = torch.where(arcs, scores.arcs + chosen, 0).flatten(1).sum(1)
         return of_arcs + torch.where(predicates, scores.predicates, 0).sum(1)
 
-    def _check(self, scores: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None) -> Tensor:
+    def _check(self, scores: SemanticGraphParts, lengths: Lengths | None, mask: SemanticGraphParts | None) -> Tensor:
         check_graphs("scores", scores, lengths, mask)
         return deterministic_flags("scores", tuple(self.deterministic), scores.labels)
 
 
-def one_hot_parts(predicates: Tensor, arc_labels: Tensor, like: SemanticGraphParts) -> SemanticGraphParts:
+def one_hot_parts(predicates: GraphPredicates, arc_labels: ArcLabels, like: SemanticGraphParts) -> SemanticGraphParts:
     """Turn graphs in the form of `FirstOrderGraph.decode` into 0/1 parts, shaped and typed like `like`."""
     arcs = arc_labels >= 0
     labels = torch.zeros_like(like.labels)

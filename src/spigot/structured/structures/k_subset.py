@@ -13,6 +13,7 @@ from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
 from ..parts.categories import category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
+from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,15 @@ class KSubset(MarginalStructure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
@@ -62,22 +67,26 @@ class KSubset(MarginalStructure[Tensor]):
         first = torch.arange(scores.size(1), device=scores.device) < chosen
         return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
         return narrow(subset_log_partition(*self._arguments(scores, lengths, mask), self.k), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
         return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return one exact sample of each row; see the base class."""
         return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
 
     def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+        self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         check_arguments("scores", scores, "batch category", lengths, mask)
         return widen(scores), lengths_or_full(scores, lengths, scores.size(1)), mask

@@ -15,6 +15,7 @@ from ..kernels.chain.sums import chain_log_partition, chain_marginals
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
 from ..polytopes.hull import Hull
+from ..shapes import Lengths, PerRow, Seeds
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         return Hull(self)
 
     def part_mask(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return which tags and which pairs of tags may be chosen (bool, shaped like `scores`)."""
         check_chains("scores", scores, lengths, mask)
@@ -54,19 +55,19 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         return LinearChainParts(tags, pairs) if mask is None else LinearChainParts(tags & mask[0], pairs & mask[1])
 
     def argmax(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the highest-scoring sequence (Viterbi 1967), 0/1, shaped and typed like `scores`."""
         return _typed(scores, chain_argmax(*self._arguments(_detached(scores), lengths, mask)))
 
     def log_partition(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
-    ) -> Tensor:
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
+    ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         return chain_log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
 
     def marginals(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
         return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
@@ -74,15 +75,15 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     def sample_seeded(
         self,
         scores: LinearChainParts,
-        seeds: Tensor,
-        lengths: Tensor | None = None,
+        seeds: Seeds,
+        lengths: Lengths | None = None,
         mask: LinearChainParts | None = None,
     ) -> LinearChainParts:
         """Return one exact sample of each row; see the base class."""
         return _typed(scores, chain_sample(*self._arguments(_detached(scores), lengths, mask), seeds))
 
     def _arguments(
-        self, scores: LinearChainParts, lengths: Tensor | None, mask: LinearChainParts | None
+        self, scores: LinearChainParts, lengths: Lengths | None, mask: LinearChainParts | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
         check_chains("scores", scores, lengths, mask)
         tags, pairs = (None, None) if mask is None else mask

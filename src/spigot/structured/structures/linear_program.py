@@ -10,6 +10,7 @@ from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
+from ..shapes import Lengths, VariableMask, Variables
 
 
 class LinearProgram(Structure[Tensor]):
@@ -59,12 +60,14 @@ class LinearProgram(Structure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(
+        self, scores: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None
+    ) -> VariableMask:
         """Return which variables may be 1 (bool, shaped like `scores`)."""
         self.constraints.check("scores", scores, lengths, mask)
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None) -> Variables:
         """Return the solution with the highest score, 0/1, shaped and typed like `scores`."""
         sizes = self.constraints.check("scores", scores, lengths, mask)
         wide = widen(scores.detach())

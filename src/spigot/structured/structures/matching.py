@@ -12,6 +12,7 @@ from ..checks import constant, lengths_or_full, narrow
 from ..kernels.matching.argmax import matching_argmax
 from ..parts.square import square_arguments
 from ..polytopes.birkhoff import Birkhoff
+from ..shapes import Lengths, PairMask, Pairs
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Matching(Structure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(self, scores: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> PairMask:
         """Return which pairs may be matched (bool, shaped like `scores`)."""
         square_arguments("scores", scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
@@ -45,6 +46,6 @@ class Matching(Structure[Tensor]):
         valid = inside[:, :, None] & inside[:, None, :] & (scores != -torch.inf)
         return valid if mask is None else valid & mask
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
         """Return the perfect matching of the highest score, 0/1, shaped and typed like `scores`."""
         return narrow(matching_argmax(*square_arguments("scores", constant(scores), lengths, mask)), scores)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ..checks import constant, narrow
 from ..kernels.nonprojective.argmax import nonprojective_argmax
 from ..kernels.nonprojective.sample import nonprojective_sample
@@ -13,6 +11,7 @@ from ..kernels.nonprojective.sums import (
     nonprojective_log_partition,
     nonprojective_marginals,
 )
+from ..shapes import ArcMask, Arcs, Lengths, PerRow, Seeds
 from .dependency_tree import DependencyTree
 
 
@@ -26,7 +25,7 @@ class NonProjectiveTree(DependencyTree):
     CPU, wherever the scores are.
     """
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
         """Return the highest-scoring tree, 0/1, shaped and typed like `scores`, detached.
 
         Ties go to the smaller head.
@@ -36,16 +35,16 @@ class NonProjectiveTree(DependencyTree):
         """
         return narrow(nonprojective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; twice differentiable. Errors are those of `argmax`."""
         return narrow(nonprojective_log_partition(*self._arguments(scores, lengths, mask)), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
         return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: ArcMask | None = None
+    ) -> Arcs:
         """Return the arcs of one exact sample of each row; see the base class. Errors are those of `argmax`."""
         return narrow(nonprojective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)

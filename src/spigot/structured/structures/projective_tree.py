@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ..checks import constant, narrow
 from ..kernels.projective.argmax import projective_argmax
 from ..kernels.projective.sample import projective_sample
@@ -13,6 +11,7 @@ from ..kernels.projective.sums import (
     projective_log_partition,
     projective_marginals,
 )
+from ..shapes import ArcMask, Arcs, Lengths, PerRow, Seeds
 from .dependency_tree import DependencyTree
 
 
@@ -36,20 +35,20 @@ class ProjectiveTree(DependencyTree):
     its arcs; integers up to 2^24 / n, for instance, are compared exactly.
     """
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
         """Return the arcs of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
         return narrow(projective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         return narrow(projective_log_partition(*self._arguments(scores, lengths, mask)), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
         return narrow(projective_marginals(*self._arguments(scores, lengths, mask)), scores)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: ArcMask | None = None
+    ) -> Arcs:
         """Return the arcs of one exact sample of each row; see the base class."""
         return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ..kernels.semantic_graph.argmax import semantic_graph_argmax
 from ..parts.graph import SemanticGraphParts, graph_arguments
+from ..shapes import ArcLabels, GraphPredicates, Lengths
 from .first_order_graph import FirstOrderGraph
 
 
@@ -28,9 +27,9 @@ class SemanticGraph(FirstOrderGraph):
     def decode(
         self,
         scores: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[GraphPredicates, ArcLabels]:
         """Return the best graphs in compact form; see the base class.
 
         An arc adds its own score and that of its label. A predicate is in the graph if its score plus that of its best
