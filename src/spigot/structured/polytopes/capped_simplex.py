@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, widen
+from ..checks import narrow
 from ..kernels.simplex.capped import project_capped_simplex
+from ..parts.categories import category_arguments
 from ..shapes import Categories, CategoryMask, Lengths
 
 
@@ -45,6 +46,4 @@ class CappedSimplex(Polytope[Tensor]):
         Raises:
             ValueError: a row has fewer candidates than it has to choose.
         """
-        check_arguments("point", point, "batch category", lengths, mask)
-        sizes = lengths_or_full(point, lengths, point.size(1))
-        return narrow(project_capped_simplex(widen(point), sizes, mask, self.k), point)
+        return narrow(project_capped_simplex(*category_arguments("point", point, lengths, mask), self.k), point)

@@ -40,14 +40,8 @@ class GraphHull(Polytope[SemanticGraphParts]):
     ) -> SemanticGraphParts:
         """Return the nearest point of the hull; differentiable. It is computed in float64, on the CPU.
 
-        Args:
-            point: NaN or +inf at a candidate makes its predicate NaN, with all its arcs and labels.
-            lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
-            mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
-
-        Returns:
-            The projection, shaped like `point`, 0 where there is no candidate: no arc without its predicate and some
-            label, no label without its arc.
+        Arguments and result are those of `LabeledArcs.project`, but NaN or +inf at a candidate makes its whole
+        predicate NaN, with all its arcs and labels.
         """
         check_graphs("point", point, lengths, mask)
         flags = deterministic_flags("point", tuple(self.deterministic), point.labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,8 @@ from ..checks import check_arguments, lengths_or_full, widen
 from ..kernels.program.projection import project_onto_constraints
 from ..shapes import Lengths, VariableMask, Variables
 
-Numbers = Tensor | list[float] | list[list[float]]
+Numbers: TypeAlias = Tensor | list[float] | list[list[float]] | None
+"""A matrix or a vector; None where there are no such constraints."""
 
 
 class LinearConstraints(Polytope[Tensor]):
@@ -32,13 +35,7 @@ class LinearConstraints(Polytope[Tensor]):
         ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
     """
 
-    def __init__(
-        self,
-        A: Numbers | None = None,
-        b: Numbers | None = None,
-        Aeq: Numbers | None = None,
-        beq: Numbers | None = None,
-    ) -> None:
+    def __init__(self, A: Numbers = None, b: Numbers = None, Aeq: Numbers = None, beq: Numbers = None) -> None:
         known = next((rows for rows in (A, Aeq) if rows is not None), None)
         if known is None:
             raise ValueError("A, Aeq: expected a matrix for at least one of them, got None for both")
@@ -86,7 +83,7 @@ class LinearConstraints(Polytope[Tensor]):
 
 
 def _constraints(
-    left_name: str, left: Numbers | None, right_name: str, right: Numbers | None, variables: int
+    left_name: str, left: Numbers, right_name: str, right: Numbers, variables: int
 ) -> tuple[Tensor, Tensor]:
     """Return one side's matrix and bounds as float64 on the CPU; None for both means no rows."""
     if (left is None) != (right is None):

@@ -24,8 +24,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     Scores, and masks, are `SemanticGraphParts`; `lengths[batch]` counts tokens without ROOT.
 
     Args:
-        deterministic: for each label, whether a predicate may use it at most once (Flanigan et al. 2014); empty
-            means that none is restricted. A tensor or any sequence of booleans is stored as a tuple.
+        deterministic: as in `SemanticGraph`.
     """
 
     deterministic: Tensor | Sequence[bool] = ()

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import lengths_or_full, narrow, refuse_rows
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
-from ..parts.categories import category_part_mask
+from ..parts.categories import category_arguments, category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
 from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
 
@@ -71,22 +71,17 @@ class KSubset(MarginalStructure[Tensor]):
         self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
     ) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
-        return narrow(subset_log_partition(*self._arguments(scores, lengths, mask), self.k), scores)
+        return narrow(subset_log_partition(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
     def marginals(
         self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
     ) -> Categories:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
-        return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
+        return narrow(subset_marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
     def sample_seeded(
         self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
     ) -> Categories:
         """Return one exact sample of each row; see the base class."""
-        return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
-
-    def _arguments(
-        self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        check_arguments("scores", scores, "batch category", lengths, mask)
-        return widen(scores), lengths_or_full(scores, lengths, scores.size(1)), mask
+        arguments = category_arguments("scores", scores.detach(), lengths, mask)
+        return narrow(subset_sample(*arguments, self.k, seeds), scores)

@@ -28,23 +28,10 @@ class LinearProgram(Structure[Tensor]):
 
     Ties are broken by the solver: always alike, but by no rule that could be stated.
 
-    Args:
-        A: `[constraint, variable]`; None for no inequalities.
-        b: `[constraint]`.
-        Aeq: `[equation, variable]`; None for no equations.
-        beq: `[equation]`.
-
-    Raises:
-        ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
+    Arguments and errors are those of `LinearConstraints`.
     """
 
-    def __init__(
-        self,
-        A: Numbers | None = None,
-        b: Numbers | None = None,
-        Aeq: Numbers | None = None,
-        beq: Numbers | None = None,
-    ) -> None:
+    def __init__(self, A: Numbers = None, b: Numbers = None, Aeq: Numbers = None, beq: Numbers = None) -> None:
         self.constraints = LinearConstraints(A, b, Aeq, beq)
 
     def __repr__(self) -> str:
