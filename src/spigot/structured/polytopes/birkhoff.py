@@ -17,8 +17,8 @@ from ..shapes import Lengths, PairMask, Pairs
 class Birkhoff(Polytope[Tensor]):
     """{z : z >= 0, Σ_i z[i, j] = Σ_j z[i, j] = 1} over the candidates of each matrix.
 
-    By the theorem of Birkhoff and von Neumann its vertices are the permutation matrices. The projection is exact to
-    rounding, by Newton's method on the dual, and differentiable: O(n³) for each of some ten steps.
+    Its vertices are the permutation matrices (Birkhoff and von Neumann). The projection is exact to rounding, by
+    Newton's method on the dual, and differentiable: O(n³) for each of about ten steps.
     """
 
     def project(self, point: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
@@ -26,7 +26,7 @@ class Birkhoff(Polytope[Tensor]):
 
         Args:
             point: `[batch, row, column]`, square. NaN or +inf at a candidate makes its matrix NaN.
-            lengths: how many rows, and as many columns, are real, `[batch]`; None: all. 0 gives zeros.
+            lengths: the number of real rows and of real columns, `[batch]`; None: all. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Numbers between 0 and 1 with a given sum: the convex hull of the subsets of k."""
+"""Numbers between 0 and 1 with a given sum: the convex hull of the subsets of size k."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..shapes import Categories, CategoryMask, Lengths
 class CappedSimplex(Polytope[Tensor]):
     """{z : 0 <= z <= 1, Σ z = k} over the candidates of each row; with k = 1 it is the simplex.
 
-    Also known as the budget polytope and, its vertices being the subsets of k, as the hypersimplex. The projection is
+    Also known as the budget polytope and as the hypersimplex; its vertices are the subsets of size k. The projection is
     exact, and differentiable.
 
     Args:
-        k: the sum; a row with fewer than k categories sums to their number.
+        k: the sum; a row with fewer than k categories sums to the number of its categories.
     """
 
     k: int
@@ -35,15 +35,9 @@ class CappedSimplex(Polytope[Tensor]):
     ) -> Categories:
         """Return the nearest point of the polytope. CUDA tensors are projected on the CPU.
 
-        Args:
-            point: `[batch, category]`. NaN or +inf at a candidate makes its row NaN.
-            lengths: how many categories each row has, `[batch]`; None: all of them. 0 gives zeros.
-            mask: bool, shaped like `point`; True = candidate.
-
-        Returns:
-            The projection, shaped like `point`, 0 where there is no candidate.
+        Arguments and result are those of `Simplex.project`.
 
         Raises:
-            ValueError: a row has fewer candidates than it has to choose.
+            ValueError: a row has too few candidates for its sum.
         """
         return narrow(project_capped_simplex(*category_arguments("point", point, lengths, mask), self.k), point)

@@ -1,4 +1,4 @@
-"""The polytope of labelled arcs, with the mapping onto it that the published program has."""
+"""The polytope of labelled arcs, with the mapping onto it of the published program."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from ..shapes import Lengths
 
 @dataclass(frozen=True)
 class ClippedArcs(Polytope[SemanticGraphParts]):
-    """The set is that of `LabeledArcs`; what leads there is not the nearest point, but two projections in a row.
+    """The set of `LabeledArcs`, with two projections in sequence in place of the nearest point.
 
-    First each arc is clipped to [0, 1], whatever its labels are; then these are projected onto what sums to it. The
-    program published with Peng et al. 2018 does this in place of the projection onto their Equation 6, so that a
-    gradient for labels never moves their arc. That program has no predicates here; they are clipped to [0, 1].
+    First each arc is clipped to [0, 1], independently of its labels. Then its labels are projected onto the simplex
+    that sums to the arc. The program published with Peng et al. 2018 does this in place of the projection onto their
+    Equation 6, so a gradient for labels never moves their arc. That program does not project predicates; here they are
+    clipped to [0, 1].
     """
 
     def project(

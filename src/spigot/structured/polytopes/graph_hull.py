@@ -17,14 +17,14 @@ from ..shapes import Lengths
 
 @dataclass(frozen=True)
 class GraphHull(Polytope[SemanticGraphParts]):
-    """The convex hull of the graphs of `SemanticGraph(deterministic)`. For each predicate p, arc a_j and label b_jk
+    """The convex hull of the graphs of `SemanticGraph(deterministic)`: for each predicate p, arc a_j and label b_jk
 
         0 <= p <= 1,    a_j <= p,    b_jk >= 0,    Σ_k b_jk = a_j,    Σ_j b_jk <= p  for each deterministic k.
 
-    This is the hull, not only a polytope around it. With p = 1 these are the constraints of an assignment of arguments
-    to labels, bipartite and hence totally unimodular: all vertices are whole, graphs of a predicate that is on. All
-    constraints but the first scale with p, so that the rest is p times that set: the mixtures of it with 0, the one
-    graph of a predicate that is off. Predicates share no constraint.
+    This is the exact hull. With p = 1 these are the constraints of a bipartite assignment of arguments to labels, which
+    are totally unimodular: all vertices are 0/1, the graphs in which the predicate is on. All constraints but the first
+    scale with p. So for p < 1 the set is p times that polytope: mixtures of its points with 0, the only graph in which
+    the predicate is off. Predicates share no constraint.
 
     Args:
         deterministic: as in `SemanticGraph`.

@@ -1,4 +1,4 @@
-"""Any polytope in the unit cube, given by its inequalities and equations."""
+"""A polytope in the unit cube, given by inequalities and equations."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Numbers: TypeAlias = Tensor | list[float] | list[list[float]] | None
 class LinearConstraints(Polytope[Tensor]):
     """{z : 0 <= z <= 1, A z <= b, Aeq z = beq}, the same for all rows of a batch.
 
-    Projections solve a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU: Clarabel finds the face, linear
-    algebra the point on it, to about 1e-12. They are differentiable: the derivative is the orthogonal projection onto
-    the face. Needs `pip install 'torch-spigot[lp]'`.
+    A projection solves a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU: Clarabel finds the face, and
+    linear algebra the point on it, to about 1e-12. It is differentiable: the derivative is the orthogonal projection
+    onto the face. Needs `pip install 'torch-spigot[lp]'`.
 
-    Rows are solved one after another: Clarabel lets no other thread run.
+    Rows are solved one after another, because Clarabel holds Python's global lock.
 
     Args:
         A: `[constraint, variable]`; None for no inequalities.
@@ -47,7 +47,7 @@ class LinearConstraints(Polytope[Tensor]):
         return f"LinearConstraints({self.sizes()})"
 
     def sizes(self) -> str:
-        """Say how many variables and constraints there are."""
+        """Return the numbers of variables and constraints, for a repr."""
         return f"variables={self.variables}, inequalities={len(self.b)}, equations={len(self.beq)}"
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -67,15 +67,15 @@ class LinearConstraints(Polytope[Tensor]):
         Args:
             point: `[batch, variable]`; variables past its last column are 0. NaN or +inf at a candidate makes its row
                 NaN.
-            lengths: how many variables of each row are in use, `[batch]`, the others being 0; None: all. A row of
-                length 0 gives zeros, whatever the constraints say.
-            mask: bool, shaped like `point`; True = candidate, the others being 0.
+            lengths: how many leading variables of each row are in use, `[batch]`; the others are 0. None: all. A row of
+                length 0 gives zeros, even if the constraints exclude them.
+            mask: bool, shaped like `point`; True = candidate. The other variables are 0.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
 
         Raises:
-            ValueError: a row has no point at all.
+            ValueError: no point meets the constraints of a row.
             ImportError: the solver is not installed.
         """
         sizes = self.check("point", point, lengths, mask)

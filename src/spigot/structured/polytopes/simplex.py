@@ -17,7 +17,7 @@ from ..shapes import Categories, CategoryMask, Lengths
 class Simplex(Polytope[Tensor]):
     """{p : p >= 0, Σ p = 1} over the candidates of each row.
 
-    Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.
+    The projection is sparsemax (Martins & Astudillo 2016); it is differentiable.
     """
 
     def project(

@@ -16,8 +16,9 @@ from ..shapes import ArcMask, Arcs, Lengths
 class SingleHead(Polytope[Tensor]):
     """{z : z >= 0, Σ_h z[h, m] = 1 for each modifier m} (Peng et al. 2018, Equation 5).
 
-    Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), ROOT among them as in the
-    program published with the paper. That the arcs form a tree, and how many leave ROOT, is relaxed.
+    Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), with ROOT among them as in the
+    program published with the paper. Two constraints are relaxed: the arcs form a tree, and the number of children of
+    ROOT.
     """
 
     def project(self, point: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:

@@ -1,4 +1,4 @@
-"""One of k categories: the teaching case, with closed forms for everything."""
+"""One of k categories: the simplest structure, with a closed form for each operation."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
 class Categorical(MarginalStructure[Tensor]):
     """One-hot vectors over the candidates of each row.
 
-    Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. The smallest index
-    wins a tie. A row of length 0 has the empty structure: zeros, log-partition 0.
+    Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. In a tie the
+    smallest index is taken. A row of length 0 has the empty structure: zeros, log-partition 0.
     """
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
-        """The simplex, which is also the convex hull."""
+        """The simplex; this is also the convex hull."""
         return Simplex()
 
     @property
@@ -51,7 +51,7 @@ class Categorical(MarginalStructure[Tensor]):
         """Return log Σ_k exp s_k, shape `[batch]`."""
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1)
-        # The gradient of a logsumexp over nothing is NaN, so an empty row sums other numbers.
+        # The gradient of a logsumexp over nothing is NaN, so an empty row sums zeros instead.
         total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
         return narrow(total.masked_fill(empty, 0), scores)
 

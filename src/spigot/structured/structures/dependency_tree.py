@@ -1,4 +1,4 @@
-"""What projective and non-projective dependency trees share: the arcs, and who may be a child of ROOT."""
+"""The base class of projective and non-projective dependency trees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What structures of first-order semantic graphs share: predicates, unlabelled arcs and labelled arcs."""
+"""The base class of first-order semantic graphs: predicates, unlabelled arcs and labelled arcs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
 
     @property
     def relaxation(self) -> Polytope[SemanticGraphParts]:
-        """Each arc is shared out among its labels (Equation 6); predicates and determinism are relaxed."""
+        """The labels of each arc sum to the arc (Equation 6); predicates and determinism are relaxed."""
         return LabeledArcs()
 
     @property
@@ -54,7 +54,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         node = torch.arange(scores.arcs.size(1), device=scores.arcs.device)
         inside = node <= tokens[:, None]
         predicates = predicates & inside
-        # ROOT is no modifier, and no node is its own.
+        # ROOT is never a modifier, and no node is its own modifier.
         pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
         arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)
         return SemanticGraphParts(predicates, arcs, labels & arcs[..., None])
@@ -66,12 +66,12 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[GraphPredicates, ArcLabels]:
-        """Return the graphs that are chosen, in compact form.
+        """Return the decoded graphs in compact form.
 
         Half precision is computed in float32, sums in float64. Scores on another device are decoded on the CPU.
 
         Args:
-            scores: what lengths, mask, a score of -inf, or the structure rules out is never read.
+            scores: one for each part. What lengths, mask, a score of -inf or the structure excludes is never read.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
 
@@ -89,14 +89,14 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> SemanticGraphParts:
-        """Return the graphs that are chosen as 0/1 parts, in the shapes and dtypes of the scores; see `decode`."""
+        """Return the decoded graphs as 0/1 parts, shaped and typed like the scores; see `decode`."""
         predicates, arc_labels = self.decode(scores, lengths, mask)
         return one_hot_parts(predicates, arc_labels, scores)
 
     def score_decoded(self, scores: SemanticGraphParts, predicates: GraphPredicates, arc_labels: ArcLabels) -> PerRow:
         """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `scores`.
 
-        The same as `score` of the graphs as 0/1 parts, which are many more numbers.
+        The result is that of `score` for the same graphs as 0/1 parts, but it reads far fewer numbers.
         """
         arcs = arc_labels >= 0
         chosen = scores.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)

@@ -1,4 +1,4 @@
-"""k of d: the choice of a fixed number of items, such as the tokens of a rationale."""
+"""Subsets of a fixed size, such as the tokens of a rationale."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ class KSubset(MarginalStructure[Tensor]):
     """The subsets of exactly k of the candidates of each row, as 0/1 vectors.
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. A row with fewer than k
-    has one subset: all of them. So a row of length 0 has the empty one. A row in which `mask` and scores of -inf leave
-    fewer candidates than have to be chosen is an error. The smaller index wins a tie.
+    categories has one subset: all of them. So a row of length 0 has the empty subset. It is an error if `mask` and
+    scores of -inf leave too few candidates in a row. In a tie the smaller index is taken.
 
-    The argmax is by sorting, on any device. Sums are exact, in O(k (d - k)) time and O(k d) memory for each row, in
-    float64 on the CPU; CUDA tensors are copied there and back.
+    The argmax sorts the scores, on any device. Sums are exact and take O(k (d - k)) time and O(k d) memory for each
+    row, in float64 on the CPU; CUDA tensors are copied there and back.
 
     Args:
-        k: how many, at least 1.
+        k: the size of the subsets, at least 1.
     """
 
     k: int
 
     def __post_init__(self) -> None:
-        CappedSimplex(self.k)  # refuses what is no number of items
+        CappedSimplex(self.k)  # checks k
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
-        """Numbers between 0 and 1 that sum to k, which is also the convex hull."""
+        """Numbers between 0 and 1 that sum to k; this is also the convex hull."""
         return CappedSimplex(self.k)
 
     @property
@@ -83,5 +83,6 @@ class KSubset(MarginalStructure[Tensor]):
         self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
     ) -> Categories:
         """Return one exact sample of each row; see the base class."""
-        arguments = category_arguments("scores", scores.detach(), lengths, mask)
-        return narrow(subset_sample(*arguments, self.k, seeds), scores)
+        return narrow(
+            subset_sample(*category_arguments("scores", scores.detach(), lengths, mask), self.k, seeds), scores
+        )

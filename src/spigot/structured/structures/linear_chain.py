@@ -23,13 +23,13 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     """Sequences of tags, as 0/1 indicators of tags and of pairs of neighbouring tags: the linear-chain CRF.
 
     Scores, and masks, are `LinearChainParts`; `lengths[batch]` counts positions, and a row of length 0 has the empty
-    sequence. A score of -inf forbids a tag, or a transition; the same transitions everywhere are an `expand`ed tensor.
-    A row whose every sequence is forbidden is an error. All is exact: n positions and t tags take O(n t²) time, and
-    O(n t + t²) memory besides the result, in float64 on the CPU; CUDA tensors are copied there and back, but for the
-    argmax where triton is installed. What marginals need on the way is stored in the result, in the type of the scores.
+    sequence. A score of -inf forbids a tag or a transition. For equal transitions at all positions, `expand` one
+    matrix. A row with no allowed sequence is an error. All is exact: n positions and t tags take O(n t²) time and
+    O(n t + t²) memory besides the result, in float64 on the CPU. CUDA tensors are copied there and back, except for the
+    argmax if triton is installed. Marginals keep their intermediate values in the result, in the dtype of the scores.
 
-    Ties: the last position takes the smallest of its best tags; each position before it, the smallest of those that are
-    best before the tag chosen for the next.
+    Ties: the last position takes the smallest of its best tags. Each earlier position takes the smallest of the tags
+    that are best before the tag of the next position.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Dependency trees, projective or not."""
+"""Non-projective dependency trees."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .dependency_tree import DependencyTree
 class NonProjectiveTree(DependencyTree):
     """All dependency trees over the tokens of a sentence; with `single_root`, those with one child of ROOT.
 
-    Scores are `[batch, head, modifier]`, node 0 being ROOT; `lengths[batch]` counts tokens without ROOT. The argmax is
-    a maximum spanning arborescence (McDonald et al. 2005), in O(n²). Sums over trees are those of the matrix-tree
-    theorem (Koo et al. 2007), in O(n³), and right at any scale of the scores. All of it is computed in float64 on the
-    CPU, wherever the scores are.
+    Scores are `[batch, head, modifier]`, node 0 is ROOT; `lengths[batch]` counts tokens without ROOT. The argmax is a
+    maximum spanning arborescence (McDonald et al. 2005), in O(n²). Sums over trees use the matrix-tree theorem (Koo et
+    al. 2007), in O(n³), and are accurate at any scale of the scores. All is computed in float64 on the CPU; CUDA
+    tensors are copied there and back.
     """
 
     def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
