@@ -1,4 +1,4 @@
-"""AD³ on whole batches of semantic graphs: each predicate is a problem of its own."""
+"""AD³ on whole batches of semantic graphs: each predicate is a separate problem."""
 
 from __future__ import annotations
 

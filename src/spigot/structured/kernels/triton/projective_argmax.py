@@ -153,7 +153,7 @@ def _trace(  # type: ignore[no-untyped-def]
 
 
 def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
-    """Do what the CPU's `projective_argmax` does, to the last tie. Scratch is 4n² scores a sentence.
+    """Do what the CPU's `projective_argmax` does, with the same ties. Scratch is 4n² scores for each sentence.
 
     The call waits for the GPU once, at its end, to learn whether there is a sentence to refuse.
     """
