@@ -149,6 +149,7 @@ def test_a_length_out_of_range_is_named(case, length):
         case.structure.argmax(scores, lengths)
 
 
+@pytest.mark.wrong_arguments
 @every_structure
 def test_wrong_shapes_and_types_are_named(case):
     scores, lengths = example(case)
