@@ -13,7 +13,7 @@ from spigot import Surrogate
 from spigot.models.config import NamedSurrogate
 from spigot.named import public_classes
 from spigot.signature import NamedError
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentimentConfig
+from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.syntax_then_semantics import SyntaxThenSemanticsConfig
 
 NEED_MARGINALS = {"Gumbel", "MarginalJacobian", "Marginals", "SPIGOTCE", "SPIGOTEG"}

@@ -47,10 +47,6 @@ class SideBySide(System):
         words = {name: Vocabulary.build(sentences) for name, sentences in train.items()}
         return cls(config, words, tasks["semantics"].roles(train["semantics"]), tasks)
 
-    @property
-    def parts(self):
-        return {"semantics": self.semantics, "syntax": self.syntax}
-
     def output(self, batch, tokens, dropped, weight):
         return self.parts[batch.task](tokens, dropped)
 

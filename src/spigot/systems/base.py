@@ -60,9 +60,12 @@ class System(Pretrained, ABC):
         """
 
     @property
-    @abstractmethod
     def parts(self) -> dict[str, Any]:
-        """The part of each task, by name: see `Task`. Each has an optimiser of its own."""
+        """The part of each task, by name: see `Task`. Each has its own learning rate and clipping.
+
+        By default the system's attributes that have the names of the tasks.
+        """
+        return {name: getattr(self, name) for name in self.tasks}
 
     @property
     def end(self) -> Task:
@@ -169,6 +172,11 @@ class Candidates(ABC):
     @abstractmethod
     def of(self, numbers: Iterable[int]) -> Any:
         """Return the candidates of a batch, as parts; `numbers` are places in the list."""
+
+
+def to_dicts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `to_dict()` of each vocabulary, None for those that a system does not have."""
+    return {name: None if part is None else part.to_dict() for name, part in parts.items()}
 
 
 def check_vectors(vectors: Vectors | None, key: str, size: int | None) -> None:

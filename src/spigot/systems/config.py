@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
 
 from spigot.models.config import NamedSurrogate, PartConfig
 from spigot.tasks import make_task
 from spigot.tasks.base import Task
 from spigot.validation import first_problem
+
+none_if_false = BeforeValidator(lambda value: None if value is False else value)
+"""TOML has no null: a recipe leaves out what can be left out with `KEY = false`."""
 
 
 class SystemConfig(BaseModel, ABC):

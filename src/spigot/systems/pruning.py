@@ -1,17 +1,54 @@
-"""The parts of each training sentence's graph that a pruner keeps, found once and held in little memory."""
+"""A pruner says which parts of a semantic graph are candidates; its answers for the training sentences are kept."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spigot.data.batching import make_batches
 from spigot.data.sentence import Sentence
+from spigot.data.vocabulary import Tokens
+from spigot.models.semantic_parser import SemanticParser
 from spigot.structured import SemanticGraphParts
 from spigot.systems.base import Candidates
 from spigot.systems.streaming import PARSING_BUDGET
+
+
+class Pruner(nn.Module):
+    """A frozen copy of a semantic parser, always in evaluation mode.
+
+    Args:
+        parser: what to copy.
+        margin: how far from being chosen a part may be to remain a candidate, see `SemanticParser.candidates`.
+    """
+
+    def __init__(self, parser: SemanticParser, margin: float) -> None:
+        super().__init__()
+        self.parser = copy.deepcopy(parser).requires_grad_(False)
+        self.margin = margin
+        self.eval()
+
+    def copy_weights(self, parser: SemanticParser) -> None:
+        """Copy a parser again: from now on the candidates are what it, as it is now, finds likely."""
+        self.parser.load_state_dict(parser.state_dict())
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, whatever the mode of the system."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, tokens: Tokens) -> SemanticGraphParts:
+        """Return the candidates (bool)."""
+        return self.parser.candidates(self.parser.predictable(self.parser(tokens)), self.margin)
+
+    def of_sentences(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
+        """Return the candidates of a batch of sentences (bool)."""
+        device = next(self.parser.parameters()).device
+        return self(self.parser.vocabulary.encode(sentences)[0].to(device))
 
 
 class GraphCandidates(Candidates):

@@ -2,84 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
-from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import BiLSTMClassifierConfig, ClassifierConfig, NamedSurrogate, ParserConfig
 from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.structured.structures.first_order_graph import one_hot_parts
-from spigot.systems.base import System, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
-from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
-from spigot.systems.pruning import GraphCandidates
+from spigot.systems.pruning import GraphCandidates, Pruner
+from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
-
-
-class SemanticsThenSentimentConfig(SystemConfig):
-    """A classifier and, unless `semantics` is None, a semantic parser that feeds it graphs through `surrogate`."""
-
-    kind: Literal["semantics-then-sentiment"] = "semantics-then-sentiment"
-    classifier: ClassifierConfig = BiLSTMClassifierConfig(name="bilstm")
-    semantics: ParserConfig | None = ParserConfig()
-    """False in TOML: no semantic parser (a baseline)."""
-    prune_by_tags: bool = True
-    """As in the first system; a parser that comes from another run keeps what it has."""
-    candidate_margin: float | None = Field(0.4, ge=0)
-    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
-
-    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
-    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
-    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
-    within an epoch.
-    """
-
-    @field_validator("semantics", "candidate_margin", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> Any:
-        return None if value is False else value
-
-    @field_validator("surrogate")
-    @classmethod
-    def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if value.named_class.needs_marginals:
-            raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
-        return value
-
-    @model_validator(mode="after")
-    def _reads_graphs(self) -> SemanticsThenSentimentConfig:
-        if self.classifier.name == "bag" and self.semantics is not None:
-            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
-        return self
-
-    @property
-    def prunes(self) -> bool:
-        """Whether candidates are limited: only where a gradient reaches the parser."""
-        return (
-            self.semantics is not None
-            and self.candidate_margin is not None
-            and self.surrogate.named_class.passes_gradient
-        )
-
-    @property
-    def task_kinds(self) -> dict[str, str]:
-        """Sentiment and, with a parser, semantics."""
-        return {name: name for name in ("sentiment", self.intermediate) if name is not None}
-
-    @property
-    def intermediate(self) -> str | None:
-        """Semantics, with a parser."""
-        return None if self.semantics is None else "semantics"
 
 
 class SentimentVocabularies(NamedTuple):
@@ -113,15 +54,15 @@ class SemanticsThenSentiment(System):
             raise ValueError("vocabularies.semantics, roles: expected them exactly where config.semantics is set")
         vectors = vectors or {}
         self.semantics: SemanticParser | None = None
-        self.pruner: SemanticParser | None = None
+        self.pruner: Pruner | None = None
         self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
             self.semantics = SemanticParser(
                 config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")
             )
             self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
-            if config.prunes:
-                self.pruner = copy.deepcopy(self.semantics).requires_grad_(False).eval()
+            if config.prunes and config.candidate_margin is not None:
+                self.pruner = Pruner(self.semantics, config.candidate_margin)
         self.sentiment = build_classifier(config.classifier, vocabularies.sentiment, roles, vectors.get("sentiment"))
 
     @classmethod
@@ -154,22 +95,10 @@ class SemanticsThenSentiment(System):
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
         return system
 
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The classifier and, where there is one, the parser; not the pruner, which is not trained."""
-        return {name: getattr(self, name) for name in self.tasks}
-
     def start_joint_training(self) -> None:
         """Fix the candidates: from now on they are what the parser, as it is now, finds likely."""
         if self.pruner is not None and self.semantics is not None:
-            self.pruner.load_state_dict(self.semantics.state_dict())
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode of all but the pruner."""
-        super().train(mode)
-        if self.pruner is not None:
-            self.pruner.eval()
-        return self
+            self.pruner.copy_weights(self.semantics)
 
     @property
     def vocabularies(self) -> SentimentVocabularies:
@@ -180,8 +109,7 @@ class SemanticsThenSentiment(System):
 
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the JSON description of all that the parts know of words."""
-        parts = self.vocabularies._asdict()
-        return {name: None if part is None else part.to_dict() for name, part in parts.items()}
+        return to_dicts(self.vocabularies._asdict())
 
     @classmethod
     def from_vocabulary(
@@ -235,23 +163,13 @@ class SemanticsThenSentiment(System):
         known = None if batch.candidates is None else batch.share(batch.candidates)
         return self(tokens, parser_tokens, dropped, weight, candidates=known)[0]
 
-    @torch.no_grad()
     def prune(self, parser_tokens: Tokens) -> SemanticGraphParts | None:
         """Return which parts the graph may have (bool); None: all."""
-        if self.pruner is None or self.config.candidate_margin is None:
-            return None
-        scores = self.pruner.predictable(self.pruner(parser_tokens))
-        return self.pruner.candidates(scores, self.config.candidate_margin)
+        return None if self.pruner is None else self.pruner(parser_tokens)
 
     def candidates(self, sentences: Sequence[Sentence]) -> GraphCandidates | None:
         """Return the candidates of each sentence, which stay the same."""
-        return None if self.pruner is None else GraphCandidates(self._prune_sentences, sentences)
-
-    def _prune_sentences(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
-        assert self.pruner is not None
-        found = self.prune(self.pruner.vocabulary.encode(sentences)[0].to(self.device))
-        assert found is not None
-        return found
+        return None if self.pruner is None else GraphCandidates(self.pruner.of_sentences, sentences)
 
     def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
         """Return the sentences with the graphs of the frozen parser."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import field_validator
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
@@ -14,9 +13,9 @@ from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.structured import ProjectiveTree, SemanticGraphParts, StructuredArgmax, arcs_to_heads
-from spigot.systems.base import System, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
-from spigot.systems.config import SystemConfig
+from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.gradient import scale_gradient
 from spigot.tasks.base import Task
 
@@ -28,7 +27,7 @@ class SyntaxThenSemanticsConfig(SystemConfig):
 
     kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
     semantics: ParserConfig = ParserConfig()
-    syntax: SyntaxConfig | None = SyntaxConfig()
+    syntax: Annotated[SyntaxConfig | None, none_if_false] = SyntaxConfig()
     """False in TOML: no syntactic parser (NeurboParser alone)."""
     prune_by_tags: bool = True
     """Whether a semantic role is a candidate only between tags that it was seen between in training."""
@@ -36,12 +35,6 @@ class SyntaxThenSemanticsConfig(SystemConfig):
     """What the semantic parser reads of the tree."""
     single_root: bool = True
     """Whether exactly one token may hang from ROOT in a syntactic tree."""
-
-    @field_validator("syntax", mode="before")
-    @classmethod
-    def _no_syntax(cls, value: Any) -> Any:
-        # TOML has no null: `syntax = false` is how a recipe leaves the syntactic parser out.
-        return None if value is False else value
 
     @property
     def task_kinds(self) -> dict[str, str]:
@@ -120,8 +113,7 @@ class SyntaxThenSemantics(System):
 
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the JSON description of all that the parsers know of words."""
-        parts = self.vocabularies._asdict()
-        return {name: None if part is None else part.to_dict() for name, part in parts.items()}
+        return to_dicts(self.vocabularies._asdict())
 
     @classmethod
     def from_vocabulary(
@@ -135,11 +127,6 @@ class SyntaxThenSemantics(System):
             None if syntax is None else Vocabulary.from_dict(syntax),
         )
         return cls(config, vocabularies, tasks=tasks)
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The parsers."""
-        return {name: getattr(self, name) for name in self.tasks}
 
     @property
     def vocabularies(self) -> Vocabularies:
