@@ -184,6 +184,27 @@ def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
     return Tree(heads, interned(columns[column + 1] or "_" for _, columns in rows))
 
 
+def check_token(block: Block, line: int, columns: Sequence[str], token: int) -> None:
+    """Check the first two columns of the row of a token: its number, from 1, and its form.
+
+    Raises:
+        DataError: another number, or an empty form.
+    """
+    if columns[0] != str(token):
+        raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
+    if not columns[1]:
+        raise DataError(block.path, line, "expected a form in column 2, got nothing")
+
+
+def check_length(sentence: Sentence, source: Source) -> None:
+    """Raise a ValueError that names the sentence if it has more or fewer tokens than its source."""
+    if len(sentence) != len(source.original):
+        raise ValueError(
+            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
+            f"got {len(sentence)} (set source=None to write it from scratch)"
+        )
+
+
 def check_writable(sentence: Sentence, tree: Tree | None) -> None:
     """Refuse a sentence whose tokens or tree the tab-separated formats cannot hold.
 

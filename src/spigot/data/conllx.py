@@ -13,6 +13,7 @@ from .blocks import (
     Block,
     Row,
     Source,
+    check_length,
     check_writable,
     interned,
     map_rows,
@@ -106,11 +107,7 @@ def sentence_of_rows(format: str, block: Block, id: str, words: list[Row], tree:
 def with_new_columns(sentence: Sentence, tree: Tree | None, source: Source) -> str:
     """Return the text of the sentence's source with the form, lemma, tag, head and label that it has now."""
     check_writable(sentence, tree)
-    if len(sentence) != len(source.original):
-        raise ValueError(
-            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
-            f"got {len(sentence)} (set source=None to write it from scratch)"
-        )
+    check_length(sentence, source)
     tokens = iter(range(len(sentence)))
 
     def update(columns: list[str]) -> list[str]:
