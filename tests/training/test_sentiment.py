@@ -11,7 +11,7 @@ from spigot.training.plan import learning_rate, plan, tasks
 from spigot.training.recipe import RecipeError, parse_recipe
 from spigot.training.state import STATE
 from tests.models.tiny import parser, sentiment_system
-from tests.training.runs import metrics, same, train, train_interrupted, weights
+from tests.training.runs import assert_pipeline_resumes, metrics, same, train, train_interrupted, weights
 
 HOW = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
 TASKS = {"semantics": {"min_role_count": 1}}
@@ -111,14 +111,7 @@ def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
 
 @pytest.mark.parametrize("steps", [2, 11])
 def test_a_pipeline_resumes(tmp_path, steps):
-    wanted = recipe("Detach", {"pretrain_epochs": 1, "frozen": True})
-    reference = train(tmp_path / "whole", wanted)
-    pretraining = len(plan(wanted, reference.corpora, 0))
-    assert 2 < pretraining < 11
-    train_interrupted(tmp_path / "run", wanted, steps)
-    resumed = train(tmp_path / "run", wanted, resume=True)
-    assert same(weights(resumed), weights(reference))
-    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+    assert_pipeline_resumes(tmp_path, recipe("Detach", {"pretrain_epochs": 1, "frozen": True}), steps, longest=11)
 
 
 def test_detached_the_end_task_leaves_the_parser_alone(tmp_path, neurbo):
