@@ -1,4 +1,4 @@
-"""What pydantic says of a wrong recipe, in one line."""
+"""One-line messages for the errors that pydantic finds in a recipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def first_problem(error: ValidationError, content: Any) -> str:
     first = error.errors()[0]
     key = _key(first, content)
     if first["type"] == "value_error":
-        # What our validators say begins with the key that is wrong.
+        # The messages of our validators begin with the wrong key.
         return ".".join(filter(None, (key, str(first["ctx"]["error"]))))
     if first["type"] == "extra_forbidden":
         return f"{key}: no such key"
@@ -20,7 +20,7 @@ def first_problem(error: ValidationError, content: Any) -> str:
 
 
 def _key(error: Any, content: Any) -> str:
-    """Return the path of a key, without the names of alternatives that pydantic puts between."""
+    """Return the path of a key, without the names of union members that pydantic inserts."""
     path = []
     for part in error["loc"]:
         if isinstance(content, dict) and part not in content and error["type"] != "missing":

@@ -140,7 +140,7 @@ def test_each_command_has_help(command):
     assert result.stderr == ""
 
 
-# The package without the core that its __init__ loads (some seconds): what commands load shows by itself.
+# The package without the core, which its __init__ loads in some seconds: this shows what the commands load.
 LIGHT = (
     "import sys, types\n"
     "package = sys.modules['spigot'] = types.ModuleType('spigot')\n"
@@ -160,7 +160,7 @@ def test_commands_load_nothing_heavy_before_they_run():
 
 @pytest.mark.parametrize("tokens", [3, 3000])
 def test_broken_pipe_is_quiet(tmp_path, tokens):
-    # The reader is gone: a short output fails when it is flushed at the end, a long one in the middle.
+    # The output is closed: a short output fails when it is flushed at the end, a long one in the middle.
     rows = "".join(f"{k}\tw\tw\tX\tX\t_\t{k - 1}\tlabel{k}\t_\t_\n" for k in range(1, tokens + 1))
     path = tmp_path / "trees.conllu"
     path.write_text(rows + "\n")

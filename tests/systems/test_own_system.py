@@ -1,4 +1,4 @@
-"""A system of one's own, from its class to a trained checkpoint: two parsers side by side, neither reads the other."""
+"""A user's own system, from its class to a trained checkpoint: two parsers side by side, neither reads the other."""
 
 from typing import ClassVar, Literal
 

@@ -20,7 +20,7 @@ SYSTEMS = {
 
 
 def content(name="spigot", sentences=24, **training):
-    """A recipe's tables; two epochs unless told."""
+    """A recipe's tables; two epochs by default."""
     train = dict.fromkeys(("semantics", "sentiment" if name == "sentiment" else "syntax"), sentences)
     how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
     tables = {"data": {"builtin": {"train": train, "dev": 8}}, "training": how | training}

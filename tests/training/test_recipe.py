@@ -79,7 +79,7 @@ def test_overrides():
     assert recipe.system.surrogate.arguments == {"step_size": 0.5, "max_norm": 1.0}
 
 
-def test_another_surrogate_leaves_nothing_of_the_old_one():
+def test_another_surrogate_replaces_all_arguments():
     recipe = load_recipe("paper/spigot", ["system.surrogate.name=StraightThrough"])
     assert recipe.system.surrogate.arguments == {}
     recipe = load_recipe("paper/spigot", ['system.surrogate={name="StraightThrough", max_norm=2.0}'])
@@ -182,14 +182,17 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ('[data.sintax]\ntrain = "x"\n', r"data.sintax: expected a key of \[data\] or a task, got 'sintax'"),
         ("[data.syntax]\ntrian = 'x'\n", "data.syntax.trian: no such key"),
         ('[system]\nkind = "tagger"\n', "system.kind: expected one of syntax-then-semantics, .*, got 'tagger'"),
-        ('[system]\nsurrogate = { name = "ScoreFunction" }\n', "system.surrogate.name: expected one that does not run"),
+        (
+            '[system]\nsurrogate = { name = "ScoreFunction" }\n',
+            "system.surrogate.name: expected a surrogate that does not run",
+        ),
         ("[training\n", "expected TOML: "),
         ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
         ("base = 3\n", "base: expected the path of a recipe, got 3"),
         ('base = "mine.toml"\n', "base: expected a recipe that does not build on this one, got 'mine.toml'"),
     ],
 )
-def test_wrong_recipes_are_told_in_one_line(write, text, message):
+def test_wrong_recipes_are_errors_of_one_line(write, text, message):
     path = write(text)
     with pytest.raises(RecipeError, match=f"{path}: {message}") as caught:
         load_recipe(path)

@@ -76,7 +76,7 @@ def test_saving_often_changes_nothing(tmp_path, whole, monkeypatch):
     assert same(weights(trainer), weights(whole[0]))
 
 
-def test_there_must_be_something_to_resume(tmp_path, whole):
+def test_without_a_run_to_resume(tmp_path, whole):
     with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, got no saved run"):
         Trainer(recipe(), tmp_path / "run", resume=True, device="cpu")
     with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, got a finished run"):

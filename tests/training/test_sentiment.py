@@ -1,4 +1,4 @@
-"""The second system in the training loop: a semantic graph in the middle of a sentiment classifier."""
+"""The second system in the training loop: a semantic graph is the intermediate structure of a sentiment classifier."""
 
 import json
 
@@ -102,7 +102,7 @@ def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
     rows = metrics(tmp_path / "run")
     assert rows[0]["dev"]["lf"] == rows[1]["dev"]["lf"]
     assert set(rows[0]["loss"]) == {"sentiment"}
-    # What was cached is what the saved system predicts.
+    # The cached graphs are those that the saved system predicts.
     model, best = load_system(tmp_path / "run"), trainer.history.best()
     dev = trainer.corpora.dev["sentiment"]
     right = [a.sentiment == b.sentiment for a, b in zip(dev, model.parse(dev), strict=True)]
@@ -167,7 +167,7 @@ def test_batches_may_be_limited_in_sentences(joint):
     assert max(len(step.sentences) for step in steps) == 5
 
 
-def test_what_is_written_down_can_be_read_again(joint):
+def test_a_written_recipe_can_be_read_again(joint):
     trainer, out = joint
     content = json.loads((out / "recipe.json").read_text("utf-8"))
     assert parse_recipe(content, "again") == trainer.recipe
@@ -190,7 +190,7 @@ def test_what_is_written_down_can_be_read_again(joint):
         (
             "Marginals",
             {},
-            "system.surrogate.name: expected one that needs no marginals of semantic graphs, got 'Marginals'",
+            "system.surrogate.name: expected a surrogate without marginals of semantic graphs, got 'Marginals'",
         ),
         ("StraightThrough", {"intermediate": {"sample": 0.0}}, "intermediate.sample: "),
     ],
@@ -217,5 +217,5 @@ def test_init_must_fit(tmp_path, joint):
     other["intermediate"] = {"init": joint[1]}
     with pytest.raises(RecipeError, match=r"expected a run with the same \[system.semantics\]"):
         Trainer(parse_recipe(other, "test"), tmp_path / "run", device="cpu")
-    # Another sentiment run serves as well as a parser's.
+    # A sentiment run can be the start, as a parser's run can.
     Trainer(recipe(intermediate={"init": joint[1]}), tmp_path / "run", device="cpu")

@@ -56,8 +56,8 @@ def read_conllx(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
 def write_conllx(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX) -> None:
     """Write sentences as CoNLL-X.
 
-    A sentence that was read from CoNLL-X is written as it stood there; columns that were changed since (form,
-    lemma, tag, head, label) are put in their place.
+    A sentence that was read from CoNLL-X keeps its text, except for columns that were changed since (form, lemma,
+    tag, head, label).
 
     Args:
         sentences: what to write; the file grows as they come.

@@ -49,7 +49,7 @@ def read_sst(source: Readable) -> Iterator[Sentence]:
 
 
 def write_sst(sentences: Iterable[Sentence], target: Writable) -> None:
-    """Write sentences; one that was read from this format and not changed is written as it stood there.
+    """Write sentences; one that was read from this format and not changed keeps its text.
 
     Args:
         sentences: what to write; the file grows as they come.

@@ -13,7 +13,7 @@ from spigot.evaluation.graph_f1 import GraphScore
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 
 if TYPE_CHECKING:
-    # numpy need not be loaded to report scores that are not compared.
+    # Only comparisons need numpy.
     from spigot.evaluation.significance import Comparison
 
 
@@ -68,7 +68,7 @@ def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_R
 def graph_measures(score: GraphScore) -> list[Measure]:
     """LP, LR, LF, LM and UP, UR, UF, UM with tops; F1 without tops, of tops and of predicates."""
     tops, bare = "arcs with tops (as arcs from ROOT), micro", "arcs without tops, micro"
-    every = "sentences with all of them right and none too many"
+    every = "sentences with all of them right and no others"
     return [
         *_precision_recall_f1("L", score.labelled, f"labelled {tops}"),
         Measure("LM", score.lm, _share(score.exact, score.sentences), f"labelled arcs with tops, {every}"),
@@ -92,8 +92,8 @@ def sentiment_measures(score: AccuracyScore) -> list[Measure]:
     negative = (score.correct_negative, score.negative)
     return [
         Measure("accuracy", score.accuracy, _share(score.correct, score.sentences), "sentences with the right label"),
-        Measure("recall-positive", _recall(*positive), _share(*positive), "positive sentences called so"),
-        Measure("recall-negative", _recall(*negative), _share(*negative), "negative sentences called so"),
+        Measure("recall-positive", _recall(*positive), _share(*positive), "positive sentences with the right label"),
+        Measure("recall-negative", _recall(*negative), _share(*negative), "negative sentences with the right label"),
     ]
 
 
@@ -104,7 +104,7 @@ def label_measures(by_label: CountsByLabel) -> list[Measure]:
 
 
 def comparison_text(name: str, result: Comparison) -> str:
-    """Tell a comparison of two systems in one line; scores in points of 100."""
+    """Return a comparison of two systems as one line; scores in points of 100."""
     scores = f"{100 * result.first:.2f} against {100 * result.second:.2f}"
     interval = f"[{100 * result.low:+.2f}, {100 * result.high:+.2f}]"
     return (

@@ -1,4 +1,4 @@
-"""A pruner says which parts of a semantic graph are candidates; its answers for the training sentences are kept."""
+"""The pruner of semantic graphs, and its candidates for the training sentences, found once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Pruner(nn.Module):
         self.eval()
 
     def copy_weights(self, parser: SemanticParser) -> None:
-        """Copy a parser again: from now on the candidates are what it, as it is now, finds likely."""
+        """Copy the weights of a parser, which decide the candidates from now on."""
         self.parser.load_state_dict(parser.state_dict())
 
     def train(self, mode: bool = True) -> Self:
@@ -52,13 +52,13 @@ class Pruner(nn.Module):
 
 
 class GraphCandidates(Candidates):
-    """The candidates of sentences by their place in a list, as indices of the labelled arcs among them."""
+    """The candidates of a list of sentences, kept as indices of their labelled arcs."""
 
     def __init__(self, find: Callable[[Sequence[Sentence]], SemanticGraphParts], sentences: Sequence[Sentence]) -> None:
         self._lengths = [len(sentence) for sentence in sentences]
         self._cells: dict[int, Tensor] = {}
         self._labels = 0
-        # Batches that depend on the corpus alone: the same in every process and after a resume.
+        # The batches depend on the corpus alone, so they are the same in every process and after a resume.
         for batch in make_batches(self._lengths, PARSING_BUDGET):
             found = find([sentences[k] for k in batch]).labels.cpu()
             self._labels = found.shape[-1]
@@ -67,7 +67,7 @@ class GraphCandidates(Candidates):
                 self._cells[number] = cells[:n, :n].nonzero().to(torch.int16)
 
     def of(self, numbers: Iterable[int]) -> SemanticGraphParts:
-        """Return the candidates of a batch (bool); past the lengths there are none."""
+        """Return the candidates of a batch (bool); past the lengths no arc is a candidate."""
         numbers = list(numbers)
         n = 1 + max((self._lengths[k] for k in numbers), default=0)
         labels = torch.zeros(len(numbers), n, n, self._labels, dtype=torch.bool)

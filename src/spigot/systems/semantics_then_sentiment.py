@@ -24,7 +24,7 @@ from spigot.tasks.base import Task
 
 
 class SentimentVocabularies(NamedTuple):
-    """What each part knows of words; `semantics` and `roles` are None in a system without a parser."""
+    """The vocabularies of the parts; `semantics` and `roles` are None in a system without a parser."""
 
     sentiment: Vocabulary
     semantics: Vocabulary | None
@@ -96,26 +96,26 @@ class SemanticsThenSentiment(System):
         return system
 
     def start_joint_training(self) -> None:
-        """Fix the candidates: from now on they are what the parser, as it is now, finds likely."""
+        """Copy the parser's weights into the pruner, which fixes the candidates."""
         if self.pruner is not None and self.semantics is not None:
             self.pruner.copy_weights(self.semantics)
 
     @property
     def vocabularies(self) -> SentimentVocabularies:
-        """What the two parts know of words."""
+        """The vocabularies of the parts."""
         parser = self.semantics
         known = (None, None) if parser is None else (parser.vocabulary, parser.roles)
         return SentimentVocabularies(self.sentiment.vocabulary, *known)
 
     def to_vocabulary(self) -> dict[str, Any]:
-        """Return the JSON description of all that the parts know of words."""
+        """Return the vocabularies in JSON types."""
         return to_dicts(self.vocabularies._asdict())
 
     @classmethod
     def from_vocabulary(
         cls, config: SemanticsThenSentimentConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]
     ) -> Self:
-        """Make the system, with random weights, from what `to_vocabulary` gave."""
+        """Make the system, with random weights, from the result of `to_vocabulary`."""
         words, roles = vocabulary["semantics"], vocabulary["roles"]
         vocabularies = SentimentVocabularies(
             Vocabulary.from_dict(vocabulary["sentiment"]),
@@ -135,14 +135,14 @@ class SemanticsThenSentiment(System):
     ) -> tuple[Tensor, SemanticGraphParts | None]:
         """Return the scores of the classes `[batch, 2]`, and the graph that they were computed from.
 
-        `parser_tokens` are the same sentences in the parser's own numbers; or else `graph` is what it made of
-        them before. `candidates` is what `prune` gives for them, if it is known. `end_task_weight`
+        `parser_tokens` are the same sentences, encoded with the parser's vocabulary. `graph` takes the place of
+        the parser's prediction. `candidates` is the result of `prune`, if it is known already. `end_task_weight`
         scales the gradient that the end task sends through the argmax; 0 stops it. As in the original program it
         reaches the scores of arcs and labelled arcs, not those of predicates.
         """
         if self.semantics is not None and self.parse_layer is not None and graph is None:
             if parser_tokens is None:
-                raise ValueError("parser_tokens: expected the batch in the parser's numbers (or a graph), got None")
+                raise ValueError("parser_tokens: expected tokens of the parser's vocabulary (or a graph), got None")
             candidates = self.prune(parser_tokens) if candidates is None else candidates
             pairs = None if candidates is None else candidates.arcs
             with torch.set_grad_enabled(torch.is_grad_enabled() and end_task_weight != 0):
@@ -168,7 +168,7 @@ class SemanticsThenSentiment(System):
         return None if self.pruner is None else self.pruner(parser_tokens)
 
     def candidates(self, sentences: Sequence[Sentence]) -> GraphCandidates | None:
-        """Return the candidates of each sentence, which stay the same."""
+        """Return the candidates of each sentence, found once."""
         return None if self.pruner is None else GraphCandidates(self.pruner.of_sentences, sentences)
 
     def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
@@ -179,7 +179,7 @@ class SemanticsThenSentiment(System):
             return parse_all(self._parse_graphs, sentences)
 
     def given_graphs(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
-        """Return the graphs that the sentences carry as 0/1 parts, for `forward`."""
+        """Return the graphs of the sentences as 0/1 parts, for `forward`."""
         if self.semantics is None:
             raise ValueError("given_graphs: expected a system with a semantic parser, got one without")
         predicates, arc_labels = gold_graphs(sentences, self.semantics.roles, self.tasks["semantics"].name)
@@ -194,14 +194,14 @@ class SemanticsThenSentiment(System):
         return self.classify(sentences)
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Return the sentences with graphs alone, or with a sentiment that is read from given or predicted graphs."""
+        """Return the sentences with graphs alone, or with the sentiment read from given or predicted graphs."""
         if task == "semantics":
             return self._parse_graphs(sentences)
         return self.classify(sentences) if annotated else self.predict(sentences)
 
     @torch.inference_mode()
     def classify(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return at least one sentence with the sentiment that follows from the graphs that the sentences carry.
+        """Return the sentences, at least one, with the sentiment that the classifier reads from their graphs.
 
         A system without a parser reads no graphs.
         """

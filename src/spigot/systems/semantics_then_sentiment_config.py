@@ -1,4 +1,4 @@
-"""What a recipe says of the paper's second system."""
+"""The table [system] of the paper's second system."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ class SemanticsThenSentimentConfig(SystemConfig):
     semantics: Annotated[ParserConfig | None, none_if_false] = ParserConfig()
     """False in TOML: no semantic parser (a baseline)."""
     prune_by_tags: bool = True
-    """As in the first system; a parser that comes from another run keeps what it has."""
+    """As in the first system; a parser that starts from another run keeps its own pairs of tags."""
     candidate_margin: Annotated[float | None, none_if_false] = Field(0.4, ge=0)
-    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
+    """A part is a candidate if its score is at most this much below what it needs to be chosen.
 
-    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
-    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
-    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
-    within an epoch.
+    The score is that of the pruner, a copy of the parser made when joint training begins. A parser trained with a
+    hinge loss has decided about parts further away than the cost of a wrong arc, 0.4; the original program prunes
+    with a separate model. False in TOML: no pruning. The end task's gradient then reaches thousands of parts of a
+    sentence and ruins the parser within an epoch.
     """
 
     @field_validator("surrogate")
     @classmethod
     def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
         if value.named_class.needs_marginals:
-            raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
+            raise ValueError(f"name: expected a surrogate without marginals of semantic graphs, got {value.name!r}")
         return value
 
     @model_validator(mode="after")
     def _reads_graphs(self) -> SemanticsThenSentimentConfig:
         if self.classifier.name == "bag" and self.semantics is not None:
-            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
+            raise ValueError("semantics: expected false beside a bag of words (which reads no graph), got a parser")
         return self
 
     @property
     def prunes(self) -> bool:
-        """Whether candidates are limited: only where a gradient reaches the parser."""
+        """Whether the system has a pruner: only if a gradient reaches the parser."""
         return (
             self.semantics is not None
             and self.candidate_margin is not None
