@@ -19,14 +19,14 @@ class NamedError(UserError):
     """A wrong class or argument; the message is one line that begins with the argument's name, or with `name`."""
 
 
-def check_arguments(taker: type, given: Mapping[str, Any], context: Collection[str] = ()) -> dict[str, Any]:
-    """Return `given`, converted to the annotated types of the constructor of `taker`.
+def check_arguments(named_class: type, given: Mapping[str, Any], context: Collection[str] = ()) -> dict[str, Any]:
+    """Return `given`, converted to the annotated types of the constructor of `named_class`.
 
     `context` lists the parameters that must not be given. Raises NamedError, and NameError for an annotation that
     cannot be resolved.
     """
-    name = taker.__name__
-    parameters = {key: p for key, p in inspect.signature(taker).parameters.items() if key not in context}
+    name = named_class.__name__
+    parameters = {key: p for key, p in inspect.signature(named_class).parameters.items() if key not in context}
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {key: p for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for key in given:
@@ -36,7 +36,7 @@ def check_arguments(taker: type, given: Mapping[str, Any], context: Collection[s
     for key, parameter in named.items():
         if parameter.default is parameter.empty and key not in given:
             raise NamedError(f"{key}: expected a value ({name} has no default), got none")
-    hints = _hints(taker)
+    hints = _hints(named_class)
     return {key: _typed(key, value, hints.get(key, Any) if key in named else Any) for key, value in given.items()}
 
 

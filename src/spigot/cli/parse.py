@@ -25,7 +25,7 @@ def parse(
     ] = "sdp",
     source: Annotated[
         Literal["conllu", "conllx", "sdp", "sst", "text"] | None,
-        typer.Option("--from", help="Input format; by default taken from the file's name or first lines."),
+        typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
     ] = None,
     spacy: Annotated[
         str | None,
