@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from spigot.errors import UserError
+from spigot.validation import expectation
 
 
 class NamedError(UserError):
@@ -70,11 +71,5 @@ def _typed(key: str, value: Any, hint: Any) -> Any:
         wrong = [each for each in error.errors() if each["type"] != "needs_python_object"]
         if not wrong:
             raise NamedError(f"{key}: expected no value (a recipe cannot hold one), got {value!r}") from None
-        expected = " or ".join(dict.fromkeys(_expected(each["msg"]) for each in wrong))
+        expected = " or ".join(dict.fromkeys(expectation(each["msg"]) for each in wrong))
         raise NamedError(f"{key}: expected {expected}, got {value!r}") from None
-
-
-def _expected(message: str) -> str:
-    """Turn pydantic's message about a value into words that follow "expected"."""
-    text = message.removeprefix("Input should be ").replace("a valid integer", "an integer").replace("a valid ", "a ")
-    return f"a number {text}" if text.startswith(("greater", "less")) else text

@@ -74,11 +74,11 @@ def validation_error(**values):
         (OSError("something else"), 1, "error: something else"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (typer.Abort(), 1, "error: aborted"),
-        (validation_error(rate=-1), 2, "error: rate: Input should be greater than 0, got -1"),
+        (validation_error(rate=-1), 2, "error: rate: expected a number greater than 0, got -1"),
         (
             validation_error(rat=1, table={"a": [1]}),
             2,
-            "error: table.a: Input should be a valid integer, got [1]; rat: Extra inputs are not permitted",
+            "error: table.a: expected an integer, got [1]; rat: no such key",
         ),
     ],
 )

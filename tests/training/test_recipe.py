@@ -120,10 +120,10 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             '[system]\nsurrogate = { name = "StraightThrough", step_size = 1.0 }\n',
             r"system.surrogate.step_size: expected an argument of StraightThrough \(max_norm\), got step_size",
         ),
-        ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, got 0"),
-        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, got 1.0"),
+        ("[training]\nepochs = 0\n", "training.epochs: expected a number greater than or equal to 1, got 0"),
+        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: expected a number less than 1, got 1.0"),
         ("[training]\nepochs = 'many'\n", "training.epochs: .*, got 'many'"),
-        ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', got 'sgd'"),
+        ('[training]\noptimizer = "sgd"\n', "training.optimizer: expected 'adam' or 'adamw', got 'sgd'"),
         ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate.name: expected SPIGOT, .*, got 'spigto'"),
         (
             "[system.syntax.encoder]\nhiden = 3\n",
@@ -172,7 +172,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "[intermediate]\nend_task_weight = 0.5\n",
             'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
-        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: Input should be 'hinge' or 'nll', got 'crf'"),
+        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: expected 'hinge' or 'nll', got 'crf'"),
         (
             '[tasks.syntax]\nkind = "semantics"\n',
             "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",

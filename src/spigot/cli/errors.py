@@ -56,11 +56,10 @@ def _is_validation_error(error: BaseException) -> bool:
 
 
 def _validation(error: BaseException) -> str:
+    from spigot.validation import what_is_wrong
+
     problems = []
     for item in error.errors(include_url=False):  # type: ignore[attr-defined]
         key = ".".join(str(part) for part in item["loc"]) or error.title  # type: ignore[attr-defined]
-        message = item["msg"].removeprefix("Value error, ")
-        # The value of an unknown key, or a whole table, adds nothing to the message.
-        shown = not isinstance(item["input"], dict) and item["type"] not in ("missing", "extra_forbidden")
-        problems.append(f"{key}: {message}" + (f", got {item['input']!r}" if shown else ""))
+        problems.append(f"{key}: {what_is_wrong(item)}")
     return "; ".join(problems)
