@@ -35,33 +35,28 @@ def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_R
     everything = "all tokens, punctuation included"
     words = f"without {score.punctuation} punctuation tokens ({punctuation.name}: {punctuation.description})"
     labels = "labels compared whole" if score.has_labels else "one side has no labels"
-    return [
-        Measure("UAS", score.uas, _share(score.heads, score.tokens), f"heads, {everything}"),
-        Measure("LAS", score.las, _share(score.labels, score.tokens), f"heads and labels, {everything}; {labels}"),
-        Measure(
-            "UAS-nopunct",
-            score.uas_without_punctuation,
-            _share(score.word_heads, score.words),
-            f"heads, {words}",
-        ),
-        Measure(
+    rows = (
+        ("UAS", score.uas, score.heads, score.tokens, f"heads, {everything}"),
+        ("LAS", score.las, score.labels, score.tokens, f"heads and labels, {everything}; {labels}"),
+        ("UAS-nopunct", score.uas_without_punctuation, score.word_heads, score.words, f"heads, {words}"),
+        (
             "LAS-nopunct",
             score.las_without_punctuation,
-            _share(score.word_labels, score.words),
+            score.word_labels,
+            score.words,
             f"heads and labels, {words}; {labels}",
         ),
-        Measure(
-            "UEM",
-            score.exact_match,
-            _share(score.trees, score.sentences),
-            f"sentences, heads of {everything}",
-        ),
-        Measure(
+        ("UEM", score.exact_match, score.trees, score.sentences, f"sentences, heads of {everything}"),
+        (
             "LEM",
             score.labelled_exact_match,
-            _share(score.labelled_trees, score.sentences),
+            score.labelled_trees,
+            score.sentences,
             f"sentences, heads and labels of {everything}; {labels}",
         ),
+    )
+    return [
+        Measure(name, value, _share(correct, total), convention) for name, value, correct, total, convention in rows
     ]
 
 
