@@ -1,4 +1,4 @@
-"""A system of one's own, from its class to a trained checkpoint: two parsers side by side, neither reads the other."""
+"""A user's own system, from its class to a trained checkpoint: two parsers side by side, neither reads the other."""
 
 from typing import ClassVar, Literal
 
@@ -46,10 +46,6 @@ class SideBySide(System):
     def from_sentences(cls, config, tasks, train, vectors, start=None):
         words = {name: Vocabulary.build(sentences) for name, sentences in train.items()}
         return cls(config, words, tasks["semantics"].roles(train["semantics"]), tasks)
-
-    @property
-    def parts(self):
-        return {"semantics": self.semantics, "syntax": self.syntax}
 
     def output(self, batch, tokens, dropped, weight):
         return self.parts[batch.task](tokens, dropped)

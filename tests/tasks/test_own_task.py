@@ -1,4 +1,4 @@
-"""A task of one's own, from its class to a trained checkpoint: here part-of-speech tags."""
+"""A user's own task, from its class to a trained checkpoint: part-of-speech tags."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -36,7 +36,7 @@ class TagScore(Additive):
 
 
 class Tags(Task):
-    """The tag of each token, from scores `[batch, n, tag]`. Of the part it needs `vocabulary`."""
+    """The tag of each token, from scores `[batch, n, tag]`. The part has a `vocabulary`."""
 
     part_name = "tagger"
     outputs = "tags"
@@ -84,7 +84,7 @@ class Tags(Task):
 
 
 class Tagger(nn.Module):
-    """The part: a linear map of each word's vector, and no more."""
+    """The part: a linear map of each word's vector."""
 
     word_dropout = 0.25
 

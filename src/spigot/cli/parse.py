@@ -1,4 +1,4 @@
-"""`spigot parse`: sentences in, trees, graphs and sentiments out, as a stream."""
+"""`spigot parse`: read sentences, write trees, graphs and sentiments, as a stream."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def parse(
         int | None,
         typer.Option(
             min=1,
-            help="Sentences read ahead, to parse those of about equal length together; 1 answers each as it comes. By "
-            "default 1 at a terminal, else 512.",
+            help="Sentences read ahead, to parse those of about equal length together; 1 parses each at once. "
+            "Default: 1 at a terminal, else 512.",
             show_default=False,
         ),
     ] = None,
@@ -45,7 +45,7 @@ def parse(
 ) -> None:
     """Parse sentences with a trained system; memory does not grow with the size of the input.
 
-    JSON has all that the system predicts. SDP has graphs, and sentiments as comments.
+    JSON holds all predictions. SDP holds graphs, and sentiments as comments.
     """
     from spigot.data.readers import read_sentences
     from spigot.systems.loading import load_system
@@ -65,7 +65,7 @@ def parse(
 
 
 def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
-    """Pass sentences on; each is written before the next is asked for, which may take long to come."""
+    """Yield sentences; each is flushed before the next is read, which may take long."""
     for sentence in sentences:
         yield sentence
         sys.stdout.flush()
@@ -80,16 +80,18 @@ def _task(model: System, run: str, to: str) -> Task:
         return found[0]
     if found:
         names = " or ".join(task.name for task in found)
-        raise typer.BadParameter(f"expected {names}, got {to!r}, which is all of them", param_hint="--to")
+        raise typer.BadParameter(f"expected {names}, got {to!r} (the format of all of them)", param_hint="--to")
     for kind, task in TASKS.items():
         if to in (kind, task.format):
-            raise typer.BadParameter(f"{run} has no {task.part_name}: no {task.outputs} to write", param_hint="--to")
+            raise typer.BadParameter(
+                f"expected a system with a {task.part_name}, got {run}, which has none", param_hint="--to"
+            )
     names = ", ".join(dict.fromkeys(name for task in model.tasks.values() for name in (task.format, task.name)))
     raise typer.BadParameter(f"expected json, {names}, got {to!r}", param_hint="--to")
 
 
 def _write_task(model: System, task: Task) -> Callable[[Iterable[Sentence]], None]:
-    """Return what writes a task's predictions, with those of the other tasks as comments."""
+    """Return a function that writes a task's predictions, with those of other tasks as comments."""
     others = [other for other in model.tasks.values() if other is not task]
 
     def comments(sentence: Sentence) -> list[str]:
@@ -99,7 +101,7 @@ def _write_task(model: System, task: Task) -> Callable[[Iterable[Sentence]], Non
 
 
 def _write_json(model: System) -> Callable[[Iterable[Sentence]], None]:
-    """Return what writes one object a line."""
+    """Return a function that writes one JSON object per line."""
     from spigot.data.files import open_output
 
     def write(sentences: Iterable[Sentence]) -> None:
@@ -114,6 +116,6 @@ def _write_json(model: System) -> Callable[[Iterable[Sentence]], None]:
 
 
 def _predictions(task: Task, sentence: Sentence) -> dict[str, Any]:
-    """Return a task's predictions, in an object of their own where the name is not that of the task's kind."""
+    """Return a task's predictions, in their own object if the task's name is not that of its kind."""
     content = task.as_json(sentence)
     return content if task.name == task.kind else {task.name: content}

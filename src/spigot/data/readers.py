@@ -1,4 +1,4 @@
-"""Reading sentences from a file whose format its name, or its first lines, tell."""
+"""Read sentences from a file; its name or its first lines show the format."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from .blocks import (
     Block,
     Row,
     Source,
+    check_length,
+    check_token,
     check_values,
     check_writable,
     interned,
@@ -202,10 +204,7 @@ def _predicates(block: Block, rows: list[Row], layout: Layout) -> list[int]:
         if len(columns) < layout.fixed:
             message = f"expected at least {layout.fixed} tab-separated columns, got {len(columns)}"
             raise DataError(block.path, line, message)
-        if columns[0] != str(token):
-            raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
-        if not columns[1]:
-            raise DataError(block.path, line, "expected a form in column 2, got nothing")
+        check_token(block, line, columns, token)
         for name, flag in zip(("top", "pred"), columns[top : top + 2], strict=True):
             if flag not in ("+", "-"):
                 raise DataError(block.path, line, f"expected + or - in column {name}, got {flag!r}")
@@ -239,11 +238,7 @@ def _new_rows(sentence: Sentence, graph: Graph | None, tree: Tree | None, layout
 
 def _with_new_rows(sentence: Sentence, source: Source, rows: list[list[str]]) -> str:
     """Return the text of the sentence's source with other token rows, and another id if that was changed."""
-    if len(rows) != len(source.original):
-        raise ValueError(
-            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
-            f"got {len(rows)} (set source=None to write it from scratch)"
-        )
+    check_length(sentence, source)
     iterator = iter(rows)
     text = map_rows(source.block.text, lambda _: next(iterator))
     if sentence.id == source.original.id:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from .blocks import (
     Block,
     Source,
+    check_token,
     check_values,
     check_writable,
     interned,
@@ -48,7 +49,7 @@ def read_sst(source: Readable) -> Iterator[Sentence]:
 
 
 def write_sst(sentences: Iterable[Sentence], target: Writable) -> None:
-    """Write sentences; one that was read from this format and not changed is written as it stood there.
+    """Write sentences; one that was read from this format and not changed keeps its text.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -75,10 +76,7 @@ def sentence_of_block(block: Block, number: int) -> Sentence:
         columns = text.split("\t")
         if len(columns) != COLUMNS:
             raise DataError(block.path, line, f"expected {COLUMNS} tab-separated columns, got {len(columns)}")
-        if columns[0] != str(len(rows) + 1):
-            raise DataError(block.path, line, f"expected token id {len(rows) + 1}, got {columns[0]!r}")
-        if not columns[1]:
-            raise DataError(block.path, line, "expected a form in column 2, got nothing")
+        check_token(block, line, columns, len(rows) + 1)
         if columns[4] not in LABELS:
             raise DataError(block.path, line, f"expected a label of {', '.join(LABELS)}, got {columns[4]!r}")
         if rows and columns[4] != rows[0][4]:

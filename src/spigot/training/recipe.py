@@ -26,10 +26,10 @@ def find_recipe(name: str) -> Path:
     known = sorted(
         path.relative_to(folder).with_suffix("").as_posix() for folder in shipped for path in folder.rglob("*.toml")
     )
-    # A slip in the last part of a name ("spigto" for "paper/spigot") is near enough, too.
+    # A name is also compared without its folder ("spigto" with "paper/spigot").
     parts = {key: full for full in known for key in (full, full.rpartition("/")[2])}
     near = dict.fromkeys(parts[key] for key in difflib.get_close_matches(name, parts))
-    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}; got neither")
+    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}, got neither")
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
@@ -69,7 +69,7 @@ def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Return the content of a recipe, laid over that of its bases; `above` are the recipes that build on it."""
+    """Return the content of a recipe merged into that of its bases; `above` are the recipes that start from it."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
