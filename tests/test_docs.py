@@ -14,6 +14,8 @@ TOP = DOCS.parent
 PAGES = sorted(DOCS.glob("*.md"))
 TESTED = {path.stem.removeprefix("test_").replace("_", "-") for path in (TOP / "tests/docs").glob("test_*.py")}
 """Pages with a file of tests, which runs them."""
+EACH = {Path("src/spigot/tasks"), Path("src/spigot/systems")}
+"""Folders that ARCHITECTURE.md calls "one file each", though it names what else is in them."""
 GUIDES = sorted(DOCS.glob("add-*.md"))
 
 
@@ -36,6 +38,33 @@ def test_a_guide_names_at_most_three_files(page: Path) -> None:
     for file in files:
         # A file of one's own, in a folder that is there; or a registry.
         assert (TOP / file).parent.is_dir() if "NAME" in file else (TOP / file).is_file(), file
+
+
+def listed_tree() -> list[Path]:
+    """Return the paths of the tree in ARCHITECTURE.md, in its order."""
+    text = (TOP / "ARCHITECTURE.md").read_text("utf-8")
+    (tree,) = re.findall(r"^```text\n(src/spigot/\n.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    found, above = [], [Path()]
+    for line in tree.splitlines():
+        indent, names = re.match(r"( *)([^\s,]+(?:, [^\s,]+)*)", line).groups()
+        above = above[: len(indent) // 2 + 1]
+        paths = [above[-1] / name for name in names.split(", ")]
+        found += paths
+        if names.endswith("/"):
+            above.append(paths[-1])
+    return found
+
+
+def test_the_tree_of_the_architecture_is_the_one_on_disk() -> None:
+    listed = listed_tree()
+    assert not [path for path in listed if not (TOP / path).exists()]
+    assert len(set(listed)) == len(listed)
+    package = TOP / "src/spigot"
+    folders = {path.parent.relative_to(TOP) for path in package.rglob("*.py")}
+    assert not folders - set(listed)
+    # Where the page names files of a folder, it names all of them, unless they are one for each member of a kind.
+    for folder in {path.parent for path in listed if path.suffix == ".py"} - EACH:
+        assert not {path.relative_to(TOP) for path in (TOP / folder).glob("[!_]*.py")} - set(listed), folder
 
 
 def test_every_structure_has_its_row() -> None:
