@@ -14,6 +14,7 @@ TOP = DOCS.parent
 PAGES = sorted(DOCS.glob("*.md"))
 TESTED = {path.stem.removeprefix("test_").replace("_", "-") for path in (TOP / "tests/docs").glob("test_*.py")}
 """Pages with a file of tests, which runs them."""
+WRITTEN = sorted([*TOP.glob("*.md"), *PAGES, *(TOP / "experiments").rglob("*.md"), *(TOP / "benchmarks").glob("*.md")])
 EACH = {Path("src/spigot/tasks"), Path("src/spigot/systems")}
 """Folders that ARCHITECTURE.md calls "one file each", though it names what else is in them."""
 GUIDES = sorted(DOCS.glob("add-*.md"))
@@ -38,6 +39,25 @@ def test_a_guide_names_at_most_three_files(page: Path) -> None:
     for file in files:
         # A file of one's own, in a folder that is there; or a registry.
         assert (TOP / file).parent.is_dir() if "NAME" in file else (TOP / file).is_file(), file
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link to a heading of the page may end in."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(TOP).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not heading or heading in anchors(target), link
 
 
 def listed_tree() -> list[Path]:
