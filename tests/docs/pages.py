@@ -1,11 +1,13 @@
 """The pages of docs/ as programs."""
 
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -46,3 +48,13 @@ def running(page: str, folder: Path) -> Iterator[dict[str, Any]]:
                 registry.update(before)
             for name in {path.stem for path in folder.glob("*.py")} - modules:
                 sys.modules.pop(name, None)
+
+
+def contract_tests(module: ModuleType, *arguments: str) -> list[str]:
+    """Return the names of the test functions of a module that take just these arguments."""
+    functions = inspect.getmembers(module, inspect.isfunction)
+    return [
+        name
+        for name, function in functions
+        if name.startswith("test_") and tuple(inspect.signature(function).parameters) == arguments
+    ]

@@ -1,9 +1,11 @@
-"""The structure of docs/add-a-structure.md, against all its members."""
+"""The structure of docs/add-a-structure.md, against all its members, and held to the contracts."""
 
 import pytest
 import torch
 
-from tests.docs.pages import running
+from tests.contracts import test_polytopes, test_structures, test_surrogates
+from tests.contracts.registry import SURROGATES, PolytopeCase, StructureCase, category_shape
+from tests.docs.pages import contract_tests, running
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +31,24 @@ def test_the_structure_is_what_it_says(page):
     assert segment.log_partition(padded, lengths)[2] == 0
     with pytest.raises(ValueError, match=r"no segment.*row 1"):
         segment.argmax(scores, None, torch.tensor([True, False, True])[:, None].expand(3, 4))
+
+
+def case_of(page):
+    return StructureCase("segment", page["Segment"](), category_shape, None)
+
+
+@pytest.mark.parametrize("test", contract_tests(test_structures, "case"))
+def test_it_keeps_the_contract_of_structures(page, test):
+    getattr(test_structures, test)(case_of(page))
+
+
+@pytest.mark.parametrize("test", contract_tests(test_surrogates, "case", "surrogate"))
+@pytest.mark.parametrize("surrogate", SURROGATES)
+def test_it_keeps_the_contract_with_every_surrogate(page, surrogate, test):
+    getattr(test_surrogates, test)(case_of(page), SURROGATES[surrogate])
+
+
+@pytest.mark.parametrize("test", contract_tests(test_polytopes, "case"))
+def test_its_relaxation_keeps_the_contract_of_polytopes(page, test):
+    box = PolytopeCase("box", page["Box"](), category_shape, page["Segment"](), may_be_zero=True)
+    getattr(test_polytopes, test)(box)

@@ -10,7 +10,9 @@ from spigot import ProjectiveTree, structured_argmax
 from spigot.models.config import NamedSurrogate
 from spigot.training.config import RecipeError
 from spigot.training.recipe import load_recipe
-from tests.docs.pages import running
+from tests.contracts import test_surrogates
+from tests.contracts.registry import STRUCTURES
+from tests.docs.pages import contract_tests, running
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,14 @@ def test_a_wrong_argument_is_an_error_that_names_its_key(page, table, message):
     with pytest.raises(RecipeError) as error:
         load_recipe("wrong.toml")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("case", STRUCTURES, ids=lambda case: case.name)
+@pytest.mark.parametrize("test", contract_tests(test_surrogates, "case", "surrogate"))
+def test_it_keeps_the_contract_on_every_structure(page, case, test):
+    getattr(test_surrogates, test)(case, page["HardTanh"]())
+
+
+@pytest.mark.parametrize("test", contract_tests(test_surrogates, "surrogate"))
+def test_its_class_facts_are_true(page, test):
+    getattr(test_surrogates, test)(page["HardTanh"]())
