@@ -37,8 +37,10 @@ def test_named_recipes_exist_and_take_their_settings() -> None:
     for _, recipe, *options in trained:
         given = list(zip(options[::2], options[1::2], strict=True))
         settings = [value for option, value in given if option == "--set"]
-        made = load_recipe(recipe, settings, data=dict(given)["--data"])
-        assert made.data.tasks["semantics"].train is not None
+        data = dict(given)["--data"]
+        # "data" is a folder that another of the commands makes.
+        made = load_recipe(recipe, settings, data=None if data == "data" else data)
+        assert data == "data" or made.data.tasks["semantics"].train is not None
 
 
 def test_commands_have_the_options() -> None:

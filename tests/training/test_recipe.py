@@ -237,6 +237,18 @@ def test_names():
         find_recipe(str(SHIPPED))
 
 
+def test_a_folder_with_data(tmp_path):
+    content = '[data]\nvectors = "v.txt"\n[data.syntax]\ntrain = "a.conllu"\ndev = "b.conllu"\n'
+    (tmp_path / "data.toml").write_text(content, "utf-8")
+    data = load_recipe("modern/spigot", data=str(tmp_path)).data
+    assert data.root / data.tasks["syntax"].train == tmp_path / "a.conllu"
+    assert data.root / data.vectors == tmp_path / "v.txt"
+    (tmp_path / "data.toml").write_text(content.replace("[data]", '[data]\nroot = "sub"'), "utf-8")
+    assert load_recipe("modern/spigot", data=str(tmp_path)).data.root == tmp_path / "sub"
+    with pytest.raises(RecipeError, match=r"--data .*: expected a file or one of"):
+        load_recipe("modern/spigot", data=str(tmp_path / "sub"))
+
+
 def test_wrong_data(write):
     with pytest.raises(RecipeError, match=r"--data .*: expected one table, \[data\], got data, training"):
         load_recipe("demo", data=write("[data]\n[training]\n"))

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from spigot.cli.convert import convert
+from spigot.cli.data import data
 from spigot.cli.demo import demo
 from spigot.cli.errors import INTERRUPTED, RUNTIME, describe
 from spigot.cli.evaluate import evaluate
@@ -60,7 +62,7 @@ def spigot(
     """Train and run parsers that backpropagate through hard structured decisions."""
 
 
-for command in (demo, train, evaluate, parse, score):
+for command in (demo, data, convert, train, evaluate, parse, score):
     app.command()(command)
 
 

@@ -24,7 +24,7 @@ def parse(
         str, typer.Option(help="Output: json, a format (sdp, conllu, sst) or the name of a task.", metavar="OUTPUT")
     ] = "sdp",
     source: Annotated[
-        Literal["conllu", "conllx", "sdp", "sst", "text"] | None,
+        Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"] | None,
         typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
     ] = None,
     spacy: Annotated[

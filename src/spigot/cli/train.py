@@ -15,7 +15,10 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the run: new or empty, unless resuming.")],
     data: Annotated[
         str | None,
-        typer.Option("--data", help="A TOML file with a [data] table, or a shipped name (data/redwoods)."),
+        typer.Option(
+            "--data",
+            help="A TOML file with a [data] table, a folder with data.toml, or a shipped name.",
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -62,23 +62,26 @@ class Source:
         return ours == (old.id, old.forms, old.lemmas, old.tags)
 
 
-def read_blocks(source: Readable, *, comments: bool, header: str | None = None) -> Iterator[Block]:
+def read_blocks(
+    source: Readable, *, comments: bool, header: str | None = None, lone_comments: bool = False
+) -> Iterator[Block]:
     """Split a file at its blank lines, holding one block at a time.
 
     Args:
         source: a path or an open file.
         comments: whether lines that start with "#" are comments; a block needs other lines too.
         header: how lines before the first block start that belong to the file, not to the block.
+        lone_comments: whether to yield blocks of comments alone, for readers that go on after an error.
 
     Raises:
-        DataError: a block of comments alone.
+        DataError: a block of comments alone, unless `lone_comments`.
     """
     name = display_name(source)
     preamble: str | None = ""
     lines: list[str] = []
     start = number = 0
     has_rows = ended = False
-    lone_comments = "expected token lines after the comments, got "
+    message = "expected token lines after the comments, got "
     for number, line in numbered_lines(source):
         if number == 1 and line.startswith(BOM):
             preamble, line = BOM, line.removeprefix(BOM)
@@ -92,12 +95,12 @@ def read_blocks(source: Readable, *, comments: bool, header: str | None = None) 
         if not lines:
             start = number
         lines.append(line)
-        if blank and not has_rows:
-            raise DataError(name, number, lone_comments + "a blank line")
+        if blank and not (has_rows or lone_comments):
+            raise DataError(name, number, message + "a blank line")
         ended = blank
         has_rows = has_rows or not (comments and line.startswith("#"))
-    if lines and not has_rows:
-        raise DataError(name, number, lone_comments + "the end of the file")
+    if lines and not (has_rows or lone_comments):
+        raise DataError(name, number, message + "the end of the file")
     if lines:
         yield Block(name, start, "".join(lines), preamble)
 

@@ -44,7 +44,7 @@ def read_sst(source: Readable) -> Iterator[Sentence]:
             0, 1 and _, or rows of one sentence that disagree about it.
     """
     for number, block in enumerate(read_blocks(source, comments=True), 1):
-        yield _sentence(block, number)
+        yield sentence_of_block(block, number)
 
 
 def write_sst(sentences: Iterable[Sentence], target: Writable) -> None:
@@ -60,7 +60,12 @@ def write_sst(sentences: Iterable[Sentence], target: Writable) -> None:
     write_blocks(sentences, target, format=FORMAT, render=_render)
 
 
-def _sentence(block: Block, number: int) -> Sentence:
+def sentence_of_block(block: Block, number: int) -> Sentence:
+    """Return the sentence of one block, the `number`-th of its file; for readers that go on after an error.
+
+    Raises:
+        DataError: see `read_sst`.
+    """
     name = ""
     rows: list[list[str]] = []
     for line, text in block.lines():
@@ -79,6 +84,8 @@ def _sentence(block: Block, number: int) -> Sentence:
         if rows and columns[4] != rows[0][4]:
             raise DataError(block.path, line, f"expected the sentence's label {rows[0][4]}, got {columns[4]}")
         rows.append(columns)
+    if not rows:
+        raise DataError(block.path, block.line, "expected token lines, got none")
     original = Sentence(
         id=name or str(number),
         forms=interned(columns[1] for columns in rows),

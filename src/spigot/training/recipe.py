@@ -35,19 +35,23 @@ def find_recipe(name: str) -> Path:
 def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
     """Read a recipe, with `section.key=value` overrides (values in TOML; bare words are strings).
 
-    A recipe may start from another with `base = "FILE"`, relative to its own folder. `data` is a file (or
-    a shipped name) that holds a [data] table, to take the place of the recipe's own.
+    A recipe may start from another with `base = "FILE"`, relative to its own folder. `data` is a file (or a shipped
+    name) that holds a [data] table, to take the place of the recipe's own, or a folder with such a file, `data.toml`,
+    which its paths are relative to.
     """
     path = find_recipe(name)
     content = _read(path)
     if data is not None:
+        in_folder = Path(data, "data.toml")
         try:
-            described = _read(find_recipe(data))
+            described = _read(in_folder if in_folder.is_file() else find_recipe(data))
         except RecipeError as error:
             raise RecipeError(f"--data {error}") from None
         if set(described) - {"description"} != {"data"}:
             raise RecipeError(f"--data {data}: expected one table, [data], got {', '.join(described) or 'none'}")
         content["data"] = described["data"]
+        if in_folder.is_file():
+            content["data"] = described["data"] | {"root": str(Path(data, described["data"].get("root", "")))}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
