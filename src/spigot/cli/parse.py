@@ -25,7 +25,7 @@ def parse(
     ] = "sdp",
     source: Annotated[
         Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"] | None,
-        typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
+        typer.Option("--from", help="Input format; by default taken from the file's name or first lines."),
     ] = None,
     spacy: Annotated[
         str | None,
