@@ -16,7 +16,7 @@ SENTENCES = generate(40, seed=11)
 def parser(**encoder):
     """A parser's table of a recipe."""
     sizes = {"word_dim": 6, "second_dim": 3, "tag_dim": 3, "hidden": 8, "layers": 1}
-    return {"mlp": 6, "encoder": sizes | encoder}
+    return {"scorer": {"hidden": 6}, "encoder": sizes | encoder}
 
 
 def system(surrogate="SPIGOT", syntax=True, **settings):

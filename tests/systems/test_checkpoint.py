@@ -62,7 +62,7 @@ def edit(path, **changes):
 
 def other_sizes(folder):
     config = json.loads((folder / CONFIG).read_text("utf-8"))
-    config["system"]["semantics"]["mlp"] = 9
+    config["system"]["semantics"]["scorer"]["hidden"] = 9
     (folder / CONFIG).write_text(json.dumps(config), "utf-8")
 
 

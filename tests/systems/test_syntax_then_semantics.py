@@ -137,7 +137,7 @@ def test_published_sizes():
         encoder = part.encoder.settings
         assert (encoder["word_dim"], encoder["second_dim"], encoder["tag_dim"]) == (100, 50, 50)
         assert (encoder["hidden"], encoder["layers"], encoder["word_dropout"], encoder["dropout"]) == (200, 2, 0.25, 0)
-        assert part.mlp == 100
+        assert (part.scorer.name, part.scorer.settings) == ("Perceptron", {"hidden": 100})
     semantics, syntax = config.semantics.encoder.settings, config.syntax.encoder.settings
     assert (semantics["second"], semantics["drop_all_inputs"]) == ("lemma", False)
     assert (syntax["second"], syntax["drop_all_inputs"]) == ("word", True)

@@ -71,7 +71,9 @@ def test_tensorboard_has_the_scores_of_every_epoch(tmp_path):
 
 
 def test_the_seed_fixes_everything(tmp_path):
-    tables = {"system": {**SYSTEMS["spigot"]["system"], "semantics": {"mlp": 6, "encoder": {"dropout": 0.2}}}}
+    tables = {
+        "system": {**SYSTEMS["spigot"]["system"], "semantics": {"scorer": {"hidden": 6}, "encoder": {"dropout": 0.2}}}
+    }
     first, again = (train(tmp_path / name, recipe(tables=tables)) for name in "ab")
     assert same(weights(first), weights(again))
     assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
@@ -246,7 +248,7 @@ def test_pretraining_may_go_on_from_another_runs_parser(tmp_path):
 def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
     train(tmp_path / "a", recipe(epochs=1))
     other = system("SPIGOT")
-    other["syntax"]["mlp"] = 7
+    other["syntax"]["scorer"] = {"hidden": 7}
     tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
     with pytest.raises(RecipeError, match=r"intermediate.init: expected a run with the same \[system.syntax\]"):
         Trainer(recipe(tables=tables), tmp_path / "b", device="cpu")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from spigot.models.encoders.base import Encoder
+from spigot.models.scorers.base import Scorer
 from spigot.models.tree_features.base import TreeFeature
 from spigot.named import Named
 from spigot.structured import Surrogate
@@ -30,6 +31,10 @@ class NamedTreeFeature(
     """What the semantic parser reads of the syntactic tree, and its arguments."""
 
 
+class NamedScorer(Named[Scorer], base=Scorer, package="spigot.models.scorers"):
+    """What scores the parts of a parse, and its arguments."""
+
+
 class PartConfig(_Strict):
     """The part of a task."""
 
@@ -43,10 +48,11 @@ class _Encoding(PartConfig):
 
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
 
-    @field_validator("encoder", mode="before")
+    @field_validator("encoder", "scorer", mode="before", check_fields=False)
     @classmethod
-    def _over_the_default(cls, value: Any) -> NamedEncoder:
-        return NamedEncoder.over(cls.model_fields["encoder"].default, value)
+    def _over_the_default(cls, value: Any, info: ValidationInfo) -> Any:
+        default = cls.model_fields[str(info.field_name)].default
+        return type(default).over(default, value)
 
     @property
     def word_dim(self) -> int | None:
@@ -55,15 +61,16 @@ class _Encoding(PartConfig):
 
     def trained(self) -> Any:
         """Return all but how tables start."""
-        settings = {key: value for key, value in self.encoder.settings.items() if key != "embedding_std"}
-        return self.model_dump(exclude={"encoder"}), self.encoder.name, settings
+        named = {key: value for key, value in self if isinstance(value, Named)}
+        settings = {key: (value.name, value.settings) for key, value in named.items()}
+        settings["encoder"][1].pop("embedding_std", None)
+        return settings, self.model_dump(exclude={*named})
 
 
 class ParserConfig(_Encoding):
-    """One parser: an encoder and the perceptrons on top of it."""
+    """One parser: an encoder, and the scorers on top of it."""
 
-    mlp: int = Field(100, ge=1)
-    """Units of each hidden layer of the perceptrons that score parts."""
+    scorer: NamedScorer = NamedScorer("Perceptron")
 
 
 class SyntaxConfig(ParserConfig):

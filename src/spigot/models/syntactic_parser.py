@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from spigot.data.sentence import SYNTAX, Sentence
 from spigot.data.vocabulary import Tokens, Vocabulary
 from spigot.models.config import ParserConfig
-from spigot.models.scorers import ArcScorer
 from spigot.structured import MarginalStructure
 
 
@@ -29,7 +28,7 @@ class SyntacticParser(nn.Module):
         self.vocabulary = vocabulary
         self.structure = structure
         self.encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
-        self.arc = ArcScorer(self.encoder.output_dim, config.mlp)
+        self.arc = config.scorer.build().tree_arcs(self.encoder.output_dim)
 
     @property
     def word_dropout(self) -> float:
