@@ -28,7 +28,7 @@ class Measure:
 
 
 def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_RULE) -> list[Measure]:
-    """UAS and LAS with and without punctuation, and complete trees.
+    """UAS and LAS with and without punctuation, LAS and CLAS of CoNLL 2018, and complete trees.
 
     `punctuation` must be the rule that the score was computed by.
     """
@@ -38,6 +38,18 @@ def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_R
     return [
         Measure("UAS", score.uas, _share(score.heads, score.tokens), f"heads, {everything}"),
         Measure("LAS", score.las, _share(score.labels, score.tokens), f"heads and labels, {everything}; {labels}"),
+        Measure(
+            "LAS-universal",
+            score.universal_las,
+            _share(score.universal_labels, score.tokens),
+            f"heads and labels without subtypes (nsubj:pass as nsubj), {everything}, as in CoNLL 2018",
+        ),
+        Measure(
+            "CLAS",
+            score.clas,
+            _counts(score.content),
+            "F1, content words, heads and labels without subtypes, as in CoNLL 2018",
+        ),
         Measure(
             "UAS-nopunct",
             score.uas_without_punctuation,
@@ -152,6 +164,10 @@ def _share(correct: int, total: int) -> dict[str, int]:
     return {"correct": correct, "total": total}
 
 
+def _counts(counts: Counts) -> dict[str, int]:
+    return {"correct": counts.correct, "gold": counts.gold, "system": counts.system}
+
+
 def _precision_recall_f1(letter: str, counts: Counts, convention: str) -> list[Measure]:
     return [
         Measure(f"{letter}P", counts.precision, _share(counts.correct, counts.system), f"precision, {convention}"),
@@ -161,8 +177,7 @@ def _precision_recall_f1(letter: str, counts: Counts, convention: str) -> list[M
 
 
 def _f1(name: str, counts: Counts, convention: str) -> Measure:
-    numbers = {"correct": counts.correct, "gold": counts.gold, "system": counts.system}
-    return Measure(name, counts.f1, numbers, f"F1, {convention}")
+    return Measure(name, counts.f1, _counts(counts), f"F1, {convention}")
 
 
 def _points(value: float | None) -> str:
