@@ -2,13 +2,15 @@
 
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
-from spigot.data.vocabulary import Roles, Vocabulary
+from spigot.data.vocabulary import Labels, Roles, Vocabulary
 from spigot.systems.semantics_then_sentiment import (
     SemanticsThenSentiment,
     SemanticsThenSentimentConfig,
     SentimentVocabularies,
 )
+from spigot.systems.syntax_alone import SyntaxAlone, SyntaxAloneConfig
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
+from spigot.systems.syntax_words import SyntaxWords
 
 SENTENCES = generate(40, seed=11)
 
@@ -28,7 +30,8 @@ def system(surrogate="SPIGOT", syntax=True, **settings):
 
 def tiny_vocabularies(sentences=SENTENCES, syntax=True, vector_words=()):
     vocabulary = Vocabulary.build(sentences, vector_words)
-    return Vocabularies(vocabulary, Roles.build(sentences), vocabulary if syntax else None)
+    known = (vocabulary, Labels.build(sentences)) if syntax else (None, None)
+    return Vocabularies(vocabulary, Roles.build(sentences), *known)
 
 
 def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
@@ -38,6 +41,15 @@ def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
     torch.manual_seed(seed)
     config = SyntaxThenSemanticsConfig.model_validate(system(surrogate, syntax, **settings))
     return SyntaxThenSemantics(config, tiny_vocabularies(syntax=syntax)).eval()
+
+
+def syntax_model(seed=0, **settings):
+    """An untrained syntactic parser over the words of `SENTENCES`, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = SyntaxAloneConfig.model_validate({"syntax": parser() | settings})
+    return SyntaxAlone(config, SyntaxWords(*tiny_vocabularies()[2:])).eval()
 
 
 def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):

@@ -8,7 +8,6 @@ from spigot.data.vocabulary import Roles, Vocabulary
 from spigot.models.config import ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
-from spigot.structured import ProjectiveTree, arcs_to_heads
 from spigot.systems import SYSTEMS
 from spigot.systems.base import System
 from spigot.systems.config import SystemConfig
@@ -40,7 +39,7 @@ class SideBySide(System):
     def __init__(self, config, words, roles, tasks=None):
         super().__init__(config, tasks)
         self.semantics = SemanticParser(config.semantics, words["semantics"], roles, tree_feature=None)
-        self.syntax = SyntacticParser(config.syntax, words["syntax"], ProjectiveTree(single_root=True))
+        self.syntax = SyntacticParser(config.syntax, words["syntax"])
 
     @classmethod
     def from_sentences(cls, config, tasks, train, vectors, start=None):
@@ -66,8 +65,7 @@ class SideBySide(System):
         if task == "semantics":
             found = part.graphs(part.decode(output, tokens.lengths), sentences)
         else:
-            heads = arcs_to_heads(part.structure.argmax(output, tokens.lengths)).tolist()
-            found = [row[1 : len(s) + 1] for row, s in zip(heads, sentences, strict=True)]
+            found = part.trees(output, tokens.lengths)
         return self.tasks[task].annotate(sentences, found)
 
     def to_vocabulary(self):
@@ -88,7 +86,7 @@ def registered(monkeypatch):
 
 RECIPE = {
     "system": {"kind": "side-by-side", "semantics": parser(), "syntax": parser()},
-    "tasks": {"semantics": {"min_role_count": 1}, "syntax": {"loss": "nll"}},
+    "tasks": {"semantics": {"min_role_count": 1}, "syntax": {"loss": "nll", "labels": False}},
     "data": {"builtin": {"train": {"semantics": 20, "syntax": 30}, "dev": 8}},
     "training": {"epochs": 2, "learning_rate": 5e-3, "batch_tokens": 60},
 }

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spigot.data.sentence import SEMANTICS, TOP, Sentence
+from spigot.data.sentence import NO_LABEL, SEMANTICS, SYNTAX, TOP, Sentence
 from spigot.data.spelling import variants
 
 UNKNOWN, ROOT, END = "_unk_", "_root_", "_end_"
@@ -229,4 +229,34 @@ class Roles:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Roles:
         """Rebuild roles from `to_dict`."""
+        return cls(**content)
+
+
+class Labels:
+    """The labels of syntactic arcs, by number; `labels[name]` is -1 for one that is not known."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        self._numbers = {name: k for k, name in enumerate(self.names)}
+
+    @classmethod
+    def build(cls, sentences: Iterable[Sentence], tree: str = SYNTAX) -> Labels:
+        """Collect the labels of the trees of this name, the most frequent first; "_" is none."""
+        counts = Counter(label for s in sentences if tree in s.trees for label in s.trees[tree].labels)
+        counts.pop(NO_LABEL, None)
+        return cls([label for label, _ in counts.most_common()])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, name: str) -> int:
+        return self._numbers.get(name, -1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` needs, in JSON types."""
+        return {"names": self.names}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Labels:
+        """Rebuild labels from `to_dict`."""
         return cls(**content)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from spigot.data.sentence import SYNTAX, Sentence, Tree
+from spigot.data.sentence import NO_LABEL, SYNTAX, Sentence, Tree
 from spigot.evaluation.counts import ZERO, Additive, Counts, CountsByLabel, ratio
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 
-NO_LABEL = "_"
 _CONTENT = (
     "nsubj obj iobj csubj ccomp xcomp obl vocative expl dislocated advcl advmod discourse nmod appos nummod acl amod "
     "conj fixed flat compound list parataxis orphan goeswith reparandum root dep"
