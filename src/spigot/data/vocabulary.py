@@ -70,6 +70,8 @@ class Vocabulary:
     dropout. Words whose vectors are not trained follow the trained words: those of the vector file that
     training never shows, whose count is 0, or all of it where vectors are kept as they are.
 
+    `characters` are those that words are written with, upper case and all, but for characters that occur once.
+
     A word or lemma that training never showed is looked up by its other spellings, too (see `variants`).
     """
 
@@ -80,6 +82,7 @@ class Vocabulary:
         lemmas: Sequence[str],
         tags: Sequence[str],
         vector_words: Sequence[str] = (),
+        characters: Sequence[str] = (UNKNOWN,),
     ) -> None:
         total = len(words) + len(vector_words)
         if len(counts) not in (len(words), total):
@@ -90,6 +93,7 @@ class Vocabulary:
         self.counts[: len(counts)] = counts
         self.lemmas = Index(lemmas)
         self.tags = Index(tags)
+        self.characters = Index(characters)
 
     @classmethod
     def build(
@@ -102,7 +106,10 @@ class Vocabulary:
         words: Counter[str] = Counter()
         lemmas: Counter[str] = Counter()
         tags: Counter[str] = Counter()
+        characters: Counter[str] = Counter()
         for sentence in sentences:
+            for form in sentence.forms:
+                characters.update(form)
             words.update(form.lower() for form in sentence.forms)
             lemmas.update(sentence.lemmas)
             tags.update(sentence.tags)
@@ -120,6 +127,7 @@ class Vocabulary:
             [*SPECIAL, *lemmas],
             [*SPECIAL, *tags],
             list(fixed),
+            [UNKNOWN, *(character for character, count in characters.items() if count > 1)],
         )
 
     def encode(
@@ -181,6 +189,7 @@ class Vocabulary:
             "lemmas": self.lemmas.strings,
             "tags": self.tags.strings,
             "vector_words": self.words.strings[trained:],
+            "characters": self.characters.strings,
         }
 
     @classmethod
