@@ -10,7 +10,7 @@ from spigot.training.loop import Trainer
 from spigot.training.recipe import load_recipe
 
 
-@pytest.mark.parametrize("name", ["modern/syntax", "modern/biaffine"])
+@pytest.mark.parametrize("name", ["modern/syntax", "modern/biaffine", "modern/biaffine-words"])
 def test_from_the_shell(spigot, tmp_path, name):
     size = {"word_dim": 20, "second_dim": 4, "tag_dim": 8, "hidden": 16, "layers": 1}
     table = ", ".join(f"{key} = {value}" for key, value in size.items())
@@ -34,9 +34,10 @@ def test_from_the_shell(spigot, tmp_path, name):
     assert found["trees.labels"]["scores"].keys() >= {label for s in dev for label in s.trees["syntax"].labels}
     code, out, _ = spigot("parse", run, tmp_path / "dev.conllu", "--to", "conllu")
     (tmp_path / "parsed.conllu").write_text(out)
-    code, out, _ = spigot("score", tmp_path / "dev.conllu", tmp_path / "parsed.conllu", "--json")
-    scores = json.loads(out)["scores"]
+    code, scored, _ = spigot("score", tmp_path / "dev.conllu", tmp_path / "parsed.conllu", "--json")
+    scores = json.loads(scored)["scores"]
     assert {key: scores[key.upper()]["value"] for key in best} == best
+    assert spigot("parse", run, tmp_path / "dev.conllu")[1] == out
     code, out, _ = spigot("parse", run, tmp_path / "dev.conllu", "--to", "json")
     first = json.loads(out.splitlines()[0])
     parsed = next(read_conllu(tmp_path / "parsed.conllu")).trees["syntax"]
