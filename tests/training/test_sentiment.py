@@ -187,7 +187,7 @@ def test_what_is_written_down_can_be_read_again(joint):
         (
             "StraightThrough",
             {"training": {"selection": "uas"}},
-            'training.selection: expected "accuracy" or "lf" in this system',
+            'training.selection: expected "accuracy" or "uf" or "lf" in this system',
         ),
         (
             "StraightThrough",

@@ -16,8 +16,7 @@ Size = Annotated[int, Field(ge=1)]
 class Biaffine(Scorer):
     """x_headᵀ U x_modifier + w·[x_head; x_modifier] + b for each pair of tokens, x = LeakyReLU(W h + c) by role.
 
-    Dozat & Manning (2017, Eqs. 4-9) for trees and (2018, Eqs. 6-12) for graphs. Tokens, which they do not score, get
-    w·LeakyReLU(W h + c) + b.
+    Dozat & Manning (2017) for trees, (2018) for graphs. Tokens, which they do not score, get w·x + b.
 
     Args:
         arc_dim: width of x for arcs and tokens.
@@ -41,7 +40,7 @@ class Biaffine(Scorer):
         return nn.Sequential(_Role(input_dim, self.arc_dim, self.dropout), last, nn.Flatten(-2))
 
     def tree_arcs(self, input_dim: int) -> PairScorer:
-        """Return the scorer of arcs in a tree, without the terms that are the same for all heads (2017, Eq. 9)."""
+        """Return the scorer of arcs in a tree, without the terms that are the same for all heads (2017)."""
         return BiaffinePairs(input_dim, self.arc_dim, 1, self.dropout, modifier_alone=False)
 
     def graph_arcs(self, input_dim: int) -> PairScorer:
