@@ -1,4 +1,4 @@
-"""The tables of docs/speed.md, made from the JSON in results/: `python benchmarks/tables.py` rewrites them there."""
+"""The tables of docs/speed.md, made from the JSON in results/: `python benchmarks/tables.py` rewrites them."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def trees(result: Result) -> str:
                     for row in result["projective"]
                 ],
             ),
-            "How far the argmax is from what one core can do (single precision, one thread), and how its time and that "
-            "of the marginals grow: t ~ n^k between each length and the one before. Measured on this core: clock "
-            f"{clock / 1e9:.2f} GHz; row update x[j] = max(x[j], a + y[j]), in the first-level cache, "
+            "The argmax as a share of the peak of one core (single precision, one thread), and the growth of its time "
+            "and of that of the marginals: t ~ n^k between each length and the one before. Measured on this core: "
+            f"clock {clock / 1e9:.2f} GHz; row update x[j] = max(x[j], a + y[j]), in the first-level cache, "
             f"{peak['row_update'] / 1e9:.1f} G additions and maxima a second ({peak['row_update'] / clock:.1f} a "
             f"cycle); arithmetic alone {peak['arithmetic'] / 1e9:.1f} G ({peak['arithmetic'] / clock:.1f} a cycle).",
             table(
@@ -86,7 +86,7 @@ def trees(result: Result) -> str:
                 ],
             ),
             f"Maximum arborescence, batch of {result['batch']}, times for the whole batch; `ufal.chu_liu_edmonds` has "
-            "no batches, and no single root:",
+            "neither batches nor a single root:",
             table(
                 ["n", "ufal", "spigot", "one at a time", "single root", "ufal / spigot", "ufal / one at a time"],
                 [
@@ -135,8 +135,8 @@ def graphs(result: Result) -> str:
             f"The best graph under random scores, {result['labels']} labels, {result['deterministic']} of them "
             f"at most once for each predicate; time for one sentence, in batches of {result['batch']}. `assignment` is "
             "`scipy.optimize.linear_sum_assignment`, called for each predicate. AD³ is set as in the original program "
-            "(at most 500 iterations); fractional: predicates with an arc or label between 0.05 and 0.95 or so; "
-            "score: of its rounded graphs, in all, against the best.",
+            "(at most 500 iterations). Fractional: predicates with an arc or label between about 0.05 and 0.95. "
+            "Score: the total score of its rounded graphs over that of the best graphs.",
             table(
                 [
                     "scores",
@@ -196,10 +196,10 @@ def training(result: Result) -> str:
             f"corpora; corpus: {result['corpus']}, {result['mean_length']:.1f} tokens a sentence. Batches hold "
             f"{', '.join(digits(size) for size in sizes)} sentences on average. The original "
             "program's figures are quoted from its own run on a machine of this kind, not measured here; the last two "
-            "columns set the largest batches against them.",
+            "columns compare the largest batches with them.",
             table(["system", *heads, "/ published", "/ repaired"], [*rows, *references]),
             "A step on semantics with SPIGOT against one with the straight-through estimator (STE), in one model, on "
-            'identical batches, in turn; the medians over batches and the sums. "STE again" shows what chance does.',
+            'identical batches, in turn; the medians over batches and the sums. "STE again" shows the noise.',
             table(
                 ["batch", "STE", "SPIGOT", "SPIGOT / STE, median", "sum", "STE again / STE, median", "sum"],
                 [
@@ -217,7 +217,7 @@ def training(result: Result) -> str:
                 ],
             ),
             "Decoding and projection as a share of joint training with SPIGOT (clocks around the calls; decoding "
-            "trees counts the layer's and the loss's, projection all of SPIGOT's backward):",
+            "trees is that of the layer and of the loss, projection is all of SPIGOT's backward):",
             table(
                 ["batch", "a step", "decoding trees", "decoding graphs", "projection", "sum"],
                 [
@@ -230,8 +230,7 @@ def training(result: Result) -> str:
                     for row in result["shares"]
                 ],
             ),
-            "Where the time of joint training with SPIGOT goes (torch's profiler, whose own cost weighs on small "
-            "operations):",
+            "Profile of joint training with SPIGOT (torch's profiler, whose overhead inflates small operations):",
             table(
                 ["work", *(_batch(row) for row in result["where"])],
                 [[label, *(f"{row['share'].get(label, 0.0):.1%}" for row in result["where"])] for label in labels],
@@ -330,7 +329,7 @@ def structures(result: Result) -> str:
         [
             _machine(result),
             f"Perfect matchings of {result['batch']} matrices, from a tensor of scores to one of 0/1, in one "
-            "call and one at a time, as scipy's; scipy's bare call is from an array to indices:",
+            "call and one at a time, for both programs; scipy's bare call is from an array to indices:",
             table(
                 [
                     "n",
@@ -403,8 +402,8 @@ def memory(result: Result) -> str:
     return "\n\n".join(
         [
             _machine(result),
-            f"Memory that one argmax takes, its result included, batch of {result['batch']}; in brackets, how many "
-            "times the scores (float32), which are batch n² numbers. The last column is k in memory ~ n^k, from the "
+            f"Memory of one argmax, including its result, batch of {result['batch']}; in brackets, the "
+            "ratio to the scores (float32), which are batch n² numbers. The last column is k in memory ~ n^k, from the "
             "first length to the last.",
             table(
                 ["argmax", *(f"n = {n}" for n in lengths), "k"],

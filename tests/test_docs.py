@@ -1,40 +1,90 @@
-"""The code in docs/ runs, page by page, and the tables name what there is."""
+"""The pages of docs/ and at the top: their code runs, their links lead somewhere, their tables name what there is."""
 
 import re
-import sys
 from inspect import isabstract
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 import spigot
 from spigot import Structure, Surrogate
+from tests.docs.pages import DOCS, running
 
-PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+TOP = DOCS.parent
+PAGES = sorted(DOCS.glob("*.md"))
+TESTED = {path.stem.removeprefix("test_").replace("_", "-") for path in (TOP / "tests/docs").glob("test_*.py")}
+"""Pages with a file of tests, which runs them."""
+WRITTEN = sorted([*TOP.glob("*.md"), *PAGES, *(TOP / "experiments").rglob("*.md"), *(TOP / "benchmarks").glob("*.md")])
+EACH = {Path("src/spigot/tasks"), Path("src/spigot/systems")}
+"""Folders that ARCHITECTURE.md calls "one file each", though it names what else is in them."""
+GUIDES = sorted(DOCS.glob("add-*.md"))
 
 
-def run(page: Path) -> dict[str, Any]:
-    """Execute the blocks of a page one after the other, and return what they define.
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem not in TESTED], ids=lambda page: page.name)
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    with running(page.name, tmp_path):
+        pass
 
-    A block that begins with the name of a file is written to that file, not executed.
-    """
-    names: dict[str, Any] = {"__name__": "docs"}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
-        file = re.match(r"# (\w+\.py)\n", block)
-        if file is not None:
-            Path(file[1]).write_text(block, "utf-8")
+
+def test_every_guide_has_its_tests() -> None:
+    assert {page.stem for page in GUIDES} == TESTED
+    assert {"add-a-structure", "add-a-surrogate", "add-an-encoder", "add-a-task", "add-a-system"} <= TESTED
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_a_guide_names_at_most_three_files(page: Path) -> None:
+    text = page.read_text("utf-8")
+    files = re.findall(r"^\| `((?:src|tests)/\S+\.py)` \|", text, re.MULTILINE)
+    assert f"touch these **{['no', 'one', 'two', 'three'][len(files)]} file" in text
+    for file in files:
+        # A file of one's own, in a folder that is there; or a registry.
+        assert (TOP / file).parent.is_dir() if "NAME" in file else (TOP / file).is_file(), file
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link to a heading of the page may end in."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(TOP).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("https://", "http://")):
             continue
-        exec(compile(block, page.name, "exec"), names)  # the pages are ours
-    return names
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not heading or heading in anchors(target), link
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    run(page)
+def listed_tree() -> list[Path]:
+    """Return the paths of the tree in ARCHITECTURE.md, in its order."""
+    text = (TOP / "ARCHITECTURE.md").read_text("utf-8")
+    (tree,) = re.findall(r"^```text\n(src/spigot/\n.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    found, above = [], [Path()]
+    for line in tree.splitlines():
+        indent, names = re.match(r"( *)([^\s,]+(?:, [^\s,]+)*)", line).groups()
+        above = above[: len(indent) // 2 + 1]
+        paths = [above[-1] / name for name in names.split(", ")]
+        found += paths
+        if names.endswith("/"):
+            above.append(paths[-1])
+    return found
+
+
+def test_the_tree_of_the_architecture_is_the_one_on_disk() -> None:
+    listed = listed_tree()
+    assert not [path for path in listed if not (TOP / path).exists()]
+    assert len(set(listed)) == len(listed)
+    package = TOP / "src/spigot"
+    folders = {path.parent.relative_to(TOP) for path in package.rglob("*.py")}
+    assert not folders - set(listed)
+    # Where the page names files of a folder, it names all of them, unless they are one for each member of a kind.
+    for folder in {path.parent for path in listed if path.suffix == ".py"} - EACH:
+        assert not {path.relative_to(TOP) for path in (TOP / folder).glob("[!_]*.py")} - set(listed), folder
 
 
 def test_every_structure_has_its_row() -> None:
@@ -55,45 +105,3 @@ def test_every_surrogate_and_loss_has_its_row() -> None:
     assert set(re.findall(r"^\| `(\w+)\(\)`", text, re.MULTILINE)) == surrogates
     losses = {name for name in public if name.endswith(("_loss", "_likelihood"))}
     assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == losses
-
-
-def test_the_structure_of_the_example_is_what_it_says() -> None:
-    (page,) = [page for page in PAGES if page.name == "extending.md"]
-    segment = run(page)["Segment"]()
-    scores = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    runs = [[float(i <= k <= j) for k in range(4)] for i in range(4) for j in range(i, 4)]
-    members = torch.tensor(runs, dtype=torch.float64)
-    totals = scores @ members.T
-    assert torch.equal(segment.argmax(scores), members[totals.argmax(1)])
-    assert torch.allclose(segment.log_partition(scores), totals.logsumexp(1))
-    assert torch.allclose(segment.marginals(scores), totals.softmax(1) @ members)
-    lengths = torch.tensor([4, 2, 0])
-    padded = scores.masked_fill(torch.arange(4) >= lengths[:, None], float("nan"))
-    assert torch.equal(segment.argmax(padded, lengths)[1, :2], segment.argmax(scores[1:2, :2])[0])
-    assert torch.allclose(segment.marginals(padded, lengths)[1, :2], segment.marginals(scores[1:2, :2])[0])
-    assert not segment.argmax(padded, lengths)[2].any()
-    assert segment.log_partition(padded, lengths)[2] == 0
-    with pytest.raises(ValueError, match=r"no segment.*row 1"):
-        segment.argmax(scores, None, torch.tensor([True, False, True])[:, None].expand(3, 4))
-
-
-def test_the_encoder_of_the_example_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spigot.models.config import NamedEncoder
-    from tests.models.tiny import SENTENCES, tiny_vocabularies
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "window", raising=False)
-    (page,) = [page for page in PAGES if page.name == "encoders.md"]
-    config = run(page)["config"]
-    assert config.syntax.encoder.arguments == {"size": 40, "reach": 2}
-    vocabulary = tiny_vocabularies().semantics
-    encoder = config.syntax.encoder.build(vocabulary=vocabulary, vectors=None)
-    together = encoder(vocabulary.encode(SENTENCES[:5])[0])
-    for row, sentence in enumerate(SENTENCES[:5]):
-        alone = encoder(vocabulary.encode([sentence])[0])
-        assert alone.shape == (1, len(sentence) + 1, encoder.output_dim)
-        torch.testing.assert_close(together[row, : len(sentence) + 1], alone[0], rtol=0, atol=1e-6)
-        assert not together[row, len(sentence) + 1 :].any()
-    with pytest.raises(ValueError, match=r"^reach: expected an integer from 0 on, got -1"):
-        NamedEncoder("window.Window", reach=-1).build(vocabulary=vocabulary)

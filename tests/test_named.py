@@ -13,7 +13,7 @@ from spigot import Surrogate
 from spigot.models.config import NamedSurrogate
 from spigot.named import public_classes
 from spigot.signature import NamedError
-from spigot.systems.semantics_then_sentiment import SemanticsThenSentimentConfig
+from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.syntax_then_semantics import SyntaxThenSemanticsConfig
 
 NEED_MARGINALS = {"Gumbel", "MarginalJacobian", "Marginals", "SPIGOTCE", "SPIGOTEG"}
@@ -80,9 +80,9 @@ def test_every_surrogate_that_is_exported_has_a_name():
         made = NamedSurrogate(name).build()
         assert type(made) is getattr(spigot, name)
         assert SyntaxThenSemanticsConfig(surrogate={"name": name}).surrogate == NamedSurrogate(name)
-    # It has to run the loss again, on samples, and a system does not hand that to its surrogate.
+    # It runs the loss again on samples, but a system does not pass the loss to its surrogate.
     with pytest.raises(
-        ValueError, match="name: expected one that does not run the end task again, got 'ScoreFunction'"
+        ValueError, match="name: expected a surrogate that does not run the end task again, got 'ScoreFunction'"
     ):
         SyntaxThenSemanticsConfig(surrogate={"name": "ScoreFunction"})
 
@@ -94,7 +94,7 @@ def test_arguments_reach_the_constructor():
     assert named.arguments == {"step_size": 0.3, "steps": 2}
     assert named.settings == {"step_size": 0.3, "max_norm": None, "steps": 2}
     assert NamedSurrogate("SPIGOT", polytope="hull").build() == spigot.SPIGOT(polytope="hull")
-    # An integer is a number: it becomes what the signature says.
+    # An integer is a number: it is converted to the annotated type.
     assert isinstance(NamedSurrogate("SPIGOT", step_size=2).build().step_size, float)
 
 
@@ -113,7 +113,7 @@ def test_arguments_reach_the_constructor():
         ("SPIGOT", {"polytope": "hul"}, "polytope: expected 'hull', got 'hul'"),
         ("SPIGOT", {"polytope": spigot.Simplex()}, "polytope: expected a number, a string, .*, got Simplex"),
         ("IMLE", {"noise": "normal"}, "noise: expected 'sum-of-gamma', 'gumbel' or 'none', got 'normal'"),
-        ("IMLE", {"generator": 3}, "generator: expected no value from a recipe, which cannot hold one, got 3"),
+        ("IMLE", {"generator": 3}, r"generator: expected no value \(a recipe cannot hold one\), got 3"),
         ("NegativeIdentity", {"centre": 1}, "centre: expected a boolean, got 1"),
         ("ScoreFunction", {"samples": 1}, "samples: expected at least 2 for .*, got 1"),
         ("SPIGTO", {}, "name: expected SPIGOT, .*, got 'SPIGTO'"),
@@ -127,7 +127,7 @@ def test_arguments_reach_the_constructor():
         ("torch.nn.Missing", {}, "name: expected a concrete Surrogate, got 'torch.nn.Missing'"),
     ],
 )
-def test_what_cannot_be_is_told_by_its_argument(name, arguments, message):
+def test_errors_name_the_argument(name, arguments, message):
     with pytest.raises(NamedError, match=f"^{message}"):
         NamedSurrogate(name, **arguments)
     with pytest.raises(ValueError, match=message):
@@ -140,7 +140,7 @@ def test_a_table_needs_a_name(table):
         NamedSurrogate.from_table(table)
 
 
-def test_it_is_written_down_as_it_was_given_and_read_again():
+def test_a_table_is_written_as_given_and_read_again():
     config = SyntaxThenSemanticsConfig(surrogate={"name": "SPIGOTEG", "step_size": 1})
     content = json.loads(json.dumps(config.model_dump(mode="json")))
     assert content["surrogate"] == {"name": "SPIGOTEG", "step_size": 1}
@@ -159,7 +159,7 @@ def test_equal_by_content():
     assert repr(other) == "NamedSurrogate('SPIGOT', step_size=2.0)"
 
 
-def test_it_does_not_change(own):
+def test_it_is_immutable(own):
     corners = [1, 2]
     named = NamedSurrogate(f"{own}.Halved", times=3, corners=corners, loose={"a": [1]})
     corners.append(3)
@@ -185,13 +185,17 @@ def test_a_users_class_is_imported_only_when_it_is_named(own):
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("Halved", {}, "times: expected a value, which Halved has no default for, got none"),
+        ("Halved", {}, r"times: expected a value \(Halved has no default\), got none"),
         ("Halved", {"times": 10}, "times: expected at most 9, got 10"),
         ("Halved", {"times": 1, "floor": 2.0}, "name: their_surrogates.Halved: more floor than house"),
         ("Halved", {"times": 1, "corners": [1, "x"]}, r"corners: expected an integer, got \[1, 'x'\]"),
         ("Halved", {"times": 1, "loose": {1}}, r"loose: expected a number, a string, .*, got \{1\}"),
         ("Placed", {"at": {"x": 1.5}}, r"at: expected an integer, got \{'x': 1.5\}"),
-        ("Misspelt", {}, "name: their_surrogates.Misspelt: expected annotations that name .*'Pont' is not defined"),
+        (
+            "Misspelt",
+            {},
+            "name: their_surrogates.Misspelt: expected annotations of defined .*'Pont' is not defined",
+        ),
         ("Abstract", {}, "name: expected a concrete Surrogate, got 'their_surrogates.Abstract'"),
     ],
 )
@@ -208,7 +212,7 @@ def test_a_table_over_a_default():
     assert NamedSurrogate.over(default, NamedSurrogate("Detach")) == NamedSurrogate("Detach")
 
 
-def test_what_a_field_of_a_model_says():
+def test_a_field_of_a_model():
     class Holder(BaseModel):
         how: NamedSurrogate = NamedSurrogate("Detach")
 
@@ -217,10 +221,10 @@ def test_what_a_field_of_a_model_says():
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTED - {"ScoreFunction"}))
-def test_surrogates_that_need_marginals_do_not_serve_graphs(name):
+def test_surrogates_with_marginals_are_refused_for_graphs(name):
     table = {"kind": "semantics-then-sentiment", "surrogate": {"name": name}}
     if name in NEED_MARGINALS:
-        with pytest.raises(ValueError, match=f"name: expected one that needs no marginals of .*, got '{name}'"):
+        with pytest.raises(ValueError, match=f"name: expected a surrogate without marginals of .*, got '{name}'"):
             SemanticsThenSentimentConfig.model_validate(table)
     else:
         assert SemanticsThenSentimentConfig.model_validate(table).surrogate.name == name

@@ -1,10 +1,13 @@
 """The code in the README runs, and what it names exists."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from spigot.cli.main import app
 from spigot.training.recipe import find_recipe, load_recipe
 from tests.models.tiny import tiny_model
 
@@ -21,12 +24,38 @@ def test_python_blocks_run(
     exec(compile(block, "README.md", "exec"), {})  # the README is ours
 
 
-def test_named_recipes_exist() -> None:
-    commands = re.findall(r"spigot train (\S+) --data (\S+)", README)
-    assert commands
-    for name, data in commands:
-        recipe = load_recipe(name, data=data)
-        assert all(recipe.data.tasks[task].train is not None for task in recipe.made_tasks)
+def commands() -> list[list[str]]:
+    """Return the arguments of each `spigot` that the README shows in an indented block, line by line."""
+    lines = re.sub(r"\\\n", " ", README).splitlines()
+    shown = [line.rpartition("| ")[2].strip() for line in lines if line.startswith("    ")]
+    return [shlex.split(line)[1:] for line in shown if line.startswith("spigot ")]
+
+
+def test_named_recipes_exist_and_take_their_settings() -> None:
+    trained = [arguments for arguments in commands() if arguments[0] == "train"]
+    assert trained
+    for _, recipe, *options in trained:
+        given = list(zip(options[::2], options[1::2], strict=True))
+        settings = [value for option, value in given if option == "--set"]
+        data = dict(given)["--data"]
+        # "data" is a folder that another of the commands makes.
+        made = load_recipe(recipe, settings, data=None if data == "data" else data)
+        assert data == "data" or all(made.data.tasks[task].train is not None for task in made.made_tasks)
+
+
+def test_commands_have_the_options() -> None:
+    known = get_command(app).commands
+    for name, *arguments in commands():
+        options = {option for parameter in known[name].params for option in parameter.opts}
+        assert {argument for argument in arguments if argument.startswith("--")} <= options, name
+
+
+def test_surrogates_in_settings_are_what_they_say() -> None:
+    settings = re.findall(r"`--set '(system\.surrogate=.*?)'`", README)
+    assert settings
+    for setting in settings:
+        if "mine." not in setting:
+            assert load_recipe("paper/spigot", [setting]).system.surrogate.name in setting
 
 
 def test_every_system_of_the_table_has_its_recipes() -> None:

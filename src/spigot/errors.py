@@ -1,7 +1,7 @@
-"""The base of all errors that are the user's to mend."""
+"""The base class of errors in the user's input."""
 
 from __future__ import annotations
 
 
 class UserError(ValueError):
-    """What was asked for cannot be done; the message is one line that says why, without a traceback's help."""
+    """An error in the user's input; the message is one line that explains it without a traceback."""

@@ -22,15 +22,15 @@ T = TypeVar("T")
 class Named(Generic[T]):
     """The name of a class of one kind and its arguments, checked by the class's own signature; immutable.
 
-    A subclass says of which kind:
+    A subclass sets the kind:
 
         class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"): ...
 
-    `name` is that of a public class of `package`, or the dotted path of a user's class ("mine.encoders.CharacterCNN"),
-    whose module is imported. It has to be importable as any other: nothing is downloaded. Still, to import is to run
-    code, so a checkpoint from elsewhere that names a dotted path runs the code of that module on this computer.
+    `name` is the name of a public class of `package`, or the dotted path of a user's class
+    ("mine.encoders.CharacterCNN"). Its module is imported from the Python path; nothing is downloaded. An import runs
+    code: a checkpoint that names a dotted path runs the code of that module on this computer.
 
-    `context` names the constructor's parameters that the program gives, and a recipe cannot. All others are
+    `context` names the constructor's parameters that the program gives and a recipe must not. All others are
     arguments: JSON values of the annotated type. Raises NamedError.
     """
 
@@ -50,7 +50,7 @@ class Named(Generic[T]):
         try:
             self._values = check_arguments(self._class, self._arguments, self.context)
         except NameError as error:
-            raise NamedError(f"name: {name}: expected annotations that name what is imported ({error})") from error
+            raise NamedError(f"name: {name}: expected annotations of defined names ({error})") from error
         if not self.context:
             self.build()
 
@@ -77,13 +77,13 @@ class Named(Generic[T]):
         return self._class
 
     def build(self, **context: Any) -> T:
-        """Make the object; of `context`, what the program gives, the constructor gets what it takes."""
+        """Make the object. The constructor gets those values of `context` that it has parameters for."""
         taken = {key: value for key, value in context.items() if key in self._parameters}
         try:
             return self._class(**taken, **copy.deepcopy(self._values))
         except (ValueError, TypeError) as error:
             message = " ".join(str(error).split())
-            # What constructors say begins with the argument that is wrong.
+            # A constructor's message begins with the wrong argument.
             known = message.partition(":")[0] in self._parameters
             raise NamedError(message if known else f"name: {self.name}: {message}") from error
 
@@ -103,7 +103,7 @@ class Named(Generic[T]):
 
     @classmethod
     def over(cls, default: Self, table: Any) -> Self:
-        """Check a table that may leave out what `default` has; one with another name starts from nothing."""
+        """Check a table. Without a name, or with that of `default`, missing arguments are those of `default`."""
         if isinstance(table, Mapping) and table.get("name", default.name) == default.name:
             table = default.to_table() | dict(table)
         return cls.from_table(table)
@@ -128,7 +128,7 @@ class Named(Generic[T]):
 
 @cache
 def public_classes(package: str, base: type) -> dict[str, type]:
-    """Return the concrete classes of a kind, by name: of what a package exports, or else of what its modules define."""
+    """Return the concrete subclasses of `base` by name: those in a package's `__all__`, else those in its modules."""
     module = importlib.import_module(package)
     exported = getattr(module, "__all__", None)
     if exported is not None:
@@ -151,7 +151,7 @@ def _find(name: str, package: str, base: type) -> Any:
         if name not in known:
             lowered = {each.lower(): each for each in known}
             near = [lowered[each] for each in difflib.get_close_matches(name.lower(), lowered)] or sorted(known)
-            raise NamedError(f"name: expected {', '.join(near)}, or the dotted path of a class of yours, got {name!r}")
+            raise NamedError(f"name: expected {', '.join(near)}, or the dotted path of your own class, got {name!r}")
         return known[name]
     module, _, last = name.rpartition(".")
     try:

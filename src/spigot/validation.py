@@ -1,4 +1,4 @@
-"""What pydantic says of a wrong recipe, in one line."""
+"""One-line messages for the errors that pydantic finds."""
 
 from __future__ import annotations
 
@@ -6,21 +6,39 @@ from typing import Any
 
 from pydantic import ValidationError
 
+_EXPECTED = "Input should be "
+
 
 def first_problem(error: ValidationError, content: Any) -> str:
     """Return the first error as "KEY: what is wrong"; `content` is what was checked."""
     first = error.errors()[0]
     key = _key(first, content)
     if first["type"] == "value_error":
-        # What our validators say begins with the key that is wrong.
+        # The messages of our validators begin with the wrong key.
         return ".".join(filter(None, (key, str(first["ctx"]["error"]))))
-    if first["type"] == "extra_forbidden":
-        return f"{key}: no such key"
-    return f"{key}: {first['msg']}" + ("" if first["type"] == "missing" else f", got {first['input']!r}")
+    return f"{key}: {what_is_wrong(first)}"
+
+
+def what_is_wrong(error: Any) -> str:
+    """Return one of pydantic's error dictionaries as "expected ..., got ...", without the key."""
+    if error["type"] == "extra_forbidden":
+        return "no such key"
+    if error["type"] == "missing":
+        return "expected a value, got none"
+    message = error["msg"].removeprefix("Value error, ")
+    if message.startswith(_EXPECTED):
+        message = f"expected {expectation(message)}"
+    return f"{message}, got " + ("a table" if isinstance(error["input"], dict) else repr(error["input"]))
+
+
+def expectation(message: str) -> str:
+    """Turn pydantic's message about a value into words that follow "expected"."""
+    text = message.removeprefix(_EXPECTED).replace("a valid integer", "an integer").replace("a valid ", "a ")
+    return f"a number {text}" if text.startswith(("greater", "less")) else text
 
 
 def _key(error: Any, content: Any) -> str:
-    """Return the path of a key, without the names of alternatives that pydantic puts between."""
+    """Return the path of a key, without the names of union members that pydantic inserts."""
     path = []
     for part in error["loc"]:
         if isinstance(content, dict) and part not in content and error["type"] != "missing":

@@ -31,7 +31,7 @@ def test_scores(spigot, runs, gold):
         assert json.dumps(value) in text
 
 
-def test_for_people_each_score_comes_with_its_convention(spigot, runs, gold):
+def test_text_shows_each_score_with_its_convention(spigot, runs, gold):
     code, out, _ = spigot(
         "evaluate", runs / "run", "--sdp", gold / "gold.sdp", "--conllu", gold / "gold.conllu", "--per-label"
     )
@@ -70,7 +70,7 @@ def test_refusals(refused, runs, gold):
         f"{gold / 'gold.sdp'}: sentence": [run, "--conllu", gold / "gold.sdp"],
         f"{gold}: expected a checkpoint, got no config.json": [gold, "--sdp", gold / "gold.sdp"],
         "Invalid value for --device: ": [run, "--sdp", gold / "gold.sdp", "--device", "warp"],
-        f"Invalid value for --conllu: {runs / 'neurbo'} has no syntactic parser to score": [
+        f"Invalid value for --conllu: expected a system with a syntactic parser, got {runs / 'neurbo'}": [
             runs / "neurbo",
             "--conllu",
             gold / "gold.conllu",

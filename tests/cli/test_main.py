@@ -74,11 +74,11 @@ def validation_error(**values):
         (OSError("something else"), 1, "error: something else"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (typer.Abort(), 1, "error: aborted"),
-        (validation_error(rate=-1), 2, "error: rate: Input should be greater than 0, got -1"),
+        (validation_error(rate=-1), 2, "error: rate: expected a number greater than 0, got -1"),
         (
             validation_error(rat=1, table={"a": [1]}),
             2,
-            "error: table.a: Input should be a valid integer, got [1]; rat: Extra inputs are not permitted",
+            "error: table.a: expected an integer, got [1]; rat: no such key",
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_each_command_has_help(command):
     assert result.stderr == ""
 
 
-# The package without the core that its __init__ loads (some seconds): what commands load shows by itself.
+# The package without the core, which its __init__ loads in some seconds: this shows what the commands load.
 LIGHT = (
     "import sys, types\n"
     "package = sys.modules['spigot'] = types.ModuleType('spigot')\n"
@@ -160,7 +160,7 @@ def test_commands_load_nothing_heavy_before_they_run():
 
 @pytest.mark.parametrize("tokens", [3, 3000])
 def test_broken_pipe_is_quiet(tmp_path, tokens):
-    # The reader is gone: a short output fails when it is flushed at the end, a long one in the middle.
+    # The output is closed: a short output fails when it is flushed at the end, a long one in the middle.
     rows = "".join(f"{k}\tw\tw\tX\tX\t_\t{k - 1}\tlabel{k}\t_\t_\n" for k in range(1, tokens + 1))
     path = tmp_path / "trees.conllu"
     path.write_text(rows + "\n")

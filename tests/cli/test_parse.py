@@ -66,7 +66,7 @@ def test_every_format_in_and_out(spigot, runs, source):
 
 
 @pytest.mark.parametrize("source", ["conllu", "sdp", "text"])
-def test_the_first_lines_tell_the_format(spigot, runs, source):
+def test_the_first_lines_decide_the_format(spigot, runs, source):
     told = spigot("parse", runs / "run", "--to", "json", "--from", source, stdin=INPUTS[source])
     assert spigot("parse", runs / "run", "-", "--to", "json", stdin=INPUTS[source]) == told
 
@@ -95,7 +95,7 @@ def test_a_window_of_one_answers_each_sentence_as_it_comes(runs):
         for words in (["the", "dog", "sleeps"], ["it", "barks"]):
             process.stdin.write(" ".join(words) + "\n")
             process.stdin.flush()
-            # Blocks for ever, were it not written before the next sentence is read.
+            # This would block for ever if it were not written before the next sentence is read.
             assert json.loads(process.stdout.readline())["forms"] == words
         process.stdin.close()
         assert process.wait() == 0
@@ -106,10 +106,10 @@ def test_without_a_syntactic_parser(spigot, refused, runs):
     assert code == 0
     assert "heads" not in json.loads(out)
     line = refused("parse", runs / "neurbo", "--to", "conllu", stdin="the dog sleeps\n")
-    assert "has no syntactic parser: no trees to write" in line
+    assert f"expected a system with a syntactic parser, got {runs / 'neurbo'}, which has none" in line
 
 
-def test_nothing_in_nothing_out(spigot, runs, tmp_path):
+def test_empty_input(spigot, runs, tmp_path):
     (tmp_path / "empty.sdp").write_text("")
     for to in ("json", "conllu"):
         assert spigot("parse", runs / "run", tmp_path / "empty.sdp", "--to", to) == (0, "", "")
@@ -184,7 +184,7 @@ def test_a_stream_is_parsed_before_it_ends(runs):
     assert [tuple(content["forms"]) for content in contents[-3:]] == [s.forms for s in SENTENCES[:3]]
 
 
-def test_a_reader_that_leaves_is_no_failure_to_speak_of(runs):
+def test_a_closed_output_is_quiet(runs):
     reader, writer = os.pipe()
     os.close(reader)
     command = [*SPIGOT, "parse", str(runs / "run")]

@@ -187,4 +187,4 @@ def test_missing_file_and_two_standard_inputs(write, capsys):
     assert main(["score", gold, "nowhere.sdp"]) == 2
     assert capsys.readouterr().err == "spigot: error: nowhere.sdp: no such file or directory\n"
     assert main(["score", "-", "-"]) == 2
-    assert capsys.readouterr().err == "spigot: error: standard input (-) can stand for one file only\n"
+    assert capsys.readouterr().err == "spigot: error: -: expected standard input for one file only, got it for 2\n"

@@ -72,15 +72,35 @@ def test_a_baseline_has_no_graph(spigot, refused, folder):
     code, out, _ = spigot("parse", folder / "bag", stdin="the dog sleeps\n")
     assert (code, out) == spigot("parse", folder / "bag", "--to", "sst", stdin="the dog sleeps\n")[:2]
     line = refused("parse", folder / "bag", "--to", "sdp", stdin="the dog sleeps\n")
-    assert "has no semantic parser: no graphs to write" in line
+    assert f"expected a system with a semantic parser, got {folder / 'bag'}, which has none" in line
 
 
 def test_refusals(refused, folder):
     cases = {
-        "has no syntactic parser to score": ["evaluate", folder / "run", "--conllu", folder / "gold.sdp"],
-        "has no semantic parser to score": ["evaluate", folder / "bag", "--sdp", folder / "gold.sdp"],
-        "has no sentiment classifier to score": ["evaluate", folder / "parser", "--sst", folder / "gold.tsv"],
-        "has no sentiment classifier: no sentiments to write": ["parse", folder / "parser", "--to", "sst"],
+        f"expected a system with a syntactic parser, got {folder / 'run'}, which has none": [
+            "evaluate",
+            folder / "run",
+            "--conllu",
+            folder / "gold.sdp",
+        ],
+        f"expected a system with a semantic parser, got {folder / 'bag'}, which has none": [
+            "evaluate",
+            folder / "bag",
+            "--sdp",
+            folder / "gold.sdp",
+        ],
+        f"--sst: expected a system with a sentiment classifier, got {folder / 'parser'}, which has none": [
+            "evaluate",
+            folder / "parser",
+            "--sst",
+            folder / "gold.tsv",
+        ],
+        f"--to: expected a system with a sentiment classifier, got {folder / 'parser'}, which has none": [
+            "parse",
+            folder / "parser",
+            "--to",
+            "sst",
+        ],
         "expected a sentiment, got none": ["evaluate", folder / "run", "--sst", folder / "gold.sdp"],
     }
     for message, arguments in cases.items():

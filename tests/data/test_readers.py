@@ -26,7 +26,7 @@ CONLLU, CONLLX, SDP = (FIXTURES / name for name in ("tricky.conllu", "small.conl
         (SDP, read_sdp, [".sdp"]),
     ],
 )
-def test_the_extension_tells_the_format(tmp_path, path, reader, extensions):
+def test_the_extension_decides_the_format(tmp_path, path, reader, extensions):
     for extension in extensions:
         copy, packed = tmp_path / f"a.b{extension}", tmp_path / f"a.b{extension}.gz"
         copy.write_bytes(path.read_bytes())
@@ -52,7 +52,7 @@ def test_text_by_extension_is_text_whatever_it_looks_like(tmp_path):
         ("\n\n", []),
     ],
 )
-def test_standard_input_and_unknown_names_are_looked_into(tmp_path, monkeypatch, text, expected):
+def test_the_format_of_standard_input_and_unknown_names_is_detected(tmp_path, monkeypatch, text, expected):
     path = tmp_path / "data"
     path.write_bytes(text.encode())
     assert list(read_sentences(path)) == expected
@@ -72,7 +72,9 @@ def test_a_given_format_decides(monkeypatch):
     assert (first.source.format, second.id) == ("conllx", "2")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CONLLX.read_bytes())))
     assert [sentence.id for sentence in read_sentences("-", format="text")] == ["1", "2", "3", "4", "6"]
-    with pytest.raises(ValueError, match="format: expected one of conllu, conllx, sdp, sst, text, got 'xml'"):
+    with pytest.raises(
+        ValueError, match="format: expected one of conllu, conllx, conll2009, sdp, sdp2014, mrp, sst, text, got 'xml'"
+    ):
         read_sentences("a.conllu", format="xml")
 
 

@@ -328,3 +328,21 @@ def test_other_tokens_than_the_source_has_are_an_error():
     source = next(read_sdp(SMALL)).source
     with pytest.raises(ValueError, match="sentence s1: expected the 8 tokens of its source, got 2"):
         write([replace(GOOD, source=source)])
+
+
+def test_the_format_of_2014_has_neither_header_nor_frames():
+    text = row(1, "Kites", "kite", "NNS", "-", "-", "ARG1") + row(2, "fly", "fly", "VBP", "+", "+", "_")
+    text = f"#20001001\n{text}\n"
+    (sentence,) = read_sdp(io.StringIO(text), frames=False)
+    assert sentence.id == "20001001"
+    graph = sentence.graphs["semantics"]
+    assert graph == Graph((Arc(0, 2, TOP), Arc(2, 1, "ARG1")), frozenset({2}))
+    assert write([sentence]) == text
+    newer = io.StringIO()
+    write_sdp([sentence], newer, frames=True)
+    assert newer.getvalue() == "#SDP 2015\n" + text.replace("-\t-\t", "-\t-\t_\t").replace("+\t+\t", "+\t+\t_\t")
+    older = io.StringIO()
+    write_sdp(read(newer.getvalue()), older, frames=False)
+    assert older.getvalue() == text
+    with pytest.raises(DataError, match=r"expected 10 columns \(4 predicates\), got 11"):
+        list(read_sdp(SMALL, frames=False))

@@ -24,17 +24,17 @@ def known(vocabulary, given):
     return words, [vocabulary.lemmas.strings[k] for k in tokens.lemmas[0, inside]]
 
 
-def test_a_treebank_with_other_habits():
+def test_a_treebank_with_other_conventions():
     treebank = sentence("( It ’s a dog .", lemmas="_ it be a dog _")
     vocabulary = Vocabulary.build([treebank], ["'s", "-lrb-", "cat"])
     given = sentence("-LRB- It 's a cat ?", lemmas="-LRB- It be An cat ?")
     words, lemmas = known(vocabulary, given)
-    # The trained spelling comes before a word that has no more than a vector.
+    # The trained spelling comes before a word that has only a vector.
     assert words == ["(", "it", "’s", "a", "cat", UNKNOWN]
     assert lemmas == ["_", "it", "be", UNKNOWN, UNKNOWN, "_"]
 
 
-def test_the_treebank_itself_is_read_as_it_stands():
+def test_words_of_the_treebank_itself_are_unchanged():
     treebank = sentence("the dog 's ’s ( -lrb-", lemmas="The the 's ’s ( -lrb-")
     words, lemmas = known(Vocabulary.build([treebank]), treebank)
     assert words == list(treebank.forms)

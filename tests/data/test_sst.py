@@ -47,7 +47,7 @@ def test_a_changed_sentence_keeps_its_comment():
     assert written([replace(first, id="new")]).startswith("# instance new\n1\tA")
 
 
-def test_the_first_lines_tell_the_format():
+def test_the_first_lines_decide_the_format():
     assert [s.sentiment for s in read_sentences(io.StringIO(TEXT))] == [1, 0, None]
 
 

@@ -22,7 +22,7 @@ def graph(*arcs):
 
 def test_tree_measures_state_convention_and_counts():
     score = attachment(tree((0, 1, 1)), tree((0, 1, 2)), TAGS_RULE)
-    uas, las, universal, clas, uas_bare, las_bare, uem, lem = report.tree_measures(score, TAGS_RULE)
+    uas, las, universal, uas_bare, las_bare, uem, lem, clas = report.tree_measures(score, TAGS_RULE)
     assert (uas.name, uas.value, uas.counts) == ("UAS", 2 / 3, {"correct": 2, "total": 3})
     assert uas.convention == "heads, all tokens, punctuation included"
     assert (uas_bare.value, las_bare.value) == (1, 1)
@@ -32,7 +32,7 @@ def test_tree_measures_state_convention_and_counts():
     assert (uem.value, lem.value) == (0, 0)
 
 
-def test_undefined_las_is_said_to_be_so():
+def test_undefined_las_is_reported():
     score = attachment(tree((0, 1, 1)), tree((0, 1, 1), ("_", "_", "_")))
     las = report.tree_measures(score)[1]
     assert las.value is None
@@ -74,7 +74,7 @@ def test_text_lines_are_aligned():
     assert report.as_text([]) == []
 
 
-def test_comparison_tells_everything_needed_to_repeat_it():
+def test_comparison_reports_how_to_repeat_it():
     result = Comparison(0.9, 0.88, 0.0123, 0.005, 0.035, 0.95, 10_000, 7)
     text = report.comparison_text("LF", result)
     for part in (

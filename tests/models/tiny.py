@@ -3,11 +3,8 @@
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
 from spigot.data.vocabulary import Labels, Roles, Vocabulary
-from spigot.systems.semantics_then_sentiment import (
-    SemanticsThenSentiment,
-    SemanticsThenSentimentConfig,
-    SentimentVocabularies,
-)
+from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
+from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.syntax_alone import SyntaxAlone, SyntaxAloneConfig
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
 from spigot.systems.syntax_words import SyntaxWords

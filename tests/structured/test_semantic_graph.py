@@ -214,9 +214,9 @@ def test_nan_or_infinity_in_a_part_names_the_sentence(name, bad):
 
 def test_wrong_arguments_are_named():
     parts = random_parts(2, 4, 3, seed=0)
-    with pytest.raises(ValueError, match=r"parts.labels: expected 2 labels.* got 3"):
+    with pytest.raises(ValueError, match=r"scores.labels: expected 2 labels.* got 3"):
         SemanticGraph([True, False]).decode(parts)
-    with pytest.raises(ValueError, match=r"parts.arcs: expected as many heads"):
+    with pytest.raises(ValueError, match=r"scores.arcs: expected as many heads"):
         SemanticGraph().decode(parts._replace(arcs=parts.arcs[:, :3]))
     with pytest.raises(ValueError, match=r"lengths: out of range.*row 0 "):
         SemanticGraph().decode(parts, torch.tensor([4, 1]))

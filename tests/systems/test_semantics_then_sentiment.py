@@ -27,7 +27,7 @@ def test_the_end_task_reaches_arcs_and_labels_but_not_predicates(surrogate):
     assert norms["sentiment.role_embedding.weight"] > 0
 
 
-def test_detached_it_reaches_nothing_in_the_parser():
+def test_detach_sends_no_gradient_into_the_parser():
     norms = gradients(sentiment_model("Detach"))
     assert not any(norm for name, norm in norms.items() if name.startswith("semantics."))
     assert norms["sentiment.head.weight"] > 0
@@ -79,7 +79,7 @@ def test_the_candidates_hold_the_best_graph():
 def test_the_pruner_is_not_trained():
     model = sentiment_model("StraightThrough")
     gradients(model.train())
-    assert not model.pruner.training
+    assert not any(module.training for module in model.pruner.modules())
     assert not any(p.requires_grad for p in model.pruner.parameters())
     assert set(model.parts) == {"sentiment", "semantics"}
 
@@ -112,7 +112,7 @@ def test_the_graph_in_a_sentence_is_what_the_classifier_reads():
     parsed = model.parse(SENTENCES[:6])
     again = model.classify(parsed)
     assert [s.probability for s in again] == pytest.approx([s.probability for s in parsed], abs=1e-6)
-    # The sentences' own graphs are others.
+    # The gold graphs are others.
     gold = model.classify(SENTENCES[:6])
     assert [s.probability for s in gold] != pytest.approx([s.probability for s in parsed], abs=1e-6)
 
@@ -126,7 +126,7 @@ def test_what_forward_decodes_is_what_parse_reads():
     assert torch.equal(graph.arcs, given.arcs)
     assert torch.equal(graph.labels, given.labels)
     torch.testing.assert_close(model(tokens, graph=given)[0], scores)
-    with pytest.raises(ValueError, match="parser_tokens: expected the batch"):
+    with pytest.raises(ValueError, match="parser_tokens: expected tokens of the parser's vocabulary"):
         model(tokens)
 
 
@@ -144,7 +144,7 @@ def test_checkpoint_round_trip(tmp_path, kind):
         SyntaxThenSemantics.from_pretrained(tmp_path)
 
 
-def test_each_folder_is_loaded_as_what_it_is(tmp_path):
+def test_a_folder_is_loaded_by_its_kind(tmp_path):
     tiny_model().save_pretrained(tmp_path / "parser")
     assert type(load_system(tmp_path / "parser")) is SyntaxThenSemantics
     (tmp_path / "parser" / "config.json").write_text('{"format": 1, "kind": "tagger"}')

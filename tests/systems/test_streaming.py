@@ -15,7 +15,7 @@ def test_order_and_content_do_not_depend_on_budget_and_window(budget, window):
         assert [ours] == model.parse([given])
 
 
-def test_nothing_comes_of_nothing():
+def test_without_sentences():
     assert list(parse_stream(tiny_model().parse, [])) == []
 
 

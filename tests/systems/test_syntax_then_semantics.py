@@ -109,7 +109,7 @@ def test_the_end_task_reaches_the_syntactic_parser_as_strongly_as_asked(surrogat
     assert syntax_gradients(surrogate, 0.0) is None
 
 
-def test_detach_is_a_wall():
+def test_detach_stops_the_gradient():
     assert not syntax_gradients("Detach", 1.0).any()
 
 

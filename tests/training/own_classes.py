@@ -1,4 +1,4 @@
-"""What a user may add in one file: an encoder and a use of the tree, named in recipes by their dotted paths."""
+"""A user's own encoder and use of the tree, in one file, named in recipes by their dotted paths."""
 
 from typing import Literal
 
@@ -39,7 +39,7 @@ class Window(Encoder):
 
 
 class HeadsAlone(TreeFeature):
-    """The state of a token's head, and nothing of its own; `scale` times."""
+    """`scale` times the state of a token's head, without the token's own state."""
 
     def __init__(self, input_dim: int, scale: float = 1.0):
         super().__init__()

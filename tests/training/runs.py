@@ -5,6 +5,7 @@ import json
 import torch
 
 from spigot.training.loop import Interrupted, Trainer
+from spigot.training.plan import plan
 from spigot.training.recipe import parse_recipe
 from tests.models.tiny import sentiment_system, system
 
@@ -19,7 +20,7 @@ SYSTEMS = {
 
 
 def content(name="spigot", sentences=24, **training):
-    """A recipe's tables; two epochs unless told."""
+    """A recipe's tables; two epochs by default."""
     train = dict.fromkeys(("semantics", "sentiment" if name == "sentiment" else "syntax"), sentences)
     how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
     tables = {"data": {"builtin": {"train": train, "dev": 8}}, "training": how | training}
@@ -70,3 +71,17 @@ def metrics(out):
     """The rows of metrics.jsonl without their clock times."""
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
     return [{k: v for k, v in row.items() if not k.endswith("second") and k != "seconds"} for row in rows]
+
+
+def assert_pipeline_resumes(folder, wanted, steps, longest):
+    """A run interrupted after `steps` gives the same result as a whole one.
+
+    `longest` is the largest of the `steps` that the test tries: pre-training ends between 2 and that.
+    """
+    reference = train(folder / "whole", wanted)
+    pretraining = len(plan(wanted, reference.corpora, 0))
+    assert 2 < pretraining < longest
+    train_interrupted(folder / "run", wanted, steps)
+    resumed = train(folder / "run", wanted, resume=True)
+    assert same(weights(resumed), weights(reference))
+    assert metrics(folder / "run") == metrics(folder / "whole")

@@ -77,7 +77,7 @@ def test_each_task_has_its_own_train_ids(files, tmp_path, caplog):
     assert ids(train["syntax"]) == ids(SENTENCES[:20])
     assert ids(train["semantics"]) == ids(SENTENCES[15:25])
     assert len(dev["semantics"]) == 5
-    assert "data.semantics.train_ids: 1 of 11 ids are no training sentence's" in caplog.text
+    assert "data.semantics.train_ids: 1 of 11 ids are not in the training data" in caplog.text
     (tmp_path / "none").write_text("no-such-sentence")
     with pytest.raises(
         RecipeError, match=r"data.syntax.train_ids: expected ids of training sentences, got none in .*none"

@@ -128,13 +128,13 @@ def test_a_pipeline_leaves_the_frozen_parser_as_it_is(tmp_path, monkeypatch):
 
 
 def test_no_weight_and_detach_are_the_same(tmp_path):
-    # Joint training in which the end task says nothing to the syntactic parser.
+    # Joint training without a gradient from the end task to the syntactic parser.
     detached = train(tmp_path / "a", recipe(tables={"system": system("Detach")}))
     tables = {"system": system("SPIGOT"), "intermediate": {"end_task_weight": 0.0}}
     weightless = train(tmp_path / "b", recipe(tables=tables))
     assert same(weights(detached), weights(weightless))
     assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
-    # Nor does anything of the other task's steps: the syntactic parser trains as if it were alone.
+    # The other task's steps have no effect either: the syntactic parser trains as if it were alone.
     reaching = train(tmp_path / "c", recipe(tables={"system": system("SPIGOT")}))
     assert not same(weights(detached), weights(reaching))
 
@@ -202,7 +202,7 @@ def test_bf16(tmp_path):
         before, after = (row["loss"] for row in trainer.history.rows)
         assert all(math.isfinite(after[task]) and after[task] < before[task] for task in ("syntax", "semantics"))
         assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
-        # The forward pass really is in half precision: the loss differs, but by no more than that explains.
+        # The forward pass really is in half precision: the loss differs, but only as much as half precision explains.
         AcceleratorState._reset_state(reset_partial_state=True)
         single = train(tmp_path / "single", recipe("spigot"))
         ours, theirs = trainer.history.rows[0]["loss"]["semantics"], single.history.rows[0]["loss"]["semantics"]
@@ -260,7 +260,7 @@ def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
     assert not (tmp_path / "b").exists()
 
 
-def test_how_a_parser_started_does_not_matter_to_those_that_go_on_from_it(tmp_path):
+def test_init_ignores_how_its_parser_started(tmp_path):
     train(tmp_path / "a", recipe(epochs=1))
     other = system("SPIGOT")
     other["syntax"]["encoder"] = other["syntax"]["encoder"] | {"embedding_std": 1.0}

@@ -21,7 +21,7 @@ def recipe(surrogate="SPIGOT", intermediate=None, **training):
     return parse_recipe(content, "test")
 
 
-def test_a_step_knows_the_places_of_its_sentences():
+def test_a_step_has_the_indices_of_its_sentences():
     for step in plan(recipe(intermediate={"sample": 0.5}), CORPORA, 0):
         assert step.sentences == [CORPORA.train[step.task][number] for number in step.numbers]
 

@@ -79,7 +79,7 @@ def test_overrides():
     assert recipe.system.surrogate.arguments == {"step_size": 0.5, "max_norm": 1.0}
 
 
-def test_another_surrogate_leaves_nothing_of_the_old_one():
+def test_another_surrogate_replaces_all_arguments():
     recipe = load_recipe("paper/spigot", ["system.surrogate.name=StraightThrough"])
     assert recipe.system.surrogate.arguments == {}
     recipe = load_recipe("paper/spigot", ['system.surrogate={name="StraightThrough", max_norm=2.0}'])
@@ -120,10 +120,10 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             '[system]\nsurrogate = { name = "StraightThrough", step_size = 1.0 }\n',
             r"system.surrogate.step_size: expected an argument of StraightThrough \(max_norm\), got step_size",
         ),
-        ("[training]\nepochs = 0\n", "training.epochs: Input should be greater than or equal to 1, got 0"),
-        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: Input should be less than 1, got 1.0"),
+        ("[training]\nepochs = 0\n", "training.epochs: expected a number greater than or equal to 1, got 0"),
+        ("[training]\nbetas = [0.9, 1.0]\n", "training.betas.1: expected a number less than 1, got 1.0"),
         ("[training]\nepochs = 'many'\n", "training.epochs: .*, got 'many'"),
-        ('[training]\noptimizer = "sgd"\n', "training.optimizer: Input should be 'adam' or 'adamw', got 'sgd'"),
+        ('[training]\noptimizer = "sgd"\n', "training.optimizer: expected 'adam' or 'adamw', got 'sgd'"),
         ('[system]\nsurrogate = { name = "spigto" }\n', "system.surrogate.name: expected SPIGOT, .*, got 'spigto'"),
         (
             "[system.syntax.encoder]\nhiden = 3\n",
@@ -172,7 +172,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "[intermediate]\nend_task_weight = 0.5\n",
             'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
-        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: Input should be 'hinge' or 'nll', got 'crf'"),
+        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: expected 'hinge' or 'nll', got 'crf'"),
         (
             '[tasks.syntax]\nkind = "semantics"\n',
             "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",
@@ -182,14 +182,17 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ('[data.sintax]\ntrain = "x"\n', r"data.sintax: expected a key of \[data\] or a task, got 'sintax'"),
         ("[data.syntax]\ntrian = 'x'\n", "data.syntax.trian: no such key"),
         ('[system]\nkind = "tagger"\n', "system.kind: expected one of syntax-then-semantics, .*, got 'tagger'"),
-        ('[system]\nsurrogate = { name = "ScoreFunction" }\n', "system.surrogate.name: expected one that does not run"),
+        (
+            '[system]\nsurrogate = { name = "ScoreFunction" }\n',
+            "system.surrogate.name: expected a surrogate that does not run",
+        ),
         ("[training\n", "expected TOML: "),
         ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
         ("base = 3\n", "base: expected the path of a recipe, got 3"),
         ('base = "mine.toml"\n', "base: expected a recipe that does not build on this one, got 'mine.toml'"),
     ],
 )
-def test_wrong_recipes_are_told_in_one_line(write, text, message):
+def test_wrong_recipes_are_errors_of_one_line(write, text, message):
     path = write(text)
     with pytest.raises(RecipeError, match=f"{path}: {message}") as caught:
         load_recipe(path)
@@ -235,6 +238,18 @@ def test_names():
     assert all(name in str(caught.value) for name in NAMES)
     with pytest.raises(RecipeError, match="expected a file or one of"):
         find_recipe(str(SHIPPED))
+
+
+def test_a_folder_with_data(tmp_path):
+    content = '[data]\nvectors = "v.txt"\n[data.syntax]\ntrain = "a.conllu"\ndev = "b.conllu"\n'
+    (tmp_path / "data.toml").write_text(content, "utf-8")
+    data = load_recipe("modern/spigot", data=str(tmp_path)).data
+    assert data.root / data.tasks["syntax"].train == tmp_path / "a.conllu"
+    assert data.root / data.vectors == tmp_path / "v.txt"
+    (tmp_path / "data.toml").write_text(content.replace("[data]", '[data]\nroot = "sub"'), "utf-8")
+    assert load_recipe("modern/spigot", data=str(tmp_path)).data.root == tmp_path / "sub"
+    with pytest.raises(RecipeError, match=r"--data .*: expected a file or one of"):
+        load_recipe("modern/spigot", data=str(tmp_path / "sub"))
 
 
 def test_wrong_data(write):

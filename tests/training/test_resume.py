@@ -8,7 +8,16 @@ from spigot.training.loop import Trainer
 from spigot.training.plan import plan
 from spigot.training.state import STATE, load_state, save_state
 from tests.models.tiny import parser, tiny_model
-from tests.training.runs import SYSTEMS, metrics, recipe, same, train, train_interrupted, weights
+from tests.training.runs import (
+    SYSTEMS,
+    assert_pipeline_resumes,
+    metrics,
+    recipe,
+    same,
+    train,
+    train_interrupted,
+    weights,
+)
 
 # With dropout inside the layers, so that its random numbers count, too.
 DROPPING = {"system": {**SYSTEMS["spigot"]["system"], "semantics": parser(dropout=0.3)}}
@@ -54,14 +63,7 @@ def test_interrupted_again_and_again(tmp_path, whole):
 
 @pytest.mark.parametrize("steps", [2, 8])
 def test_a_pipeline_resumes_in_either_phase(tmp_path, steps):
-    wanted = recipe("pipeline")
-    reference = train(tmp_path / "whole", wanted)
-    pretraining = len(plan(wanted, reference.corpora, 0))
-    assert 2 < pretraining < 8
-    train_interrupted(tmp_path / "run", wanted, steps)
-    resumed = train(tmp_path / "run", wanted, resume=True)
-    assert same(weights(resumed), weights(reference))
-    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+    assert_pipeline_resumes(tmp_path, recipe("pipeline"), steps, longest=8)
 
 
 def test_saving_often_changes_nothing(tmp_path, whole, monkeypatch):
@@ -74,7 +76,7 @@ def test_saving_often_changes_nothing(tmp_path, whole, monkeypatch):
     assert same(weights(trainer), weights(whole[0]))
 
 
-def test_there_must_be_something_to_resume(tmp_path, whole):
+def test_without_a_run_to_resume(tmp_path, whole):
     with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, got no saved run"):
         Trainer(recipe(), tmp_path / "run", resume=True, device="cpu")
     with pytest.raises(RecipeError, match=r"--resume: expected an interrupted run in .*, got a finished run"):

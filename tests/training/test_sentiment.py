@@ -1,4 +1,4 @@
-"""The second system in the training loop: a semantic graph in the middle of a sentiment classifier."""
+"""The second system in the training loop: a semantic graph is the intermediate structure of a sentiment classifier."""
 
 import json
 
@@ -11,7 +11,7 @@ from spigot.training.plan import learning_rate, plan, tasks
 from spigot.training.recipe import RecipeError, parse_recipe
 from spigot.training.state import STATE
 from tests.models.tiny import parser, sentiment_system
-from tests.training.runs import metrics, same, train, train_interrupted, weights
+from tests.training.runs import assert_pipeline_resumes, metrics, same, train, train_interrupted, weights
 
 HOW = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
 TASKS = {"semantics": {"min_role_count": 1}}
@@ -102,7 +102,7 @@ def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
     rows = metrics(tmp_path / "run")
     assert rows[0]["dev"]["lf"] == rows[1]["dev"]["lf"]
     assert set(rows[0]["loss"]) == {"sentiment"}
-    # What was cached is what the saved system predicts.
+    # The cached graphs are those that the saved system predicts.
     model, best = load_system(tmp_path / "run"), trainer.history.best()
     dev = trainer.corpora.dev["sentiment"]
     right = [a.sentiment == b.sentiment for a, b in zip(dev, model.parse(dev), strict=True)]
@@ -111,14 +111,7 @@ def test_the_pipeline_keeps_the_parser_and_parses_once(tmp_path, neurbo):
 
 @pytest.mark.parametrize("steps", [2, 11])
 def test_a_pipeline_resumes(tmp_path, steps):
-    wanted = recipe("Detach", {"pretrain_epochs": 1, "frozen": True})
-    reference = train(tmp_path / "whole", wanted)
-    pretraining = len(plan(wanted, reference.corpora, 0))
-    assert 2 < pretraining < 11
-    train_interrupted(tmp_path / "run", wanted, steps)
-    resumed = train(tmp_path / "run", wanted, resume=True)
-    assert same(weights(resumed), weights(reference))
-    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+    assert_pipeline_resumes(tmp_path, recipe("Detach", {"pretrain_epochs": 1, "frozen": True}), steps, longest=11)
 
 
 def test_detached_the_end_task_leaves_the_parser_alone(tmp_path, neurbo):
@@ -174,7 +167,7 @@ def test_batches_may_be_limited_in_sentences(joint):
     assert max(len(step.sentences) for step in steps) == 5
 
 
-def test_what_is_written_down_can_be_read_again(joint):
+def test_a_written_recipe_can_be_read_again(joint):
     trainer, out = joint
     content = json.loads((out / "recipe.json").read_text("utf-8"))
     assert parse_recipe(content, "again") == trainer.recipe
@@ -197,7 +190,7 @@ def test_what_is_written_down_can_be_read_again(joint):
         (
             "Marginals",
             {},
-            "system.surrogate.name: expected one that needs no marginals of semantic graphs, got 'Marginals'",
+            "system.surrogate.name: expected a surrogate without marginals of semantic graphs, got 'Marginals'",
         ),
         ("StraightThrough", {"intermediate": {"sample": 0.0}}, "intermediate.sample: "),
     ],
@@ -224,5 +217,5 @@ def test_init_must_fit(tmp_path, joint):
     other["intermediate"] = {"init": joint[1]}
     with pytest.raises(RecipeError, match=r"expected a run with the same \[system.semantics\]"):
         Trainer(parse_recipe(other, "test"), tmp_path / "run", device="cpu")
-    # Another sentiment run serves as well as a parser's.
+    # A sentiment run can be the start, as a parser's run can.
     Trainer(recipe(intermediate={"init": joint[1]}), tmp_path / "run", device="cpu")

@@ -52,9 +52,9 @@ class Draw:
         return self._uniform()
 
     def pick(self, table: Weighted[T]) -> T:
-        """An item by its weight."""
+        """An item, with probability its weight."""
         return table.at(self._uniform())
 
     def among(self, items: Sequence[T]) -> T:
-        """An item, all alike."""
+        """An item; all are equally likely."""
         return items[int(self._uniform() * len(items))]

@@ -45,7 +45,7 @@ _SUBJECTS = Weighted(
 
 @cache
 def _patterns(subject: str, affordable: int, verbal: bool) -> Weighted[str] | None:
-    """The patterns open to a subject of the class for at most a cost."""
+    """The patterns that fit a subject of the class and cost at most `affordable`."""
     possible = []
     for name, (_, cost) in _PATTERNS.items():
         if name in FRAMES:
@@ -66,7 +66,7 @@ class Clauses(CopularPhrases):
     def predicate(self, subject: Node, shape: Shape, *, verbal: bool = False, avoid: str = "") -> Node:
         """A predicate of any pattern that fits the subject; `verbal` leaves out all but simple verbs.
 
-        Its verb, if it has one, is of those that take no subject of class `avoid`, where there are such.
+        Its verb, if it has one, takes no subject of class `avoid` if there is such a verb.
         """
         table = _patterns(subject.kind, max(self.budget, 0), verbal)
         if table is None:

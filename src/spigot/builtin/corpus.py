@@ -28,7 +28,7 @@ def generate(count: int, seed: int, *, id_prefix: str = "built-in") -> list[Sent
 
 
 def sentence_at(seed: int, index: int, id_: str) -> Sentence:
-    """Sentence number `index` (from 0): the first draw of fit length that takes a stand."""
+    """Sentence number `index` (from 0): the first draw of suitable length with a clear sentiment."""
     attempt = 0
     while True:
         root = Grammar.seeded(f"{seed}/{index}/{attempt}").sentence()

@@ -1,4 +1,4 @@
-"""What the grammar builds: words with their dependents in surface order, unexpressed arguments among them.
+"""Derivations of the grammar: words with their dependents in surface order, including unexpressed arguments.
 
 The dependency tree and the semantic graph are both read off this structure.
 """

@@ -48,7 +48,7 @@ class Part:
 
 def conjugate(lemma: str, shape: Shape) -> list[Part]:
     """The verbs of the group in order, the main verb last."""
-    chain: list[tuple[str, str]] = []  # lemma and the form that it wants of the next verb
+    chain: list[tuple[str, str]] = []  # lemma and the form that it requires of the next verb
     if shape.modal:
         chain.append((shape.modal, "VB"))
     if shape.perfect:

@@ -15,7 +15,7 @@ from spigot.builtin.lexicon.words import Noun, Word, kinds
 PERSON = frozenset(("person",))
 
 _INNER = {"part": kinds("place substance"), "person": kinds("place material")}
-"""What the middle noun of a three-noun compound attracts away from its head, by the class of the head."""
+"""Classes of first nouns that modify the second noun of a compound, not its head, by the class of the head."""
 
 
 @dataclass
@@ -47,14 +47,14 @@ class NounPhrases(ABC):
         return first
 
     def prepositional_phrase(self, preposition: str, of: frozenset[str]) -> Node:
-        """A preposition that relates its object to what it modifies."""
+        """A preposition that relates its object to the word that it modifies."""
         tag = "TO" if preposition == "to" else "IN"
         node = Node(preposition, preposition, tag, roles={"pobj": "ARG2"}, relation="ARG1")
         node.after(self.noun_phrase(of), "pobj")
         return node
 
     def selected(self, preposition: str, object_: Node, label: str = "prep") -> Node:
-        """A preposition that means nothing: its object is an argument of what selects it."""
+        """A preposition without meaning: its object is an argument of the word that selects it."""
         tag = "TO" if preposition == "to" else "IN"
         node = Node(preposition, preposition, tag, alias=object_, label=label)
         node.after(object_, "pobj")
@@ -213,7 +213,7 @@ class NounPhrases(ABC):
         first.after(second, "conj")
 
     def _coordinate(self, first: Node) -> None:
-        # Like goes with like: the class of the next conjunct tells what is coordinated.
+        # Conjuncts share a class: that of the next conjunct shows what is coordinated.
         of = frozenset((first.kind,))
         if self.spend(0.3, 4):
             first.after(comma(), "punct")

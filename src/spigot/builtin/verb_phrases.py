@@ -74,7 +74,7 @@ class VerbPhrases(NounPhrases):
         return head
 
     def passive(self, subject: Node, shape: Shape, avoid: str = "") -> Node:
-        """A passive verb, whose subject is what an active one has as its object."""
+        """A passive verb, whose subject is the object of the active verb."""
         verb = self.draw.pick(acting_on(subject, avoid))
         head = self.verb(verb, subject, replace(shape, passive=True, progressive=False))
         self.after_passive(head, verb)
@@ -99,7 +99,7 @@ class VerbPhrases(NounPhrases):
         return bool(verb.adjuncts) and self.spend(0.5, 3)
 
     def adjuncts(self, head: Node, verb: Verb, attracted: bool | None = None) -> None:
-        """What follows the complements: prepositional phrases, above all those that the verb attracts."""
+        """Add what follows the complements: prepositional phrases, most of them attracted by the verb."""
         if attracted or (attracted is None and self.attracts(verb)):
             preposition, of = self.draw.among(verb.adjuncts)
             head.after(self.prepositional_phrase(preposition, of), "prep")
@@ -133,7 +133,7 @@ class VerbPhrases(NounPhrases):
 
 
 def acting_on(object_: Node, avoid: str = "", subject: str = "person") -> Weighted[Verb]:
-    """The transitive verbs for an object like this; not those for one of class `avoid`, if others exist."""
+    """The transitive verbs that fit the object; not those that also fit class `avoid`, if others exist."""
     table = (verbs("transitive", subject, object_.kind, avoid) if avoid else None) or verbs(
         "transitive", subject, object_.kind
     )

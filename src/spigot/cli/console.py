@@ -1,4 +1,4 @@
-"""The data stream of every command: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, everything else on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which failures are the user's, and how each is told in one line."""
+"""Which errors are the user's, and the line that is printed for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def describe(error: BaseException) -> tuple[str, int] | None:
-    """Return the one line to print and the exit code, or None for a bug, which deserves its traceback."""
+    """Return the one line to print and the exit code, or None for a bug, which is shown with its traceback."""
     if isinstance(error, UsageError):
         return _usage(error), USER
     if isinstance(error, UserError):
@@ -38,7 +38,7 @@ def _usage(error: BaseException) -> str:
     message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     if not message or context is None:
-        # Without a command, typer prints its help and then raises an error that says nothing.
+        # Without a command, typer prints its help and then raises an error with an empty message.
         return message
     message = message.replace("Value error, ", "").removesuffix(".")
     return f"{message} (see '{context.command_path} --help')"
@@ -50,17 +50,16 @@ def _file(error: OSError) -> str:
 
 
 def _is_validation_error(error: BaseException) -> bool:
-    # An error of pydantic's can only come from a pydantic that is loaded: do not load it to find out.
+    # Such an error exists only if pydantic is loaded already: do not load it for this test.
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(error, pydantic.ValidationError)
 
 
 def _validation(error: BaseException) -> str:
+    from spigot.validation import what_is_wrong
+
     problems = []
     for item in error.errors(include_url=False):  # type: ignore[attr-defined]
         key = ".".join(str(part) for part in item["loc"]) or error.title  # type: ignore[attr-defined]
-        message = item["msg"].removeprefix("Value error, ")
-        # An unknown key's value and a whole table say nothing more than the message.
-        shown = not isinstance(item["input"], dict) and item["type"] not in ("missing", "extra_forbidden")
-        problems.append(f"{key}: {message}" + (f", got {item['input']!r}" if shown else ""))
+        problems.append(f"{key}: {what_is_wrong(item)}")
     return "; ".join(problems)

@@ -21,10 +21,10 @@ def evaluate(
     sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,
     gold: Annotated[
         list[str] | None,
-        typer.Option("--gold", metavar="TASK=FILE", help="Gold sentences of a task by its name; may be repeated."),
+        typer.Option("--gold", metavar="TASK=FILE", help="Gold sentences of the task of this name; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    per_label: Annotated[bool, typer.Option("--per-label", help="F1 of each label, too.")] = False,
+    per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse gold files with a trained system and print scores, each with its convention."""
@@ -68,7 +68,9 @@ def _of_format(model: System, run: str, option: str) -> str:
     found = [name for name, task in model.tasks.items() if task.format == option]
     if not found:
         part = next(task.part_name for task in TASKS.values() if task.format == option)
-        raise typer.BadParameter(f"{run} has no {part} to score", param_hint=f"--{option}")
+        raise typer.BadParameter(
+            f"expected a system with a {part}, got {run}, which has none", param_hint=f"--{option}"
+        )
     if len(found) > 1:
         raise typer.BadParameter(f"expected --gold TASK=FILE for one of {', '.join(found)}", param_hint=f"--{option}")
     return found[0]

@@ -1,6 +1,6 @@
 """The command `spigot`: one file per command, registered here; errors and exit codes in one place.
 
-A command's file may import at its top what starts fast; torch and models are imported inside its function,
+A command's file imports at its top only what loads fast. It imports torch and models inside its function,
 so that `spigot --help` and `spigot score` start at once.
 """
 
@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from spigot.cli.convert import convert
+from spigot.cli.data import data
 from spigot.cli.demo import demo
 from spigot.cli.errors import INTERRUPTED, RUNTIME, describe
 from spigot.cli.evaluate import evaluate
@@ -24,7 +26,7 @@ from spigot.cli.train import train
 
 
 class _CarrierError(Exception):
-    """Carries its cause past typer, which would otherwise end the process without a word or with its own."""
+    """Carries its cause past typer, which would otherwise end the process silently or with its own message."""
 
 
 class _Group(TyperGroup):
@@ -60,7 +62,7 @@ def spigot(
     """Train and run parsers that backpropagate through hard structured decisions."""
 
 
-for command in (demo, train, evaluate, parse, score):
+for command in (demo, data, convert, train, evaluate, parse, score):
     app.command()(command)
 
 
@@ -80,15 +82,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: BaseException) -> int:
-    """Tell an error in one line and return its exit code; a bug is raised again, for its traceback."""
+    """Print an error in one line and return its exit code; a bug is raised again, for its traceback."""
     if isinstance(error, BrokenPipeError):
-        # The reader of our output has gone: end quietly. What is still buffered would raise again at exit.
+        # The reader of our output has closed it: end quietly. What is still buffered would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return RUNTIME
-    told = describe(error)
-    if told is None:
+    described = describe(error)
+    if described is None:
         raise error
-    message, code = told
+    message, code = described
     if message:
         print(f"spigot: {message}" if code == INTERRUPTED else f"spigot: error: {message}", file=sys.stderr)
     return code

@@ -1,4 +1,4 @@
-"""`spigot parse`: sentences in, trees, graphs and sentiments out, as a stream."""
+"""`spigot parse`: read sentences, write trees, graphs and sentiments, as a stream."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def parse(
         ),
     ] = None,
     source: Annotated[
-        Literal["conllu", "conllx", "sdp", "sst", "text"] | None,
-        typer.Option("--from", help="Input format; by default the file's name or first lines tell."),
+        Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"] | None,
+        typer.Option("--from", help="Input format; by default taken from the file's name or first lines."),
     ] = None,
     spacy: Annotated[
         str | None,
@@ -41,8 +41,8 @@ def parse(
         int | None,
         typer.Option(
             min=1,
-            help="Sentences read ahead, to parse those of about equal length together; 1 answers each as it comes. By "
-            "default 1 at a terminal, else 512.",
+            help="Sentences read ahead, to parse those of about equal length together; 1 parses each at once. "
+            "Default: 1 at a terminal, else 512.",
             show_default=False,
         ),
     ] = None,
@@ -50,7 +50,7 @@ def parse(
 ) -> None:
     """Parse sentences with a trained system; memory does not grow with the size of the input.
 
-    JSON has all that the system predicts. SDP has graphs, and sentiments as comments.
+    JSON holds all predictions. SDP holds graphs, and sentiments as comments.
     """
     from spigot.data.readers import read_sentences
     from spigot.systems.loading import load_system
@@ -73,7 +73,7 @@ def parse(
 
 
 def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
-    """Pass sentences on; each is written before the next is asked for, which may take long to come."""
+    """Yield sentences; each is flushed before the next is read, which may take long."""
     for sentence in sentences:
         yield sentence
         sys.stdout.flush()
@@ -88,16 +88,18 @@ def _task(model: System, run: str, to: str) -> Task:
         return found[0]
     if found:
         names = " or ".join(task.name for task in found)
-        raise typer.BadParameter(f"expected {names}, got {to!r}, which is all of them", param_hint="--to")
+        raise typer.BadParameter(f"expected {names}, got {to!r} (the format of all of them)", param_hint="--to")
     for kind, task in TASKS.items():
         if to in (kind, task.format):
-            raise typer.BadParameter(f"{run} has no {task.part_name}: no {task.outputs} to write", param_hint="--to")
+            raise typer.BadParameter(
+                f"expected a system with a {task.part_name}, got {run}, which has none", param_hint="--to"
+            )
     names = ", ".join(dict.fromkeys(name for task in model.tasks.values() for name in (task.format, task.name)))
     raise typer.BadParameter(f"expected json, {names}, got {to!r}", param_hint="--to")
 
 
 def _write_task(model: System, task: Task) -> Callable[[Iterable[Sentence]], None]:
-    """Return what writes a task's predictions, with those of the other tasks as comments."""
+    """Return a function that writes a task's predictions, with those of other tasks as comments."""
     others = [other for other in model.tasks.values() if other is not task]
 
     def comments(sentence: Sentence) -> list[str]:
@@ -107,7 +109,7 @@ def _write_task(model: System, task: Task) -> Callable[[Iterable[Sentence]], Non
 
 
 def _write_json(model: System) -> Callable[[Iterable[Sentence]], None]:
-    """Return what writes one object a line."""
+    """Return a function that writes one JSON object per line."""
     from spigot.data.files import open_output
 
     def write(sentences: Iterable[Sentence]) -> None:
@@ -122,6 +124,6 @@ def _write_json(model: System) -> Callable[[Iterable[Sentence]], None]:
 
 
 def _predictions(task: Task, sentence: Sentence) -> dict[str, Any]:
-    """Return a task's predictions, in an object of their own where the name is not that of the task's kind."""
+    """Return a task's predictions, in their own object if the task's name is not that of its kind."""
     content = task.as_json(sentence)
     return content if task.name == task.kind else {task.name: content}

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def score(
-    gold: Annotated[str, typer.Argument(help="SDP or CoNLL-U file with the right answers; .gz and - are understood.")],
-    system: Annotated[str, typer.Argument(help="File of the same kind with a system's answers.")],
+    gold: Annotated[str, typer.Argument(help="Gold SDP or CoNLL-U file, also .gz; - is standard input.")],
+    system: Annotated[str, typer.Argument(help="File of the same format with a system's predictions.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
     file_format: Annotated[
         Literal["sdp", "conllu", "conllx"] | None,
-        typer.Option("--format", help="Format of the files, if their names do not tell."),
+        typer.Option("--format", help="Format of the files, if their names do not show it."),
     ] = None,
     against: Annotated[str | None, typer.Option(help="Another system's file to compare with.")] = None,
     punctuation: Annotated[
         Literal["forms", "tags"],
-        typer.Option(help="What UAS without punctuation leaves out, judged by form or by gold tag."),
+        typer.Option(help="How UAS without punctuation recognises it: by form or by gold tag."),
     ] = "forms",
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the test and the interval of --against.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the test and the interval of --against.")] = 0,
@@ -46,7 +46,7 @@ def score(
 
     paths = [gold, system] if against is None else [gold, system, against]
     if paths.count("-") > 1:
-        raise UserError("standard input (-) can stand for one file only")
+        raise UserError(f"-: expected standard input for one file only, got it for {paths.count('-')}")
     golds, *systems = [list(read_sentences(path, file_format)) for path in paths]
     rule = PUNCTUATION_RULES[punctuation]
     results = [_score(golds, sentences, gold, path, rule) for path, sentences in zip(paths[1:], systems, strict=True)]

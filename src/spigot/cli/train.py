@@ -15,14 +15,17 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the run: new or empty, unless resuming.")],
     data: Annotated[
         str | None,
-        typer.Option("--data", help="A TOML file with a [data] table, or a shipped name (data/redwoods)."),
+        typer.Option(
+            "--data",
+            help="A TOML file with a [data] table, a folder with data.toml, or a shipped name.",
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override, such as training.epochs=3; may be repeated."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key (training.epochs=3); may be repeated."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
-    device: Annotated[str | None, typer.Option(help="'cpu' keeps off a GPU that is there.", metavar="cpu")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    device: Annotated[str | None, typer.Option(help="'cpu': do not use a GPU.", metavar="cpu")] = None,
 ) -> None:
     """Train the system of a recipe; print the dev scores of the epoch that was kept, as JSON."""
     from spigot.training.loop import Interrupted, Trainer

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 LONG = 60
-"""Arc scores grow with the square of the length: beyond this many tokens a sentence counts as so much more."""
+"""Tokens above which a sentence's cost grows with the square of its length, as its arc scores do."""
 
 
 def cost(length: int) -> int:
-    """Return what a sentence of `length` tokens costs, in tokens of a short one; ROOT counts as a token."""
+    """Return the cost of a sentence of `length` tokens, in tokens of a short sentence; ROOT counts as a token."""
     nodes = length + 1
     return nodes if nodes <= LONG else nodes * nodes // LONG
 
@@ -19,9 +19,9 @@ def cost(length: int) -> int:
 def make_batches(
     lengths: Sequence[int], budget: int, random: np.random.Generator | None = None, max_sentences: int = 2**31
 ) -> list[list[int]]:
-    """Group the numbers of sentences so that no batch, padding included, costs more than `budget`.
+    """Group the indices of sentences so that no batch, padding included, costs more than `budget`.
 
-    A sentence over the budget gets a batch of its own. With `random`, sentences of near-equal length are
+    A sentence over the budget gets a batch of its own. With `random`, sentences of about equal length are
     mixed anew and the batches come in random order; the result depends on the generator's state alone.
     """
     if budget < 1 or max_sentences < 1:

@@ -1,4 +1,4 @@
-"""What the tab-separated formats share: sentences as blocks of lines, and token rows of columns.
+"""Common parts of the tab-separated formats: sentences as blocks of lines, and token rows of columns.
 
 A block keeps the text it was read from, so that a sentence can be written back byte by byte.
 """
@@ -27,7 +27,7 @@ class Block:
     """Number of the block's first line."""
     text: str
     preamble: str | None = None
-    """What stands before the file's first block (byte order mark, header, blank lines); else None."""
+    """In the file's first block the text before it (byte order mark, header, blank lines); else None."""
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Yield (line number, line without its line end) of the lines that are not blank."""
@@ -62,23 +62,26 @@ class Source:
         return ours == (old.id, old.forms, old.lemmas, old.tags)
 
 
-def read_blocks(source: Readable, *, comments: bool, header: str | None = None) -> Iterator[Block]:
+def read_blocks(
+    source: Readable, *, comments: bool, header: str | None = None, lone_comments: bool = False
+) -> Iterator[Block]:
     """Split a file at its blank lines, holding one block at a time.
 
     Args:
         source: a path or an open file.
         comments: whether lines that start with "#" are comments; a block needs other lines too.
         header: how lines before the first block start that belong to the file, not to the block.
+        lone_comments: whether to yield blocks of comments alone, for readers that go on after an error.
 
     Raises:
-        DataError: a block of comments alone.
+        DataError: a block of comments alone, unless `lone_comments`.
     """
     name = display_name(source)
     preamble: str | None = ""
     lines: list[str] = []
     start = number = 0
     has_rows = ended = False
-    lone_comments = "expected token lines after the comments, got "
+    message = "expected token lines after the comments, got "
     for number, line in numbered_lines(source):
         if number == 1 and line.startswith(BOM):
             preamble, line = BOM, line.removeprefix(BOM)
@@ -92,12 +95,12 @@ def read_blocks(source: Readable, *, comments: bool, header: str | None = None) 
         if not lines:
             start = number
         lines.append(line)
-        if blank and not has_rows:
-            raise DataError(name, number, lone_comments + "a blank line")
+        if blank and not (has_rows or lone_comments):
+            raise DataError(name, number, message + "a blank line")
         ended = blank
         has_rows = has_rows or not (comments and line.startswith("#"))
-    if lines and not has_rows:
-        raise DataError(name, number, lone_comments + "the end of the file")
+    if lines and not (has_rows or lone_comments):
+        raise DataError(name, number, message + "the end of the file")
     if lines:
         yield Block(name, start, "".join(lines), preamble)
 
@@ -160,7 +163,7 @@ def with_comments(text: str, comments: Sequence[str]) -> str:
 
 
 def interned(values: Iterable[str]) -> tuple[str, ...]:
-    """Return the values as a tuple; equal ones share memory, which in a corpus are nearly all."""
+    """Return the values as a tuple; equal ones share memory."""
     return tuple(map(sys.intern, values))
 
 
@@ -184,8 +187,29 @@ def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
     return Tree(heads, interned(columns[column + 1] or "_" for _, columns in rows))
 
 
+def check_token(block: Block, line: int, columns: Sequence[str], token: int) -> None:
+    """Check the first two columns of the row of a token: its number, from 1, and its form.
+
+    Raises:
+        DataError: another number, or an empty form.
+    """
+    if columns[0] != str(token):
+        raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
+    if not columns[1]:
+        raise DataError(block.path, line, "expected a form in column 2, got nothing")
+
+
+def check_length(sentence: Sentence, source: Source) -> None:
+    """Raise a ValueError that names the sentence if it has more or fewer tokens than its source."""
+    if len(sentence) != len(source.original):
+        raise ValueError(
+            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
+            f"got {len(sentence)} (set source=None to write it from scratch)"
+        )
+
+
 def check_writable(sentence: Sentence, tree: Tree | None) -> None:
-    """Refuse a sentence whose tokens or tree the tab-separated formats cannot hold.
+    """Check that the tab-separated formats can hold a sentence's tokens and tree.
 
     Raises:
         ValueError: annotations differ in length from the tokens, a value is empty or holds a tab or line end,
@@ -220,7 +244,7 @@ def _is_blank(line: str) -> bool:
 
 
 def _missing_line_ends(text: str) -> str:
-    """Return what must follow a block's text before another block may begin."""
+    """Return the line ends that are missing between a block's text and another block."""
     if not text.endswith("\n"):
         return "\n\n"
     return "" if _is_blank(text[:-1].rpartition("\n")[2]) else "\n"

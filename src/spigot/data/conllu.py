@@ -8,22 +8,35 @@ unusual comments, empty columns, columns with two spaces), so the text stays wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from conllu.exceptions import ParseException
 from conllu.models import Metadata, Token, TokenList
 from conllu.parser import DEFAULT_FIELD_PARSERS, DEFAULT_FIELDS, parse_comment_line, parse_id_value
 
-from .blocks import Block, Row, check_values, check_writable, new_block, read_blocks, source_of, write_blocks
+from .blocks import (
+    Block,
+    Row,
+    Source,
+    check_values,
+    check_writable,
+    map_rows,
+    new_block,
+    read_blocks,
+    source_of,
+    write_blocks,
+)
 from .conllx import new_rows, sentence_of_rows, split_rows, with_new_columns
+from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, read_enhanced
 from .errors import DataError
 from .files import Readable, Writable
-from .sentence import SYNTAX, Sentence, Tree
+from .sentence import SYNTAX, Graph, Sentence, Tree
 
 FORMAT = "conllu"
 
 
-def read_conllu(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
+def read_conllu(source: Readable, tree: str = SYNTAX, graph: str | None = None) -> Iterator[Sentence]:
     """Yield the sentences of a CoNLL-U file, one at a time.
 
     Tokens are the syntactic words. Tags are XPOS, or UPOS where that is "_"; the id is `sent_id`, or the
@@ -34,31 +47,60 @@ def read_conllu(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
         tree: the name of the trees: `sentence.trees[tree]`.
+        graph: the name of the graphs in the column DEPS, `sentence.graphs[graph]`, for sentences where it is not
+            empty; empty nodes are taken out as in `arcs_between_words`. None: DEPS is not read.
 
     Raises:
         DataError: wrong number of columns, ids out of order, heads that are no tree, comments without tokens.
     """
     for number, block in enumerate(read_blocks(source, comments=True), 1):
-        rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
-        yield sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
+        yield sentence_of_block(block, number, tree, graph)
 
 
-def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX) -> None:
+def sentence_of_block(block: Block, number: int, tree: str = SYNTAX, graph: str | None = None) -> Sentence:
+    """Return the sentence of one block, the `number`-th of its file; for readers that go on after an error.
+
+    Raises:
+        DataError: see `read_conllu`.
+    """
+    rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
+    sentence = sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
+    found = None if graph is None else _graph(block)
+    if graph is None or found is None:
+        return sentence
+    original = replace(sentence, source=None).with_graph(graph, found)
+    return replace(original, source=Source(FORMAT, block, original))
+
+
+def _graph(block: Block) -> Graph | None:
+    """Return the graph in DEPS, None if the column is empty."""
+    enhanced = read_enhanced(block)
+    return graph_of_arcs(arcs_between_words(enhanced)) if enhanced else None
+
+
+def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX, graph: str | None = None) -> None:
     """Write sentences as CoNLL-U.
 
     A sentence that was read from CoNLL-U is written as it stood there; what was changed since (id, form,
-    lemma, tag, head, label) is put in its place. Others get the comments `sent_id` and `text` (the forms with
-    blanks between them) and their tags as XPOS.
+    lemma, tag, head, label, arcs) is put in its place. Others get the comments `sent_id` and `text` (the forms
+    with blanks between them) and their tags as XPOS.
 
     Args:
         sentences: what to write; the file grows as they come.
         target: path ("-" is standard output, ".gz" is packed) or open text file.
         tree: the name of the trees to write; a sentence without such a tree gets "_" in its columns.
+        graph: the name of the graphs to write to DEPS, tops as `0:root`; None: DEPS stays as it was read. The
+            column holds neither frames nor predicates without arguments.
 
     Raises:
         ValueError: a sentence does not fit the format; the message names it.
     """
-    write_blocks(sentences, target, format=FORMAT, render=lambda sentence: _render(sentence, sentence.trees.get(tree)))
+
+    def render(sentence: Sentence) -> str:
+        text = _render(sentence, sentence.trees.get(tree))
+        return text if graph is None else _with_graph(text, sentence, sentence.graphs.get(graph))
+
+    write_blocks(sentences, target, format=FORMAT, render=render)
 
 
 def token_list(sentence: Sentence) -> TokenList:
@@ -117,7 +159,7 @@ def _words(block: Block, rows: list[Row]) -> list[Row]:
             case _:
                 raise DataError(block.path, line, f"expected token id {len(words) + 1}, got {columns[0]!r}")
     if not words:
-        raise DataError(block.path, rows[0][0], "expected at least one word, got other rows only")
+        raise DataError(block.path, rows[0][0] if rows else block.line, "expected at least one word, got none")
     if span_end > len(words):
         message = f"expected a multiword token within {len(words)} words, got one up to {span_end}"
         raise DataError(block.path, span_line, message)
@@ -135,6 +177,20 @@ def _render(sentence: Sentence, tree: Tree | None) -> str:
         return new_block(comments, new_rows(sentence, tree, coarse_tags=("_",) * len(sentence)))
     text = with_new_columns(sentence, tree, source)
     return text if sentence.id == source.original.id else _with_new_id(text, sentence.id)
+
+
+def _with_graph(text: str, sentence: Sentence, graph: Graph | None) -> str:
+    """Return a block's text with a graph in DEPS; the column stays as it is if it holds this graph already."""
+    source = source_of(sentence, FORMAT)
+    if graph == (None if source is None else source.graph or _graph(source.block)):
+        return text
+    cells = iter(["_"] * len(sentence) if graph is None else deps_columns(sentence, graph))
+
+    def update(columns: list[str]) -> list[str]:
+        columns[DEPS] = next(cells)
+        return columns
+
+    return map_rows(text, update)
 
 
 def _with_new_id(text: str, sentence_id: str) -> str:

@@ -13,6 +13,7 @@ from .blocks import (
     Block,
     Row,
     Source,
+    check_length,
     check_writable,
     interned,
     map_rows,
@@ -55,8 +56,8 @@ def read_conllx(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
 def write_conllx(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX) -> None:
     """Write sentences as CoNLL-X.
 
-    A sentence that was read from CoNLL-X is written as it stood there; columns that were changed since (form,
-    lemma, tag, head, label) are put in their place.
+    A sentence that was read from CoNLL-X keeps its text, except for columns that were changed since (form, lemma,
+    tag, head, label).
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -106,11 +107,7 @@ def sentence_of_rows(format: str, block: Block, id: str, words: list[Row], tree:
 def with_new_columns(sentence: Sentence, tree: Tree | None, source: Source) -> str:
     """Return the text of the sentence's source with the form, lemma, tag, head and label that it has now."""
     check_writable(sentence, tree)
-    if len(sentence) != len(source.original):
-        raise ValueError(
-            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
-            f"got {len(sentence)} (set source=None to write it from scratch)"
-        )
+    check_length(sentence, source)
     tokens = iter(range(len(sentence)))
 
     def update(columns: list[str]) -> list[str]:

@@ -89,7 +89,7 @@ def _arcs(heads: Sequence[int]) -> list[str]:
 
 
 def _levels(heads: Sequence[int]) -> dict[int, int]:
-    """For each modifier with a word as its head a column, 0 being nearest to the words.
+    """Return the column of each arc between words, by its modifier; column 0 is nearest to the words.
 
     A word's incoming arc lies outside its outgoing ones, and an arc outside those that it spans; arcs from
     the same head may share a column.

@@ -1,4 +1,4 @@
-"""What a reader raises when a file is not what it should be."""
+"""The error that readers raise for a malformed file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from spigot.errors import UserError
 
 
 class DataError(UserError):
-    """A bad input file; the message is one line that names the file, the line, what was expected and found."""
+    """A malformed file; the message is one line: file, line, what was expected and what was found."""
 
     def __init__(self, path: str | PathLike[str], line: int | None, message: str) -> None:
         where = f"{path}:{line}" if line is not None else f"{path}"

@@ -108,7 +108,7 @@ def _standard_output() -> Iterator[TextIO]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[Any]]:
-    """Open a new binary file that takes the place of `path` if the block ends well, else vanishes."""
+    """Open a new binary file that replaces `path` if the block succeeds and is deleted if not."""
     path = path.resolve()
     if path.exists() and not path.is_file():  # a device or a named pipe: nothing to replace
         with open(path, "wb") as file:

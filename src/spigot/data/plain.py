@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from .files import BOM, Readable, numbered_lines
+from .files import BOM, Readable, Writable, numbered_lines, open_output
 from .sentence import Sentence
 
 # A no-break space or an ideographic space may be part of a token, so `str.split()` would cut too much.
@@ -28,3 +28,17 @@ def read_plain(source: Readable) -> Iterator[Sentence]:
         if forms:
             missing = ("_",) * len(forms)
             yield Sentence(id=str(number), forms=forms, lemmas=missing, tags=missing)
+
+
+def write_plain(sentences: Iterable[Sentence], target: Writable) -> None:
+    """Write the forms of each sentence on a line, with blanks between them.
+
+    Raises:
+        ValueError: a form holds white space, which would make it two; the message names the sentence.
+    """
+    with open_output(target) as file:
+        for sentence in sentences:
+            for form in sentence.forms:
+                if not _TOKEN.fullmatch(form):
+                    raise ValueError(f"sentence {sentence.id}: expected forms without blanks, got {form!r}")
+            file.write(" ".join(sentence.forms) + "\n")

@@ -1,4 +1,4 @@
-"""Reading sentences from a file whose format its name, or its first lines, tell."""
+"""Read sentences from a file; its name or its first lines show the format."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from os import PathLike
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
+from .conll2009 import read_conll2009
 from .conllu import read_conllu
 from .conllx import read_conllx
 from .files import BOM, Readable, display_name, open_lines
+from .mrp import read_mrp
 from .plain import read_plain
 from .sdp import read_sdp
 from .sentence import SEMANTICS, SYNTAX, Sentence
 from .sst import read_sst
 
-Format: TypeAlias = Literal["conllu", "conllx", "sdp", "sst", "text"]
+Format: TypeAlias = Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"]
 
-READERS: dict[str, Callable[[Readable, str, str], Iterator[Sentence]]] = {
-    "conllu": lambda source, tree, graph: read_conllu(source, tree),
+READERS: dict[str, Callable[[Readable, str, str | None], Iterator[Sentence]]] = {
+    "conllu": read_conllu,
     "conllx": lambda source, tree, graph: read_conllx(source, tree),
-    "sdp": lambda source, tree, graph: read_sdp(source, graph=graph, tree=tree),
+    "conll2009": lambda source, tree, graph: read_conll2009(source, tree, graph or SEMANTICS),
+    "sdp": lambda source, tree, graph: read_sdp(source, graph=graph or SEMANTICS, tree=tree),
+    "sdp2014": lambda source, tree, graph: read_sdp(source, graph=graph or SEMANTICS, tree=tree, frames=False),
+    "mrp": lambda source, tree, graph: read_mrp(source, graph or SEMANTICS),
     "sst": lambda source, tree, graph: read_sst(source),
     "text": lambda source, tree, graph: read_plain(source),
 }
@@ -31,7 +36,9 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".conllu": "conllu",
     ".conllx": "conllx",
     ".conll": "conllx",
+    ".conll09": "conll2009",
     ".sdp": "sdp",
+    ".mrp": "mrp",
     ".sst": "sst",
     ".txt": "text",
 }
@@ -39,18 +46,18 @@ _FORMAT_OF_WIDTH: dict[int, Format] = {10: "conllu", 5: "sst"}
 
 
 def read_sentences(
-    source: Readable, format: Format | None = None, *, tree: str = SYNTAX, graph: str = SEMANTICS
+    source: Readable, format: Format | None = None, *, tree: str = SYNTAX, graph: str | None = None
 ) -> Iterator[Sentence]:
     """Return an iterator over the sentences of a file, which holds one sentence at a time.
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
-        format: "conllu", "conllx", "sdp", "sst" or "text" (one tokenised sentence a line). None: by the extension
-            of the name (.conllu, .conllx, .conll, .sdp, .sst, .txt; also with .gz), else by the first lines: "#SDP"
-            opens an SDP file, ten tab-separated columns (after any comments) are CoNLL-U, five are SST, all else
-            is text.
+        format: "conllu", "conllx", "conll2009", "sdp" (2015), "sdp2014", "mrp", "sst" or "text" (one tokenised
+            sentence a line). None: by the extension of the name (.conllu, .conllx, .conll, .conll09, .sdp, .mrp,
+            .sst, .txt; also with .gz), else by the first lines: "#SDP" opens an SDP file, `{"` an MRP file, ten
+            tab-separated columns (after any comments) are CoNLL-U, five are SST, all else is text.
         tree: the name of the trees, in formats that have some.
-        graph: the name of the graphs.
+        graph: the name of the graphs; None: "semantics", and the column DEPS of CoNLL-U is not read.
 
     Raises:
         ValueError: no such format.
@@ -65,7 +72,7 @@ def read_sentences(
     return READERS[format](source, tree, graph)
 
 
-def _read_unknown(source: Readable, tree: str, graph: str) -> Iterator[Sentence]:
+def _read_unknown(source: Readable, tree: str, graph: str | None) -> Iterator[Sentence]:
     with open_lines(source) as lines:
         iterator = iter(lines)
         head: list[str | bytes] = []
@@ -85,6 +92,8 @@ def _format_of_line(line: str | bytes) -> Format | None:
     text = (line if isinstance(line, str) else line.decode("utf-8", "replace")).removeprefix(BOM)
     if text.startswith("#SDP"):
         return "sdp"
+    if text.startswith('{"'):
+        return "mrp"
     if not text.strip() or text.startswith("#"):
         return None
     return _FORMAT_OF_WIDTH.get(len(text.split("\t")), "text")

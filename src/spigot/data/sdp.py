@@ -1,21 +1,26 @@
-"""Semantic dependency graphs in the format of SemEval 2015 Task 18 (SDP).
+"""Semantic dependency graphs in the formats of the SDP tasks.
 
-Columns: id, form, lemma, pos, top (+/-), pred (+/-), frame, and one column of arguments for each predicate,
-in the order of the predicates. The *companion* variant has a syntactic head and label between pos and top.
-See Oepen et al. (2015), "SemEval 2015 Task 18: Broad-Coverage Semantic Dependency Parsing".
+SDP 2015: a header, and the columns id, form, lemma, pos, top (+/-), pred (+/-), frame, and one column of arguments
+for each predicate, in the order of the predicates. The *companion* variant has a syntactic head and label between
+pos and top. SDP 2014 has neither header nor frames. See Oepen et al. (2014), "SemEval 2014 Task 8: Broad-Coverage
+Semantic Dependency Parsing", Oepen et al. (2015), "SemEval 2015 Task 18", and the data pages of the two tasks,
+http://sdp.delph-in.net/2014/data.html and http://sdp.delph-in.net/2015/data.html.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import NamedTuple
 
+from .arguments import argument_columns, frames_of, read_arguments
 from .blocks import (
     Block,
     Row,
     Source,
+    check_length,
+    check_token,
     check_values,
     check_writable,
     interned,
@@ -31,14 +36,42 @@ from .errors import DataError
 from .files import Readable, Writable
 from .sentence import SEMANTICS, SYNTAX, TOP, Arc, Graph, Sentence, Tree
 
-FORMAT, COMPANION_FORMAT = "sdp", "sdp-companion"
 HEADER = "#SDP 2015"
 
 
+class Layout(NamedTuple):
+    """Which columns a file has."""
+
+    companion: bool
+    frames: bool
+
+    @property
+    def top(self) -> int:
+        """The index of the column top."""
+        return 6 if self.companion else 4
+
+    @property
+    def fixed(self) -> int:
+        """The number of columns before the arguments."""
+        return self.top + 2 + self.frames
+
+    @property
+    def format(self) -> str:
+        """The name of the format, the same for a sentence that is written as for one that was read."""
+        return f"sdp{'' if self.frames else '2014'}{'-companion' if self.companion else ''}"
+
+
+LAYOUTS = tuple(Layout(companion, frames) for companion in (False, True) for frames in (True, False))
+
+
 def read_sdp(
-    source: Readable, companion: bool | None = None, graph: str = SEMANTICS, tree: str = SYNTAX
+    source: Readable,
+    companion: bool | None = None,
+    graph: str = SEMANTICS,
+    tree: str = SYNTAX,
+    frames: bool = True,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of an SDP 2015 file, one at a time, each with a graph.
+    """Yield the sentences of an SDP file, one at a time, each with a graph.
 
     Tops are arcs `Arc(0, token, TOP)`; the arcs of a graph are sorted. The id is what the "#" line before the
     sentence says, or the sentence's running number where there is none.
@@ -48,6 +81,7 @@ def read_sdp(
         companion: whether the file has the two columns of a syntactic tree; None: see from the first sentence.
         graph: the name of the graphs: `sentence.graphs[graph]`.
         tree: the name of the trees of the companion variant.
+        frames: whether the file has the column frame, as in 2015.
 
     Raises:
         DataError: another header, wrong number of columns, ids that do not count 1, 2, 3, ..., top or pred
@@ -58,7 +92,7 @@ def read_sdp(
         rows: list[Row] = [(line, text.split("\t")) for line, text in block.lines() if text[0] != "#"]
         if companion is None:
             companion = _looks_like_companion(rows[0][1])
-        yield _sentence(block, number, rows, graph, tree if companion else None)
+        yield _sentence(block, number, rows, Layout(companion, frames), graph, tree)
 
 
 def write_sdp(
@@ -68,8 +102,9 @@ def write_sdp(
     comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
     graph: str = SEMANTICS,
     tree: str = SYNTAX,
+    frames: bool | None = None,
 ) -> None:
-    """Write sentences as SDP 2015.
+    """Write sentences as SDP.
 
     A sentence that was read from SDP and not changed is written as it stood there; otherwise its rows are
     made from its forms, lemmas, tags, graph and (with `companion`) tree, and its comments stay.
@@ -82,6 +117,8 @@ def write_sdp(
         comments: what to write in comment lines of their own before a sentence's tokens.
         graph: the name of the graphs to write.
         tree: the name of the trees to write with `companion`.
+        frames: whether to write a header and the column frame, as in 2015; None: as in the file that the first
+            sentence was read from, yes if it comes from elsewhere.
 
     Raises:
         ValueError: a sentence has no graph or does not fit the format (an arc from a token that is not a
@@ -89,20 +126,22 @@ def write_sdp(
     """
     iterator = iter(sentences)
     first = next(iterator, None)
-    if companion is None:
-        companion = first is not None and source_of(first, COMPANION_FORMAT) is not None
-    format = COMPANION_FORMAT if companion else FORMAT
+    origin = None if first is None else next((o for o in LAYOUTS if source_of(first, o.format)), None)
+    layout = Layout(
+        companion=(origin is not None and origin.companion) if companion is None else companion,
+        frames=(origin is None or origin.frames) if frames is None else frames,
+    )
 
     def render(sentence: Sentence) -> str:
         return with_comments(block_of(sentence), [f"# {comment}" for comment in comments(sentence)])
 
     def block_of(sentence: Sentence) -> str:
-        source = source_of(sentence, format)
-        written = sentence.trees.get(tree) if companion else None
+        source = source_of(sentence, layout.format)
+        written = sentence.trees.get(tree) if layout.companion else None
         annotations = sentence.graphs.get(graph), written
         if source is not None and source.same_tokens(sentence) and annotations == (source.graph, source.tree):
             return source.block.text
-        rows = _new_rows(sentence, sentence.graphs.get(graph), written, companion)
+        rows = _new_rows(sentence, sentence.graphs.get(graph), written, layout)
         if source is None:
             return new_block([f"#{sentence.id}"], rows)
         return _with_new_rows(sentence, source, rows)
@@ -110,9 +149,9 @@ def write_sdp(
     write_blocks(
         chain([] if first is None else [first], iterator),
         target,
-        format=format,
+        format=layout.format,
         render=render,
-        preamble=HEADER + "\n",
+        preamble=HEADER + "\n" if layout.frames else "",
     )
 
 
@@ -135,121 +174,71 @@ def _comment_id(block: Block) -> str:
     return next(comments, "#")[1:].strip()
 
 
-def _sentence(block: Block, number: int, rows: list[Row], graph: str, tree: str | None) -> Sentence:
-    """Return the sentence of a block; `tree` is the name of the companion tree, None without one."""
-    top = 4 if tree is None else 6
-    predicates = _predicates(block, rows, top)
-    found = None if tree is None else read_tree(block, rows, 4)
+def _sentence(block: Block, number: int, rows: list[Row], layout: Layout, graph: str, tree: str) -> Sentence:
+    """Return the sentence of a block."""
+    predicates = _predicates(block, rows, layout)
+    found = read_tree(block, rows, 4) if layout.companion else None
+    tops = [Arc(0, token, TOP) for token, (_, columns) in enumerate(rows, 1) if columns[layout.top] == "+"]
+    frame = layout.top + 2
     original = Sentence(
         id=_comment_id(block) or str(number),
         forms=interned(columns[1] for _, columns in rows),
         lemmas=interned(columns[2] or "_" for _, columns in rows),
         tags=interned(columns[3] or "_" for _, columns in rows),
-        trees={} if tree is None or found is None else {tree: found},
+        trees={} if found is None else {tree: found},
         graphs={
             graph: Graph(
-                arcs=_arcs(block, rows, top, predicates),
+                arcs=tuple(sorted(tops + read_arguments(block, rows, layout.fixed, predicates))),
                 predicates=frozenset(predicates),
-                frames=interned(columns[top + 2] or "_" for _, columns in rows),
+                frames=interned(columns[frame] or "_" for _, columns in rows) if layout.frames else (),
             )
         },
     )
-    return replace(original, source=Source(FORMAT if tree is None else COMPANION_FORMAT, block, original))
+    return replace(original, source=Source(layout.format, block, original))
 
 
-def _predicates(block: Block, rows: list[Row], top: int) -> list[int]:
+def _predicates(block: Block, rows: list[Row], layout: Layout) -> list[int]:
     """Return the tokens flagged as predicates, having checked all columns before the arguments."""
+    top = layout.top
     for token, (line, columns) in enumerate(rows, 1):
-        if len(columns) < top + 3:
-            message = f"expected at least {top + 3} tab-separated columns, got {len(columns)}"
+        if len(columns) < layout.fixed:
+            message = f"expected at least {layout.fixed} tab-separated columns, got {len(columns)}"
             raise DataError(block.path, line, message)
-        if columns[0] != str(token):
-            raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
-        if not columns[1]:
-            raise DataError(block.path, line, "expected a form in column 2, got nothing")
+        check_token(block, line, columns, token)
         for name, flag in zip(("top", "pred"), columns[top : top + 2], strict=True):
             if flag not in ("+", "-"):
                 raise DataError(block.path, line, f"expected + or - in column {name}, got {flag!r}")
     return [token for token, (_, columns) in enumerate(rows, 1) if columns[top + 1] == "+"]
 
 
-def _arcs(block: Block, rows: list[Row], top: int, predicates: list[int]) -> tuple[Arc, ...]:
-    """Return the sorted arcs of the argument columns and the tops."""
-    fixed, expected = top + 3, top + 3 + len(predicates)
-    arcs = []
-    for token, (line, columns) in enumerate(rows, 1):
-        if len(columns) != expected:
-            message = f"expected {expected} columns ({len(predicates)} predicates), got {len(columns)}"
-            raise DataError(block.path, line, message)
-        if columns[top] == "+":
-            arcs.append(Arc(0, token, TOP))
-        for head, label in zip(predicates, columns[fixed:], strict=True):
-            if not label:
-                raise DataError(block.path, line, "expected a label or _ in each argument column, got nothing")
-            if label != "_":
-                arcs.append(Arc(head, token, sys.intern(label)))
-    return tuple(sorted(arcs))
-
-
-def _new_rows(sentence: Sentence, graph: Graph | None, tree: Tree | None, companion: bool) -> list[list[str]]:
+def _new_rows(sentence: Sentence, graph: Graph | None, tree: Tree | None, layout: Layout) -> list[list[str]]:
     """Return the columns of each token, made from the sentence alone."""
     check_values(sentence, "id", (sentence.id,))
     check_writable(sentence, tree)
     n = len(sentence)
     if graph is None:
         raise ValueError(f"sentence {sentence.id}: expected a graph, got none")
-    frames = graph.frames or ("_",) * n
-    if len(frames) != n:
-        raise ValueError(f"sentence {sentence.id}: expected {n} frames, got {len(frames)}")
-    check_values(sentence, "frames", frames)
+    frames = frames_of(sentence, graph)
     heads = map(str, tree.heads) if tree else ("_",) * n
     labels = tree.labels if tree else ("_",) * n
     syntax = list(zip(heads, labels, strict=True))
     tops = {arc.modifier for arc in graph.arcs if arc.head == 0}
-    arguments = _argument_columns(sentence, graph)
+    arguments = argument_columns(sentence, graph)
     return [
         [
             *(str(token), sentence.forms[token - 1], sentence.lemmas[token - 1], sentence.tags[token - 1]),
-            *(syntax[token - 1] if companion else ()),
+            *(syntax[token - 1] if layout.companion else ()),
             *("+" if token in tokens else "-" for tokens in (tops, graph.predicates)),
-            frames[token - 1],
+            *((frames[token - 1],) if layout.frames else ()),
             *arguments[token - 1],
         ]
         for token in range(1, n + 1)
     ]
 
 
-def _argument_columns(sentence: Sentence, graph: Graph) -> list[list[str]]:
-    """Return for each token the label of its arc from each predicate, or "_"."""
-    n = len(sentence)
-    check_values(sentence, "arc labels", [arc.label for arc in graph.arcs])
-    predicates = sorted(graph.predicates)
-    if predicates and not 1 <= predicates[0] <= predicates[-1] <= n:
-        raise ValueError(f"sentence {sentence.id}: expected predicates from 1 to {n}, got {predicates}")
-    column = {head: index for index, head in enumerate(predicates)}
-    arguments = [["_"] * len(predicates) for _ in range(n)]
-    for arc in graph.arcs:
-        if not 1 <= arc.modifier <= n:
-            raise ValueError(f"sentence {sentence.id}: expected modifiers from 1 to {n}, got {arc}")
-        if arc.head == 0 and arc.label == TOP:
-            continue
-        if arc.head not in column or arc.label == "_":
-            raise ValueError(f"sentence {sentence.id}: expected arcs from predicates (or {TOP} from 0), got {arc}")
-        if arguments[arc.modifier - 1][column[arc.head]] != "_":
-            raise ValueError(
-                f"sentence {sentence.id}: expected at most one arc between two tokens, got a second: {arc}"
-            )
-        arguments[arc.modifier - 1][column[arc.head]] = arc.label
-    return arguments
-
-
 def _with_new_rows(sentence: Sentence, source: Source, rows: list[list[str]]) -> str:
     """Return the text of the sentence's source with other token rows, and another id if that was changed."""
-    if len(rows) != len(source.original):
-        raise ValueError(
-            f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
-            f"got {len(rows)} (set source=None to write it from scratch)"
-        )
+    check_length(sentence, source)
     iterator = iter(rows)
     text = map_rows(source.block.text, lambda _: next(iterator))
     if sentence.id == source.original.id:

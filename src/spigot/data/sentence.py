@@ -100,7 +100,7 @@ class Sentence:
     sentiment: int | None = None
     """0 negative, 1 positive."""
     probability: float | None = None
-    """The probability that a classifier gives its `sentiment`."""
+    """The classifier's probability of `sentiment`."""
     source: Any = field(default=None, compare=False, repr=False)
     """What the reader needs to write the sentence back unchanged (comments, multiword tokens, ...)."""
 

@@ -1,4 +1,4 @@
-r"""Other spellings of a token, for looking it up in a vocabulary that was made from a treebank with other habits.
+r"""Other spellings of a token, to find it in the vocabulary of a treebank with other conventions.
 
 The Penn Treebank writes brackets as -LRB-, quotes as `` and '' and a slash as \/; newer treebanks keep the
 characters of the text, which are often typographic ones (“ ” ’ …).

@@ -12,6 +12,7 @@ from dataclasses import replace
 from .blocks import (
     Block,
     Source,
+    check_token,
     check_values,
     check_writable,
     interned,
@@ -44,11 +45,11 @@ def read_sst(source: Readable) -> Iterator[Sentence]:
             0, 1 and _, or rows of one sentence that disagree about it.
     """
     for number, block in enumerate(read_blocks(source, comments=True), 1):
-        yield _sentence(block, number)
+        yield sentence_of_block(block, number)
 
 
 def write_sst(sentences: Iterable[Sentence], target: Writable) -> None:
-    """Write sentences; one that was read from this format and not changed is written as it stood there.
+    """Write sentences; one that was read from this format and not changed keeps its text.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -60,7 +61,12 @@ def write_sst(sentences: Iterable[Sentence], target: Writable) -> None:
     write_blocks(sentences, target, format=FORMAT, render=_render)
 
 
-def _sentence(block: Block, number: int) -> Sentence:
+def sentence_of_block(block: Block, number: int) -> Sentence:
+    """Return the sentence of one block, the `number`-th of its file; for readers that go on after an error.
+
+    Raises:
+        DataError: see `read_sst`.
+    """
     name = ""
     rows: list[list[str]] = []
     for line, text in block.lines():
@@ -70,15 +76,14 @@ def _sentence(block: Block, number: int) -> Sentence:
         columns = text.split("\t")
         if len(columns) != COLUMNS:
             raise DataError(block.path, line, f"expected {COLUMNS} tab-separated columns, got {len(columns)}")
-        if columns[0] != str(len(rows) + 1):
-            raise DataError(block.path, line, f"expected token id {len(rows) + 1}, got {columns[0]!r}")
-        if not columns[1]:
-            raise DataError(block.path, line, "expected a form in column 2, got nothing")
+        check_token(block, line, columns, len(rows) + 1)
         if columns[4] not in LABELS:
             raise DataError(block.path, line, f"expected a label of {', '.join(LABELS)}, got {columns[4]!r}")
         if rows and columns[4] != rows[0][4]:
             raise DataError(block.path, line, f"expected the sentence's label {rows[0][4]}, got {columns[4]}")
         rows.append(columns)
+    if not rows:
+        raise DataError(block.path, block.line, "expected token lines, got none")
     original = Sentence(
         id=name or str(number),
         forms=interned(columns[1] for columns in rows),

@@ -1,4 +1,4 @@
-"""What a parser knows of words: the strings of its training data and their numbers."""
+"""Vocabularies: the strings of the training data and their indices."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ UNKNOWN_ROLE = "_UNKROLE_"
 
 
 class Tokens(NamedTuple):
-    """A batch of sentences: their words, and these as numbers.
+    """A batch of sentences, as words and as indices.
 
     `words`, `lemmas` and `tags` are `[batch, n + 1]` (int64): ROOT at 0, the tokens at 1..length, the end
     marker right after them, padding (the unknown symbol) behind. `lengths[batch]` counts tokens alone, and
-    n = the longest length + 1 is the number of nodes. `forms` are the words as they are written, without ROOT.
+    n = the longest length + 1 is the number of nodes. `forms` are the words as written, without ROOT.
     """
 
     words: Tensor
@@ -37,7 +37,7 @@ class Tokens(NamedTuple):
         return self._each(lambda column: column.to(device, non_blocking=True), self.forms)
 
     def rows(self, rows: slice) -> Tokens:
-        """Return some sentences of the batch, as wide as all of it."""
+        """Return some sentences of the batch, with its padding."""
         return self._each(lambda column: column[rows], self.forms[rows])
 
     def _each(self, change: Callable[[Tensor], Tensor], forms: tuple[tuple[str, ...], ...]) -> Tokens:
@@ -45,7 +45,7 @@ class Tokens(NamedTuple):
 
 
 class Index:
-    """Strings and their numbers; 0 is the unknown symbol, and what an unseen string maps to."""
+    """Strings and their indices; unseen strings map to 0, the unknown symbol."""
 
     def __init__(self, strings: Iterable[str]) -> None:
         self.strings = list(strings)
@@ -66,13 +66,13 @@ class Index:
 class Vocabulary:
     """The words, lemmas and tags of a training corpus.
 
-    Words are lower-cased forms. `counts[k]` says how often word k was seen in training: it decides the word
-    dropout. Words whose vectors are not trained follow the trained words: those of the vector file that
-    training never shows, whose count is 0, or all of it where vectors are kept as they are.
+    Words are lower-cased forms. `counts[k]` is the number of times that word k occurs in the training data; word
+    dropout depends on it. Words whose vectors are not trained follow the trained words: the words of the vector
+    file that do not occur in the training data (count 0), or all its words if the vectors are frozen.
 
-    `characters` are those that words are written with, upper case and all, but for characters that occur once.
+    `characters` are those of the words as they are written; characters that occur once are unknown.
 
-    A word or lemma that training never showed is looked up by its other spellings, too (see `variants`).
+    A word or lemma that does not occur in the training data is also looked up by other spellings (see `variants`).
     """
 
     def __init__(
@@ -133,11 +133,11 @@ class Vocabulary:
     def encode(
         self, sentences: Sequence[Sentence], dropout: float = 0.0, random: np.random.Generator | None = None
     ) -> tuple[Tokens, Tensor]:
-        """Turn sentences into numbers.
+        """Turn sentences into indices.
 
         Returns the tokens and `dropped[batch, n + 1]` (bool): which tokens word dropout chose to make
         unknown, with probability dropout / (dropout + count) (Kiperwasser & Goldberg 2016). The tokens are
-        not yet changed: which columns a dropped token loses is the encoder's choice.
+        not changed yet: the encoder decides which columns of a dropped token become unknown.
         """
         lengths = np.fromiter((len(s) for s in sentences), np.int64, len(sentences))
         width = int(lengths.max(initial=0)) + 2

@@ -30,7 +30,7 @@ class AccuracyScore(Additive):
 
     @property
     def correct_negative(self) -> int:
-        """Those of them that got it."""
+        """Negative sentences with the right label."""
         return self.correct - self.correct_positive
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 
 def ratio(part: int, whole: int) -> float:
-    """Return part / whole, and 0 where there is nothing to divide by, as mtool's SDP scorer does."""
+    """Return part / whole, and 0 if `whole` is 0, as mtool's SDP scorer does."""
     return part / whole if whole else 0.0
 
 
@@ -22,7 +22,7 @@ class Additive:
 
 @dataclass(frozen=True)
 class Counts(Additive):
-    """How many items the gold standard has, how many the system, how many both; `Counts()` is zero."""
+    """Numbers of gold items, of the system's items and of items in both; `Counts()` is zero."""
 
     gold: int = 0
     system: int = 0

@@ -1,9 +1,8 @@
 """Micro precision, recall and F1 of semantic dependency graphs, as SemEval 2014 and 2015 score them.
 
 An item is an arc (head, modifier, label), unlabelled a pair (head, modifier); each top is an arc from ROOT,
-whose label always agrees. Items are counted over all sentences, those without an arc included. Where a
-ratio has nothing to divide by it is 0, as in mtool (the task's own scorers print NaN); two empty graphs
-do match exactly.
+whose label always agrees. Items are counted over all sentences, those without an arc included. A ratio
+with denominator 0 is 0, as in mtool (the task's own scorers print NaN); two empty graphs match exactly.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class GraphScore(Additive):
 
     sentences: int = 0
     exact: int = 0
-    """Sentences with all labelled arcs and tops right, and none too many."""
+    """Sentences with all labelled arcs and tops right, and no others."""
     exact_unlabelled: int = 0
     exact_arcs: int = 0
     """Sentences with all labelled arcs right, whatever their tops."""

@@ -17,10 +17,10 @@ def match(
     gold_path: Path = "gold",
     system_path: Path = "system",
 ) -> list[tuple[Sentence, Sentence]]:
-    """Pair by id, in gold order.
+    """Pair sentences by id, in gold order.
 
-    By position instead where the ids differ and one side has none of its own: readers number the sentences
-    of such files 1, 2, 3, ...
+    If the ids differ and one side has no ids in its file, pair by position; readers number the sentences of such
+    files 1, 2, 3, ...
 
     Raises DataError that names file and sentence for a missing, additional or repeated sentence, and for
     different tokens.

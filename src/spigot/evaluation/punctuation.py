@@ -1,7 +1,7 @@
-"""What counts as punctuation when attachment is scored without it.
+"""Rules for what is punctuation when attachment is scored without it.
 
-The choice moves UAS by up to a point, and a rule that does not fit the data's tags silently excludes
-nothing: so the rule has a name, and reports print it together with the number of tokens it left out.
+The choice changes UAS by up to a point, and a rule that does not fit the data's tags silently excludes
+nothing. So each rule has a name, and reports print it with the number of tokens that it excludes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from spigot.evaluation.graph_f1 import GraphScore
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 
 if TYPE_CHECKING:
-    # numpy need not be loaded to report scores that are not compared.
+    # Only comparisons need numpy.
     from spigot.evaluation.significance import Comparison
 
 
@@ -35,52 +35,44 @@ def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_R
     everything = "all tokens, punctuation included"
     words = f"without {score.punctuation} punctuation tokens ({punctuation.name}: {punctuation.description})"
     labels = "labels compared whole" if score.has_labels else "one side has no labels"
-    return [
-        Measure("UAS", score.uas, _share(score.heads, score.tokens), f"heads, {everything}"),
-        Measure("LAS", score.las, _share(score.labels, score.tokens), f"heads and labels, {everything}; {labels}"),
-        Measure(
+    rows = (
+        ("UAS", score.uas, score.heads, score.tokens, f"heads, {everything}"),
+        ("LAS", score.las, score.labels, score.tokens, f"heads and labels, {everything}; {labels}"),
+        (
             "LAS-universal",
             score.universal_las,
-            _share(score.universal_labels, score.tokens),
+            score.universal_labels,
+            score.tokens,
             f"heads and labels without subtypes (nsubj:pass as nsubj), {everything}, as in CoNLL 2018",
         ),
-        Measure(
-            "CLAS",
-            score.clas,
-            _counts(score.content),
-            "F1, content words, heads and labels without subtypes, as in CoNLL 2018",
-        ),
-        Measure(
-            "UAS-nopunct",
-            score.uas_without_punctuation,
-            _share(score.word_heads, score.words),
-            f"heads, {words}",
-        ),
-        Measure(
+        ("UAS-nopunct", score.uas_without_punctuation, score.word_heads, score.words, f"heads, {words}"),
+        (
             "LAS-nopunct",
             score.las_without_punctuation,
-            _share(score.word_labels, score.words),
+            score.word_labels,
+            score.words,
             f"heads and labels, {words}; {labels}",
         ),
-        Measure(
-            "UEM",
-            score.exact_match,
-            _share(score.trees, score.sentences),
-            f"sentences, heads of {everything}",
-        ),
-        Measure(
+        ("UEM", score.exact_match, score.trees, score.sentences, f"sentences, heads of {everything}"),
+        (
             "LEM",
             score.labelled_exact_match,
-            _share(score.labelled_trees, score.sentences),
+            score.labelled_trees,
+            score.sentences,
             f"sentences, heads and labels of {everything}; {labels}",
         ),
+    )
+    clas = "F1, content words, heads and labels without subtypes, as in CoNLL 2018"
+    return [
+        *(Measure(name, value, _share(correct, total), convention) for name, value, correct, total, convention in rows),
+        Measure("CLAS", score.clas, _counts(score.content), clas),
     ]
 
 
 def graph_measures(score: GraphScore) -> list[Measure]:
     """LP, LR, LF, LM and UP, UR, UF, UM with tops; F1 without tops, of tops and of predicates."""
     tops, bare = "arcs with tops (as arcs from ROOT), micro", "arcs without tops, micro"
-    every = "sentences with all of them right and none too many"
+    every = "sentences with all of them right and no others"
     return [
         *_precision_recall_f1("L", score.labelled, f"labelled {tops}"),
         Measure("LM", score.lm, _share(score.exact, score.sentences), f"labelled arcs with tops, {every}"),
@@ -104,8 +96,8 @@ def sentiment_measures(score: AccuracyScore) -> list[Measure]:
     negative = (score.correct_negative, score.negative)
     return [
         Measure("accuracy", score.accuracy, _share(score.correct, score.sentences), "sentences with the right label"),
-        Measure("recall-positive", _recall(*positive), _share(*positive), "positive sentences called so"),
-        Measure("recall-negative", _recall(*negative), _share(*negative), "negative sentences called so"),
+        Measure("recall-positive", _recall(*positive), _share(*positive), "positive sentences with the right label"),
+        Measure("recall-negative", _recall(*negative), _share(*negative), "negative sentences with the right label"),
     ]
 
 
@@ -116,7 +108,7 @@ def label_measures(by_label: CountsByLabel) -> list[Measure]:
 
 
 def comparison_text(name: str, result: Comparison) -> str:
-    """Tell a comparison of two systems in one line; scores in points of 100."""
+    """Return a comparison of two systems as one line; scores in points of 100."""
     scores = f"{100 * result.first:.2f} against {100 * result.second:.2f}"
     interval = f"[{100 * result.low:+.2f}, {100 * result.high:+.2f}]"
     return (

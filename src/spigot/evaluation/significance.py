@@ -2,8 +2,8 @@
 
 Both systems are scored on the same sentences; the statistic is the corpus-level F1 computed from summed
 counts. UAS and LAS are the case in which gold and system items are the tokens
-(`AttachmentScore.head_counts`, `label_counts`). The tests speak of the sample of sentences alone, not of the
-variation between training runs: for that, train with several seeds.
+(`AttachmentScore.head_counts`, `label_counts`). The tests account for the sample of sentences alone, not for the
+variation between training runs; for that, train with several seeds.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def permutation_test(first: Sequence[Counts], second: Sequence[Counts], rounds: 
     """
     ours, theirs = _table(first, second, rounds)
     observed = abs(_f1(ours.sum(0)) - _f1(theirs.sum(0)))
-    # Swapping equal outputs changes nothing: only the sentences where they differ need coins.
+    # Swapping equal outputs changes nothing: only sentences with different outputs are swapped at random.
     change = (theirs - ours)[(ours != theirs).any(1)]
     random = np.random.default_rng(seed)
     hits = 0
@@ -72,7 +72,7 @@ def permutation_test(first: Sequence[Counts], second: Sequence[Counts], rounds: 
         swaps = random.integers(0, 2, (size, len(change)), dtype=np.int8)
         moved = swaps.astype(np.float64) @ change
         difference = np.abs(_f1(ours.sum(0) + moved) - _f1(theirs.sum(0) - moved))
-        # The observed outcome and its mirror image are among the swaps: rounding must not lose them.
+        # The observed outcome and its mirror image are among the swaps; the margin keeps rounding from losing them.
         hits += int((difference >= observed - 1e-12).sum())
     return (1 + hits) / (1 + rounds)
 

@@ -3,8 +3,7 @@
 ẑ = argmax_z <scores, z>        forward, exact
 ∇scores = surrogate(...)        backward, in place of the Jacobian of the argmax, which is 0 or undefined
 
-A `DifferentiableSurrogate` is called as it is, and autograd differentiates it. A `CustomSurrogate` has one autograd
-Function, below.
+Autograd differentiates a `DifferentiableSurrogate`. All `CustomSurrogate`s share one autograd Function, below.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ from .base import Structure
 from .checks import widen
 from .parts.base import Parts, like, map_parts, masked, tensors
 from .problem import Problem
+from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
 from .surrogates.once import differentiable_once
 
 
 class _CustomGradient(torch.autograd.Function):
-    """Autograd knows tensors only: those of `problem` are passed beside it, and put back into their places."""
+    """Calls a `CustomSurrogate`. Autograd tracks tensors only, so those of `problem` are separate arguments."""
 
     @staticmethod
     def forward(
@@ -35,7 +35,7 @@ class _CustomGradient(torch.autograd.Function):
         output, saved = surrogate.forward(_with_tensors(problem, lengths, flat[:count], flat[count:]))
         outputs = tensors(output)
         ctx.problem, ctx.surrogate, ctx.count, ctx.masks = problem, surrogate, count, len(flat) - count
-        # Forms of what is saved: a type of NamedTuple, or None for a tensor; and how many tensors it has.
+        # For each saved value: its type (None for a tensor) and its number of tensors.
         ctx.forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
         ctx.save_for_backward(lengths, *flat, *outputs, *(part for parts in saved for part in tensors(parts)))
         return outputs
@@ -60,7 +60,7 @@ class _CustomGradient(torch.autograd.Function):
 
 
 class _CandidateGradient(torch.autograd.Function):
-    """The identity. What a gradient holds where there is no candidate, NaN perhaps, stops here."""
+    """The identity. Its backward pass sets the gradient to 0 outside the candidates, where it may be NaN."""
 
     @staticmethod
     def forward(ctx: Any, *parts: Tensor) -> tuple[Tensor, ...]:
@@ -90,7 +90,7 @@ def structured_argmax(
     structure: Structure[Parts],
     surrogate: Surrogate,
     *,
-    lengths: Tensor | None = None,
+    lengths: Lengths | None = None,
     mask: Parts | None = None,
     downstream: Callable[[Parts], Tensor] | None = None,
 ) -> Parts:
@@ -98,21 +98,21 @@ def structured_argmax(
 
     Args:
         scores: one score for each part, batch first; for trees `[batch, head, modifier]`, node 0 being ROOT. A
-            NamedTuple of tensors for a structure of several kinds of parts, such as `SemanticGraph`. Half
-            precision is computed in float32, under autocast too. -inf marks a part that is no candidate.
-        structure: what to look for, such as `ProjectiveTree()`.
-        surrogate: what stands in for the gradient, such as `SPIGOT()`.
+            NamedTuple of tensors for a structure with several kinds of parts, such as `SemanticGraph`. Half
+            precision is computed in float32, also under autocast. -inf marks a part that is no candidate.
+        structure: the set of structures to choose from, such as `ProjectiveTree()`.
+        surrogate: the rule for the gradient, such as `SPIGOT()`.
         lengths: the real size of each row, `[batch]`; for trees the tokens without ROOT. None: all rows are full.
         mask: bool, shaped like `scores`; True = candidate.
-        downstream: from structures (relaxed ones too) to the loss of each row, `[batch]`; only for surrogates that
-            evaluate the loss again, such as `SPIGOT(steps=5)`. Parameters in it are taken as constants.
+        downstream: a function from (relaxed) structures to the loss of each row, `[batch]`; only for surrogates
+            that evaluate the loss again, such as `SPIGOT(steps=5)`. Its parameters get no gradient from this.
 
     Returns:
-        0/1 (soft, if the surrogate relaxes it), shaped and typed like `scores`, 0 wherever there is no candidate.
+        0/1 (fractional if the surrogate relaxes it), shaped and typed like `scores`, 0 where there is no candidate.
 
     Raises:
-        ValueError: shapes do not fit; a candidate scores NaN or +inf; a row has no structure at all.
-        TypeError: a wrong dtype, or a surrogate that the structure cannot serve.
+        ValueError: shapes do not fit; a candidate scores NaN or +inf; a row has no structure.
+        TypeError: a wrong dtype, or a surrogate that needs marginals with a structure that has none.
     """
     given = tensors(scores)
     with torch.autocast(given[0].device.type, enabled=False):
@@ -135,7 +135,7 @@ def structured_argmax(
 
 
 class StructuredArgmax(nn.Module):
-    """`structured_argmax` as a module. It has no parameters, but the `state` of its surrogate in its `state_dict`."""
+    """`structured_argmax` as a module. It has no parameters; its `state_dict` holds the `state` of its surrogate."""
 
     def __init__(self, structure: Structure[Any], surrogate: Surrogate) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class StructuredArgmax(nn.Module):
     def forward(
         self,
         scores: Parts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: Parts | None = None,
         downstream: Callable[[Parts], Tensor] | None = None,
     ) -> Parts:

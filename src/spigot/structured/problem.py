@@ -11,25 +11,26 @@ from torch import Tensor
 
 from .base import MarginalStructure, Polytope, Structure
 from .parts.base import Parts, map_parts, masked, tensors
+from .shapes import Lengths, PerRow
 
 
 @dataclass(frozen=True)
 class Problem(Generic[Parts]):
-    """Scores, the structures that they are scores of, and what else the caller gave.
+    """The scores, the structure and the other arguments of one call.
 
-    Scores are float32 or float64. Methods that take other scores search the same candidates.
+    Scores are float32 or float64. Methods that take other scores use the same candidates.
     """
 
     structure: Structure[Parts]
     scores: Parts
-    lengths: Tensor | None = None
+    lengths: Lengths | None = None
     mask: Parts | None = None
     downstream: Callable[[Parts], Tensor] | None = None
-    """From structures, relaxed ones too, to the loss of each row, `[batch]`, or its sum."""
+    """From (relaxed) structures to the loss of each row, `[batch]`, or its sum."""
     surrogate: str = "the surrogate"
-    """The name of the caller, for error messages."""
+    """The name of the surrogate, for error messages."""
     candidates: Parts | None = None
-    """What `valid` is, where that is known already."""
+    """The value of `valid`, if it is known already."""
 
     @property
     def valid(self) -> Parts:
@@ -45,7 +46,7 @@ class Problem(Generic[Parts]):
         return self.structure.argmax(scores, self.lengths, self.valid)
 
     def summable(self) -> MarginalStructure[Parts]:
-        """Return the structure if its Gibbs distribution can be summed; else raise a TypeError."""
+        """Return the structure if it is a `MarginalStructure`; else raise a TypeError."""
         if not isinstance(self.structure, MarginalStructure):
             raise TypeError(
                 f"structure: {self.surrogate} needs a MarginalStructure, got {type(self.structure).__name__}"
@@ -76,7 +77,7 @@ class Problem(Generic[Parts]):
         gradients = torch.autograd.grad(total, tensors(leaves), allow_unused=True, materialize_grads=True)
         return masked(map_parts(lambda _, gradient: gradient, structures, gradients), self.valid)
 
-    def loss_at(self, structures: Parts) -> Tensor:
+    def loss_at(self, structures: Parts) -> PerRow:
         """Return `downstream` of (relaxed) structures, one loss for each row, `[batch]`."""
         losses = self._downstream()(structures)
         rows = tensors(structures)[0].size(0)
@@ -85,7 +86,7 @@ class Problem(Generic[Parts]):
         return losses
 
     def repeat(self, times: int) -> Problem[Parts]:
-        """Return the same problem with each row `times` times: row b becomes rows b · times and on."""
+        """Return the problem with each row repeated: row b becomes the rows b · times to (b + 1) · times - 1."""
         return replace(
             self,
             scores=_repeated(self.scores, times),

@@ -1,4 +1,4 @@
-"""Wirings of parts. A new kind of system is a class in its own file and a line here."""
+"""The registry of systems. A new kind of system is a class in its own file and one line here."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ Vectors = dict[str, Tensor]
 
 
 class System(Pretrained, ABC):
-    """Parts that share nothing, one for each task."""
+    """One part for each task; parts share no parameters."""
 
     config_class: ClassVar[type[SystemConfig]]
     config: Any
     tasks: dict[str, Task]
-    """By name, the end task first."""
+    """The tasks by name, the end task first."""
 
     def __init__(self, config: SystemConfig, tasks: Mapping[str, Task] | None = None) -> None:
         super().__init__()
@@ -50,23 +50,26 @@ class System(Pretrained, ABC):
 
         Args:
             config: of class `config_class`.
-            tasks: what `config.make_tasks` made.
-            train: each task's training sentences, which say what words and labels there are.
-            vectors: word vectors of the tasks that have some.
+            tasks: the result of `config.make_tasks`.
+            train: each task's training sentences, from which words and labels are collected.
+            vectors: word vectors by task, for the tasks that have them.
             start: a trained part for the intermediate task.
 
         Raises:
-            ValueError: the message begins with the key of [system] that is wrong.
+            ValueError: the message begins with the wrong key of [system].
         """
 
     @property
-    @abstractmethod
     def parts(self) -> dict[str, Any]:
-        """The part of each task, by name: see `Task`. Each has an optimiser of its own."""
+        """The part of each task, by name: see `Task`. Each has its own learning rate and clipping.
+
+        By default the system's attributes that have the names of the tasks.
+        """
+        return {name: getattr(self, name) for name in self.tasks}
 
     @property
     def end(self) -> Task:
-        """The task that the system is for."""
+        """The end task, which the system is trained for."""
         return next(iter(self.tasks.values()))
 
     @property
@@ -88,32 +91,32 @@ class System(Pretrained, ABC):
 
         Args:
             batch: the sentences.
-            tokens: this process's rows of them, in the numbers of the task's part.
+            tokens: this process's rows of them, encoded with the vocabulary of the task's part.
             dropped: which tokens word dropout chose, see `Vocabulary.encode`.
             weight: a factor on the gradient that the end task sends into the intermediate parser; 0 stops it.
         """
 
     def start_joint_training(self) -> None:
-        """Called once, when the intermediate parser has been pre-trained and the end task comes in."""
+        """Called once: after pre-training, before the first step of the end task."""
 
     def candidates(self, sentences: Sequence[Sentence]) -> Candidates | None:
-        """Return to which outputs the intermediate parser is limited, for the end task's training sentences.
+        """Return what the intermediate parser may predict for the end task's training sentences; None: anything.
 
-        It is asked for once, after `start_joint_training`. None: there is no limit.
+        Called once, after `start_joint_training`.
         """
         return None
 
     def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
-        """Return the end task's sentences with what the intermediate parser, now frozen, predicts for them.
+        """Return the end task's sentences with the predictions of the frozen intermediate parser.
 
-        The parser need not run again then. None: the system has no use for that.
+        The parser then need not run again. None: the system does not read predictions from sentences.
         """
         return None
 
     # -- parsing -------------------------------------------------------------------------------------------
 
     def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predictions for all tasks. One batch: callers split what is too large."""
+        """Return the sentences with predictions for all tasks. They are one batch; callers split long lists."""
         if not sentences:
             return []
         with torch.inference_mode():
@@ -121,12 +124,12 @@ class System(Pretrained, ABC):
 
     @abstractmethod
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Do what `parse` says for at least one sentence."""
+        """Implement `parse`; there is at least one sentence."""
 
     def parse_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Return the sentences with predictions for one task, at least. One batch.
+        """Return the sentences, which are one batch, with predictions for `task` and perhaps for others.
 
-        `annotated`: the sentences carry what the intermediate parser predicts, see `annotate`.
+        `annotated`: the sentences hold the intermediate parser's predictions, see `annotate`.
         """
         if task not in self.tasks:
             raise ValueError(f"task: expected one of {', '.join(self.tasks)}, got {task!r}")
@@ -136,7 +139,7 @@ class System(Pretrained, ABC):
             return self.predict_task(task, sentences, annotated)
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Do what `parse_task` says for at least one sentence; by default all that `predict` does."""
+        """Implement `parse_task`; there is at least one sentence. By default the same as `predict`."""
         return self.predict(sentences)
 
     def score(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> Any:
@@ -160,7 +163,7 @@ class System(Pretrained, ABC):
     @classmethod
     @abstractmethod
     def from_vocabulary(cls, config: Any, tasks: Mapping[str, Task], vocabulary: dict[str, Any]) -> Self:
-        """Make the system, with random weights, from what `to_vocabulary` gave."""
+        """Make the system, with random weights, from the result of `to_vocabulary`."""
 
 
 class Candidates(ABC):
@@ -168,13 +171,18 @@ class Candidates(ABC):
 
     @abstractmethod
     def of(self, numbers: Iterable[int]) -> Any:
-        """Return the candidates of a batch, as parts; `numbers` are places in the list."""
+        """Return the candidates of a batch, as parts; `numbers` are indices into the list."""
+
+
+def to_dicts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `to_dict()` of each vocabulary, None for those that a system does not have."""
+    return {name: None if part is None else part.to_dict() for name, part in parts.items()}
 
 
 def check_vectors(vectors: Vectors | None, key: str, size: int | None) -> None:
-    """Refuse vectors of another size than the table that they are for.
+    """Raise a ValueError if word vectors do not have the size of the embedding that they initialise.
 
-    `key` is that of the table's size in [system]; a `size` of None is not known.
+    `key` is the key of that size in [system]. None as `size`: the embedding takes the size of the vectors.
     """
     found = len(next(iter(vectors.values()))) if vectors else None
     if found is not None and size is not None and found != size:

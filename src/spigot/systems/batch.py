@@ -1,4 +1,4 @@
-"""A batch of one task, of which a process works on some rows."""
+"""A batch of one task, and the rows of it that a process works on."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from spigot.structured.parts.base import Parts, map_parts
 
 
 class Batch(NamedTuple):
-    """The sentences of a step, all of them, whichever process asks.
+    """All sentences of a step, the same in every process.
 
-    Tensors are made for the whole batch and then cut (`share`): so neither what is drawn nor the padding depends on
+    Tensors are made for the whole batch and then cut (`share`), so that neither random draws nor padding depend on
     the number of processes.
     """
 
     task: str
     sentences: Sequence[Sentence]
     rows: slice = slice(None)
-    """Those of this process."""
+    """The rows of this process."""
     device: torch.device | str = "cpu"
     annotated: bool = False
-    """Whether the sentences carry what the frozen intermediate parser predicts for them."""
+    """Whether the sentences hold the predictions of the frozen intermediate parser."""
     candidates: Any = None
-    """What `System.candidates` found for the sentences, if it found anything."""
+    """The sentences' share of `System.candidates`, if the system has candidates."""
 
     def share(self, parts: Parts) -> Parts:
-        """Return this process's rows of a tensor or of several, on its device."""
+        """Return this process's rows of one tensor or of several, on its device."""
         return map_parts(lambda part: part[self.rows].to(self.device, non_blocking=True), parts)
 
     def encode(self, part: Any, random: np.random.Generator | None = None) -> tuple[Tokens, Tensor]:
-        """Return this process's rows in the numbers of a part; `random` draws the part's word dropout."""
+        """Return this process's rows, encoded with a part's vocabulary; `random` draws the word dropout."""
         dropout = 0.0 if random is None else part.word_dropout
         tokens, dropped = part.vocabulary.encode(self.sentences, dropout, random)
         return tokens.rows(self.rows).to(self.device), self.share(dropped)

@@ -29,7 +29,7 @@ class Pretrained(nn.Module, ABC):
     """A model that can be saved to a folder and rebuilt from it."""
 
     kind: str
-    """Names the class in config.json, so that a folder of another system is told apart."""
+    """The name of the class in config.json, by which a folder of another system is recognised."""
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
@@ -37,15 +37,15 @@ class Pretrained(nn.Module, ABC):
 
     @abstractmethod
     def to_vocabulary(self) -> dict[str, Any]:
-        """Return the JSON description of all that the model knows of words."""
+        """Return the vocabularies in JSON types."""
 
     @classmethod
     @abstractmethod
     def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
-        """Make the model, with any weights, from the two descriptions."""
+        """Make the model, with arbitrary weights, from the two descriptions."""
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, vocabulary.json and model.safetensors; each file appears whole or not at all."""
+        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         head = {"format": FORMAT, "kind": self.kind, **self.to_config()}
@@ -62,7 +62,7 @@ class Pretrained(nn.Module, ABC):
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:
         """Load a model, in evaluation mode, from a local folder or a hub id ("organisation/name").
 
-        A local folder comes first. `hub` goes to `huggingface_hub.snapshot_download` (`revision`, `token`,
+        A local folder takes precedence. `hub` goes to `huggingface_hub.snapshot_download` (`revision`, `token`,
         `local_files_only`, ...). Raises CheckpointError.
         """
         folder = find_checkpoint(source, hub)
@@ -89,7 +89,7 @@ class Pretrained(nn.Module, ABC):
 
 
 def find_checkpoint(source: str | Path, hub: dict[str, Any]) -> Path:
-    """Return the folder of a checkpoint, which is fetched from the hub if there is none of this name."""
+    """Return the folder of a checkpoint; if there is no local folder, it is downloaded from the hub."""
     folder = Path(source)
     if folder.is_file():
         raise CheckpointError(f"{folder}: expected a folder, got a file")
@@ -102,11 +102,11 @@ def find_checkpoint(source: str | Path, hub: dict[str, Any]) -> Path:
     except HFValidationError:
         raise CheckpointError(f"{source}: expected a folder or a hub id, got neither") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(f"{source}: no such folder, and the hub did not give it: {_reason(error)}") from error
+        raise CheckpointError(f"{source}: expected a folder or a hub id, got neither: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    """Tell an error in one line of bounded length."""
+    """Return an error as one line of bounded length."""
     text = " ".join(str(error).split())
     text = f"no {text}" if isinstance(error, KeyError) else text or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."

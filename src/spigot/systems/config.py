@@ -1,4 +1,4 @@
-"""What the table [system] of a recipe has in common for all kinds of systems."""
+"""What all kinds of systems have in their table [system] of a recipe."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
 
 from spigot.models.config import NamedSurrogate, PartConfig
 from spigot.tasks import make_task
 from spigot.tasks.base import Task
 from spigot.validation import first_problem
+
+none_if_false = BeforeValidator(lambda value: None if value is False else value)
+"""TOML has no null: `KEY = false` in a recipe means None."""
 
 
 class SystemConfig(BaseModel, ABC):
@@ -25,13 +28,13 @@ class SystemConfig(BaseModel, ABC):
     kind: str
     """The system's key in `SYSTEMS`."""
     surrogate: NamedSurrogate = NamedSurrogate("Detach")
-    """What the end task's gradient becomes on its way into the intermediate parser."""
+    """What stands in for the gradient of the intermediate parser's argmax."""
 
     @field_validator("surrogate")
     @classmethod
     def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
         if value.named_class.needs_downstream:
-            raise ValueError(f"name: expected one that does not run the end task again, got {value.name!r}")
+            raise ValueError(f"name: expected a surrogate that does not run the end task again, got {value.name!r}")
         return value
 
     @property
@@ -45,7 +48,7 @@ class SystemConfig(BaseModel, ABC):
         """The task whose hard output the end task reads; None: there is none."""
 
     def same_part(self, task: str, other: SystemConfig) -> bool:
-        """Return whether a task's part here fits into another system: what only matters before training is left out."""
+        """Return whether a part fits into another system; settings that matter before training alone may differ."""
         ours, theirs = (getattr(config, task, None) for config in (self, other))
         return isinstance(ours, PartConfig) and isinstance(theirs, PartConfig) and ours.trained() == theirs.trained()
 

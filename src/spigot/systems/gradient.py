@@ -1,4 +1,4 @@
-"""How much of the end task's gradient goes on into the intermediate parser."""
+"""Scale the gradient that the end task sends into the intermediate parser."""
 
 from __future__ import annotations
 

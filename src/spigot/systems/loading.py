@@ -1,4 +1,4 @@
-"""Load whichever system a folder holds."""
+"""Load a system of any kind."""
 
 from __future__ import annotations
 

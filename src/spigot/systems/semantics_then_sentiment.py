@@ -2,88 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
-from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.config import BiLSTMClassifierConfig, ClassifierConfig, NamedSurrogate, ParserConfig
 from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.structured.structures.first_order_graph import one_hot_parts
-from spigot.systems.base import System, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
-from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
-from spigot.systems.pruning import GraphCandidates
+from spigot.systems.pruning import GraphCandidates, Pruner
+from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
 
 
-class SemanticsThenSentimentConfig(SystemConfig):
-    """A classifier and, unless `semantics` is None, a semantic parser that feeds it graphs through `surrogate`."""
-
-    kind: Literal["semantics-then-sentiment"] = "semantics-then-sentiment"
-    classifier: ClassifierConfig = BiLSTMClassifierConfig(name="bilstm")
-    semantics: ParserConfig | None = ParserConfig()
-    """False in TOML: no semantic parser (a baseline)."""
-    prune_by_tags: bool = True
-    """As in the first system; a parser that comes from another run keeps what it has."""
-    candidate_margin: float | None = Field(0.4, ge=0)
-    """How far from being chosen a part may be, when joint training begins, to remain a candidate.
-
-    The parser of that moment is kept as a pruner. One trained with a hinge loss has settled what is further away
-    than the cost of a wrong arc, 0.4; the original program prunes with a model of its own. False in TOML: no
-    pruning. Then a sentence has thousands of parts, all of which the end task pushes at, and the parser is lost
-    within an epoch.
-    """
-
-    @field_validator("semantics", "candidate_margin", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> Any:
-        return None if value is False else value
-
-    @field_validator("surrogate")
-    @classmethod
-    def _without_marginals(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if value.named_class.needs_marginals:
-            raise ValueError(f"name: expected one that needs no marginals of semantic graphs, got {value.name!r}")
-        return value
-
-    @model_validator(mode="after")
-    def _reads_graphs(self) -> SemanticsThenSentimentConfig:
-        if self.classifier.name == "bag" and self.semantics is not None:
-            raise ValueError("semantics: expected false beside a bag of words, which reads no graph")
-        return self
-
-    @property
-    def prunes(self) -> bool:
-        """Whether candidates are limited: only where a gradient reaches the parser."""
-        return (
-            self.semantics is not None
-            and self.candidate_margin is not None
-            and self.surrogate.named_class.passes_gradient
-        )
-
-    @property
-    def task_kinds(self) -> dict[str, str]:
-        """Sentiment and, with a parser, semantics."""
-        return {name: name for name in ("sentiment", self.intermediate) if name is not None}
-
-    @property
-    def intermediate(self) -> str | None:
-        """Semantics, with a parser."""
-        return None if self.semantics is None else "semantics"
-
-
 class SentimentVocabularies(NamedTuple):
-    """What each part knows of words; `semantics` and `roles` are None in a system without a parser."""
+    """The vocabularies of the parts; `semantics` and `roles` are None in a system without a parser."""
 
     sentiment: Vocabulary
     semantics: Vocabulary | None
@@ -113,15 +54,15 @@ class SemanticsThenSentiment(System):
             raise ValueError("vocabularies.semantics, roles: expected them exactly where config.semantics is set")
         vectors = vectors or {}
         self.semantics: SemanticParser | None = None
-        self.pruner: SemanticParser | None = None
+        self.pruner: Pruner | None = None
         self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
             self.semantics = SemanticParser(
                 config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")
             )
             self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
-            if config.prunes:
-                self.pruner = copy.deepcopy(self.semantics).requires_grad_(False).eval()
+            if config.prunes and config.candidate_margin is not None:
+                self.pruner = Pruner(self.semantics, config.candidate_margin)
         self.sentiment = build_classifier(config.classifier, vocabularies.sentiment, roles, vectors.get("sentiment"))
 
     @classmethod
@@ -154,40 +95,27 @@ class SemanticsThenSentiment(System):
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
         return system
 
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The classifier and, where there is one, the parser; not the pruner, which is not trained."""
-        return {name: getattr(self, name) for name in self.tasks}
-
     def start_joint_training(self) -> None:
-        """Fix the candidates: from now on they are what the parser, as it is now, finds likely."""
+        """Copy the parser's weights into the pruner, which fixes the candidates."""
         if self.pruner is not None and self.semantics is not None:
-            self.pruner.load_state_dict(self.semantics.state_dict())
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode of all but the pruner."""
-        super().train(mode)
-        if self.pruner is not None:
-            self.pruner.eval()
-        return self
+            self.pruner.copy_weights(self.semantics)
 
     @property
     def vocabularies(self) -> SentimentVocabularies:
-        """What the two parts know of words."""
+        """The vocabularies of the parts."""
         parser = self.semantics
         known = (None, None) if parser is None else (parser.vocabulary, parser.roles)
         return SentimentVocabularies(self.sentiment.vocabulary, *known)
 
     def to_vocabulary(self) -> dict[str, Any]:
-        """Return the JSON description of all that the parts know of words."""
-        parts = self.vocabularies._asdict()
-        return {name: None if part is None else part.to_dict() for name, part in parts.items()}
+        """Return the vocabularies in JSON types."""
+        return to_dicts(self.vocabularies._asdict())
 
     @classmethod
     def from_vocabulary(
         cls, config: SemanticsThenSentimentConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]
     ) -> Self:
-        """Make the system, with random weights, from what `to_vocabulary` gave."""
+        """Make the system, with random weights, from the result of `to_vocabulary`."""
         words, roles = vocabulary["semantics"], vocabulary["roles"]
         vocabularies = SentimentVocabularies(
             Vocabulary.from_dict(vocabulary["sentiment"]),
@@ -207,14 +135,14 @@ class SemanticsThenSentiment(System):
     ) -> tuple[Tensor, SemanticGraphParts | None]:
         """Return the scores of the classes `[batch, 2]`, and the graph that they were computed from.
 
-        `parser_tokens` are the same sentences in the parser's own numbers; or else `graph` is what it made of
-        them before. `candidates` is what `prune` gives for them, if it is known. `end_task_weight`
+        `parser_tokens` are the same sentences, encoded with the parser's vocabulary. `graph` takes the place of
+        the parser's prediction. `candidates` is the result of `prune`, if it is known already. `end_task_weight`
         scales the gradient that the end task sends through the argmax; 0 stops it. As in the original program it
         reaches the scores of arcs and labelled arcs, not those of predicates.
         """
         if self.semantics is not None and self.parse_layer is not None and graph is None:
             if parser_tokens is None:
-                raise ValueError("parser_tokens: expected the batch in the parser's numbers (or a graph), got None")
+                raise ValueError("parser_tokens: expected tokens of the parser's vocabulary (or a graph), got None")
             candidates = self.prune(parser_tokens) if candidates is None else candidates
             pairs = None if candidates is None else candidates.arcs
             with torch.set_grad_enabled(torch.is_grad_enabled() and end_task_weight != 0):
@@ -235,23 +163,13 @@ class SemanticsThenSentiment(System):
         known = None if batch.candidates is None else batch.share(batch.candidates)
         return self(tokens, parser_tokens, dropped, weight, candidates=known)[0]
 
-    @torch.no_grad()
     def prune(self, parser_tokens: Tokens) -> SemanticGraphParts | None:
         """Return which parts the graph may have (bool); None: all."""
-        if self.pruner is None or self.config.candidate_margin is None:
-            return None
-        scores = self.pruner.predictable(self.pruner(parser_tokens))
-        return self.pruner.candidates(scores, self.config.candidate_margin)
+        return None if self.pruner is None else self.pruner(parser_tokens)
 
     def candidates(self, sentences: Sequence[Sentence]) -> GraphCandidates | None:
-        """Return the candidates of each sentence, which stay the same."""
-        return None if self.pruner is None else GraphCandidates(self._prune_sentences, sentences)
-
-    def _prune_sentences(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
-        assert self.pruner is not None
-        found = self.prune(self.pruner.vocabulary.encode(sentences)[0].to(self.device))
-        assert found is not None
-        return found
+        """Return the candidates of each sentence, found once."""
+        return None if self.pruner is None else GraphCandidates(self.pruner.of_sentences, sentences)
 
     def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
         """Return the sentences with the graphs of the frozen parser."""
@@ -261,7 +179,7 @@ class SemanticsThenSentiment(System):
             return parse_all(self._parse_graphs, sentences)
 
     def given_graphs(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
-        """Return the graphs that the sentences carry as 0/1 parts, for `forward`."""
+        """Return the graphs of the sentences as 0/1 parts, for `forward`."""
         if self.semantics is None:
             raise ValueError("given_graphs: expected a system with a semantic parser, got one without")
         predicates, arc_labels = gold_graphs(sentences, self.semantics.roles, self.tasks["semantics"].name)
@@ -276,14 +194,14 @@ class SemanticsThenSentiment(System):
         return self.classify(sentences)
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Return the sentences with graphs alone, or with a sentiment that is read from given or predicted graphs."""
+        """Return the sentences with graphs alone, or with the sentiment read from given or predicted graphs."""
         if task == "semantics":
             return self._parse_graphs(sentences)
         return self.classify(sentences) if annotated else self.predict(sentences)
 
     @torch.inference_mode()
     def classify(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return at least one sentence with the sentiment that follows from the graphs that the sentences carry.
+        """Return the sentences, at least one, with the sentiment that the classifier reads from their graphs.
 
         A system without a parser reads no graphs.
         """

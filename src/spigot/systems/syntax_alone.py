@@ -11,7 +11,7 @@ from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels, Tokens, Vocabulary
 from spigot.models.config import SyntaxConfig
 from spigot.models.syntactic_parser import SyntacticParser
-from spigot.systems.base import System, Vectors
+from spigot.systems.base import System, Vectors, to_dicts
 from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig
 from spigot.systems.syntax_words import SyntaxWords, syntax_words
@@ -61,11 +61,6 @@ class SyntaxAlone(System):
         known = syntax_words(config.syntax, tasks["syntax"], train["syntax"], vectors.get("syntax"))
         return cls(config, known, vectors, tasks)
 
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The parser."""
-        return {"syntax": self.syntax}
-
     def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
         """Return the output of the parser."""
         return self.syntax(tokens, dropped)
@@ -77,12 +72,11 @@ class SyntaxAlone(System):
 
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the JSON description of the parser's words and labels."""
-        labels = self.syntax.labels
-        return {"words": self.syntax.vocabulary.to_dict(), "labels": None if labels is None else labels.to_dict()}
+        return to_dicts(SyntaxWords(self.syntax.vocabulary, self.syntax.labels)._asdict())
 
     @classmethod
     def from_vocabulary(cls, config: SyntaxAloneConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]) -> Self:
-        """Make the system, with random weights, from what `to_vocabulary` gave."""
+        """Make the system, with random weights, from the result of `to_vocabulary`."""
         labels = vocabulary["labels"]
         words = Vocabulary.from_dict(vocabulary["words"])
         return cls(config, SyntaxWords(words, None if labels is None else Labels.from_dict(labels)), tasks=tasks)

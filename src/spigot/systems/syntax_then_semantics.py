@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import field_validator
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
@@ -14,9 +13,9 @@ from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import ScoredArcs, SyntacticParser
 from spigot.structured import SemanticGraphParts, StructuredArgmax
-from spigot.systems.base import System, Vectors, check_vectors
+from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
-from spigot.systems.config import SystemConfig
+from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.syntax_words import SyntaxWords, count_crossing, syntax_words
 from spigot.tasks.base import Task
@@ -29,18 +28,12 @@ class SyntaxThenSemanticsConfig(SystemConfig):
 
     kind: Literal["syntax-then-semantics"] = "syntax-then-semantics"
     semantics: ParserConfig = ParserConfig()
-    syntax: SyntaxConfig | None = SyntaxConfig()
+    syntax: Annotated[SyntaxConfig | None, none_if_false] = SyntaxConfig()
     """False in TOML: no syntactic parser (NeurboParser alone)."""
     prune_by_tags: bool = True
-    """Whether a semantic role is a candidate only between tags that it was seen between in training."""
+    """Whether a semantic role is a candidate only for the pairs of tags that it has in the training data."""
     tree_feature: NamedTreeFeature = NamedTreeFeature("Concatenation")
-    """What the semantic parser reads of the tree."""
-
-    @field_validator("syntax", mode="before")
-    @classmethod
-    def _no_syntax(cls, value: Any) -> Any:
-        # TOML has no null: `syntax = false` is how a recipe leaves the syntactic parser out.
-        return None if value is False else value
+    """How the semantic parser uses the tree."""
 
     @property
     def task_kinds(self) -> dict[str, str]:
@@ -54,9 +47,9 @@ class SyntaxThenSemanticsConfig(SystemConfig):
 
 
 class Vocabularies(NamedTuple):
-    """What each parser knows of words: nothing is shared. `syntax` is None in a system without syntax.
+    """The vocabularies of the parsers, which share nothing; `syntax` is None in a system without syntax.
 
-    `labels` are those of syntactic arcs; None: they have no labels.
+    `labels` are those of syntactic arcs; None: arcs have no labels.
     """
 
     semantics: Vocabulary
@@ -124,15 +117,14 @@ class SyntaxThenSemantics(System):
         return system
 
     def to_vocabulary(self) -> dict[str, Any]:
-        """Return the JSON description of all that the parsers know of words."""
-        parts = self.vocabularies._asdict()
-        return {name: None if part is None else part.to_dict() for name, part in parts.items()}
+        """Return the vocabularies in JSON types."""
+        return to_dicts(self.vocabularies._asdict())
 
     @classmethod
     def from_vocabulary(
         cls, config: SyntaxThenSemanticsConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]
     ) -> Self:
-        """Make the system, with random weights, from what `to_vocabulary` gave."""
+        """Make the system, with random weights, from the result of `to_vocabulary`."""
         syntax, labels = vocabulary["syntax"], vocabulary["labels"]
         vocabularies = Vocabularies(
             Vocabulary.from_dict(vocabulary["semantics"]),
@@ -143,13 +135,8 @@ class SyntaxThenSemantics(System):
         return cls(config, vocabularies, tasks=tasks)
 
     @property
-    def parts(self) -> dict[str, Any]:
-        """The parsers."""
-        return {name: getattr(self, name) for name in self.tasks}
-
-    @property
     def vocabularies(self) -> Vocabularies:
-        """What the two parsers know of words."""
+        """The vocabularies of the parsers."""
         syntax = (None, None) if self.syntax is None else (self.syntax.vocabulary, self.syntax.labels)
         return Vocabularies(self.semantics.vocabulary, self.semantics.roles, *syntax)
 
@@ -162,26 +149,26 @@ class SyntaxThenSemantics(System):
     ) -> tuple[SemanticGraphParts, ScoredArcs | None]:
         """Return the scores of the semantic parts, and the output of the syntactic parser.
 
-        `syntax_tokens` are the same sentences in the syntactic parser's own numbers. `end_task_weight`
+        `syntax_tokens` are the same sentences, encoded with the syntactic parser's vocabulary. `end_task_weight`
         scales the gradient that the end task sends through the argmax; 0 stops it.
         """
         if self.syntax is None or self.parse_layer is None:
             return self.semantics(tokens, dropped), None
         if syntax_tokens is None:
-            raise ValueError("syntax_tokens: expected the batch in the syntactic parser's numbers, got None")
+            raise ValueError("syntax_tokens: expected tokens of the syntactic parser's vocabulary, got None")
         scored: ScoredArcs = self.syntax(syntax_tokens)
         arcs = self.parse_layer(scale_gradient(scored.scores, end_task_weight), tokens.lengths)
         return self.semantics(tokens, dropped, arcs), scored
 
     def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
-        """Return the output of one parser; the syntactic one that feeds the semantic one has no word dropout."""
+        """Return the output of one parser; a syntactic parser that feeds the semantic one has no word dropout."""
         if batch.task == self.config.intermediate:
             return self.parts[batch.task](tokens, dropped)
         syntax_tokens = None if self.syntax is None else batch.encode(self.syntax)[0]
         return self(tokens, syntax_tokens, dropped, weight)[0]
 
     def encode(self, sentences: Sequence[Sentence]) -> tuple[Tokens, Tokens | None]:
-        """Turn sentences into each parser's numbers, on the model's device."""
+        """Encode sentences with each parser's vocabulary, on the model's device."""
         tokens, _ = self.semantics.vocabulary.encode(sentences)
         if self.syntax is None:
             return tokens.to(self.device), None
@@ -197,7 +184,7 @@ class SyntaxThenSemantics(System):
         return parsed if scored is None else self._with_trees(parsed, scored, tokens.lengths)
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Return the sentences with trees alone, or with all."""
+        """Return the sentences with trees alone, or with all predictions."""
         if self.syntax is None or task != "syntax":
             return self.predict(sentences)
         tokens = self.syntax.vocabulary.encode(sentences)[0].to(self.device)

@@ -1,4 +1,4 @@
-"""What the parts of a system predict. A new kind of task is a class in its own file and a line here."""
+"""The registry of tasks. A new kind of task is a class in its own file and one line here."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TASKS: dict[str, type[Task]] = {"semantics": Semantics, "syntax": Syntax, "senti
 
 
 def make_task(name: str, table: Mapping[str, Any]) -> Task:
-    """Make a task from its table [tasks.NAME]; without a `kind` the name is that of its kind.
+    """Make a task from its table [tasks.NAME]; `kind` is the name by default.
 
     Raises:
-        ValueError: no such kind, or a key that is wrong (then pydantic's ValidationError).
+        ValueError: an unknown kind, or a wrong key (then pydantic's ValidationError, a ValueError).
     """
     kind = table.get("kind", name)
     if kind not in TASKS:

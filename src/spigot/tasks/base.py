@@ -1,4 +1,4 @@
-"""A task: what a part of a system predicts for a sentence, and all that training and the command line ask about it."""
+"""A task: what a part of a system predicts for a sentence, with its loss, its scores and its files."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Task(BaseModel, ABC):
     """One task of a system; its fields are the keys of a recipe's table [tasks.NAME].
 
     A *part* is the module that a system has for the task: `part(tokens, dropped)` gives the task's output, and
-    `part.vocabulary` and `part.word_dropout` say how sentences become tokens. What else a task needs of its part
-    stands in its own docstring. A *score* is a sum of counts: `score(...) + score(...)` is that of both.
+    `part.vocabulary` and `part.word_dropout` say how sentences become tokens. A task's
+    docstring says what else it needs of its part. Scores are sums of counts: `score(a) + score(b)` is that of both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,7 +32,7 @@ class Task(BaseModel, ABC):
     part_name: ClassVar[str]
     """What the part is called in messages ("syntactic parser")."""
     outputs: ClassVar[str]
-    """What it predicts, in the plural ("trees")."""
+    """What the part predicts, in the plural ("trees")."""
     format: ClassVar[str]
     """The file format of its sentences ("conllu"): see `spigot.data.readers`."""
     scores: ClassVar[tuple[str, ...]]
@@ -47,7 +47,7 @@ class Task(BaseModel, ABC):
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """The names of the scores in a row of metrics: with the task's name, where it is not that of its kind."""
+        """The names of the scores in a row of metrics; the task's name precedes them if it is not the kind's."""
         return tuple(score if self.name == self.kind else f"{self.name}.{score}" for score in self.scores)
 
     @abstractmethod
@@ -60,7 +60,7 @@ class Task(BaseModel, ABC):
 
     @abstractmethod
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
-        """Return the annotation of a batch, as tensors with a row a sentence."""
+        """Return the annotation of a batch, as tensors with one row per sentence."""
 
     @abstractmethod
     def losses(self, part: Any, output: Any, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class Task(BaseModel, ABC):
 
     @abstractmethod
     def score(self, gold: Iterable[Sentence], predicted: Iterable[Sentence]) -> Any:
-        """Return the score of predictions; of no sentence it is zero."""
+        """Return the score of predictions; without sentences it is zero."""
 
     @abstractmethod
     def values(self, score: Any) -> tuple[float, ...]:
@@ -88,18 +88,18 @@ class Task(BaseModel, ABC):
 
     @abstractmethod
     def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Any]) -> list[Sentence]:
-        """Return the sentences with a prediction each."""
+        """Return each sentence with its prediction."""
 
     @abstractmethod
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
-        """Write predictions in the task's format, with comments if it has some."""
+        """Write predictions in the task's format, with comments if the format has comments."""
 
     @abstractmethod
     def as_json(self, sentence: Sentence) -> dict[str, Any]:
         """Return the prediction in JSON types."""
 
     def comments(self, sentence: Sentence) -> list[str]:
-        """Return the prediction as comments for the file of another task, if it fits there."""
+        """Return the prediction as comments for the file of another task; by default none."""
         return []
 
     def read_gold(self, path: Path) -> Iterator[Sentence]:

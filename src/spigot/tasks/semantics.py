@@ -23,11 +23,11 @@ from spigot.structured import SemanticGraph, SemanticGraphParts
 from spigot.tasks.base import Comments, Task
 
 FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
-"""Costs of a labelled arc too many and one too few in NeurboParser's hinge loss."""
+"""Costs of a superfluous and of a missing labelled arc in NeurboParser's hinge loss."""
 
 
 class Semantics(Task):
-    """Labelled graphs, from `SemanticGraphParts` of scores. Of the part it needs `roles` and `structure`."""
+    """Labelled graphs, from `SemanticGraphParts` of scores. The part has `roles` and a `structure`."""
 
     part_name = "semantic parser"
     outputs = "graphs"
@@ -94,7 +94,7 @@ def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decod
     """Return max_z [<s, z> + cost(z)] - <s, gold> for each sentence, `[batch]`, by exact decoding.
 
     The cost is 0.4 for a labelled arc that is not gold and 0.6 for a gold one that is missing.
-    The same as `hinge_loss`, with graphs as the label of each arc, in place of a number for each labelled arc.
+    The same as `hinge_loss`, but graphs hold the label of each arc instead of a number for each labelled arc.
     """
     chosen = gold.arc_labels >= 0
     at = gold.arc_labels.clamp(min=0)[..., None]

@@ -1,4 +1,4 @@
-"""From a recipe and its sentences to an untrained system."""
+"""Make the untrained system of a recipe."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from spigot.training.corpora import Corpora
 
 
 def build_system(recipe: Recipe, corpora: Corpora) -> System:
-    """Make the system of a recipe: words and labels of the training data, vectors, `init`."""
+    """Make the system of a recipe from the words and labels of its training data, word vectors and `init`."""
     start = _start(recipe)
-    # A part that comes trained has its words.
+    # A trained part has its own vocabulary.
     needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
     paths = {name: recipe.data.vectors_of(name) for name in needed}
     read = {path: _vectors(recipe.data.root / path) for path in {*paths.values()} if path is not None}

@@ -1,4 +1,4 @@
-"""What a recipe says: one experiment as a typed, checked description."""
+"""The tables of a recipe: one experiment as a typed, checked description."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BuiltinConfig(_Strict):
     """Training sentences by task; 1000 for others."""
     dev: int = Field(200, ge=1)
     test: int = Field(200, ge=1)
-    """Sentences kept out of all of them, to be looked at in the end."""
+    """Sentences kept out of training and selection, for a final test."""
     seed: int = Field(1, ge=0)
 
     def train_size(self, task: str) -> int:
@@ -46,13 +46,13 @@ class TaskDataConfig(_Strict):
     train: Path | None = None
     dev: Path | None = None
     train_ids: Path | None = None
-    """A file with one sentence id a line: only these sentences train."""
+    """A file with one sentence id per line: only these sentences are trained on."""
     vectors: Path | None = None
     """The word vectors of the task's part; None: those of [data]."""
 
 
 class DataConfig(BaseModel):
-    """Where the corpora are: one table for each task, and what they share. Paths are relative to `root`."""
+    """Where the corpora are: one table for each task, and the keys that they share. Paths are relative to `root`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, TaskDataConfig]
@@ -90,16 +90,16 @@ class DataConfig(BaseModel):
 
 
 class IntermediateConfig(_Strict):
-    """How the intermediate parser is trained, and what the end task may do to it."""
+    """How the intermediate parser is trained, before and together with the end task."""
 
     pretrain_epochs: int = Field(0, ge=0)
     """Epochs over the parser's own data alone before joint training starts."""
     init: Path | None = None
-    """A run whose parser (and its vocabulary) to start from instead of a random one."""
+    """A run whose parser and vocabulary to start from, instead of a random parser."""
     frozen: bool = False
     """Whether joint training leaves the parser as it is: the paper's PIPELINE."""
     sample: float = Field(1.0, gt=0, le=1)
-    """Share of the parser's own training sentences that each epoch of joint training draws anew."""
+    """Share of the parser's own training sentences in an epoch of joint training; each epoch draws anew."""
     learning_rate_factor: float = Field(1.0, gt=0)
     """Factor on the parser's learning rate in joint training."""
     end_task_weight: float = Field(1.0, ge=0)
@@ -109,21 +109,21 @@ class IntermediateConfig(_Strict):
 
 
 class TrainingConfig(_Strict):
-    """Optimisation. The defaults are the published ones, but for the size of a batch."""
+    """Optimisation. The defaults are the published values, except for the batch size."""
 
     epochs: int = Field(100, ge=1)
     """Epochs of joint training: passes over the union of the tasks' corpora."""
     batch_tokens: int = Field(256, ge=1)
-    """Most tokens in a batch, ROOT and padding included; 1 gives batches of one sentence."""
+    """The largest number of tokens in a batch, ROOT and padding included; 1: batches of one sentence."""
     batch_sentences: int | None = Field(None, ge=1)
-    """Most sentences in a batch."""
+    """The largest number of sentences in a batch."""
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     """Decay of Adam's averages of the gradient and of its square; a task may have its own ([tasks.NAME] betas)."""
     weight_decay: float = Field(1e-6, ge=0)
     clip_norm: float | None = Field(1.0, gt=0)
-    """Cap on the norm of the gradient of each part of the system, after averaging over the sentences of the batch."""
+    """The largest norm of each part's gradient, after averaging over the sentences of the batch; None: no clipping."""
     schedule: Literal["constant", "halve", "linear"] = "halve"
     halve_every: int = Field(10, ge=1)
     warmup_epochs: float = Field(0.0, ge=0)
@@ -144,7 +144,7 @@ class TrainingConfig(_Strict):
 
 
 def _system(value: Any) -> Any:
-    """Check the table [system] as its kind of system says."""
+    """Check the table [system] by the configuration of its kind of system."""
     if not isinstance(value, dict):
         return value
     kind = value.get("kind", next(iter(SYSTEMS)))
@@ -179,7 +179,7 @@ class Recipe(_Strict):
 
     @property
     def end_task(self) -> str:
-        """The task that the system is for."""
+        """The name of the end task."""
         return next(iter(self.made_tasks))
 
     @property

@@ -1,4 +1,4 @@
-"""The sentences that a recipe trains and selects on."""
+"""The training and development sentences of a recipe."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Corpora(NamedTuple):
 
 
 def load_corpora(config: DataConfig, tasks: Mapping[str, Task], trained: str | None = None) -> Corpora:
-    """Read what the recipe names for some tasks; the files of others are not touched.
+    """Read the sentences of some tasks; the files of other tasks are not opened.
 
-    `trained` is the task of a part that comes trained and stays so: it needs no training sentences.
+    `trained` is a task whose part is trained and frozen: it needs no training sentences.
     """
     if config.builtin is not None:
         return _builtin(config.builtin, tasks)
@@ -73,7 +73,7 @@ def _train(config: DataConfig, task: Task) -> list[Sentence]:
             raise RecipeError(f"{key}.train_ids: expected ids of training sentences, got none in {path}")
         missing = len(wanted - {sentence.id for sentence in sentences})
         if missing:
-            log.warning("%s.train_ids: %d of %d ids are no training sentence's", key, missing, len(wanted))
+            log.warning("%s.train_ids: %d of %d ids are not in the training data", key, missing, len(wanted))
     limit = config.max_length
     kept = [sentence for sentence in sentences if limit is None or len(sentence) <= limit]
     if not kept:

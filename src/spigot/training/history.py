@@ -11,14 +11,14 @@ from spigot.training.state import METRICS
 
 
 class History:
-    """One row an epoch, as `metrics.jsonl` has them; `selection` is the dev score that decides."""
+    """One row per epoch, as in `metrics.jsonl`; the best one has the highest dev score `selection`."""
 
     def __init__(self, selection: str) -> None:
         self.selection = selection
         self.rows: list[dict[str, Any]] = []
 
     def best(self) -> dict[str, Any] | None:
-        """Return the row of the best epoch after pre-training (the earliest of equals)."""
+        """Return the row of the best epoch after pre-training (the earliest, if several are equal)."""
         scored = [row for row in self.rows if self.selection in row["dev"] and not row["pretraining"]]
         return max(scored, key=lambda row: row["dev"][self.selection]) if scored else None
 
@@ -36,16 +36,16 @@ class History:
 
 
 class Losses:
-    """The summed losses of an epoch, and how many sentences they are of, by task."""
+    """The summed loss of an epoch and the number of its sentences, for each task."""
 
     def __init__(self, sums: dict[str, tuple[float, int]] | None = None) -> None:
         self.sums = sums or {}
 
     def add(self, task: str, loss: float, sentences: int) -> None:
-        """Count a step: the loss of this process's sentences, and the number of all."""
+        """Add a step: the loss of this process's sentences, and the number of sentences in all processes."""
         total, count = self.sums.get(task, (0.0, 0))
         self.sums[task] = (total + loss, count + sentences)
 
     def merged(self, others: list[dict[str, tuple[float, int]]]) -> dict[str, tuple[float, int]]:
-        """Return the sums over all processes; the numbers of sentences are everybody's already."""
+        """Return the sums over all processes; the numbers of sentences are those of all processes already."""
         return {task: (sum(each[task][0] for each in others), count) for task, (_, count) in self.sums.items()}

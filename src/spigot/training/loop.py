@@ -24,7 +24,7 @@ from spigot.training.state import RECIPE, STATE, check_folder, load_state, save_
 from spigot.training.update import Updates
 
 SAVE_SECONDS = 600
-"""A running epoch is saved this often, besides at its end and when interrupted."""
+"""Seconds between two saves within an epoch; it is also saved at its end and when interrupted."""
 
 
 class Interrupted(Exception):
@@ -96,7 +96,7 @@ class Trainer:
         ):
             loss = self.updates.update(self._batch(step), epoch, number, epoch + number / len(steps))
             self.losses.add(step.task, loss, len(step.sentences))
-            # What a person sees is the first process's share, taken for all.
+            # The progress bar shows the loss of the first process, scaled up to all processes.
             meter.add(step.task, loss * self.processes.count, len(step.sentences))
             self.step = number + 1
             stop, due = self.processes.any(self.stop, time.monotonic() - saved > SAVE_SECONDS)
@@ -122,7 +122,7 @@ class Trainer:
         )
 
     def _prepare(self) -> None:
-        """Do what has to be done before the end task is trained, which an interrupted run does again."""
+        """Prepare the training of the end task; a resumed run does it again."""
         recipe, model, intermediate = self.recipe, self.model, self.model.intermediate
         if tasks(recipe, self.epoch) == [recipe.intermediate_task]:
             return
@@ -136,7 +136,7 @@ class Trainer:
             self.candidates, self.pruned = model.candidates(self.corpora.train[recipe.end_task]), True
 
     def _annotate(self) -> None:
-        """Find once what the frozen parser predicts: for all sentences, in each process and after a resume alike."""
+        """Store the frozen parser's predictions, in each process for all sentences and again after a resume."""
         end = self.recipe.end_task
         train, dev = (self.model.annotate(split[end]) for split in self.corpora)
         if train is not None and dev is not None:
@@ -173,7 +173,7 @@ class Trainer:
         self._save()
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
-        """Score the dev sets, each process its share of the sentences; a frozen parser once."""
+        """Score the dev sets, each process its share of the sentences; a frozen parser is scored once."""
         self.model.eval()
         intermediate, scores = self.recipe.intermediate_task, dict[str, float]()
         last = self.history.rows[-1]["dev"] if self.history.rows else {}
@@ -209,7 +209,7 @@ class Trainer:
         progress = load_state(self.out, self.model, self.updates.optimizer)
         self.epoch, self.step, self.seconds = progress["epoch"], progress["step"], progress["seconds"]
         self.history.rows = progress["history"]
-        # The first process goes on with everybody's sums, the others start from nothing.
+        # The first process continues with the sums of all processes; the others start at zero.
         self.losses = Losses({k: (total if self.main else 0.0, n) for k, (total, n) in progress["losses"].items()})
 
     def _stop_soon(self) -> None:

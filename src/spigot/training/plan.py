@@ -1,4 +1,4 @@
-"""What an epoch consists of: batches of one task each, drawn from the union of the tasks' corpora."""
+"""The steps of an epoch: batches of one task each, drawn from the union of the tasks' corpora."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Step(NamedTuple):
     task: str
     sentences: list[Sentence]
     numbers: list[int]
-    """The places of the sentences in the task's training corpus."""
+    """The indices of the sentences in the task's training corpus."""
 
 
 def epochs(recipe: Recipe) -> int:
@@ -27,9 +27,9 @@ def epochs(recipe: Recipe) -> int:
 
 
 def tasks(recipe: Recipe, epoch: int) -> list[str]:
-    """Return the tasks of an epoch (from 0): first the intermediate one alone, then all.
+    """Return the tasks of an epoch (from 0): the intermediate one alone in pre-training, then all.
 
-    If the intermediate parser is frozen, all others.
+    A frozen intermediate parser is not trained after pre-training.
     """
     how, intermediate = recipe.intermediate, recipe.intermediate_task
     others = [task for task in recipe.made_tasks if task != intermediate]
@@ -43,9 +43,9 @@ def tasks(recipe: Recipe, epoch: int) -> list[str]:
 def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:
     """Return the steps of an epoch: every sentence of its tasks once, the tasks' batches in random order.
 
-    In joint training the intermediate parser's sentences may be a sample (`intermediate.sample`), another each epoch.
-    Depends on the recipe's seed and the epoch alone. Which task comes next is thus drawn in proportion to
-    what is left of each corpus, as in the original program.
+    In joint training the intermediate parser's sentences may be a sample (`intermediate.sample`), a new one each
+    epoch. The plan depends on the recipe's seed and the epoch alone. As in the original program, the next task is
+    drawn in proportion to the batches that each task has left.
     """
     random = np.random.default_rng([recipe.training.seed, epoch])
     how, steps = recipe.training, list[Step]()
@@ -84,7 +84,7 @@ def learning_rate(recipe: Recipe, position: float, task: str | None = None) -> f
     if how.schedule == "linear":
         warm = here / how.warmup_epochs if how.warmup_epochs else 1.0
         left = (length - here) / max(length - how.warmup_epochs, 1e-9)
-        # Never quite 0: the very first update counts.
+        # Above 0, so that the first update has an effect.
         return rate * max(min(warm, left, 1.0), 1e-3)
     return rate
 
@@ -93,7 +93,7 @@ def end_task_weight(recipe: Recipe, position: float) -> float:
     """Return the factor on the end task's gradient at `position`, in epochs from the start of the run."""
     how = recipe.intermediate
     if not recipe.system.surrogate.named_class.passes_gradient:
-        # Not even zeros: Adam would go on moving the parser by its momentum.
+        # No gradient at all: with zeros, Adam would still move the parser by its momentum.
         return 0.0
     joint, _ = _phase(recipe, position)
     ramp = min(1.0, joint / how.end_task_warmup) if how.end_task_warmup else 1.0

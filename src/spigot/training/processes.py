@@ -1,4 +1,4 @@
-"""What several processes share: the rows of a batch, gradients, wishes and sums."""
+"""What several processes share: the rows of a batch, gradients, sums, and decisions to save or stop."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class Processes:
         return items[self.rows]
 
     def gather(self, item: T) -> list[T]:
-        """Return what each process has."""
+        """Return the item of each process."""
         return gather_object([item]) if self.count > 1 else [item]
 
     def total(self, score: Any) -> Any:
-        """Add up what each process has counted."""
+        """Return the sum of the processes' scores."""
         first, *others = self.gather(score)
         return sum(others, first)
 
-    def any(self, *wishes: bool) -> list[bool]:
-        """Return for each wish whether any process has it: they must save and stop together."""
+    def any(self, *flags: bool) -> list[bool]:
+        """Return for each flag whether it is set in any process: all save and stop together."""
         if self.count == 1:
-            return list(wishes)
-        flags = torch.tensor(wishes, dtype=torch.float32, device=self.device)
-        return (self.accelerator.reduce(flags, "sum") > 0).tolist()
+            return list(flags)
+        set_here = torch.tensor(flags, dtype=torch.float32, device=self.device)
+        return (self.accelerator.reduce(set_here, "sum") > 0).tolist()
 
     def add_gradients(self, parts: Iterable[nn.Module]) -> None:
-        """Add up the processes' gradients, those of processes without a sentence included."""
+        """Sum the gradients of all processes; a process without a sentence takes part."""
         if self.count == 1:
             return
         parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
-        # A parameter without a gradient in any process gets none: zeros would let Adam go on by its momentum.
+        # A parameter without a gradient in any process gets none: with zeros, Adam would move it by its momentum.
         reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
         reached = self.accelerator.reduce(reached, "sum").tolist()
         parameters = [p for p, count in zip(parameters, reached, strict=True) if count]
@@ -59,5 +59,5 @@ class Processes:
             parameter.grad = piece.view_as(parameter)
 
     def wait(self) -> None:
-        """Wait for all."""
+        """Wait until all processes are here."""
         self.accelerator.wait_for_everyone()

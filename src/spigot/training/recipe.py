@@ -26,28 +26,32 @@ def find_recipe(name: str) -> Path:
     known = sorted(
         path.relative_to(folder).with_suffix("").as_posix() for folder in shipped for path in folder.rglob("*.toml")
     )
-    # A slip in the last part of a name ("spigto" for "paper/spigot") is near enough, too.
+    # A name is also compared without its folder ("spigto" with "paper/spigot").
     parts = {key: full for full in known for key in (full, full.rpartition("/")[2])}
     near = dict.fromkeys(parts[key] for key in difflib.get_close_matches(name, parts))
-    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}; got neither")
+    raise RecipeError(f"{name}: expected a file or one of {', '.join(near or known)}, got neither")
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
     """Read a recipe, with `section.key=value` overrides (values in TOML; bare words are strings).
 
-    A recipe may start from another with `base = "FILE"`, relative to its own folder. `data` is a file (or
-    a shipped name) that holds a [data] table, to take the place of the recipe's own.
+    A recipe may start from another with `base = "FILE"`, relative to its own folder. `data` is a file (or a shipped
+    name) that holds a [data] table, to take the place of the recipe's own, or a folder with such a file, `data.toml`,
+    which its paths are relative to.
     """
     path = find_recipe(name)
     content = _read(path)
     if data is not None:
+        in_folder = Path(data, "data.toml")
         try:
-            described = _read(find_recipe(data))
+            described = _read(in_folder if in_folder.is_file() else find_recipe(data))
         except RecipeError as error:
             raise RecipeError(f"--data {error}") from None
         if set(described) - {"description"} != {"data"}:
             raise RecipeError(f"--data {data}: expected one table, [data], got {', '.join(described) or 'none'}")
         content["data"] = described["data"]
+        if in_folder.is_file():
+            content["data"] = described["data"] | {"root": str(Path(data, described["data"].get("root", "")))}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
@@ -65,7 +69,7 @@ def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Return the content of a recipe, laid over that of its bases; `above` are the recipes that build on it."""
+    """Return the content of a recipe merged into that of its bases; `above` are the recipes that start from it."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

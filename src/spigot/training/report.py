@@ -1,4 +1,4 @@
-"""What a person sees of a run, on stderr: a progress bar, and a line an epoch."""
+"""The progress of a run on stderr: a progress bar, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Report:
-    """Shows a run to a person; `quiet` (other processes than the first) shows nothing."""
+    """Prints the progress of a run; nothing if `quiet`, as in all processes but the first."""
 
     def __init__(self, console: Console | None = None, quiet: bool = False) -> None:
         self.console = console or Console(stderr=True)
@@ -57,14 +57,14 @@ class Meter:
         self.sums: dict[str, tuple[float, int]] = {}
 
     def add(self, task: str, loss: float, sentences: int) -> None:
-        """Count a step's summed loss."""
+        """Add a step's summed loss."""
         total, count = self.sums.get(task, (0.0, 0))
         self.sums[task] = (total + loss, count + sentences)
         self.sentences += sentences
 
     @property
     def speed(self) -> float:
-        """Sentences a second since the start."""
+        """Sentences per second since the start."""
         return self.sentences / max(time.perf_counter() - self.start, 1e-9)
 
     def __str__(self) -> str:

@@ -12,21 +12,21 @@ from typing import Any
 
 @contextmanager
 def noting_signals(note: Callable[[], None]) -> Iterator[None]:
-    """Call `note` at SIGINT or SIGTERM, so that a step can be finished first; a second one acts at once.
+    """Call `note` at SIGINT or SIGTERM, so that the running step can finish; a second signal acts at once.
 
-    Only the main thread gets signals: in another one nothing changes.
+    Only the main thread receives signals: in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def heed(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         note()
         signal.signal(number, before[number])
 
     before: dict[int, Any] = {}
     for handled in (signal.SIGINT, signal.SIGTERM):
-        before[handled] = signal.signal(handled, heed)
+        before[handled] = signal.signal(handled, handle)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The files of a run; what an interrupted one needs to go on is one safetensors file, replaced as a whole."""
+"""The files of a run. The state to resume from is one safetensors file, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRICS, RECIPE, STATE = "metrics.jsonl", "recipe.json", "state.safetensors"
 
 
 def check_folder(out: Path, recipe: Recipe, resume: bool) -> None:
-    """Refuse a folder that a new run would spoil, or from which this recipe's run cannot go on."""
+    """Raise a RecipeError if a new run would overwrite files, or if there is no run of this recipe to resume."""
     if not resume:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), got files in it")

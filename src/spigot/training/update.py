@@ -34,7 +34,7 @@ def batch_losses(system: System, batch: Batch, random: np.random.Generator, weig
 
 
 class Updates:
-    """Makes updates; each part has a learning rate, averages and a cap on its gradient of its own."""
+    """Makes updates; each part has its own learning rate, Adam averages and gradient clipping."""
 
     def __init__(self, recipe: Recipe, system: System, processes: Processes) -> None:
         self.recipe, self.system, self.processes = recipe, system, processes
@@ -48,16 +48,16 @@ class Updates:
 
     @property
     def learning_rate(self) -> float:
-        """That of the end task's part, at the last update."""
+        """The learning rate of the end task's part at the last update."""
         return self.optimizer.param_groups[0]["lr"]
 
     def update(self, batch: Batch, epoch: int, number: int, position: float) -> float:
         """Make an update; return the loss summed over the sentences of this process.
 
-        `number` is that of the step in its epoch, `position` where it is in the run, in epochs.
+        `number` is the number of the step in its epoch, `position` its position in the run, in epochs.
         """
         how = self.recipe.training
-        # Dropout inside the layers draws anew at each step, the same whether the run was interrupted or not.
+        # Dropout inside the layers is seeded at each step, so that a resumed run draws the same.
         torch.manual_seed(seed_of(how.seed, epoch, number, self.processes.number))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, position, group["task"])
@@ -74,14 +74,14 @@ class Updates:
         return float(loss.detach())
 
     def _reached(self, task: str, weight: float) -> list[nn.Module]:
-        """Return the parts that a batch of a task has a gradient for."""
+        """Return the parts that get a gradient from a batch of a task."""
         parts, intermediate = self.system.parts, self.recipe.intermediate_task
         if intermediate is None or task == intermediate or weight == 0:
             return [parts[task]]
         return [parts[task], parts[intermediate]]
 
     def _scale_and_clip(self, sentences: int) -> None:
-        """Average over the sentences of the batch, then cap each part's gradient."""
+        """Average over the sentences of the batch, then clip each part's gradient."""
         for part in self.system.parts.values():
             gradients = [p.grad for p in part.parameters() if p.grad is not None]
             if not gradients:

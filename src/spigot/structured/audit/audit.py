@@ -1,4 +1,4 @@
-"""How good is each surrogate's gradient? Measured on small instances, where everything can be enumerated."""
+"""Measures the gradients of surrogates on small instances, whose structures can all be enumerated."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..base import Structure
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..problem import Problem
+from ..shapes import Lengths
 from ..surrogates.aimle import AIMLE
 from ..surrogates.base import Surrogate
 from ..surrogates.blackbox import Blackbox
@@ -31,11 +32,11 @@ from .enumeration import all_structures
 from .table import Audit, AuditRow
 
 _LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
-"""How far a step is followed until the decision changes, in norms of the scores."""
+"""The lengths of the steps that are tried until the decision changes, in norms of the scores."""
 
 
 def default_surrogates(structure: Structure[Parts]) -> dict[str, Surrogate]:
-    """Return the surrogates that `audit` compares if it is given none: those that the structure can serve."""
+    """Return the surrogates that `audit` compares by default: all that work with the structure."""
     everything: dict[str, Surrogate] = {
         "StraightThrough": StraightThrough(),
         "NegativeIdentity": NegativeIdentity(),
@@ -62,7 +63,7 @@ def audit(
     loss: Callable[[Parts], Tensor],
     surrogates: Mapping[str, Surrogate] | None = None,
     *,
-    lengths: Tensor | None = None,
+    lengths: Lengths | None = None,
     mask: Parts | None = None,
     repeats: int = 32,
     seed: int = 0,
@@ -70,24 +71,24 @@ def audit(
 ) -> Audit:
     """Compare gradients of surrogates with the exact gradient of the expected loss, and with the best decision.
 
-    All structures of all instances are listed. Instances on which the loss is the same for all structures, or which
-    the decision already solves, count only where they can.
+    All structures of all instances are listed. `cosine` leaves out instances with the same loss for all structures.
+    `descent`, `better`, `worse` and `silent` leave out instances whose decision is already the best.
 
     Args:
-        scores: `[batch, ...]`: the instances, small ones; the more the better.
-        structure: with an exact argmax; sums are not needed.
-        loss: from structures (relaxed ones too) to the loss of each row, `[batch]`, differentiable; row b always
+        scores: `[batch, ...]`: many small instances.
+        structure: one with an exact argmax; it needs no marginals.
+        loss: a differentiable function from (relaxed) structures to the loss of each row, `[batch]`; row b always
             belongs to instance b.
         surrogates: by name; None means `default_surrogates(structure)`.
         lengths: the real size of each instance, `[batch]`.
         mask: bool, shaped like the scores; True = candidate.
-        repeats: how often each gradient is drawn, for those that are random; at least 2.
-        seed: of all random numbers; the generators of surrogates themselves go on as they are.
-        limit: how many structures of one instance are too many.
+        repeats: how often each gradient is drawn, at least 2.
+        seed: of torch's generator. Surrogates with a `generator` of their own keep it.
+        limit: the largest number of structures of one instance.
 
     Raises:
         ValueError: an instance has more than `limit` structures, or none; `loss` does not return `[batch]`.
-        TypeError: a surrogate that the structure cannot serve.
+        TypeError: a surrogate that needs marginals with a structure that has none.
     """
     if repeats < 2:
         raise ValueError(f"repeats: expected at least 2, got {repeats}")
@@ -107,7 +108,7 @@ def _truth(problem: Problem[Parts], limit: int) -> tuple[Tensor, Tensor]:
         for s in all_structures(problem.structure, problem.scores, problem.lengths, problem.mask, limit=limit)
     ]
     most = max(len(s) for s in structures)
-    # Rows have as many structures as the longest list: the last one again and again, with no probability.
+    # Shorter lists repeat their last structure, with probability 0.
     padded = torch.stack([torch.cat([s, s[-1:].expand(most - len(s), -1)]) for s in structures])
     real = torch.tensor([[v < len(s) for v in range(most)] for s in structures], device=padded.device)
     with torch.no_grad():
@@ -127,7 +128,7 @@ def _measure(
     drawn = torch.stack([_gradient(surrogate, problem) for _ in range(repeats)], 1)
     mean = drawn.mean(1)
     variance = drawn.var(1).sum(1)
-    # The mean of a few draws is off by chance too; that is not bias.
+    # The variance of the mean of the draws is not bias.
     bias = ((mean - exact).square().sum(1) - variance / repeats).sum().clamp_min(0)
     size = exact.square().sum()
     angles = torch.cosine_similarity(mean, exact, dim=1)[exact.abs().amax(1) > 1e-9]
@@ -149,7 +150,7 @@ def _measure(
 
 
 def _gradient(surrogate: Surrogate, problem: Problem[Parts]) -> Tensor:
-    """Return the gradient that a surrogate draws, float64, `[batch, D]`."""
+    """Return one gradient of a surrogate, float64, `[batch, D]`."""
     leaves = map_parts(lambda part: part.detach().clone().requires_grad_(), problem.scores)
     output = structured_argmax(
         leaves,
@@ -165,7 +166,7 @@ def _gradient(surrogate: Surrogate, problem: Problem[Parts]) -> Tensor:
 
 
 def _next_decision(problem: Problem[Parts], grad: Tensor) -> Tensor:
-    """Return by how much the loss changes with the first other decision on the way downhill, `[batch]`; NaN: none."""
+    """Return the change of the loss at the first other decision along -grad, `[batch]`; NaN if there is none."""
     scores = masked(problem.scores, problem.valid)
     reach = flatten(scores).double().norm(dim=1)
     reach = reach.where(reach > 0, torch.ones_like(reach)) / grad.norm(dim=1).clamp_min(1e-300)

@@ -1,38 +1,38 @@
-"""Every structure of a small instance, got with nothing but the argmax."""
+"""All structures of a small instance, found with the argmax alone."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ..base import Structure
 from ..parts.base import Parts, flatten, map_parts, tensors, unflatten
 from ..problem import Problem
+from ..shapes import Lengths
 
 
 def all_structures(
     structure: Structure[Parts],
     scores: Parts,
-    lengths: Tensor | None = None,
+    lengths: Lengths | None = None,
     mask: Parts | None = None,
     *,
     limit: int = 10_000,
 ) -> list[Parts]:
     """Return all structures of each row, 0/1, in descending lexicographic order of their parts.
 
-    Parts are decided one after the other. What has been decided can be completed iff the best structure, where parts
-    that have to be in score 1, those that have to be out -1 and the others 0, scores as many as have to be in. So there
-    are as many calls as candidates, each of at most as many rows as structures.
+    Parts are decided in sequence. Score a required part 1, an excluded part -1 and an open part 0: the decisions can be
+    completed iff the score of the best structure is the number of required parts. So there is one argmax call
+    for each candidate, with at most as many rows as structures.
 
     Args:
-        structure: with an exact argmax.
-        scores: `[batch, ...]`; of them only the shape, and what is -inf, counts.
+        structure: one with an exact argmax.
+        scores: `[batch, ...]`; only their shape and the cells with -inf matter.
         lengths: the real size of each row, `[batch]`.
         mask: bool, shaped like the scores; True = candidate.
-        limit: how many structures of one row are too many.
+        limit: the largest number of structures of one row.
 
     Returns:
-        For each row its structures, shaped and typed like the scores, with their number in the place of the batch.
+        For each row its structures, shaped and typed like the scores, one in each row of the result.
 
     Raises:
         ValueError: a row has none, or more than `limit`.
@@ -51,7 +51,7 @@ def _of_row(problem: Problem[Parts], row: int, limit: int) -> Parts:
     wanted = torch.zeros_like(found)
     for part in flatten(problem.valid)[0].nonzero()[:, 0].tolist():
         wanted[:, part] = 2 * found[:, part] - 1
-        # Each structure shows one way to go on; whether there is another is asked.
+        # Each structure shows one possible decision for the part; the argmax says whether the other is possible.
         other = wanted.clone()
         other[:, part] *= -1
         best = flatten(problem.repeat(len(other)).argmax(unflatten(other, form)))

@@ -1,4 +1,4 @@
-"""What an audit found, as a table and as a plot."""
+"""The results of an audit, as a table and as a plot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class AuditRow:
-    """What was measured of one surrogate, over all instances.
+    """The measures of one surrogate, over all instances.
 
     G is its gradient for the scores of an instance, ∇ the gradient of the expected loss E[loss(z)] under
     p(z) ∝ exp <s, z>, ẑ the decision and z* the structure with the smallest loss.
@@ -17,24 +17,24 @@ class AuditRow:
 
     surrogate: str
     bias: float
-    """‖E[G] - ∇‖ / ‖∇‖; it speaks of the size of G as well as of its direction. Root mean squares over instances."""
+    """‖E[G] - ∇‖ / ‖∇‖, which depends on the size of G and on its direction. Root mean squares over instances."""
     spread: float
-    """Standard deviation of G over its own randomness / ‖∇‖, in the same way: the root of the total variance."""
+    """Standard deviation of G over its own randomness / ‖∇‖: the root of the total variance over instances."""
     cosine: float
-    """Of the angle between E[G] and ∇: the mean over instances."""
+    """Cosine of the angle between E[G] and ∇: the mean over instances."""
     descent: float
-    """Of the angle between G and ẑ - z*, the way from the decision to the best one: the mean over gradients not 0."""
+    """Cosine of the angle between G and ẑ - z*: the mean over gradients other than 0."""
     better: float
-    """Share of gradients along which the next decision, whatever the size of the step, has a smaller loss."""
+    """Share of gradients for which the first other decision along -G has a smaller loss."""
     worse: float
-    """Share along which it has a larger one."""
+    """Share of gradients for which it has a larger loss."""
     silent: float
-    """Share that lead to no other decision, most of them because they are 0."""
+    """Share of gradients that lead to no other decision, mostly because they are 0."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A table, one row for each surrogate; `print` it, or `plot` it."""
+    """A table with one row for each surrogate: `print` or `plot` it."""
 
     rows: tuple[AuditRow, ...]
 
@@ -52,10 +52,10 @@ class Audit:
         return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
     def plot(self, path: str) -> None:
-        """Draw where steps lead, and the direction of the gradient, into a file (.png, .svg, .pdf).
+        """Plot the shares and the cosines into a file (.png, .svg, .pdf).
 
         Raises:
-            ImportError: matplotlib is not there.
+            ImportError: matplotlib is not installed.
         """
         try:
             pyplot: Any = import_module("matplotlib.pyplot")

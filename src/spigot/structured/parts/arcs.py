@@ -14,7 +14,7 @@ def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tenso
     Left out are arcs into ROOT, from a token to itself, from or to anything past `lengths`, those that `mask`
     rules out, and those that score -inf.
     """
-    check_arguments("arc_scores", arc_scores, "batch head modifier", lengths, mask)
+    check_arguments("scores", arc_scores, "batch head modifier", lengths, mask)
     nodes = arc_scores.size(-1)
     node = torch.arange(nodes, device=arc_scores.device)
     possible = (node[:, None] != node) & (node > 0)
@@ -29,7 +29,7 @@ def arc_arguments(
     arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Check the arguments that a tree's method got, and return them as its kernels take them."""
-    check_arguments("arc_scores", arc_scores, "batch head modifier", lengths, mask)
+    check_arguments("scores", arc_scores, "batch head modifier", lengths, mask)
     return widen(arc_scores), lengths_or_none(arc_scores, lengths), mask
 
 

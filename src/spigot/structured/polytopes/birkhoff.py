@@ -10,22 +10,23 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.matching.projection import project_birkhoff
 from ..parts.square import square_arguments
+from ..shapes import Lengths, PairMask, Pairs
 
 
 @dataclass(frozen=True)
 class Birkhoff(Polytope[Tensor]):
     """{z : z >= 0, Σ_i z[i, j] = Σ_j z[i, j] = 1} over the candidates of each matrix.
 
-    By the theorem of Birkhoff and von Neumann its vertices are the permutation matrices. The projection is exact to
-    rounding, by Newton's method on the dual, and differentiable: O(n³) for each of some ten steps.
+    Its vertices are the permutation matrices (Birkhoff and von Neumann). The projection is exact to rounding, by
+    Newton's method on the dual, and differentiable: O(n³) for each of about ten steps.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
         """Return the nearest point of the polytope, computed in float64. CUDA tensors are projected on the CPU.
 
         Args:
             point: `[batch, row, column]`, square. NaN or +inf at a candidate makes its matrix NaN.
-            lengths: how many rows, and as many columns, are real, `[batch]`; None: all. 0 gives zeros.
+            lengths: the number of real rows and of real columns, `[batch]`; None: all. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
 
         Returns:

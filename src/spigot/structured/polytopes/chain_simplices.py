@@ -1,4 +1,4 @@
-"""One tag a position and one pair of tags between neighbours: an outer polytope of linear chains."""
+"""One tag for each position and one pair of tags between neighbours: an outer polytope of linear chains."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ..base import Polytope
 from ..checks import narrow, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
+from ..shapes import Lengths
 
 
 @dataclass(frozen=True)
 class ChainSimplices(Polytope[LinearChainParts]):
     """{z >= 0, Σ_t emission[i, t] = 1, Σ_{s, t} transition[i, s, t] = 1 for each position i}.
 
-    A product of simplices, and so as cheap to project onto as they are (Michelot 1986). That the pair of tags between
-    two positions agrees with the tags there is relaxed; with it, the polytope would be the convex hull.
+    A product of simplices, each projected onto independently (Michelot 1986). One constraint is relaxed: the pair of
+    tags between two positions agrees with the tags there. With it the polytope would be the convex hull.
     """
 
     def project(
-        self, point: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, point: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the nearest point of the polytope; differentiable.
 
@@ -48,7 +49,7 @@ class ChainSimplices(Polytope[LinearChainParts]):
 
 
 def _onto_simplices(point: Tensor, sizes: Tensor, mask: Tensor | None) -> Tensor:
-    """Project what each of the first `sizes[b]` positions of row b has, `[batch, position, ...]`, onto a simplex."""
+    """Project each of the first `sizes[b]` positions of row b onto a simplex; `point` is `[batch, position, ...]`."""
     inside = torch.arange(point.size(1), device=point.device) < sizes[:, None]
     flat = point.flatten(2)
     valid = flat != -torch.inf if mask is None else mask.flatten(2) & (flat != -torch.inf)

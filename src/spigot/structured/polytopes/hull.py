@@ -1,4 +1,4 @@
-"""The convex hull of the structures themselves: the tightest polytope, by active set."""
+"""The convex hull of the structures, the tightest polytope, by an active-set method."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from ..checks import narrow, widen
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
+from ..shapes import Lengths, PerRow
 from .hull_operator import project_in_graph
 
 
 class HullSolution(NamedTuple, Generic[Parts]):
-    """What `Hull.solve` found: for each row a point u, and the certificate of how near it is to the projection.
+    """The result of `Hull.solve`: for each row a point u of the hull, and a bound on its distance from the projection.
 
-    u is the sum of the vertices, each times its weight. No point of the hull is nearer to the projection than it, by
-    ‖u - projection‖² <= `gap`.
+    u is the sum of the vertices, each times its weight, and ‖u - projection‖² <= `gap`.
     """
 
     point: Parts
     """u, detached, shaped and typed like the point that was projected (float32 for half precision)."""
-    gap: Tensor
+    gap: PerRow
     """max <p - u, v - u> over all structures v, float64, `[batch]`."""
     converged: Tensor
-    """Whether the gap is as small as it was to be, bool, `[batch]`."""
+    """Whether the gap reached its target, bool, `[batch]`."""
     steps: Tensor
-    """How often the active set changed, int64, `[batch]`."""
+    """The number of changes of the active set, int64, `[batch]`."""
     weights: Tensor
-    """float64, `[batch, vertex]`: above 0 for the vertices that there are, which come first."""
+    """float64, `[batch, vertex]`: above 0 for the vertices of the row, which come first; 0 for the rest."""
     members: Tensor
-    """int32, `[batch, vertex, k]`: the parts of each vertex as positions in `flatten(point)`, filled up with -1."""
+    """int32, `[batch, vertex, k]`: the parts of each vertex as positions in `flatten(point)`, padded with -1."""
 
 
 @dataclass(frozen=True)
 class Hull(Polytope[Parts]):
-    """The convex hull of all structures over the candidates, whatever `structure` is.
+    """The convex hull of all structures over the candidates, for any `structure`.
 
     The Euclidean projection is found by Wolfe's active-set algorithm (1976; for structured prediction Niculae et al.
-    2018), which ends after finitely many steps at the exact projection. Each step takes one `structure.argmax` for all
-    rows that are not done, and O(vertices²) arithmetic for each, in float64 on the CPU, CUDA tensors being copied there
-    and back. There are somewhat more steps than the face that is projected onto has dimensions: none for a point far
-    out in the direction of a vertex, about one for each part of the set for a point inside.
+    2018), which reaches the exact projection after finitely many steps. Each step takes one `structure.argmax` for all
+    rows that are not done, and O(vertices²) arithmetic for each row, in float64 on the CPU; CUDA tensors are copied
+    there and back. The number of steps is somewhat above the dimension of the face that holds the projection: 0 for a
+    point far out in the direction of a vertex, about one for each part for a point inside the hull.
 
-    The gradient is that of the projection: the incoming one, projected onto the differences of the vertices found.
-    Under `torch.compile` a search is one node of a whole graph, and its gradient searches again; `solve` breaks graphs.
+    The gradient is that of the projection: the incoming gradient, projected onto the span of the differences of the
+    vertices found. Under `torch.compile` a search is one node of a whole compiled graph, and its gradient repeats the
+    search; `solve` breaks the graph.
 
     Args:
-        structure: anything with an `argmax`.
-        tolerance: a row is done when its distance from the projection is certified to be at most `tolerance`
-            times the distance between the point and where the search began, or `tolerance` if that is above 1; or as
-            far as float64 can tell. See `HullSolution.gap`, which is compared with the square.
-        max_iterations: after so many steps a row is left where it is.
+        structure: any `Structure` with an exact argmax.
+        tolerance: a row is done when `HullSolution.gap` proves that its distance from the projection is at most
+            `tolerance` times min(1, d), or when float64 allows no more progress. d is the distance between the point
+            and the vertex where the search begins.
+        max_iterations: the search stops after this number of steps.
     """
 
     structure: Structure[Parts]
@@ -74,7 +75,7 @@ class Hull(Polytope[Parts]):
     def project(
         self,
         point: Parts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: Parts | None = None,
         *,
         start: Parts | None = None,
@@ -82,12 +83,12 @@ class Hull(Polytope[Parts]):
         """Return the nearest point of the hull; differentiable in `point`.
 
         Args:
-            point: shaped like scores of the structure; -inf marks what is no candidate. A row with NaN or +inf at a
-                candidate comes back as NaN.
+            point: shaped like scores of the structure; -inf marks what is no candidate. NaN or +inf at a
+                candidate makes its row NaN.
             lengths: as for `structure.argmax`.
             mask: bool, shaped like `point`; True = candidate.
-            start: structures over the same candidates, 0/1, where the search begins; the nearer they are, the fewer
-                steps it takes. None, or a row that is not 0/1: the structure nearest to `point`.
+            start: structures over the same candidates, 0/1, where the search begins: the nearer to the projection, the
+                fewer steps. None, or a row that is not 0/1: the argmax of `point`.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
@@ -96,7 +97,7 @@ class Hull(Polytope[Parts]):
             ValueError: a row has no structure.
 
         Warns:
-            RuntimeWarning: the search left a row before it converged; the message gives the duality gap.
+            RuntimeWarning: the search stopped before a row converged; the message gives the duality gap.
         """
         if torch.compiler.is_compiling():
             wide = map_parts(widen, point)
@@ -111,7 +112,7 @@ class Hull(Polytope[Parts]):
     def solve(
         self,
         point: Parts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: Parts | None = None,
         *,
         start: Parts | None = None,
@@ -119,14 +120,14 @@ class Hull(Polytope[Parts]):
         """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
         point = map_parts(lambda part: widen(part.detach()), point)
         if torch.compiler.is_compiling():
-            # Not as a decorator: that would import the whole compiler for all who never compile anything.
+            # Not as a decorator: that would import the compiler even if nothing is compiled.
             return torch.compiler.disable(self.search)(point, lengths, mask, start)
         return self.search(point, lengths, mask, start)
 
     def search(
-        self, point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
+        self, point: Parts, lengths: Lengths | None, mask: Parts | None, start: Parts | None
     ) -> HullSolution[Parts]:
-        """Do what `solve` promises, given a detached point in float32 or float64."""
+        """Do what `solve` does, for a detached point in float32 or float64."""
         valid = self.structure.part_mask(point, lengths, mask)
         home = map_parts(lambda part: part.cpu(), point)
         lengths, valid = None if lengths is None else lengths.cpu(), map_parts(lambda part: part.cpu(), valid)
@@ -135,7 +136,7 @@ class Hull(Polytope[Parts]):
         flat = flat.masked_fill(broken[:, None], 0)
 
         def argmax(values: Tensor, rows: Tensor | None) -> Tensor:
-            # The first call is for all rows: so those that have no structure are named by their right numbers.
+            # The first call takes all rows, so that an error names the row by its number in the batch.
             if rows is None:
                 chosen = self.structure.argmax(unflatten(values, home), lengths, valid)
             else:
@@ -160,7 +161,7 @@ class Hull(Polytope[Parts]):
     def _first(
         self, flat: Tensor, start: Parts | None, valid: Parts, argmax: Callable[[Tensor, Tensor | None], Tensor]
     ) -> Tensor:
-        """Return the vertex that each row begins at."""
+        """Return the first vertex of each row."""
         if start is None:
             return argmax(flat, None)
         given = flatten(masked(map_parts(lambda part: part.detach().cpu(), start), valid)).double()
@@ -174,7 +175,7 @@ class Hull(Polytope[Parts]):
         row = left[sets.gap[left].argmax()]
         reason = "no more progress in float64" if sets.status[row] == STALLED else "max_iterations reached"
         warnings.warn(
-            f"Hull: {reason}: row {row} of the batch, counting from 0, was left after {sets.steps[row]} steps "
+            f"Hull: {reason}: row {row} of the batch, counting from 0, stopped after {sets.steps[row]} steps "
             f"with duality gap {sets.gap[row]:.3g}, expected at most {sets.target[row]:.3g} "
             f"({left.size} such rows)",
             RuntimeWarning,
@@ -183,7 +184,7 @@ class Hull(Polytope[Parts]):
 
 
 class _OntoHull(torch.autograd.Function):
-    """Gives the point that was found the derivative of the projection: that onto its face, which is symmetric."""
+    """Gives the solution the derivative of the projection: the projection onto the face, which is symmetric."""
 
     @staticmethod
     def forward(ctx: Any, point: Tensor, found: Tensor, weights: Tensor, members: Tensor) -> Tensor:

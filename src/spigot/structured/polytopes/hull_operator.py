@@ -1,12 +1,12 @@
 """The search of `Hull` as an operator, so that `torch.compile` keeps whole graphs.
 
-The search calls `structure.argmax`, which may be any Python code, as often as the scores demand, so it cannot be
-traced. And the arguments of an operator are tensors, numbers and strings: not in all supported versions of torch does a
-graph carry other objects. So there is one table, from names to searches. A compiled graph holds a name, under which
-tracing enters the search; the table keeps it alive.
+The search calls `structure.argmax`, which may be any Python code, and the number of calls depends on the scores, so the
+search cannot be traced. The arguments of an operator are tensors, numbers and strings: not all supported versions of
+torch let a compiled graph hold other objects. So one table maps names to searches. Tracing enters the search into the
+table, which keeps it alive, and the compiled graph holds its name.
 
-How many vertices a search finds is not known before it ends, so a graph cannot pass them to the derivative, which
-searches again.
+The number of vertices is known only when a search ends, so a compiled graph cannot pass them to the derivative. The
+derivative searches again.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _searches: dict[str, _Search] = {}
 def project_in_graph(
     hull: Hull[Parts], point: Parts, lengths: Tensor | None, mask: Parts | None, start: Parts | None
 ) -> Tensor:
-    """Return the projection, flattened; differentiable. To be called while a graph is traced."""
+    """Return the projection, flattened; differentiable. Call it only while `torch.compile` traces."""
     return project_onto_hull(*operator_arguments(hull, point, lengths, mask, start))
 
 
@@ -97,27 +97,27 @@ def _enter(
     names: tuple[str, ...],
     *values: Any,
 ) -> str:
-    """Return the name of a search. Called once, while a graph is traced, when there is no `Hull` yet: it is made here.
+    """Make the `Hull`, enter it into the table and return its name. Called once, while `torch.compile` traces.
 
     `names` and `values` are the fields of the structure, if it is a dataclass.
     """
     if any(name not in getattr(structure, "__dict__", names) for name in names):
         structure = _made_within(type(structure), dict(zip(names, values, strict=True)))
     hull = kind(structure, tolerance, max_iterations)
-    # The entry keeps the structure alive, so no other one ever has its id.
+    # The entry keeps the structure alive, so its id stays unique.
     name = f"{hull!r} of {form.__name__}{list(dims)} at {id(structure):x}"
     _searches[name] = _Search(hull, Tensor if issubclass(form, Tensor) else form, dims)
     return name
 
 
 def _made_within(kind: type, values: dict[str, Any]) -> Any:
-    """Make a structure that the graph itself makes: while it is traced, only its fields exist."""
+    """Make a structure that the traced code makes itself: only its fields exist while it is traced."""
     if "__dataclass_params__" not in vars(kind) or not kind.__dataclass_params__.init:  # type: ignore[attr-defined]
         raise TypeError(f"structure: expected a {kind.__name__} made outside of what is compiled, got one made within")
     return kind(**values)
 
 
-# What `torch.compiler.assume_constant_result` would set; but calling that imports the whole compiler.
+# The effect of `torch.compiler.assume_constant_result`, without its import of the compiler.
 _enter._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 

@@ -1,6 +1,8 @@
-"""Any polytope in the unit cube, given by its inequalities and equations."""
+"""A polytope in the unit cube, given by inequalities and equations."""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -8,18 +10,20 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, widen
 from ..kernels.program.projection import project_onto_constraints
+from ..shapes import Lengths, VariableMask, Variables
 
-Numbers = Tensor | list[float] | list[list[float]]
+Numbers: TypeAlias = Tensor | list[float] | list[list[float]] | None
+"""A matrix or a vector; None where there are no such constraints."""
 
 
 class LinearConstraints(Polytope[Tensor]):
     """{z : 0 <= z <= 1, A z <= b, Aeq z = beq}, the same for all rows of a batch.
 
-    Projections solve a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU: Clarabel finds the face, linear
-    algebra the point on it, to about 1e-12. They are differentiable: the derivative is the orthogonal projection onto
-    the face. Needs `pip install 'torch-spigot[lp]'`.
+    A projection solves a quadratic program (Peng et al. 2018, Algorithm 1) on the CPU: Clarabel finds the face, and
+    linear algebra the point on it, to about 1e-12. It is differentiable: the derivative is the orthogonal projection
+    onto the face. Needs `pip install 'torch-spigot[lp]'`.
 
-    Rows are solved one after another: Clarabel lets no other thread run.
+    Rows are solved one after another, because Clarabel holds Python's global lock.
 
     Args:
         A: `[constraint, variable]`; None for no inequalities.
@@ -31,13 +35,7 @@ class LinearConstraints(Polytope[Tensor]):
         ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
     """
 
-    def __init__(
-        self,
-        A: Numbers | None = None,
-        b: Numbers | None = None,
-        Aeq: Numbers | None = None,
-        beq: Numbers | None = None,
-    ) -> None:
+    def __init__(self, A: Numbers = None, b: Numbers = None, Aeq: Numbers = None, beq: Numbers = None) -> None:
         known = next((rows for rows in (A, Aeq) if rows is not None), None)
         if known is None:
             raise ValueError("A, Aeq: expected a matrix for at least one of them, got None for both")
@@ -49,35 +47,35 @@ class LinearConstraints(Polytope[Tensor]):
         return f"LinearConstraints({self.sizes()})"
 
     def sizes(self) -> str:
-        """Say how many variables and constraints there are."""
+        """Return the numbers of variables and constraints, for a repr."""
         return f"variables={self.variables}, inequalities={len(self.b)}, equations={len(self.beq)}"
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return A, b, Aeq and beq, float64."""
         return self.A, self.b, self.Aeq, self.beq
 
-    def check(self, name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
+    def check(self, name: str, values: Variables, lengths: Lengths | None, mask: VariableMask | None) -> Tensor:
         """Check the arguments of one call; return the lengths."""
         check_arguments(name, values, "batch variable", lengths, mask)
         if values.size(1) > self.variables:
             raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
         return lengths_or_full(values, lengths, values.size(1))
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None) -> Variables:
         """Return the nearest point of the polytope.
 
         Args:
             point: `[batch, variable]`; variables past its last column are 0. NaN or +inf at a candidate makes its row
                 NaN.
-            lengths: how many variables of each row are in use, `[batch]`, the others being 0; None: all. A row of
-                length 0 gives zeros, whatever the constraints say.
-            mask: bool, shaped like `point`; True = candidate, the others being 0.
+            lengths: how many leading variables of each row are in use, `[batch]`; the others are 0. None: all. A row of
+                length 0 gives zeros, even if the constraints exclude them.
+            mask: bool, shaped like `point`; True = candidate. The other variables are 0.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
 
         Raises:
-            ValueError: a row has no point at all.
+            ValueError: no point meets the constraints of a row.
             ImportError: the solver is not installed.
         """
         sizes = self.check("point", point, lengths, mask)
@@ -85,7 +83,7 @@ class LinearConstraints(Polytope[Tensor]):
 
 
 def _constraints(
-    left_name: str, left: Numbers | None, right_name: str, right: Numbers | None, variables: int
+    left_name: str, left: Numbers, right_name: str, right: Numbers, variables: int
 ) -> tuple[Tensor, Tensor]:
     """Return one side's matrix and bounds as float64 on the CPU; None for both means no rows."""
     if (left is None) != (right is None):

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, widen
+from ..checks import narrow
 from ..kernels.simplex.columns import project_columns
+from ..parts.categories import category_arguments
+from ..shapes import Categories, CategoryMask, Lengths
 
 
 @dataclass(frozen=True)
 class Simplex(Polytope[Tensor]):
     """{p : p >= 0, Σ p = 1} over the candidates of each row.
 
-    Projecting onto it is sparsemax (Martins & Astudillo 2016), and so differentiable.
+    The projection is sparsemax (Martins & Astudillo 2016); it is differentiable.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(
+        self, point: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the nearest point of the simplex.
 
         Args:
@@ -32,7 +36,6 @@ class Simplex(Polytope[Tensor]):
         Raises:
             ValueError: `mask` leaves a row with no candidate.
         """
-        check_arguments("point", point, "batch category", lengths, mask)
-        sizes = lengths_or_full(point, lengths, point.size(1))
-        column_mask = None if mask is None else mask.unsqueeze(2)
-        return narrow(project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2), point)
+        wide, sizes, candidates = category_arguments("point", point, lengths, mask)
+        column_mask = None if candidates is None else candidates.unsqueeze(2)
+        return narrow(project_columns(wide.unsqueeze(2), sizes, column_mask, False).squeeze(2), point)

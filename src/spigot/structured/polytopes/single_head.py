@@ -9,17 +9,19 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, narrow, widen
 from ..kernels.simplex.columns import project_columns
+from ..shapes import ArcMask, Arcs, Lengths
 
 
 @dataclass(frozen=True)
 class SingleHead(Polytope[Tensor]):
     """{z : z >= 0, Σ_h z[h, m] = 1 for each modifier m} (Peng et al. 2018, Equation 5).
 
-    Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), ROOT among them as in the
-    program published with the paper. That the arcs form a tree, and how many leave ROOT, is relaxed.
+    Each modifier is projected onto the simplex over its candidate heads (Algorithm 2), with ROOT among them as in the
+    program published with the paper. Two constraints are relaxed: the arcs form a tree, and the number of children of
+    ROOT.
     """
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
         """Return the nearest point of the polytope.
 
         Args:

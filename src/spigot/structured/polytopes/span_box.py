@@ -11,14 +11,15 @@ from ..base import Polytope
 from ..checks import refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.spans import in_every_tree, span_part_mask
+from ..shapes import Lengths, SpanMask, Spans
 
 
 @dataclass(frozen=True)
 class SpanBox(Polytope[Tensor]):
     """{z : z >= 0, Σ_label z <= 1 for each span, = 1 for the spans that every binary tree has}.
 
-    Without labels that is a box, in which the spans of one token and the whole one are fixed to 1. That spans do not
-    cross, and how many there are, is relaxed.
+    Without labels this is a box in which the spans of one token and the whole span are fixed to 1. Two constraints are
+    relaxed: spans do not cross, and their number is fixed.
 
     Args:
         labels: points are `[batch, first, last, label]`; else `[batch, first, last]`.
@@ -26,7 +27,7 @@ class SpanBox(Polytope[Tensor]):
 
     labels: bool = False
 
-    def project(self, point: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def project(self, point: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
         """Return the nearest point of the polytope.
 
         Args:
@@ -49,7 +50,7 @@ class SpanBox(Polytope[Tensor]):
         refuse_rows((fixed & ~valid.any(3)).flatten(1).any(1), "point: no candidate for a span that every tree has")
         kept = values.clamp_min(0)
         total = kept.sum(3)
-        # Not "total > 1": a NaN has to reach the simplex, which hands it on.
+        # Not "total > 1": NaN has to reach the projection, which makes its span NaN.
         full = fixed | ~((total <= 1) | ~valid.any(3))
         shape = (-1, values.size(3), 1)
         sizes = torch.where(full, values.size(3), 0).flatten()

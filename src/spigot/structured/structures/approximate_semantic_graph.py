@@ -1,4 +1,4 @@
-"""Semantic graphs decoded approximately, as the programs published with the papers do."""
+"""Semantic graphs decoded approximately, as in the programs published with the papers."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from torch import Tensor
 from ..kernels.semantic_graph.ad3 import semantic_graph_ad3
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, graph_arguments
+from ..shapes import ArcLabels, GraphPredicates, Lengths
 from .first_order_graph import FirstOrderGraph
 from .semantic_graph import SemanticGraph
 
 
 @dataclass(frozen=True)
 class ApproximateSemanticGraph(FirstOrderGraph):
-    """The graphs of `SemanticGraph`, decoded with AD³ (Martins et al. 2011), to set approximate beside exact.
+    """The graphs of `SemanticGraph`, decoded with AD³ (Martins et al. 2011), for comparison with exact decoding.
 
-    AD³ solves a linear program in which a predicate that is half on may use a deterministic label as often as two that
-    are on. Its solution is mostly the best graph; else it is fractional, with a score above that of any graph. `solve`
-    returns it as it is. `decode` and `argmax` round it to a graph, as the published program does to evaluate: a label
-    stays if it has more than a half, a predicate if it has a half or an arc. Each predicate with its arcs and labels is
-    a problem of its own, with its own step size; the published solver takes the sentence as one, and so may stop
-    elsewhere within the tolerance.
+    AD³ solves a linear relaxation. It limits the uses of a deterministic label by 1, and not by the value of the
+    predicate as `GraphHull` does. Its solution is usually the best graph. Otherwise it is fractional, and its score is
+    above that of every graph. `solve` returns it unchanged. `decode` and `argmax` round it to a graph, as the published
+    program does for evaluation: a label stays if its value is above 1/2, a predicate if its value is above 1/2 or it
+    has an arc. Each predicate, with its arcs and labels, is a separate problem with its own step size. The published
+    solver takes the sentence as one problem, so it may stop at another point within the tolerance.
 
     Args:
         deterministic: as in `SemanticGraph`.
         max_iterations: of AD³, for each predicate.
-        step_size: its η at the first iteration, in units of the scores; it adapts from there on.
-        tolerance: it stops when both residuals, root mean squares, are below this.
+        step_size: η at the first iteration, in units of the scores; AD³ adapts it.
+        tolerance: AD³ stops when the root mean squares of both residuals are below it.
     """
 
     max_iterations: int = 500
@@ -44,28 +45,29 @@ class ApproximateSemanticGraph(FirstOrderGraph):
 
     def decode(
         self,
-        parts: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        scores: SemanticGraphParts,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[GraphPredicates, ArcLabels]:
         """Return the rounded solution of AD³ in compact form; see the base class."""
-        (predicates, arcs, labels), _ = self.solve(parts, lengths, mask)
-        # The best graph under these scores keeps what has more than a half, and is one where the tolerance is not.
+        (predicates, arcs, labels), _ = self.solve(scores, lengths, mask)
+        # The best graph under these scores keeps what is above 1/2. It meets all constraints exactly; the solution only
+        # within the tolerance.
         rounded = SemanticGraphParts(predicates - 0.5, torch.zeros_like(arcs), labels - 0.5)
         return SemanticGraph(self.deterministic).decode(rounded, lengths)
 
     def solve(
         self,
-        parts: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        scores: SemanticGraphParts,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> tuple[SemanticGraphParts, Tensor]:
-        """Return the solution as it is, and how many iterations each predicate took (int64, `[batch, n]`).
+        """Return the unrounded solution, and the number of iterations for each predicate (int64, `[batch, n]`).
 
-        It lies in [0, 1], fractional perhaps, and keeps the constraints up to `tolerance`; the published program is
-        trained on it. Shapes and dtypes are those of the scores. Arguments and errors are those of `decode`.
+        Values lie in [0, 1] and may be fractional; they meet the constraints within `tolerance`. The published program
+        trains on them. Shapes and dtypes are those of the scores. Arguments and errors are those of `decode`.
         """
-        flags = self._check(parts, lengths, mask)
-        arguments = graph_arguments(map_parts(Tensor.detach, parts), lengths, mask)
+        flags = self._check(scores, lengths, mask)
+        arguments = graph_arguments(map_parts(Tensor.detach, scores), lengths, mask)
         *solution, used = semantic_graph_ad3(*arguments, flags, self.max_iterations, self.step_size, self.tolerance)
-        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*solution), parts), used
+        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*solution), scores), used

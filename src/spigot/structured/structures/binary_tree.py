@@ -1,4 +1,4 @@
-"""Binary trees over a row of tokens."""
+"""Binary trees over a sequence of tokens."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from ..parts.spans import check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
 from ..seeds import gumbel, mix
+from ..shapes import Lengths, PerRow, Seeds, SpanMask, Spans
 
 
 @dataclass(frozen=True)
 class BinaryTree(MarginalStructure[Tensor]):
-    """Binary bracketings: every span of two or more tokens is split into two (Cocke, Kasami, Younger; CKY).
+    """Binary bracketings: every span of two or more tokens splits into two (Cocke, Kasami, Younger; CKY).
 
     Scores are `[batch, first, last]`, one for each span of the tokens first .. last, both included and counted from 0;
-    `lengths[batch]` counts tokens. A tree over n tokens has 2n - 1 spans, those of one token and the whole one among
-    them; their scores do not choose among trees, but count in totals. A row of length 0 has the empty tree. All is
-    exact: O(n³) time and O(n²) memory for each row, on the CPU; CUDA tensors are copied there and back. Sums are
-    computed in float64.
+    `lengths[batch]` counts tokens. A tree over n tokens has 2n - 1 spans. Among them are the spans of one token and the
+    whole span; every tree has these, so their scores change totals but not the argmax. A row of length 0 has the empty
+    tree. All is exact: O(n³) time and O(n²) memory for each row, on the CPU; CUDA tensors are copied there and back.
+    Sums are computed in float64.
 
     Args:
-        labels: scores are `[batch, first, last, label]`, and each span of the tree has exactly one label. Spans are
-            labelled independently, so that each takes its best label.
+        labels: scores are `[batch, first, last, label]`, and each span of the tree has exactly one label. Labels are
+            independent: each span takes its best label.
 
-    Ties: from the whole span down, of equally good splits the leftmost is taken, so that if all trees are equal, each
-    span is its first token and the rest. Of equally good labels the smallest is taken. Trees count as equal if their
-    scores are so in the arithmetic of the chart, after the best score of the spans that not every tree has is taken
-    off these.
+    Ties: from the whole span down, the leftmost of the best splits is taken. So if all trees have equal scores, each
+    span splits into its first token and the rest. Of equally good labels the smallest is taken. Scores are compared in
+    the arithmetic of the chart, after the best score among the spans that not every tree has is subtracted from all
+    of these.
     """
 
     labels: bool = False
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
-        """Each span at most once, and those that every tree has exactly once."""
+        """Each span at most once, and the spans that every tree has exactly once."""
         return SpanBox(self.labels)
 
     @property
@@ -50,11 +51,11 @@ class BinaryTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> SpanMask:
         """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
         return span_part_mask("scores", scores, self.labels, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
         """Return the spans of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
         if not self.labels:
@@ -62,14 +63,14 @@ class BinaryTree(MarginalStructure[Tensor]):
         spans = binary_tree_argmax(wide.amax(3), sizes, None)
         return (spans.unsqueeze(3) * _one_hot(wide)).to(scores.dtype)
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if self.labels:
             wide, _ = _sum_labels(wide)
         return narrow(binary_tree_log_partition(wide, sizes, candidates), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
         """Return the probability of each span (and label), shaped like `scores`; differentiable (true derivative)."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:
@@ -78,21 +79,21 @@ class BinaryTree(MarginalStructure[Tensor]):
         return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Spans, seeds: Seeds, lengths: Lengths | None = None, mask: SpanMask | None = None
+    ) -> Spans:
         """Return the spans of one exact sample of each row; see the base class."""
         wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
         if not self.labels:
             return narrow(binary_tree_sample(wide, sizes, candidates, seeds), scores)
         spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, seeds)
-        # Of a seed of their own: labels must not depend on the splits that were drawn.
+        # Labels have a seed of their own, so that they do not depend on the drawn splits.
         noise = gumbel(mix(seeds), wide.flatten(1) != -torch.inf).view(wide.shape)
         return (spans.unsqueeze(3) * _one_hot(wide + noise)).to(scores.dtype)
 
     def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
+        self, scores: Spans, lengths: Lengths | None, mask: SpanMask | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return what the kernels over spans take; labelled scores still as such, -inf where there is no candidate."""
+        """Return the arguments of the kernels. Labelled scores are -inf where there is no candidate."""
         check_spans("scores", scores, self.labels, lengths, mask)
         wide, sizes = widen(scores), lengths_or_full(scores, lengths, scores.size(1))
         if not self.labels:
@@ -101,7 +102,7 @@ class BinaryTree(MarginalStructure[Tensor]):
 
 
 def _one_hot(scores: Tensor) -> Tensor:
-    """Return which label is the first of the best of each span (bool, shaped like `scores`)."""
+    """Return the first of the best labels of each span (bool, shaped like `scores`)."""
     best = scores == scores.amax(3, keepdim=True)
     return best & (best.cumsum(3) == 1)
 
@@ -109,10 +110,10 @@ def _one_hot(scores: Tensor) -> Tensor:
 def _sum_labels(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Return log Σ exp over the labels of each span, `[batch, first, last]`, and each label's share of it; float64.
 
-    What the kernels then refuse, a NaN for example, comes through.
+    NaN passes through: the kernels report it.
     """
     wide = scores.double()
     none = (wide == -torch.inf).all(3, keepdim=True)
-    # The gradient of a sum over nothing is NaN, so spans without a label sum other numbers.
+    # The gradient of a sum over nothing is NaN, so spans without a label sum zeros instead.
     something = wide.masked_fill(none, 0)
     return something.logsumexp(3).masked_fill(none.squeeze(3), -torch.inf), something.softmax(3).masked_fill(none, 0)

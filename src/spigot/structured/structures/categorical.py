@@ -1,4 +1,4 @@
-"""One of k categories: the teaching case, with closed forms for everything."""
+"""One of k categories: the simplest structure, with a closed form for each operation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from ..checks import lengths_or_full, narrow, refuse_rows, widen
 from ..parts.categories import category_part_mask
 from ..polytopes.simplex import Simplex
 from ..seeds import gumbel
+from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
 
 
 @dataclass(frozen=True)
 class Categorical(MarginalStructure[Tensor]):
     """One-hot vectors over the candidates of each row.
 
-    Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. The smallest index
-    wins a tie. A row of length 0 has the empty structure: zeros, log-partition 0.
+    Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. In a tie the
+    smallest index is taken. A row of length 0 has the empty structure: zeros, log-partition 0.
     """
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
-        """The simplex, which is also the convex hull."""
+        """The simplex; this is also the convex hull."""
         return Simplex()
 
     @property
@@ -32,36 +33,44 @@ class Categorical(MarginalStructure[Tensor]):
         """The simplex."""
         return Simplex()
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
         return _first_best(self._candidates(scores.detach(), lengths, mask)).to(scores.dtype)
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> PerRow:
         """Return log Σ_k exp s_k, shape `[batch]`."""
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1)
-        # The gradient of a logsumexp over nothing is NaN, so an empty row sums other numbers.
+        # The gradient of a logsumexp over nothing is NaN, so an empty row sums zeros instead.
         total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
         return narrow(total.masked_fill(empty, 0), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return softmax(s), shaped like `scores`."""
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return a one-hot sample of softmax(s); see the base class."""
         candidates = self._candidates(scores.detach(), lengths, mask).double()
         return _first_best(candidates + gumbel(seeds, candidates != -torch.inf)).to(scores.dtype)
 
-    def _candidates(self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
+    def _candidates(self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None) -> Tensor:
         """Return `scores` in working precision with -inf where there is no candidate."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))

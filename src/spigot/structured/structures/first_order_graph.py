@@ -1,4 +1,4 @@
-"""What structures of first-order semantic graphs share: predicates, unlabelled arcs and labelled arcs."""
+"""The base class of first-order semantic graphs: predicates, unlabelled arcs and labelled arcs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..checks import lengths_or_full
 from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags
 from ..polytopes.graph_hull import GraphHull
 from ..polytopes.labeled_arcs import LabeledArcs
+from ..shapes import ArcLabels, GraphPredicates, Lengths, PerRow
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     Scores, and masks, are `SemanticGraphParts`; `lengths[batch]` counts tokens without ROOT.
 
     Args:
-        deterministic: for each label, whether a predicate may use it at most once (Flanigan et al. 2014); empty
-            means that none is restricted. A tensor or any sequence of booleans is stored as a tuple.
+        deterministic: as in `SemanticGraph`.
     """
 
     deterministic: Tensor | Sequence[bool] = ()
@@ -34,7 +34,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
 
     @property
     def relaxation(self) -> Polytope[SemanticGraphParts]:
-        """Each arc is shared out among its labels (Equation 6); predicates and determinism are relaxed."""
+        """The labels of each arc sum to the arc (Equation 6); predicates and determinism are relaxed."""
         return LabeledArcs()
 
     @property
@@ -43,7 +43,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         return GraphHull(self.deterministic)
 
     def part_mask(
-        self, scores: SemanticGraphParts, lengths: Tensor | None = None, mask: SemanticGraphParts | None = None
+        self, scores: SemanticGraphParts, lengths: Lengths | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
         """Return which parts may be chosen: an arc only with its predicate and some label, a label with its arc."""
         self._check(scores, lengths, mask)
@@ -54,7 +54,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         node = torch.arange(scores.arcs.size(1), device=scores.arcs.device)
         inside = node <= tokens[:, None]
         predicates = predicates & inside
-        # ROOT is no modifier, and no node is its own.
+        # ROOT is never a modifier, and no node is its own modifier.
         pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
         arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)
         return SemanticGraphParts(predicates, arcs, labels & arcs[..., None])
@@ -62,16 +62,16 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     @abstractmethod
     def decode(
         self,
-        parts: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        scores: SemanticGraphParts,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the graphs that are chosen, in compact form.
+    ) -> tuple[GraphPredicates, ArcLabels]:
+        """Return the decoded graphs in compact form.
 
         Half precision is computed in float32, sums in float64. Scores on another device are decoded on the CPU.
 
         Args:
-            parts: scores. What lengths, mask, a score of -inf, or the structure rules out is never read.
+            scores: one for each part. What lengths, mask, a score of -inf or the structure excludes is never read.
             lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
             mask: bool, True = candidate. Each tensor need only broadcast to the shape of its scores.
 
@@ -86,29 +86,29 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
     def argmax(
         self,
         scores: SemanticGraphParts,
-        lengths: Tensor | None = None,
+        lengths: Lengths | None = None,
         mask: SemanticGraphParts | None = None,
     ) -> SemanticGraphParts:
-        """Return the graphs that are chosen as 0/1 parts, in the shapes and dtypes of the scores; see `decode`."""
+        """Return the decoded graphs as 0/1 parts, shaped and typed like the scores; see `decode`."""
         predicates, arc_labels = self.decode(scores, lengths, mask)
         return one_hot_parts(predicates, arc_labels, scores)
 
-    def score_decoded(self, parts: SemanticGraphParts, predicates: Tensor, arc_labels: Tensor) -> Tensor:
-        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `parts`.
+    def score_decoded(self, scores: SemanticGraphParts, predicates: GraphPredicates, arc_labels: ArcLabels) -> PerRow:
+        """Return the score `[batch]` of graphs in `decode`'s form; differentiable in `scores`.
 
-        The same as `score` of the graphs as 0/1 parts, which are many more numbers.
+        The result is that of `score` for the same graphs as 0/1 parts, but it reads far fewer numbers.
         """
         arcs = arc_labels >= 0
-        chosen = parts.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)
-        of_arcs = torch.where(arcs, parts.arcs + chosen, 0).flatten(1).sum(1)
-        return of_arcs + torch.where(predicates, parts.predicates, 0).sum(1)
+        chosen = scores.labels.gather(3, arc_labels.clamp(min=0).unsqueeze(3)).squeeze(3)
+        of_arcs = torch.where(arcs, scores.arcs + chosen, 0).flatten(1).sum(1)
+        return of_arcs + torch.where(predicates, scores.predicates, 0).sum(1)
 
-    def _check(self, parts: SemanticGraphParts, lengths: Tensor | None, mask: SemanticGraphParts | None) -> Tensor:
-        check_graphs("parts", parts, lengths, mask)
-        return deterministic_flags("parts", tuple(self.deterministic), parts.labels)
+    def _check(self, scores: SemanticGraphParts, lengths: Lengths | None, mask: SemanticGraphParts | None) -> Tensor:
+        check_graphs("scores", scores, lengths, mask)
+        return deterministic_flags("scores", tuple(self.deterministic), scores.labels)
 
 
-def one_hot_parts(predicates: Tensor, arc_labels: Tensor, like: SemanticGraphParts) -> SemanticGraphParts:
+def one_hot_parts(predicates: GraphPredicates, arc_labels: ArcLabels, like: SemanticGraphParts) -> SemanticGraphParts:
     """Turn graphs in the form of `FirstOrderGraph.decode` into 0/1 parts, shaped and typed like `like`."""
     arcs = arc_labels >= 0
     labels = torch.zeros_like(like.labels)

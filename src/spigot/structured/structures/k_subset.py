@@ -1,4 +1,4 @@
-"""k of d: the choice of a fixed number of items, such as the tokens of a rationale."""
+"""Subsets of a fixed size, such as the tokens of a rationale."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import lengths_or_full, narrow, refuse_rows
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
-from ..parts.categories import category_part_mask
+from ..parts.categories import category_arguments, category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
+from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,24 @@ class KSubset(MarginalStructure[Tensor]):
     """The subsets of exactly k of the candidates of each row, as 0/1 vectors.
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. A row with fewer than k
-    has one subset: all of them. So a row of length 0 has the empty one. A row in which `mask` and scores of -inf leave
-    fewer candidates than have to be chosen is an error. The smaller index wins a tie.
+    categories has one subset: all of them. So a row of length 0 has the empty subset. It is an error if `mask` and
+    scores of -inf leave too few candidates in a row. In a tie the smaller index is taken.
 
-    The argmax is by sorting, on any device. Sums are exact, in O(k (d - k)) time and O(k d) memory for each row, in
-    float64 on the CPU; CUDA tensors are copied there and back.
+    The argmax sorts the scores, on any device. Sums are exact and take O(k (d - k)) time and O(k d) memory for each
+    row, in float64 on the CPU; CUDA tensors are copied there and back.
 
     Args:
-        k: how many, at least 1.
+        k: the size of the subsets, at least 1.
     """
 
     k: int
 
     def __post_init__(self) -> None:
-        CappedSimplex(self.k)  # refuses what is no number of items
+        CappedSimplex(self.k)  # checks k
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
-        """Numbers between 0 and 1 that sum to k, which is also the convex hull."""
+        """Numbers between 0 and 1 that sum to k; this is also the convex hull."""
         return CappedSimplex(self.k)
 
     @property
@@ -45,11 +46,15 @@ class KSubset(MarginalStructure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
@@ -62,22 +67,22 @@ class KSubset(MarginalStructure[Tensor]):
         first = torch.arange(scores.size(1), device=scores.device) < chosen
         return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
 
-    def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def log_partition(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
-        return narrow(subset_log_partition(*self._arguments(scores, lengths, mask), self.k), scores)
+        return narrow(subset_log_partition(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
-    def marginals(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def marginals(
+        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
-        return narrow(subset_marginals(*self._arguments(scores, lengths, mask), self.k), scores)
+        return narrow(subset_marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
     def sample_seeded(
-        self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> Categories:
         """Return one exact sample of each row; see the base class."""
-        return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
-
-    def _arguments(
-        self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        check_arguments("scores", scores, "batch category", lengths, mask)
-        return widen(scores), lengths_or_full(scores, lengths, scores.size(1)), mask
+        return narrow(
+            subset_sample(*category_arguments("scores", scores.detach(), lengths, mask), self.k, seeds), scores
+        )

@@ -15,6 +15,7 @@ from ..kernels.chain.sums import chain_log_partition, chain_marginals
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
 from ..polytopes.hull import Hull
+from ..shapes import Lengths, PerRow, Seeds
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,13 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     """Sequences of tags, as 0/1 indicators of tags and of pairs of neighbouring tags: the linear-chain CRF.
 
     Scores, and masks, are `LinearChainParts`; `lengths[batch]` counts positions, and a row of length 0 has the empty
-    sequence. A score of -inf forbids a tag, or a transition; the same transitions everywhere are an `expand`ed tensor.
-    A row whose every sequence is forbidden is an error. All is exact: n positions and t tags take O(n t²) time, and
-    O(n t + t²) memory besides the result, in float64 on the CPU; CUDA tensors are copied there and back, but for the
-    argmax where triton is installed. What marginals need on the way is stored in the result, in the type of the scores.
+    sequence. A score of -inf forbids a tag or a transition. For equal transitions at all positions, `expand` one
+    matrix. A row with no allowed sequence is an error. All is exact: n positions and t tags take O(n t²) time and
+    O(n t + t²) memory besides the result, in float64 on the CPU. CUDA tensors are copied there and back, except for the
+    argmax if triton is installed. Marginals keep their intermediate values in the result, in the dtype of the scores.
 
-    Ties: the last position takes the smallest of its best tags; each position before it, the smallest of those that are
-    best before the tag chosen for the next.
+    Ties: the last position takes the smallest of its best tags. Each earlier position takes the smallest of the tags
+    that are best before the tag of the next position.
     """
 
     @property
@@ -42,7 +43,7 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         return Hull(self)
 
     def part_mask(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return which tags and which pairs of tags may be chosen (bool, shaped like `scores`)."""
         check_chains("scores", scores, lengths, mask)
@@ -54,19 +55,19 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         return LinearChainParts(tags, pairs) if mask is None else LinearChainParts(tags & mask[0], pairs & mask[1])
 
     def argmax(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the highest-scoring sequence (Viterbi 1967), 0/1, shaped and typed like `scores`."""
         return _typed(scores, chain_argmax(*self._arguments(_detached(scores), lengths, mask)))
 
     def log_partition(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
-    ) -> Tensor:
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
+    ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         return chain_log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
 
     def marginals(
-        self, scores: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
         return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
@@ -74,15 +75,15 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     def sample_seeded(
         self,
         scores: LinearChainParts,
-        seeds: Tensor,
-        lengths: Tensor | None = None,
+        seeds: Seeds,
+        lengths: Lengths | None = None,
         mask: LinearChainParts | None = None,
     ) -> LinearChainParts:
         """Return one exact sample of each row; see the base class."""
         return _typed(scores, chain_sample(*self._arguments(_detached(scores), lengths, mask), seeds))
 
     def _arguments(
-        self, scores: LinearChainParts, lengths: Tensor | None, mask: LinearChainParts | None
+        self, scores: LinearChainParts, lengths: Lengths | None, mask: LinearChainParts | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
         check_chains("scores", scores, lengths, mask)
         tags, pairs = (None, None) if mask is None else mask

@@ -1,4 +1,4 @@
-"""Whatever a 0/1 linear program describes."""
+"""The solutions of a 0/1 linear program."""
 
 from __future__ import annotations
 
@@ -10,40 +10,28 @@ from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
+from ..shapes import Lengths, VariableMask, Variables
 
 
 class LinearProgram(Structure[Tensor]):
     """{z in {0, 1}^variable : A z <= b, Aeq z = beq}, the same constraints for all rows of a batch.
 
-    SPIGOT as Algorithm 1 of Peng et al. 2018 has it: argmax by integer programming (HiGHS), relaxation by leaving
-    integrality out, projection by quadratic programming (Clarabel). General, and so slow: milliseconds for each row,
-    more where the relaxation has fractional vertices. Use it for what has no structure of its own here, and to try an
-    idea out. Needs `pip install 'torch-spigot[lp]'`.
+    With SPIGOT this is Algorithm 1 of Peng et al. 2018: the argmax is an integer program (HiGHS), the relaxation drops
+    integrality, and the projection is a quadratic program (Clarabel). It is general and slow: milliseconds for each
+    row, more if the relaxation has fractional vertices. Use it for prototypes and for structures that have no class
+    here. Needs `pip install 'torch-spigot[lp]'`.
 
-    Scores are `[batch, variable]`; `lengths[batch]` says how many leading variables are in use, `mask` which of these:
-    the others are 0. So are those past the last column of the scores, if these have fewer than A. A row of length 0 has
-    the empty structure, whatever the constraints say. Computed in float64 on the CPU; CUDA tensors are copied there and
-    back. Scores that differ by less than about 1e-9 of the largest of their row count as equal.
+    Scores are `[batch, variable]`. `lengths[batch]` is the number of leading variables in use, and `mask` selects among
+    them; all other variables are 0. If the scores have fewer columns than A, the remaining variables are 0. A row of
+    length 0 has the empty structure, even if the constraints exclude it. Computed in float64 on the CPU; CUDA tensors
+    are copied there and back. Scores that differ by less than about 1e-9 of the largest of their row count as equal.
 
-    Ties are broken by the solver: always alike, but by no rule that could be stated.
+    The solver breaks ties: deterministically, but by no documented rule.
 
-    Args:
-        A: `[constraint, variable]`; None for no inequalities.
-        b: `[constraint]`.
-        Aeq: `[equation, variable]`; None for no equations.
-        beq: `[equation]`.
-
-    Raises:
-        ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
+    Arguments and errors are those of `LinearConstraints`.
     """
 
-    def __init__(
-        self,
-        A: Numbers | None = None,
-        b: Numbers | None = None,
-        Aeq: Numbers | None = None,
-        beq: Numbers | None = None,
-    ) -> None:
+    def __init__(self, A: Numbers = None, b: Numbers = None, Aeq: Numbers = None, beq: Numbers = None) -> None:
         self.constraints = LinearConstraints(A, b, Aeq, beq)
 
     def __repr__(self) -> str:
@@ -59,12 +47,14 @@ class LinearProgram(Structure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(
+        self, scores: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None
+    ) -> VariableMask:
         """Return which variables may be 1 (bool, shaped like `scores`)."""
         self.constraints.check("scores", scores, lengths, mask)
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None) -> Variables:
         """Return the solution with the highest score, 0/1, shaped and typed like `scores`."""
         sizes = self.constraints.check("scores", scores, lengths, mask)
         wide = widen(scores.detach())

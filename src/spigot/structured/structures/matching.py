@@ -12,24 +12,25 @@ from ..checks import constant, lengths_or_full, narrow
 from ..kernels.matching.argmax import matching_argmax
 from ..parts.square import square_arguments
 from ..polytopes.birkhoff import Birkhoff
+from ..shapes import Lengths, PairMask, Pairs
 
 
 @dataclass(frozen=True)
 class Matching(Structure[Tensor]):
     """Permutation matrices: each row has one column, each column one row.
 
-    Scores are `[batch, row, column]`, square, and `lengths[batch]` says how many rows, and as many columns, are real; 0
+    Scores are `[batch, row, column]`, square, and `lengths[batch]` is the number of real rows and of real columns; 0
     gives the empty matching. The argmax is exact, by shortest augmenting paths (Jonker and Volgenant 1987): O(n³) time
-    and O(n²) memory for each matrix, in float64 on the CPU; CUDA tensors are copied there and back. To sum over all
-    matchings is to compute a permanent, which is intractable, so there are no marginals.
+    and O(n²) memory for each matrix, in float64 on the CPU; CUDA tensors are copied there and back. A sum over all
+    matchings is a permanent, which is intractable, so there are no marginals.
 
-    Ties: of equally good matchings one is found that depends on the matrix alone, not on the batch. If all are equal,
-    it is the identity; in general rows choose in their order, and each takes the first free of its best columns.
+    Ties: the choice depends on the matrix alone, not on the batch. If all scores are equal, it is the identity. In
+    general rows choose in order, and each takes the first of its best columns that is free.
     """
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
-        """The doubly stochastic matrices, which are also the convex hull."""
+        """The doubly stochastic matrices; this is also the convex hull."""
         return Birkhoff()
 
     @property
@@ -37,7 +38,7 @@ class Matching(Structure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
-    def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def part_mask(self, scores: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> PairMask:
         """Return which pairs may be matched (bool, shaped like `scores`)."""
         square_arguments("scores", scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
@@ -45,6 +46,6 @@ class Matching(Structure[Tensor]):
         valid = inside[:, :, None] & inside[:, None, :] & (scores != -torch.inf)
         return valid if mask is None else valid & mask
 
-    def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def argmax(self, scores: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
         """Return the perfect matching of the highest score, 0/1, shaped and typed like `scores`."""
         return narrow(matching_argmax(*square_arguments("scores", constant(scores), lengths, mask)), scores)

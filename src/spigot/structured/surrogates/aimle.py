@@ -17,7 +17,7 @@ from .settings import check_choice, check_count, check_positive
 
 
 class AdaptedStrength(nn.Module):
-    """What `AIMLE` adapts: α and the running mean of the density, float64, no dimensions."""
+    """The state of `AIMLE`: α and the running mean of the density, float64 scalars."""
 
     strength: Tensor
     density: Tensor
@@ -30,25 +30,25 @@ class AdaptedStrength(nn.Module):
 
 @dataclass(frozen=True)
 class AIMLE(CustomSurrogate):
-    """`IMLE` with a step that is measured against the scores and learns how long it has to be.
+    """`IMLE` with a step size relative to the scores, which adapts during training.
 
         λ  = α ‖s‖ / ‖∇ẑ‖, for each row
         ∇s = 1/(Mλ) Σ_m argmax_z <s + τε_m, z> - argmax_z <s - λ∇ẑ + τε_m, z>
 
-    After each backward pass α grows by `rate` if, in a running mean, fewer than `density` parts of a sample have had a
-    gradient; else it shrinks by it, though not to 0. Where all scores of a row are 0, ‖s‖ is taken to be 1.
+    After each backward pass α grows by `rate` if the running mean of the number of parts of a sample with a gradient is
+    below `density`; otherwise it shrinks by `rate`, but stays above 0. If all scores of a row are 0, ‖s‖ counts as 1.
 
     Args:
         noise, noise_scale, samples, generator: as in `IMLE`.
         symmetric: a central difference, from s + λ∇ẑ to s - λ∇ẑ, divided by 2λ: one more argmax for each sample.
-        strength: the first α.
-        density: how many parts of a sample should have a gradient.
-        rate: of α; 0 keeps it.
-        decay: of the running mean, from 0 to below 1.
+        strength: the initial α.
+        density: the target for the number of parts of a sample with a gradient.
+        rate: the change of α after each backward pass; 0 keeps α constant.
+        decay: the weight of the old running mean, from 0 to below 1.
 
     Attributes:
-        state: α and the running mean. They belong to this object, and to the `state_dict` of each `StructuredArgmax`
-            that has it; several processes have one each. Under `torch.compile` they are read, but never updated.
+        state: α and the running mean. They belong to this object and are in the `state_dict` of each `StructuredArgmax`
+            that holds it. Each process has its own. Under `torch.compile` they are read, but never updated.
     """
 
     relaxes = True
@@ -76,7 +76,7 @@ class AIMLE(CustomSurrogate):
         object.__setattr__(self, "state", AdaptedStrength(self.strength, self.density))
 
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
-        """Return the (mean) sample; and the samples, and their perturbed scores."""
+        """Return the (mean) sample; save the samples and their perturbed scores."""
         scores = perturbed(problem, self.noise, self.noise_scale, draw_seeds(problem, self.samples, self.generator))
         structures = problem.repeat(self.samples).argmax(scores)
         return mean_over_samples(structures, self.samples), (structures, scores)
@@ -110,5 +110,5 @@ class AIMLE(CustomSurrogate):
 
 
 def _norm(parts: Parts) -> Tensor:
-    """Return the L2 norm of each row; in float64, since then it is the same whatever the padding."""
+    """Return the L2 norm of each row, in float64 so that padding does not change it."""
     return torch.linalg.vector_norm(flatten(parts).double(), dim=1)

@@ -1,10 +1,10 @@
-"""The third axis of the core: what stands in for the gradient of a structured argmax.
+"""The third axis of the core: surrogate gradients of a structured argmax.
 
-A surrogate is one of two kinds. A `DifferentiableSurrogate` is a differentiable map of the scores, and autograd has the
-gradient. A `CustomSurrogate` turns the gradient for its output into one for the scores by a rule of its own; if its
-output is the argmax, it is an `ArgmaxSurrogate`.
+There are two kinds of surrogates. A `DifferentiableSurrogate` is a differentiable map of the scores, and autograd gives
+the gradient. A `CustomSurrogate` maps the gradient for its output to a gradient for the scores by a rule of its own; if
+its output is the argmax, it is an `ArgmaxSurrogate`.
 
-What is common to all instances of a class is a class attribute.
+Facts that hold for all instances of a class are class attributes.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from ..parts.base import Parts
 from ..problem import Problem
 
 Saved: TypeAlias = tuple[Any, ...]
-"""`Parts` of any kinds: Python's types cannot say that each is a tensor or a NamedTuple of its own."""
+"""`Parts` of possibly different kinds: each a tensor or a NamedTuple of tensors."""
 
 
 class Surrogate(ABC):
-    """What stands in for the Jacobian of a structured argmax, which is 0 or undefined.
+    """A replacement for the Jacobian of a structured argmax, which is 0 or undefined.
 
-    It never sees a label or the end model. It sees the loss only as `Problem.downstream`, if it evaluates that again.
+    It depends neither on labels nor on the end model. Only some surrogates use the loss, through `Problem.downstream`.
     """
 
     needs_marginals: ClassVar[bool] = False
-    """Whether it serves only a `MarginalStructure`."""
+    """Whether the structure has to be a `MarginalStructure`."""
     needs_downstream: ClassVar[bool] = False
-    """Whether `structured_argmax` has to be given `downstream`, whatever the surrogate's settings."""
+    """Whether `structured_argmax` always needs `downstream`, for all settings of the surrogate."""
     passes_gradient: ClassVar[bool] = True
-    """Whether the scores get a gradient other than 0."""
+    """Whether the scores may get a gradient other than 0."""
     relaxes: ClassVar[bool] = False
     """Whether the output may lie strictly between 0 and 1."""
 
     state: nn.Module | None = None
-    """Buffers that it updates while it is used. `StructuredArgmax` has them in its `state_dict`."""
+    """Buffers that change during use. `StructuredArgmax` has them in its `state_dict`."""
 
     @abstractmethod
     def forward(self, problem: Problem[Parts]) -> Any:
-        """Return the layer's output, shaped like the scores; with what else, see the two kinds of surrogates."""
+        """Return the layer's output, shaped like the scores; see the two kinds of surrogates for what comes with it."""
 
     def serves(self, structure: Structure[Parts]) -> bool:
-        """Return whether it can be used with `structure`."""
+        """Return whether the surrogate works with `structure`."""
         return not self.needs_marginals or isinstance(structure, MarginalStructure)
 
 
@@ -61,26 +61,26 @@ class DifferentiableSurrogate(Surrogate):
 
 
 class CustomSurrogate(Surrogate):
-    """A surrogate with a gradient of its own. Autograd does not see what its methods do."""
+    """A surrogate with its own rule for the gradient. Autograd does not track its methods."""
 
     @abstractmethod
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
-        """Return the layer's output, shaped like the scores, and what else `backward` needs, such as samples."""
+        """Return the layer's output, shaped like the scores, and what `backward` needs besides, such as samples."""
 
     @abstractmethod
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the gradient for the scores, 0 where there is no candidate.
 
         Args:
-            problem: the one that `forward` got.
-            output: what `forward` returned, first part.
-            saved: what `forward` returned, second part.
+            problem: the argument of `forward`.
+            output: the first result of `forward`.
+            saved: the second result of `forward`.
             grad_output: the gradient for the output, 0 where there is no candidate.
         """
 
 
 class ArgmaxSurrogate(CustomSurrogate):
-    """A surrogate whose output is the argmax: what it chooses is the gradient."""
+    """A surrogate whose output is the argmax. Subclasses define the gradient."""
 
     @final
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:

@@ -14,7 +14,7 @@ from .settings import check_positive
 class Blackbox(ArgmaxSurrogate):
     """∇s = (ẑ - argmax_z <s - λ∇ẑ, z>) / λ: the gradient of a piecewise linear interpolation of the loss.
 
-    One more argmax. The larger λ, the more often the gradient is not 0, and the further it looks.
+    It takes one more argmax. With a larger λ the gradient is less often 0, and interpolates over a longer distance.
 
     Args:
         step_size: λ.

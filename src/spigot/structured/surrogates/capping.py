@@ -1,4 +1,4 @@
-"""Gradients scaled down to a largest norm."""
+"""A cap on the norm of gradients."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def capped(grad: Parts, max_norm: float | None) -> Parts:
 
 
 def cap(grads: tuple[Tensor, ...], max_norm: float) -> tuple[Tensor, ...]:
-    """Do what `capped` does, given the parts as tensors."""
-    # Summed in double precision: how padding splits a sum must not show in single precision.
+    """Do what `capped` does, for the parts as a tuple of tensors."""
+    # In float64: in float32 padding could change the rounding of the sum.
     norms = [torch.linalg.vector_norm(grad.flatten(1), dim=1, dtype=torch.float64) for grad in grads]
     norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
     scale = (max_norm / norm.clamp_min(torch.finfo(norm.dtype).tiny)).clamp_max(1)

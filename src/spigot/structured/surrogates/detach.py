@@ -1,4 +1,4 @@
-"""No gradient: the argmax cuts the network into a pipeline."""
+"""No gradient: the argmax splits the network into a pipeline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .base import ArgmaxSurrogate, Saved
 
 @dataclass(frozen=True)
 class Detach(ArgmaxSurrogate):
-    """∇s = 0: what comes before the argmax learns nothing from what comes after it."""
+    """∇s = 0: modules before the argmax learn nothing from modules after it."""
 
     passes_gradient = False
 

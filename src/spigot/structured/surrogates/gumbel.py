@@ -1,4 +1,4 @@
-"""Perturb-and-MAP: a random structure in place of the best one."""
+"""Perturb-and-MAP: the best structure under perturbed scores."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Gumbel(DifferentiableSurrogate):
     """Forward: argmax_z <s̃, z> with s̃ = s + scale · Gumbel noise on each part (Papandreou & Yuille 2011).
     Backward: the Jacobian of the marginals at s̃ / temperature, transposed, times ∇ẑ.
 
-    For categories and scale 1 the structure is an exact sample of softmax(s), and the gradient that of the
+    For categories and scale 1 the structure is an exact sample of softmax(s), and the gradient is that of
     straight-through Gumbel-softmax (Jang et al. 2017; Maddison et al. 2017). For other structures noise on the parts
     gives an approximate sample of p(z) ∝ exp <s, z>; `MarginalStructure.sample` gives exact ones.
 
     Args:
         scale: of the noise.
         temperature: of the marginals in the backward pass.
-        max_norm: cap on the L2 norm of ∇ẑ for each row of the batch, over all its parts; None for no cap.
-        generator: of the noise; None means torch's own. Not under `torch.compile`.
+        max_norm: cap on the L2 norm of ∇ẑ for each row, over all its parts; None for no cap.
+        generator: of the noise; None means torch's default. Not supported under `torch.compile`.
     """
 
     needs_marginals = True

@@ -17,7 +17,7 @@ from .settings import check_choice, check_count, check_positive
 @dataclass(frozen=True)
 class IMLE(CustomSurrogate):
     """Forward: argmax_z <s + τε, z>, a perturb-and-MAP sample (the mean of them if there are several).
-    Backward: the sample minus the one that the same noise gives for scores a step further downhill.
+    Backward: the sample minus the sample with the same noise after a step of the scores down the gradient.
 
         ∇s = 1/M Σ_m argmax_z <s + τε_m, z> - argmax_z <s - λ∇ẑ + τε_m, z>
 
@@ -25,11 +25,12 @@ class IMLE(CustomSurrogate):
 
     Args:
         step_size: λ.
-        noise: of each part. k numbers of "sum-of-gamma" add up to one Gumbel number, k being the number of parts of a
-            structure: so the score of every structure gets Gumbel noise. Or "gumbel", or "none".
+        noise: the noise on each part: "sum-of-gamma", "gumbel" or "none". The sum of k numbers of "sum-of-gamma" has
+            a Gumbel distribution, where k is the number of parts of a structure: so the score of each structure gets
+            Gumbel noise.
         noise_scale: τ.
         samples: M.
-        generator: of the noise; None means torch's own. Not under `torch.compile`.
+        generator: of the noise; None means torch's default. Not supported under `torch.compile`.
     """
 
     relaxes = True

@@ -20,10 +20,10 @@ from .settings import check_max_norm
 class MarginalJacobian(DifferentiableSurrogate):
     """∇s = Jᵀ∇ẑ, with J the Jacobian of the marginals E[z] of p(z) ∝ exp <s, z>.
 
-    STE-S of Mihaylova, Niculae & Martins (2020), with the whole Jacobian and not only its diagonal.
+    STE-S of Mihaylova, Niculae & Martins (2020), with the full Jacobian instead of its diagonal.
 
     Args:
-        max_norm: cap on the L2 norm of ∇ẑ for each row of the batch, over all its parts; None for no cap.
+        max_norm: cap on the L2 norm of ∇ẑ for each row, over all its parts; None for no cap.
     """
 
     needs_marginals = True
@@ -41,7 +41,7 @@ class MarginalJacobian(DifferentiableSurrogate):
 def hard_marginals(problem: Problem[Parts], scores: Parts, soft_scores: Parts, max_norm: float | None) -> Parts:
     """Return the argmax of `scores` with the derivative of the marginals of `soft_scores`.
 
-    The gradient for it is capped to `max_norm`.
+    `max_norm` caps the gradient for the result.
     """
     best = problem.argmax(scores)
     if not torch.is_grad_enabled() or not any(part.requires_grad for part in tensors(soft_scores)):

@@ -1,4 +1,4 @@
-"""Structured attention (Kim et al. 2017): expectations in place of a decision."""
+"""Structured attention (Kim et al. 2017): expectations instead of a decision."""
 
 from __future__ import annotations
 

@@ -14,20 +14,20 @@ from .base import ArgmaxSurrogate, Saved
 
 @dataclass(frozen=True)
 class NegativeIdentity(ArgmaxSurrogate):
-    """The Jacobian of the argmax is the identity, and scores count only up to what cannot change the argmax.
+    """The Jacobian of the argmax counts as the identity, up to changes of the scores that cannot change the argmax.
 
-    The scores are thought of as P(s) with P(s) = (s - mean) / ‖s - mean‖ over the candidates of a row: so
+    The scores are replaced by P(s) = (s - mean) / ‖s - mean‖ over the candidates of a row:
 
         ∇s = Pᵀ'(s) ∇ẑ = (I - 11ᵀ/n) (∇ẑ - ŝ<ŝ, ∇ẑ>) / ‖s - mean‖        with ŝ = P(s)
 
-    which never moves the scores in a direction that leaves every decision as it was. ("Negative", because the paper's
-    solvers minimise costs; scores are maximised here.) The forward pass is the argmax itself. No extra argmax.
+    This gradient has no component along directions that change no decision. ("Negative", because the paper's solvers
+    minimise costs; here scores are maximised.) The forward pass is the argmax; the backward pass needs none.
 
     Args:
-        centre: take off the mean. A constant changes no decision if all structures have equally many parts, as trees
-            do; leave it out where they do not, as in semantic graphs.
-        normalise: divide by the L2 norm. A factor never changes a decision. A row whose (centred) scores are all 0 is
-            left as it is.
+        centre: subtract the mean. A constant changes no decision if all structures have the same number of parts, as
+            trees do; use False where they do not, as in semantic graphs.
+        normalise: divide by the L2 norm. A positive factor never changes a decision. A row whose (centred) scores are
+            all 0 is not divided.
     """
 
     centre: bool = True
@@ -36,7 +36,7 @@ class NegativeIdentity(ArgmaxSurrogate):
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ∇s, 0 where there is no candidate."""
         valid = flatten(problem.valid)
-        # In float64: then a row's sums are the same whatever its padding.
+        # In float64, so that padding does not change a row's sums.
         grad = flatten(grad_output).double()
         scores = flatten(problem.scores).double().masked_fill(~valid, 0)
         if self.centre:

@@ -1,4 +1,4 @@
-"""Gradients without a derivative."""
+"""Gradients that cannot be differentiated again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def differentiable_once(name: str, grads: tuple[Tensor, ...], *sources: Tensor) -> tuple[Tensor, ...]:
-    """Return the gradients of a surrogate, computed from `sources`, such that differentiating them is an error.
+    """Return the gradients of a surrogate, which depend on `sources`, so that differentiating them raises an error.
 
-    `torch.autograd.function.once_differentiable` would leave a gradient constant if the one it was computed from is: a
-    penalty on it would be lost without an error. To be called in the backward of an autograd Function.
+    With `torch.autograd.function.once_differentiable` the result is a constant if the incoming gradient is one, and a
+    penalty on the result has no effect, without an error. Call this in the backward of an autograd Function.
     """
     if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return grads

@@ -28,15 +28,15 @@ class Perturbed(CustomSurrogate):
 
         ∇s = 1/(σM) Σ_m <∇ẑ, z_m> ν'(ε_m)        with ε ~ exp(-ν), from the M samples of the forward pass
 
-    It needs the argmax alone. The output is soft unless there is one sample.
+    It needs the argmax alone. The output is fractional unless there is one sample.
 
     Args:
         sigma: σ.
         samples: M.
         noise: "normal" (ν' = ε) or "gumbel" (ν' = 1 - exp(-ε)).
-        baseline: "leave-one-out" takes from each <∇ẑ, z_m> the mean of the others, which changes nothing but the
-            variance; "none", or a single sample, does not.
-        generator: of the noise; None means torch's own. Not under `torch.compile`.
+        baseline: "leave-one-out" subtracts from each <∇ẑ, z_m> the mean of the others, which only reduces the variance;
+            "none" subtracts nothing. A single sample has no baseline.
+        generator: of the noise; None means torch's default. Not supported under `torch.compile`.
     """
 
     relaxes = True
@@ -54,7 +54,7 @@ class Perturbed(CustomSurrogate):
         check_choice("baseline", self.baseline, ("leave-one-out", "none"))
 
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
-        """Return the mean of the samples; and the seeds of their noise, and the samples."""
+        """Return the mean of the samples; save the seeds of their noise and the samples."""
         seeds = draw_seeds(problem, self.samples, self.generator)
         structures = problem.repeat(self.samples).argmax(perturbed(problem, self.noise, self.sigma, seeds))
         return mean_over_samples(structures, self.samples), (seeds, structures)
@@ -63,7 +63,7 @@ class Perturbed(CustomSurrogate):
         """Return the estimate, 0 where there is no candidate."""
         seeds, structures = saved
         repeated = map_parts(lambda part: part.double().repeat_interleave(self.samples, 0), grad_output)
-        # In float64: then a row's sum is the same whatever its padding.
+        # In float64, so that padding does not change a row's sum.
         weights = inner(repeated, structures).view(seeds.shape)
         if self.baseline == "leave-one-out" and self.samples > 1:
             weights = leave_one_out(weights)

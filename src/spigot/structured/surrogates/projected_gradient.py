@@ -1,4 +1,4 @@
-"""Projected gradient steps from a (relaxed) structure: what `SPIGOT` and `SPIGOTCE` share."""
+"""Projected gradient steps from a (relaxed) structure: the base of `SPIGOT` and `SPIGOTCE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import check_count, check_max_norm, check_positive
 
 @dataclass(frozen=True)
 class ProjectedGradient(ArgmaxSurrogate):
-    """A surrogate that lets a (relaxed) structure take gradient steps, each projected back onto a polytope."""
+    """A surrogate that moves a (relaxed) structure by gradient steps and projects each onto a polytope."""
 
     step_size: float = 1.0
     max_norm: float | None = None
@@ -28,7 +28,7 @@ class ProjectedGradient(ArgmaxSurrogate):
         check_count("steps", self.steps)
 
     def pull_back(self, problem: Problem[Parts], point: Parts, grad: Parts) -> Parts:
-        """Return where `steps` projected gradient steps lead from `point`, the first of them along `grad`."""
+        """Return `point` after `steps` projected gradient steps, the first of them along `grad`."""
         polytope = polytope_of(self.polytope, problem.structure)
         for step in range(self.steps):
             if step > 0:
@@ -39,7 +39,7 @@ class ProjectedGradient(ArgmaxSurrogate):
 
 
 def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: Structure[Parts]) -> Polytope[Parts]:
-    """Return the polytope that a surrogate's argument means for a structure."""
+    """Return the polytope that the argument `polytope` of a surrogate names for a structure."""
     if polytope is None:
         return structure.relaxation
     if isinstance(polytope, str):

@@ -22,14 +22,13 @@ class ScoreFunction(CustomSurrogate):
 
         ∇s = 1/M Σ_m (loss(z_m) - b_m) (z_m - E[z])
 
-    The gradient for the output is not used: the loss of each row is evaluated again, M times. So `structured_argmax`
-    needs `downstream`, and the estimate is of the gradient of `downstream(z).sum()`. A row's samples depend on its own
-    seeds and candidates alone.
+    The gradient for the output is not used: `downstream` evaluates the loss of each row M times, and the estimate is of
+    the gradient of `downstream(z).sum()`. A row's samples depend on its own seeds and candidates alone.
 
     Args:
-        samples: M, of which the output is the first.
+        samples: M; the output is the first sample.
         baseline: b_m: "leave-one-out" is the mean loss of the other samples; "none" is 0.
-        generator: of the samples; None means torch's own. Not under `torch.compile`.
+        generator: of the samples; None means torch's default. Not supported under `torch.compile`.
     """
 
     needs_marginals = True
@@ -46,7 +45,7 @@ class ScoreFunction(CustomSurrogate):
             raise ValueError(f'samples: expected at least 2 for baseline="leave-one-out", got {self.samples}')
 
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
-        """Return the first sample, and all samples."""
+        """Return the first sample; save all samples."""
         seeds = draw_seeds(problem, self.samples, self.generator)
         drawn = problem.repeat(self.samples).sample(seeds.flatten())
         return map_parts(lambda part: part[:: self.samples].clone(), drawn), (drawn,)

@@ -1,4 +1,4 @@
-"""Checks of what surrogates are set to, and the words for saying no."""
+"""Checks of the settings of surrogates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SparseMAP (Niculae et al. 2018): a sparse mixture of structures in place of a decision."""
+"""SparseMAP (Niculae et al. 2018): a sparse mixture of structures instead of a decision."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .settings import check_positive
 class SparseMAP(DifferentiableSurrogate):
     """Forward: the point of the structures' convex hull nearest to s / T. Backward: its true derivative.
 
-    That point is argmax_u <s, u> - T/2 ‖u‖² over the hull: an expectation of a few structures, where `Marginals` gives
-    weight to all. One of `Categorical` is sparsemax (Martins & Astudillo 2016). Needs nothing but a `Structure.argmax`;
-    see `Hull` for what it costs.
+    That point is argmax_u <s, u> - T/2 ‖u‖² over the hull: an expectation over a few structures. `Marginals` gives
+    weight to all structures. For `Categorical` it is sparsemax (Martins & Astudillo 2016). It needs only
+    `Structure.argmax`; see `Hull` for the cost.
 
     Args:
-        temperature: T; towards 0 the output becomes the argmax.
+        temperature: T; as T goes to 0 the output becomes the argmax.
     """
 
     relaxes = True
@@ -38,6 +38,6 @@ class SparseMAP(DifferentiableSurrogate):
         """
         point = map_parts(lambda part: part / self.temperature, problem.scores)
         nearest = problem.project(point, problem.structure.hull)
-        # A projection hands on what it cannot compute with.
+        # A projection returns NaN for a row with NaN or +inf.
         refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate")
         return nearest

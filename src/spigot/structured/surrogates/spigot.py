@@ -14,7 +14,7 @@ from .projected_gradient import ProjectedGradient
 
 @dataclass(frozen=True)
 class SPIGOT(ProjectedGradient):
-    """The structure takes a gradient step as if it were a parameter, and is projected back; ∇s is how far it moved.
+    """The structure takes a gradient step and is projected back onto a polytope; ∇s is the difference.
 
         p̂ = ẑ - η ∇ẑ         (4a)
         z̃ = proj_P(p̂)        (4b)
@@ -22,12 +22,11 @@ class SPIGOT(ProjectedGradient):
 
     Args:
         step_size: η.
-        max_norm: cap on the L2 norm of ∇ẑ for each row of the batch, over all its parts, before the step; None for
-            no cap. The published program has η = 1 and hides a cap in its projection: 1 for parsing, 5/32 for
-            sentiment.
+        max_norm: cap on the L2 norm of ∇ẑ for each row, over all its parts, before the step; None for no cap. The
+            published program has η = 1, and a cap in the code of its projection: 1 for parsing, 5/32 for sentiment.
         polytope: P; None means the structure's own `relaxation`, "hull" its exact convex hull.
-        steps: how often (4a) and (4b) are done, each from where the last ended (Mihaylova et al. 2020). From the
-            second on, the gradient is that of the loss at the relaxed structure: `structured_argmax` has to be given
+        steps: the number of steps (4a) and (4b), each from the result of the one before (Mihaylova et al. 2020). From
+            the second on, the gradient is that of the loss at the relaxed structure, so `structured_argmax` needs
             `downstream`.
     """
 

@@ -20,9 +20,9 @@ class SPIGOTCE(ProjectedGradient):
         u  <- proj_P(u - η γ(u))
         ∇s = μ - u
 
-    γ(u) is the gradient of the loss at u if `structured_argmax` is given `downstream`; else ∇ẑ, the gradient at the
-    structure itself, and there can be only one step. Where all probability is on one structure this is SPIGOT.
-    Arguments are those of `SPIGOT`.
+    γ(u) is the gradient of the loss at u if `structured_argmax` gets `downstream`. Otherwise it is ∇ẑ, the gradient at
+    the structure, and only one step is possible. If all probability is on one structure, this is SPIGOT. Arguments are
+    those of `SPIGOT`.
     """
 
     needs_marginals = True

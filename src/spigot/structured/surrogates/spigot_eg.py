@@ -15,9 +15,9 @@ from .settings import check_count, check_max_norm, check_positive
 
 @dataclass(frozen=True)
 class SPIGOTEG(ArgmaxSurrogate):
-    """As `SPIGOTCE`, but the steps are exponentiated gradient: they need no projection.
+    """Like `SPIGOTCE`, with exponentiated gradient steps, which need no projection.
 
-        u  = E[z] under p(z) ∝ exp <θ, z>, with θ = s to begin with
+        u  = E[z] under p(z) ∝ exp <θ, z>, with θ = s at first
         θ <- θ - η γ(u)
         ∇s = u before the first step - u after the last
 
@@ -25,8 +25,8 @@ class SPIGOTEG(ArgmaxSurrogate):
 
     Args:
         step_size: η.
-        max_norm: cap on the L2 norm of γ for each row of the batch, over all its parts; None for no cap.
-        steps: how many; more than one needs `downstream`.
+        max_norm: cap on the L2 norm of γ for each row, over all its parts; None for no cap.
+        steps: the number of steps; more than one needs `downstream`.
     """
 
     needs_marginals = True

@@ -1,4 +1,4 @@
-"""The straight-through estimator: the Jacobian of the argmax is taken to be the identity."""
+"""The straight-through estimator: the Jacobian of the argmax is replaced by the identity."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ class StraightThrough(ArgmaxSurrogate):
     """∇s = ∇ẑ on the candidate parts (Hinton 2012; Bengio et al. 2013).
 
     Args:
-        max_norm: cap on the L2 norm of ∇ẑ for each row of the batch, over all its parts; None for no cap. The
-            program published with SPIGOT caps SPIGOT's gradient and not this one: set both alike for a fair
-            comparison.
+        max_norm: cap on the L2 norm of ∇ẑ for each row, over all its parts; None for no cap. The program published
+            with SPIGOT caps the gradient of SPIGOT but not this one: set the same cap for both in a fair comparison.
     """
 
     max_norm: float | None = None

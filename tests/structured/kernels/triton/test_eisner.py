@@ -54,8 +54,8 @@ def test_a_longer_sentence(device):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s, m, n: s[1, 2, 1].fill_(float("nan")), "arc_scores: NaN or .inf.*row 1"),
-        (lambda s, m, n: s[1, 0, 3].fill_(float("inf")), "arc_scores: NaN or .inf.*row 1"),
+        (lambda s, m, n: s[1, 2, 1].fill_(float("nan")), "scores: NaN or .inf.*row 1"),
+        (lambda s, m, n: s[1, 0, 3].fill_(float("inf")), "scores: NaN or .inf.*row 1"),
         (lambda s, m, n: m[1, :, 2].fill_(False), "no projective tree.*row 1"),
         (lambda s, m, n: m[1, 0].fill_(False), "no projective tree.*row 1"),
         (lambda s, m, n: n[1].fill_(4), "lengths: out of range.*row 1"),

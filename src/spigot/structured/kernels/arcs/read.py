@@ -1,4 +1,4 @@
-"""How kernels over trees read their scores."""
+"""The candidates of a sentence, as kernels over dependency trees read them."""
 
 from __future__ import annotations
 

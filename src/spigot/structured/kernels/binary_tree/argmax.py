@@ -1,10 +1,10 @@
-"""The CKY algorithm: the highest-scoring binary tree over a row of tokens in O(n³) time and O(n²) memory.
+"""The CKY algorithm: the highest-scoring binary tree over a sequence of tokens in O(n³) time and O(n²) memory.
 
     chart[i, j] = span_scores[i, j] + max over i <= k < j of chart[i, k] + chart[k + 1, j]
 
-A cell, once final, is pushed to all the cells to its right which it can be the left part of, so that the inner loop
-runs along rows (see `projective/argmax.py`). There are no back pointers: the n - 1 splits of the best tree are
-searched for again.
+A cell, once final, is pushed to all cells to its right that can have it as their left part, so that the inner loop runs
+along rows (see `projective/argmax.py`). There are no back pointers: the n - 1 splits of the best tree are searched for
+again.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def read_span_scores(scores, mask, length, spans, common):  # type: ignore[no-un
         scores: `[i, j]`, a score for the span of the tokens i .. j, both included.
         mask: bool, the same, or empty: all spans are candidates.
         length: how many tokens there are.
-        spans: set to the scores less what is shared, -inf where there is no candidate, `[i, j]`.
-        common: common[0] is set to what is shared.
+        spans: set to the scores minus `common[0]`, -inf where there is no candidate, `[i, j]`.
+        common: common[0] is set to the number subtracted from all scores.
 
     Returns:
         A status of `checks.py`.

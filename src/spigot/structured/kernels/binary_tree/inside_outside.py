@@ -4,7 +4,7 @@
 
 turned[j, k] = inside[k + 1, j] is the same chart again, so that both factors of a term lie along a row, and loops over
 the splits become vector code. From the whole span down, the probability of a span is shared out to its splits, in
-proportion to their terms. Nothing is subtracted, so probabilities keep their precision whatever the scores are.
+proportion to their terms. Nothing is subtracted, so probabilities keep their precision for all scores.
 
 Given a direction, every quantity has a slope: its derivative as the scores move that way (forward-mode
 differentiation). The Jacobian of the marginals is symmetric, so the slopes of the marginals are also the gradient of
@@ -54,7 +54,7 @@ def _inside(length, spans, inside, turned, splits, weights):  # type: ignore[no-
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _outside(length, inside, turned, splits, of_left, of_right, weights, marginals):  # type: ignore[no-untyped-def]
-    """Set `marginals`, given what `_inside` left.
+    """Set `marginals`, given the results of `_inside`.
 
     `of_left` and `of_right`, laid out as `inside` and `turned`, are scratch for what comes to a span as the left and as
     the right part of others.
@@ -102,7 +102,7 @@ def _inside_slopes(  # type: ignore[no-untyped-def]
 def _outside_slopes(  # type: ignore[no-untyped-def]
     length, inside, turned, splits, d_inside, d_turned, d_splits, marginals, of_left, of_right, weights, slopes
 ):
-    """Set `slopes`, those of the marginals, given what `_outside` left too; scratch as there."""
+    """Set `slopes`, those of the marginals, given the results of `_outside` too; scratch as there."""
     of_left[:length, :length] = 0.0
     of_right[:length, :length] = 0.0
     for width in range(length - 1, -1, -1):

@@ -2,9 +2,9 @@
 
     best[i, next] = emission(i, next) + max_previous best[i - 1, previous] + transition(i - 1, previous, next)
 
-The inner loops run along `next`: contiguous memory, no reduction. There are no back pointers: to look again for the
-best predecessor of the n tags of one sequence is O(n t). The maximum of each position is taken off it, so that long
-chains and large scores lose no precision in sums; these are in float64.
+The inner loops run along `next`: contiguous memory, no reduction. There are no back pointers: a second search for the
+best predecessors of the n tags of one sequence is O(n t). The maximum of each position is subtracted from it, so that
+long chains and large scores lose no precision in sums; these are in float64.
 
 All kernels over chains take the scores as `emissions[batch, position, tag]` and
 `transitions[batch, position, previous, next]`, with masks of these shapes or empty ones, which allow all.
@@ -85,7 +85,7 @@ def _fill(b, length, emissions, transitions, emission_mask, transition_mask, row
         if improper + more > 0:
             return NOT_A_NUMBER
         if peak == -np.inf:
-            # What comes later must be read for its status alone.
+            # Later positions are read for their status alone.
             peak = 0.0
         rows[i] -= peak
     return INFEASIBLE if length > 0 and rows[length - 1].max() == -np.inf else OK

@@ -1,9 +1,9 @@
 """Wolfe's algorithm (1976) for the point of a convex hull that is nearest to a given one.
 
-The active set holds vertices of which none is an affine combination of the others; the point in hand is the one of
-their affine hull that is nearest, and lies within theirs. One step adds the vertex that is best for the residual, and
-goes to the new nearest point of the affine hull; where that would leave the convex hull, vertices on the way are
-dropped and it goes on from there. Vertices are 0/1 and sparse: each is the list of its parts.
+The active set holds affinely independent vertices. The current point is the nearest point of their affine hull, and
+lies in their convex hull. One step adds the best vertex for the residual and moves to the nearest point of the new
+affine hull. If this would leave the convex hull, the step stops at its boundary, drops vertices and continues. Vertices
+are 0/1 and sparse: each is the list of its parts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..runtime.arrays import to_numpy
 from ..runtime.parallel import over_batch
 
 OPEN, CONVERGED, STALLED, LIMIT, NO_VERTEX = 0, 1, 2, 3, 4
-"""What may be said of a row: not done, done, no progress in float64, out of steps, given what is not 0/1."""
+"""The status of a row: not done, done, no progress in float64, out of steps, a vertex that is not 0/1."""
 
 EPSILON = np.finfo(np.float64).eps
 NO_WEIGHT = 1e-14
@@ -39,7 +39,7 @@ def _sums(residual, members, count):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _duality_gap(residual, members, counts, size, weights):  # type: ignore[no-untyped-def]
-    """Return <r, v - u>, for r the residual, u the point in hand, v the vertex behind it; and how far it may be off."""
+    """Return <r, v - u>, for residual r, current point u and the vertex v after the active set; and its error."""
     best, scales = _sums(residual, members[size], counts[size])
     attained = 0.0
     for i in range(size):
@@ -123,7 +123,7 @@ def _advance(  # type: ignore[no-untyped-def]
 ):
     """Take one step in each of the rows `active`, given the best vertex for the residual of each.
 
-    A row of size 0 has no vertex in hand yet, and begins at the one given. `refined` says that the last step could do
+    A row of size 0 has no vertex yet, and begins at the given one. `refined` says that the last step could do
     nothing but refine the weights; `last`, to look at the gap alone.
     """
     scratch = np.empty((4, members.shape[1] + 1))
@@ -178,7 +178,7 @@ def _advance(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _finish(start, stop, members, counts, sizes, weights, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with the points in hand, and clear what is left over in the lists of vertices."""
+    """Fill `out` with the current points, and clear the unused cells of the lists of vertices."""
     for b in range(start, stop):
         combine(members[b], counts[b], sizes[b], weights[b], out[b])
         weights[b, sizes[b] :] = 0.0
@@ -232,7 +232,7 @@ class ActiveSets:
                 break
 
     def nearest(self) -> Tensor:
-        """Return the points in hand, `[batch, part]`."""
+        """Return the current points, `[batch, part]`."""
         out = np.empty(self.points.shape)
         arrays = self._members, self._counts, self._sizes, self._weights, out
         over_batch(_finish, self.status.size, *arrays, work=out.size)

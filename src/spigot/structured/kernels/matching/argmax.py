@@ -1,7 +1,7 @@
 """Maximum-weight perfect matching of rows and columns by shortest augmenting paths (Jonker and Volgenant 1987).
 
-Most rows need no search (see `augment.py`): first every row takes its best column if that is free, and rows that lost
-out bid for one with what they would lose by their second best.
+Most rows need no search (see `augment.py`): first every row takes its best column if it is free. The other rows bid for
+a column with the difference between their best and their second best.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def read_square(b, size, scores, mask, weights):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _greedy(size, weights, prices, columns, owners):  # type: ignore[no-untyped-def]
-    """Set each column's price to what it is worth most, and match rows, in order, to the first best that is free.
+    """Set each column's price to its largest weight, and match rows, in order, to their first free best column.
 
     Returns whether every column has a candidate.
     """

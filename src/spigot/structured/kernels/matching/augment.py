@@ -1,8 +1,8 @@
 """One step of an assignment of rows to columns by shortest augmenting paths (Jonker and Volgenant 1987).
 
 Prices of the columns are kept such that every row assigned so far has a column of the largest weight less price. To
-assign one more row, Dijkstra's algorithm looks for the cheapest way of exchanging columns; then prices are raised so
-that all along it is as good as before.
+assign one more row, Dijkstra's algorithm finds the cheapest exchange of columns; then prices are raised so that each
+row on this path again has a best column.
 
 Search loops run over all columns, without branches, so that they become vector code; a column that is done has a price
 of infinity.
@@ -77,7 +77,7 @@ def augment(start, size, weights, optional, prices, columns, owners, scratch, or
         done[count] = nearest
         count += 1
         row = owners[nearest]
-        # What `row` has now, so that the ways through it cost what it would lose.
+        # The value that `row` gives up on a path through it.
         offset = reached + (weights[row, nearest] - prices[nearest])
     for k in range(count):
         prices[done[k]] += reached - final[done[k]]

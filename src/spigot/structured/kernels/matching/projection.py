@@ -1,16 +1,16 @@
 """Euclidean projection onto the doubly stochastic matrices, by Newton's method on the prices of the columns.
 
-Given prices, each row less the prices is projected onto the simplex. At the right prices each column sums to 1, too:
-these minimise a convex, piecewise quadratic function of the prices alone, the dual with the rows solved exactly:
+For given prices, each row minus the prices is projected onto the simplex. At the optimal prices each column also sums
+to 1. They minimise a convex, piecewise quadratic function of the prices alone, the dual with the rows solved exactly:
 
     f(p) = Σ_i [½ ‖z_i‖² + τ_i] + Σ_j p_j      z_i = max(x_i - p - τ_i, 0), τ_i such that Σ_j z_ij = 1
     ∂f/∂p_j = 1 - Σ_i z_ij                      Hessian: the Laplacian Σ_i (diag s_i - s_i s_iᵀ / |s_i|)
 
-with s_i = [z_i > 0]. Newton's steps, with a ridge that vanishes with the gradient and a line search, reach the right
-piece after some ten steps, and there the exact solution. They start from the best matching: its dual prices are taken
-off first, which changes no projection, and makes the matching the largest, at 0, of its rows and columns. From there
-it is never far, and the numbers that matter are small, however large the point. (The semismooth Newton methods of Li,
-Sun & Toh 2020 work on the same dual.)
+with s_i = [z_i > 0]. Newton's steps, with a ridge that vanishes with the gradient and a line search, find the right
+piece after about ten steps, and on it the exact solution. They start from the best matching. Its dual prices are
+subtracted first: this changes no projection, and the cells of the matching become the largest of their rows and
+columns, at 0. From there few steps are needed, and the relevant numbers are small for any point. (The semismooth Newton
+methods of Li, Sun & Toh 2020 solve the same dual.)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .argmax import NO_MATCHING, match, read_square
 
 MOST_STEPS = 500
 TOLERANCE = 1e-10
-"""What the sum of a column may miss 1 by; 1e-14 is usual."""
+"""The largest error of the sum of a column; 1e-14 is usual."""
 NOT_CONVERGED = -1
 
 
@@ -193,7 +193,7 @@ def _project(start, stop, point, lengths, mask, out, status):  # type: ignore[no
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _project_grad(start, stop, z, grad, out):  # type: ignore[no-untyped-def]
-    """Project the gradient onto the face of z: what is positive there, less what changes a row's or column's sum."""
+    """Project the gradient onto the face of z: the cells that are positive, with all row and column sums constant."""
     size = z.shape[1]
     matrix, where = np.empty((size, size)), np.empty(size, np.int64)
     means, step = np.empty(size), np.empty(size)
@@ -259,6 +259,8 @@ def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None)
     over_batch(_project, batch, *arrays, work=10 * batch * nodes**3)
     if (status == NOT_CONVERGED).any():
         row = int(np.flatnonzero(status == NOT_CONVERGED)[0])
-        raise RuntimeError(f"point: Newton's method did not reach {TOLERANCE} (sentence {row} of the batch, from 0)")
+        raise RuntimeError(
+            f"point: Newton's method did not reach {TOLERANCE} (row {row} of the batch, counting from 0)"
+        )
     raise_for_status(status, "point", NO_MATCHING)
     return out.to(point.device)

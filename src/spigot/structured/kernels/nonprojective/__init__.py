@@ -1,4 +1,4 @@
-"""Dependency trees, projective or not.
+"""Non-projective dependency trees.
 
 `argmax.py` stands alone: Chu-Liu-Edmonds by growing paths (Tarjan 1977). For sums read `elimination.py` first: the
 matrix-tree theorem (Koo et al. 2007) by elimination without subtraction (Grassmann, Taksar and Heyman 1985). `sums.py`

@@ -187,6 +187,6 @@ def nonprojective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tenso
         single_root,
         full=nodes - 1,
         work=10.0 * batch * nodes**2,
-        name="arc_scores",
+        name="scores",
         infeasible="no tree" + " with one child of ROOT" * single_root,
     )

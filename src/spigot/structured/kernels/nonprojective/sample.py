@@ -1,14 +1,14 @@
-"""Exact samples of dependency trees, projective or not, in O(n³) time whatever the scores.
+"""Exact samples of dependency trees, projective or not, in O(n³) time for all scores.
 
-The tokens are eliminated from the last to the first (see `elimination`) and put back the other way round, into a tree
-that is an exact sample at each step. Each arc h -> m of the smaller tree stood for the arc itself or for the path
-h -> k -> m over the token k that comes back; it is drawn which. Let C be the modifiers whose arcs were paths over k.
-They become the children of k, and k takes a head in proportion to w(h, k) from the nodes that are not below C. The
-heads that C had before drop out: over all ways to hang the subtrees of C on each other and on the rest without a
-cycle, the product of the weights w(h, k) w(k, m) / D sums to Π_C w(k, m) / D · Σ_h w(h, k), h running over the rest.
+The tokens are eliminated from the last to the first (see `elimination`) and put back in reverse order, into a tree that
+is an exact sample at each step. Each arc h -> m of the smaller tree stood for the arc itself or for the path h -> k ->
+m over the token k that comes back; it is drawn which. Let C be the modifiers whose arcs were paths over k. They become
+the children of k, and k takes a head in proportion to w(h, k) from the nodes that are not below C. The heads that C had
+before drop out: over all ways to hang the subtrees of C on each other and on the rest without a cycle, the product of
+the weights w(h, k) w(k, m) / D sums to Π_C w(k, m) / D · Σ_h w(h, k), h running over the rest.
 
-Instead of one draw for each arc and each token, the token that an arc passes over is drawn at once when the arc
-appears. Wilson's algorithm needs no elimination, but may walk in circles for a time exponential in the scores.
+Instead of one draw for each arc and each token, the token that an arc passes over is drawn once, when the arc appears.
+Wilson's algorithm needs no elimination, but its time can be exponential in the scores.
 """
 
 from __future__ import annotations
@@ -152,14 +152,8 @@ def nonprojective_sample(
 ) -> Tensor:
     """Return the arcs, 0/1, of a tree for each sentence, drawn with probability ∝ exp <scores, tree>.
 
-    Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel.
-
-    Args:
-        arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
-        mask: bool, shaped like `arc_scores`; True = candidate.
-        single_root: ROOT has exactly one child.
-        seeds: int64, `[batch]`.
+    Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel. See `nonprojective_argmax` for the
+    arguments; `seeds` is int64, `[batch]`.
     """
     batch, nodes = arc_scores.shape[:2]
     out = torch.zeros(arc_scores.shape, dtype=torch.bool)
@@ -176,5 +170,5 @@ def nonprojective_sample(
         status,
         work=batch * nodes**3 / 3,
     )
-    raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
     return out.to(arc_scores)

@@ -7,8 +7,8 @@ that of getting from h to ROOT without visiting m. Last pivot first,
     e(ROOT) = 1,    e(m) = 0,    e(k) = Σ_h w(h, k) / D_k · e(h)
 
 and the probability of h -> m is proportional to w(h, m) e(h): in a tree, h has a way to ROOT that is not through m.
-Halving the tokens again and again, so that what is eliminated for one half is eliminated once, makes this O(n³) for
-all m together. Nothing is subtracted here either.
+Recursive halving of the tokens shares the eliminations of each half, which makes this O(n³) for all m together. Nothing
+is subtracted here either.
 """
 
 from __future__ import annotations
@@ -191,20 +191,15 @@ def _run(
         status,
         work=batch * nodes**3 / 3,
     )
-    raise_for_status(status, "arc_scores", "no tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
     return like_scores(log_z, arc_scores), like_scores(out, arc_scores)
 
 
 def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the log-partition of each sentence, `[batch]`; twice differentiable.
 
-    Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel.
-
-    Args:
-        arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
-        mask: bool, shaped like `arc_scores`; True = candidate.
-        single_root: ROOT has exactly one child.
+    Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel. See `nonprojective_argmax` for the
+    arguments.
     """
     return _run(arc_scores, lengths, mask, single_root, marginals=False)[0]
 

@@ -1,4 +1,4 @@
-"""Draw one of several in proportion to weights: what all samplers do step by step."""
+"""Draw one of several in proportion to weights: one step of each sampler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sum-of-gamma noise: numbers of which k independent ones add up to a Gumbel number (Niepert et al. 2021, Theorem 1).
+"""Sum-of-gamma noise: the sum of k independent numbers has a Gumbel distribution (Niepert et al. 2021, Theorem 1).
 
 The series Σ_i G_i / i - log(terms) / k, with G_i ~ Gamma(1/k, 1), is cut off after ten terms, as in the program
 published with the paper.

@@ -1,4 +1,4 @@
-"""The number that is taken off all values when they are projected onto a sum."""
+"""The number that a projection onto a fixed sum subtracts from all values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def arc_threshold(values, count, arc, cap):  # type: ignore[no-untyped-def]
     above 0 would leave one.)
 
     Args:
-        values: the labels, of which the first `count` count, the largest being 0: their peak has been taken off them.
+        values: the labels, of which the first `count` count, the largest of which is 0: their peak is subtracted.
             They are overwritten.
         count: at least 1.
         arc: the arc, to which that peak has been added.

@@ -1,8 +1,8 @@
 """Arithmetic on rows of weights (positive numbers or none at all), in either of two forms.
 
 Linear: the weight itself, at the speed of the machine's vector units; 0 is "none". Logarithmic: its logarithm, for
-weights beyond the range of float64; -inf is "none". No weight is ever subtracted from another, so that sums keep
-their relative precision whatever they range over.
+weights beyond the range of float64; -inf is "none". No weight is ever subtracted from another, so that sums keep their
+relative precision for any range.
 
 An array of weights is x[form, row, column]: x[0] the weights and, where x has two forms, x[1] their derivatives in
 some direction (of the logarithm, in logarithmic form). Where it has one, x[-1] is the weights again: to be read without

@@ -10,10 +10,10 @@ Charts over nodes i <= j, of which 0 is ROOT:
 
 ROOT has one child if gap[0, j] has no split but the first: nothing complete lies between ROOT and its child.
 
-A cell, once final, is pushed to all the cells to its right which it can be the left part of. So the inner loops run
-along rows: contiguous memory, no reduction, eight cells at a time. Cells of a row wait for one another, longer than
-their arithmetic takes: so two rows are in work side by side, the upper one a cell behind, and two cells of each are
-pushed at once. There are no back pointers: to look again for the best split of the 2n spans of one tree is O(n²).
+A cell, once final, is pushed to all cells to its right that can have it as their left part. So the inner loops run
+along rows: contiguous memory, no reduction, eight cells at a time. Cells of a row depend on one another, and this
+latency exceeds their arithmetic: so two rows are processed together, the upper one a cell behind, and two cells of each
+are pushed at once. There are no back pointers: a second search for the best split of the 2n spans of a tree is O(n²).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
 
 CHARTS, SCRATCH = 5, 6
-"""How many charts there are, and rows of scratch behind them."""
+"""The number of charts, and of the rows of scratch behind them."""
 LEFT, RIGHT = 0, 1
 
 
@@ -209,6 +209,6 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor |
         single_root,
         full=nodes - 1,
         work=batch * nodes**3 / 2,
-        name="arc_scores",
+        name="scores",
         infeasible="no projective tree" + " with one child of ROOT" * single_root,
     )

@@ -1,6 +1,6 @@
 """Inside-outside for projective trees in log space, with derivatives along one direction.
 
-Slow and sure: it holds for scores of any size. `scaled.py` does the same many times faster where its
+Slow, but correct for scores of any size. `scaled.py` does the same many times faster where its
 numbers fit.
 
 Every quantity is a pair [value, slope]: the slope is the derivative of the value when the scores move in a given
@@ -112,7 +112,7 @@ def inside(nodes, single_root, arcs, charts, terms):  # type: ignore[no-untyped-
 
 @njit(nogil=True, cache=True)
 def outside(nodes, single_root, charts, p_charts, p_arcs, terms):  # type: ignore[no-untyped-def]
-    """Set `p_arcs[head, modifier, 2]` to the marginals, given what `inside` left.
+    """Set `p_arcs[head, modifier, 2]` to the marginals, given the results of `inside`.
 
     `p_charts` is scratch like `charts`: the probability that the cell is part of the tree, shared out to the parts
     of the cell from the widest spans down.
@@ -148,7 +148,7 @@ def outside(nodes, single_root, charts, p_charts, p_arcs, terms):  # type: ignor
 def sum_trees_in_log_space(  # type: ignore[no-untyped-def]
     start, stop, scores, lengths, mask, single_root, direction, log_z, expected, log_charts, status
 ):
-    """Do what `sum_trees` and, given a direction, `slopes_of_marginals` left as `OUT_OF_RANGE`."""
+    """Compute the rows that `sum_trees` and, given a direction, `slopes_of_marginals` marked as `OUT_OF_RANGE`."""
     dual = int(direction.size > 0)
     for b in range(start, stop):
         if status[b] != OUT_OF_RANGE:

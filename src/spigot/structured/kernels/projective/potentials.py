@@ -1,12 +1,12 @@
 """Potentials of arcs that keep the sums of inside-outside in the range of float64.
 
-They are exp(score - offset), where the offset of a modifier cancels in all that is asked for. By default it is the
-log-sum-exp over the heads, so that a chart would sum to at most 1 if modifiers were independent, but no more than
-log 6.75 above the best head, 6.75 being the factor by which the number of projective trees grows with each token. So no
-cell and no derivative of Z is large, and nothing that matters is lost unless Z comes out close to the smallest number.
+They are exp(score - offset), where the offset of a modifier cancels in all results. By default it is the log-sum-exp
+over the heads, so that a chart would sum to at most 1 if modifiers were independent, but at most log 6.75 above the
+best head, where 6.75 is the factor by which the number of projective trees grows with each token. So no cell and no
+derivative of Z is large, and nothing relevant is lost unless Z is close to the smallest number.
 
-For a long sentence it does: the best tree is farther from the best heads with every token. Then offsets are chosen on
-the way, as the charts fill from left to right (`level`).
+For a long sentence it is: the best tree is farther from the best heads with every token. Then offsets are chosen while
+the charts fill from left to right (`level`).
 """
 
 from __future__ import annotations

@@ -70,14 +70,8 @@ def projective_sample(
 ) -> Tensor:
     """Return the arcs, 0/1, of one exact sample of p(tree) ∝ exp <scores, tree> for each sentence.
 
-    A CUDA tensor goes to the CPU and back: there is no GPU kernel.
-
-    Args:
-        arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
-        mask: bool, shaped like `arc_scores`; True = candidate.
-        single_root: ROOT has exactly one child.
-        seeds: int64, `[batch]`.
+    A CUDA tensor goes to the CPU and back: there is no GPU kernel. See `projective_argmax` for the arguments; `seeds`
+    is int64, `[batch]`.
     """
     batch, nodes = arc_scores.shape[:2]
     _, _, log_charts = run_inside_outside(arc_scores, lengths, mask, single_root, log_charts=True)

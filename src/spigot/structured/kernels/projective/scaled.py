@@ -1,10 +1,10 @@
 """Inside-outside for projective trees by plain sums and products, in float64.
 
-What can go wrong is range. With the default offsets of the potentials, the sums are right if Z is far enough from the
-smallest number. If it is not, offsets are chosen on the way. There is no bound beforehand then, but the derivatives of
-log Z tell what was lost: that a cell below 1e-308 counts as 0 changes no probability by more than 1e-308 times its
-derivative, and a lost derivative none by more than 1e-308 times the cell. A sentence for which this fails too is
-reported as `OUT_OF_RANGE`; its scores range over hundreds of nats within a few tokens.
+The risk is range. With the default offsets of the potentials, the sums are right if Z is far enough from the smallest
+number. If it is not, offsets are chosen while the charts fill. Then there is no bound beforehand, but the derivatives
+of log Z bound the loss: a cell below 1e-308 that counts as 0 changes a probability by at most 1e-308 times its
+derivative, and a lost derivative by at most 1e-308 times the cell. A sentence for which this fails too is reported as
+`OUT_OF_RANGE`; its scores range over hundreds of nats within a few tokens.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def run_inside_outside(
         over_batch(slopes_of_marginals, batch, *sentences, towards, expected, status, work=work)
     if (status == OUT_OF_RANGE).any():
         over_batch(sum_trees_in_log_space, batch, *sentences, towards, log_z, expected, charts, status, work=10 * work)
-    raise_for_status(status, "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no projective tree" + " with one child of ROOT" * single_root)
     return log_z, expected, charts
 
 
@@ -59,12 +59,7 @@ def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | No
     """Return log Σ exp <scores, z> over the projective trees z of each sentence, `[batch]`.
 
     On a GPU it is computed in the precision of the scores; without triton, a CUDA tensor goes to the CPU and back.
-
-    Args:
-        arc_scores: float32 or float64, `[batch, head, modifier]`.
-        lengths: int64, `[batch]`, tokens without ROOT; None: all rows are full.
-        mask: bool, shaped like `arc_scores`; True = candidate.
-        single_root: ROOT has exactly one child.
+    See `projective_argmax` for the arguments.
     """
     log_z, _, _ = run_inside_outside(arc_scores, lengths, mask, single_root)
     return like_scores(log_z, arc_scores)

@@ -1,7 +1,7 @@
 """Tensors as kernels take them, and back.
 
-Each call to torch takes about as long as a kernel works on ten tokens. So these functions call torch only where they
-must.
+A call to torch takes about as long as a kernel needs for ten tokens, so these functions call torch only where
+necessary.
 """
 
 from __future__ import annotations

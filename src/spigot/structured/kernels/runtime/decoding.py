@@ -35,7 +35,7 @@ def decode(
         full: the length of a row without padding.
         work: see `over_batch`.
         name: what the caller calls `scores`, for errors.
-        infeasible: what the error says a row has, such as "no projective tree".
+        infeasible: the message for a row without a solution, such as "no projective tree".
     """
     values = to_numpy(scores)
     batch = len(values)

@@ -1,7 +1,7 @@
-"""How a function on tensors becomes an operator of torch, which `torch.compile` keeps whole.
+"""Makes an operator of torch from a function on tensors, so that `torch.compile` keeps it whole.
 
-`torch.library.custom_op` does the same with more checks, at three to four times the cost of a call: more than a short
-sentence takes.
+`torch.library.custom_op` does the same with more checks, at three to four times the cost of a call, which exceeds the
+time for a short sentence.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def operator(
         fake: takes the same arguments and returns empty tensors, shaped and typed like the result.
         name: of the operator; None: that of the function.
         backward: takes the context and the gradients for the results; returns those for the arguments, None where
-            there is none. Left out, the operator has no place in autograd, and callers detach what they give to it:
-            that saves as much time as the call itself. `once_differentiable` refuses.
+            there is none. Without it autograd does not track the operator, and callers detach the arguments: that
+            saves as much time as the call itself takes. `once_differentiable` refuses.
         save: takes the context, `inputs` and `output`, and keeps what `backward` needs.
         cuda: takes the function's place for CUDA tensors.
         triton: a module of `kernels/triton` with a function of the operator's name, which takes the place of both for

@@ -1,7 +1,7 @@
 """Split a batch over a few ordinary threads.
 
-The kernels are compiled with `nogil=True`, so threads run truly side by side. numba's own parallel layers
-are avoided: they crash or deadlock after `fork` and under concurrent callers.
+The kernels are compiled with `nogil=True`, so threads run in parallel. numba's own parallel layers are not used: they
+crash or deadlock after `fork` and under concurrent callers.
 """
 
 from __future__ import annotations

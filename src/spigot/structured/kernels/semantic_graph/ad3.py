@@ -1,4 +1,4 @@
-"""AD³ on whole batches of semantic graphs: each predicate is a problem of its own."""
+"""AD³ on whole batches of semantic graphs: each predicate is a separate problem."""
 
 from __future__ import annotations
 
@@ -89,6 +89,6 @@ def semantic_graph_ad3(
         status,
         work=500.0 * labels.numel(),
     )
-    raise_for_status(status, "parts", "")
+    raise_for_status(status, "scores", "")
     first, second, third = (output.to(arcs) for output in outputs)
     return first, second, third, used.to(arcs.device)

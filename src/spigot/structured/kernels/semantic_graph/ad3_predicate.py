@@ -7,9 +7,9 @@ its factors:
     arc               a_j and its labels b_jk: exactly as many labels as arcs (XOR with output)
     deterministic k   the labels b_jk: at most one
 
-Each iteration, a factor finds max <s/degree + λ, x> - η ‖x - u‖² over the convex hull of what it allows; u becomes the
-mean of the copies, and λ moves against the disagreement, by 2η (x - u). What it tends to is the solution of the linear
-program, which is a graph or, where factors disagree for good, fractional.
+In each iteration a factor finds max <s/degree + λ, x> - η ‖x - u‖² over the convex hull of its allowed values; u
+becomes the mean of the copies, and λ moves against the disagreement, by 2η (x - u). The limit is the solution of the
+linear program: a graph or, if factors keep disagreeing, a fractional point.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Exact decoding of first-order semantic graphs with deterministic labels.
 
-Predicates do not interact. Within one predicate every argument takes its best label; only where that would
-use a deterministic label twice is there something to solve: a maximum-weight assignment of arguments to
-deterministic labels, in which each argument may also stay with its best free label or with no arc.
+Predicates do not interact. Within one predicate every argument takes its best label. Only if this uses a deterministic
+label twice, a problem remains: a maximum-weight assignment of arguments to deterministic labels, in which each argument
+may also stay with its best free label or with no arc.
 """
 
 from __future__ import annotations
@@ -200,5 +200,5 @@ def semantic_graph_argmax(
         status,
         work=float(labels.numel()),
     )
-    raise_for_status(status, "parts", "no graph")
+    raise_for_status(status, "scores", "no graph")
     return chosen.to(predicates.device), arc_labels.to(predicates.device)

@@ -12,9 +12,9 @@ from ..matching.augment import augment
 def assign(gain: np.ndarray, assigned: np.ndarray) -> None:  # pragma: no cover - compiled
     """Improve an assignment of rows (arguments) to columns (labels) to one of maximum total gain.
 
-    gain[row, column] is what the column is worth to the row beyond staying without one. `assigned[row]` holds
-    the row's best column (or -1) on entry and its final one on return. Rows that agree with each other are never
-    touched.
+    gain[row, column] is the gain of the row from the column over having none. `assigned[row]` holds
+    the row's best column (or -1) on entry and its final one on return. Rows without a conflict keep
+    their columns.
     """
     rows, columns = gain.shape
     prices, scratch = np.zeros(columns), np.empty((3, columns))

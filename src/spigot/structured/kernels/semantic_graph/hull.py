@@ -128,7 +128,7 @@ def graph_hull_vjp(
     of_arcs: Tensor,
     of_labels: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients for what `project_graph_hull` projected, given what it returned and its gradients."""
+    """Return the gradients for the arguments of `project_graph_hull`, given its results and their gradients."""
     outputs = [torch.zeros(part.shape, dtype=torch.float64) for part in (predicates, arcs, labels)]
     arguments = (predicates, arcs, labels, prices, of_predicates, of_arcs, of_labels)
     over_batch(
@@ -162,7 +162,7 @@ def project_graph_hull(
     label_mask: Tensor | None,
     deterministic: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Project each predicate with its arcs and their labels onto the convex hull of what they can be.
+    """Project each predicate with its arcs and their labels onto their convex hull.
 
     Args:
         predicates: `[batch, n]`; like the other two float32 or float64, all of one dtype. -inf marks what is no

@@ -1,13 +1,13 @@
-"""The dual of the projection of one predicate, its arcs and their labels onto the convex hull of what they can be.
+"""The dual of the projection of one predicate, its arcs and their labels onto their convex hull.
 
-With the price λ_k >= 0 for each deterministic label k, which every arc has to pay for using it, the program falls
-apart into the predicate and single arcs: labels b_jk = max(q_jk - λ_k - τ_j, 0), an arc a_j = a⁰_j + τ_j if that is
-below the predicate p, else a_j = p and a multiplier μ_j = a⁰_j + τ_j - p >= 0. The predicate is where
+With a price λ_k >= 0 for each use of a deterministic label k, the program decomposes into the predicate and single
+arcs: labels b_jk = max(q_jk - λ_k - τ_j, 0), an arc a_j = a⁰_j + τ_j if that is below the predicate p, else a_j = p and
+a multiplier μ_j = a⁰_j + τ_j - p >= 0. The predicate is where
 
     h(p) = p - p⁰ - Σ_k λ_k - Σ_j μ_j(p)
 
-is 0, or at a bound. h rises and is concave and piecewise linear, so Newton's method finds that place in a few steps,
-from the left and without error. What is left is the dual function of the prices: concave, piecewise quadratic, with
+is 0, or at a bound. h rises and is concave and piecewise linear, so Newton's method finds its root in a few steps,
+from the left and exactly. What is left is the dual function of the prices: concave, piecewise quadratic, with
 the gradient Σ_j b_jk - p.
 """
 
@@ -19,9 +19,9 @@ from numba import njit
 from ..numerics.threshold import arc_threshold
 
 STEPS = 200
-"""Far more than it takes."""
+"""Far more than are needed."""
 RIDGE = 1e-11
-"""What makes flat directions a little curved."""
+"""Added to the curvature, so that flat directions have some."""
 
 
 @njit(nogil=True, cache=True)

@@ -1,7 +1,7 @@
-"""Projection of one predicate, its arcs and their labels onto the convex hull of what they can be, exactly.
+"""Projection of one predicate, its arcs and their labels onto their convex hull, exactly.
 
 The dual function (see `predicate_dual.py`) is maximised by Newton's method on its pieces (Sun 1997), projected onto
-λ >= 0 (Bertsekas 1982). Should that zigzag, its steps are damped more and more, and so turn towards the gradient (Li,
+λ >= 0 (Bertsekas 1982). If it zigzags, the damping of its steps grows, which turns them towards the gradient (Li,
 Fukushima, Qi and Yamashita 2004).
 """
 

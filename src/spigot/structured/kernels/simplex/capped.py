@@ -28,7 +28,7 @@ def _threshold(values, count, total):  # type: ignore[no-untyped-def]
     tau = -0.5
     while True:
         free, ones, of_free = 0, 0, 0.0
-        # How far τ may move before another value becomes free or ceases to be so.
+        # The distance that τ may move before another value becomes free or fixed.
         fall, rise = np.inf, np.inf
         for i in range(count):
             excess = values[i] - tau

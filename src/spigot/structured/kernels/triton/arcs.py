@@ -1,4 +1,4 @@
-"""How programs over trees read their scores."""
+"""The candidates of a sentence, as programs over dependency trees read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 
 LOG_GROWTH = tl.constexpr(1.9095425048844383)
-"""log 6.75: by so much the number of projective trees grows with each token."""
+"""log 6.75: the growth of the logarithm of the number of projective trees with each token."""
 
 
 @triton.jit
@@ -30,7 +30,7 @@ def read_arc_scores(  # type: ignore[no-untyped-def]
     """Write the candidates of one sentence to `arcs`, an offset for each modifier taken off, -inf for no candidate.
 
     That changes no comparison of trees. The offset is the best score of the modifier, so large scores lose no
-    precision in sums, and equal scores tie to the bit. With SUM it is log Σ exp, but no more than log 6.75 above the
+    precision in sums, and equal scores tie to the bit. With SUM it is log Σ exp, but at most log 6.75 above the
     best score: then logarithms of sums over trees stay small.
 
     Returns:

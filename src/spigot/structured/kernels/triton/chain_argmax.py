@@ -16,7 +16,7 @@ from .launch import OPTIONS
 
 _OK, _BAD_LENGTH, _NOT_A_NUMBER, _INFEASIBLE = map(tl.constexpr, (OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE))
 CELLS = 4096
-"""How many transitions a program looks at at once."""
+"""The number of transitions that a program reads at once."""
 
 
 @triton.jit
@@ -88,7 +88,7 @@ def chain_argmax(
     emission_mask: Tensor | None,
     transition_mask: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Do what the CPU's `chain_argmax` does, to the last tie. Scratch is one float64 for each emission.
+    """Do what the CPU's `chain_argmax` does, with the same ties. Scratch is one float64 for each emission.
 
     The call waits for the GPU once, at its end, to learn whether there is a sequence to refuse.
     """

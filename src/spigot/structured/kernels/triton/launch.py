@@ -1,4 +1,4 @@
-"""How programs are launched."""
+"""The launch of programs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ OPTIONS: dict[str, Any] = {"num_stages": 1, "enable_fp_fusion": False}
 
 
 def tile(nodes: int, dtype: torch.dtype) -> tuple[int, int, int]:
-    """Return on how many spans and how many lanes of each a program works at once, and with how many warps.
+    """Return how many spans and how many lanes of each a program processes at once, and its number of warps.
 
-    Tiles of large sentences are large for want of parallel sentences; those of float64 must fit into the registers.
+    Large sentences have large tiles, since few sentences run in parallel; tiles of float64 must fit into the registers.
     """
     if nodes <= 16:
         return 16, 16, 2

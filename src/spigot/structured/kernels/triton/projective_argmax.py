@@ -153,7 +153,7 @@ def _trace(  # type: ignore[no-untyped-def]
 
 
 def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
-    """Do what the CPU's `projective_argmax` does, to the last tie. Scratch is 4n² scores a sentence.
+    """Do what the CPU's `projective_argmax` does, with the same ties. Scratch is 4n² scores for each sentence.
 
     The call waits for the GPU once, at its end, to learn whether there is a sentence to refuse.
     """
@@ -175,5 +175,5 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor |
             tokens, charts, status, out, size,
             SINGLE_ROOT=single_root, SPLITS=triton.next_power_of_2(size), num_warps=1, **OPTIONS,
         )  # fmt: skip
-    raise_for_status(status.cpu().numpy(), "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status.cpu().numpy(), "scores", "no projective tree" + " with one child of ROOT" * single_root)
     return out

@@ -11,7 +11,7 @@ is a part of, whose other end or head is a node o:
     o_gap(i, j)        = o_spanned[i, j] + score(i -> j) ⊕ o_spanned[j, i] + score(j -> i)
 
 Numbers are in the precision of the scores: with float32, marginals are good to about 1e-5 as long as the scores of
-the trees that matter differ by no more than some tens.
+the relevant trees differ by at most a few tens.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def _run(
             HAS_MASK=mask is not None, SINGLE_ROOT=single_root, DUAL=dual, OUTSIDE=outside, PER_SENTENCE=planes,
             SPANS=spans, LANES=lanes, num_warps=warps, **OPTIONS,
         )  # fmt: skip
-    raise_for_status(status.cpu().numpy(), "arc_scores", "no projective tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status.cpu().numpy(), "scores", "no projective tree" + " with one child of ROOT" * single_root)
     return log_z, out
 
 

@@ -1,0 +1,46 @@
+"""The base class of projective and non-projective dependency trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..base import MarginalStructure, Polytope
+from ..parts.arcs import arc_arguments, arc_part_mask
+from ..polytopes.hull import Hull
+from ..polytopes.single_head import SingleHead
+from ..shapes import ArcMask, Arcs, Lengths
+
+
+@dataclass(frozen=True)
+class DependencyTree(MarginalStructure[Tensor]):
+    """Dependency trees over ROOT, which is node 0, and the tokens of a sentence.
+
+    Scores are `[batch, head, modifier]`; `lengths[batch]` counts tokens without ROOT. A sentence of length 0 has the
+    empty tree.
+
+    Args:
+        single_root: ROOT has exactly one child; else at least one.
+    """
+
+    single_root: bool = True
+
+    @property
+    def relaxation(self) -> Polytope[Tensor]:
+        """Each modifier has one head."""
+        return SingleHead()
+
+    @property
+    def hull(self) -> Polytope[Tensor]:
+        """The convex hull, by active set."""
+        return Hull(self)
+
+    def part_mask(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> ArcMask:
+        """Return which arcs may be chosen (bool, shaped like `scores`)."""
+        return arc_part_mask(scores, lengths, mask)
+
+    def _arguments(
+        self, scores: Arcs, lengths: Lengths | None, mask: ArcMask | None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
+        return *arc_arguments(scores, lengths, mask), self.single_root

@@ -1,0 +1,35 @@
+"""Real graphs through every format that holds graphs; small cases are in tests/cli/test_convert.py."""
+
+import io
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spigot.data.readers import read_sentences
+from spigot.data.sentence import SEMANTICS
+from spigot.data.writers import WRITERS, fitting
+
+REAL = [Path(os.environ.get("SPIGOT_DATA", "/nonexistent"), name, "dev.sdp") for name in ("redwoods", "propbank")]
+
+
+@pytest.mark.skipif(not REAL[0].is_file(), reason="SPIGOT_DATA is not set")
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("format", ["sdp", "sdp-companion", "sdp2014", "conll2009", "conllu", "mrp"])
+def test_arcs_survive_and_the_rest_is_counted(path, format):
+    sentences = list(read_sentences(path))
+    lost: Counter[str] = Counter()
+    file = io.StringIO()
+    WRITERS[format](fitting([replace(sentence, source=None) for sentence in sentences], format, lost), file)
+    file.seek(0)
+    again = list(read_sentences(file, "sdp" if format == "sdp-companion" else format, graph=SEMANTICS))
+    assert [sentence.forms for sentence in again] == [sentence.forms for sentence in sentences]
+    for new, old in zip(again, sentences, strict=True):
+        arcs, known = new.graphs[SEMANTICS].arcs, old.graphs[SEMANTICS].arcs
+        assert [arc for arc in arcs if arc.head] == [arc for arc in known if arc.head]
+        if not lost["tops"]:
+            assert arcs == known
+    differing = sum(new != old for new, old in zip(again, sentences, strict=True))
+    assert (differing > 0) == bool(+lost)
