@@ -221,7 +221,7 @@ def main() -> None:
         metrics = runner.folder / run.name / "metrics.jsonl"
         rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
         last = "".join(f"  {name} {100 * value:.1f}" for name, value in rows[-1]["dev"].items()) if rows else ""
-        print(f"{run.name:24} {runner.state(run):12} {len(rows):2} epochs{last}")
+        print(f"{run.name:24} {len(rows):2} epochs{last:20} {runner.state(run)}")
 
 
 if __name__ == "__main__":
