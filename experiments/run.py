@@ -132,6 +132,8 @@ class Runner:
                 child = self._begin(run, todo)
                 if child is not None:
                     children[run.name] = child
+                    if self.stop:  # since a moment ago
+                        child.terminate()
             time.sleep(5)
 
     def _begin(self, run: Run, todo: str) -> subprocess.Popen[bytes] | None:
@@ -204,20 +206,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, each with one thread")
-    parser.add_argument(
-        "--only", default="", metavar="PATTERN", help="only runs whose names have this regular expression"
-    )
+    parser.add_argument("--only", default="", metavar="PATTERN", help="of the names of the runs to do")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     runs, ids = read_runs(HERE / "runs.toml")
-    runner = Runner(
-        [run for run in runs if re.search(arguments.only, run.name)], arguments.data.resolve(), arguments.runs.resolve()
-    )
+    runs = [run for run in runs if re.search(arguments.only, run.name)]
+    runner = Runner(runs, arguments.data.resolve(), arguments.runs.resolve())
     for name, how in ids.items():
         write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
     if not arguments.list:
         runner.work(arguments.jobs)
-    for run in runner.runs:
+    for run in runs:
         metrics = runner.folder / run.name / "metrics.jsonl"
         rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
         last = "".join(f"  {name} {100 * value:.1f}" for name, value in rows[-1]["dev"].items()) if rows else ""
