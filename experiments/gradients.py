@@ -1,6 +1,6 @@
 """Compare the end task's gradient on a syntactic scorer with the treebank's: how large they are, and where they point.
 
-    python experiments/gradients.py RUN --graphs FILE.sdp --trees FILE.conllu --out FILE.json
+    python experiments/gradients.py RUN --title TEXT --graphs FILE.sdp --trees FILE.conllu --out FILE.json
 
 The sentences of both files are paired by their ids. They are put into batches as in training; for each batch there is
 the gradient of the treebank's loss and, with each surrogate, that of the semantic loss, both at full weight, averaged
@@ -118,7 +118,7 @@ class Sums:
         alike = (float(torch.as_tensor(self.direction).norm()) ** 2 - n) / (n * (n - 1)) if n > 1 else None
         return {
             "norm_on_scores": float(np.mean(self.sentence_norms)),
-            "norm_on_parameters": {f"{share:.0%}": float(np.quantile(self.norms, share)) for share in (0.1, 0.5, 0.9)},
+            "norms": {f"{share:.0%}": float(np.quantile(self.norms, share)) for share in (0.1, 0.5, 0.9)},
             **{f"cosine_with_{name}": float(np.mean(found)) if n else None for name, found in self.cosines.items()},
             "cosine_with_treebank_sd": float(np.std(self.cosines["treebank"], ddof=1)) if n > 1 else None,
             "cosine_between_batches": alike,
@@ -161,16 +161,20 @@ def main() -> None:
     """Measure and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--title", required=True, help="what the run is, for the table")
     parser.add_argument("--graphs", type=Path, required=True)
     parser.add_argument("--trees", type=Path, required=True)
+    parser.add_argument("--ids", type=Path, help="a file with the ids of the sentences to take; otherwise all")
     parser.add_argument("--max-length", type=int, default=60)
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1, help="of the batches")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     model = SyntaxThenSemantics.from_pretrained(arguments.run)
-    sentences = [s for s in paired(arguments.graphs, arguments.trees) if len(s) <= arguments.max_length]
-    head = {"run": arguments.run.name, "graphs": arguments.graphs.name, "seed": arguments.seed}
+    wanted = None if arguments.ids is None else set(arguments.ids.read_text("utf-8").split())
+    sentences = [s for s in paired(arguments.graphs, arguments.trees) if wanted is None or s.id in wanted]
+    sentences = [s for s in sentences if len(s) <= arguments.max_length]
+    head = {"title": arguments.title, "graphs": arguments.graphs.name, "seed": arguments.seed}
     write_json(arguments.out, head | measure(model, sentences, arguments.batches, arguments.seed))
 
 

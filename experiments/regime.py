@@ -1,4 +1,5 @@
-"""Make the tables of `experiments/regime/README.md` from the JSON files beside it, in the order of `runs.toml`.
+"""Make the tables of `experiments/regime/README.md` from the JSON files beside it, in the order of `runs.toml`, and
+from those of `gradients.py` in `experiments/regime/gradients`, by name.
 
 python experiments/regime.py          # rewrites the tables between their markers
 python experiments/regime.py --check  # fails if they are not up to date
@@ -15,8 +16,13 @@ from typing import Any
 
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
-BEGIN, END = "<!-- tables:begin -->", "<!-- tables:end -->"
+BEGIN, END = "<!-- {0}:begin -->", "<!-- {0}:end -->"
 HEAD = "| run | UAS | UAS by epoch | UF | LF | LF by epoch | LF − pipeline | p |\n|---|---|---|---|---|---|---|---|"
+
+GRADIENTS_HEAD = (
+    "| gradient | norm on scores | norm on parameters | cosine, treebank | cosine, confidence | cosine between batches "
+    "| tokens reached | of these wrong | right heads pushed down |\n|---|---|---|---|---|---|---|---|---|"
+)
 
 
 def points(value: float) -> str:
@@ -76,15 +82,39 @@ def tables() -> str:
     return "\n\n".join(parts)
 
 
+def gradients() -> str:
+    """Return the tables of gradients in Markdown."""
+    parts: list[str] = []
+    for path in sorted((README.parent / "gradients").glob("*.json")):
+        found = json.loads(path.read_text("utf-8"))
+        rows = []
+        for name, row in found["gradients"].items():
+            low, middle, high = (f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in row["norms"].values())
+            numbers = [row["cosine_with_treebank"], row["cosine_with_confidence"], row["cosine_between_batches"]]
+            cells = [name, f"{row['norm_on_scores']:.2f}", f"{middle} ({low} to {high})"]
+            cells += [f"{number:.2f}".replace("-", "−") for number in numbers]
+            shares = ("tokens_reached", "reached_that_are_wrong", "right_heads_pushed_down")
+            cells += [f"{100 * row[share]:.0f} %" for share in shares]
+            rows.append(f"| {' | '.join(cells)} |")
+        parts.append(
+            f"**{found['title']}**: {found['batches']} batches, {found['tokens']} tokens; UAS {points(found['uas'])}, "
+            f"confidence {found['confidence']:.2f}"
+        )
+        parts.append("\n".join([GRADIENTS_HEAD, *rows]))
+    return "\n\n".join(parts)
+
+
 def main() -> int:
     """Rewrite or check the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    text = README.read_text("utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    new = f"{before}{BEGIN}\n{tables()}\n{END}{after}"
+    new = text = README.read_text("utf-8")
+    for name, content in (("tables", tables()), ("gradients", gradients())):
+        begin, end = BEGIN.format(name), END.format(name)
+        before, rest = new.split(begin)
+        _, after = rest.split(end)
+        new = f"{before}{begin}\n{content}\n{end}{after}"
     if check:
         return int(new != text)
     README.write_text(new, "utf-8")
