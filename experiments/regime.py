@@ -19,9 +19,11 @@ README = HERE / "regime" / "README.md"
 BEGIN, END = "<!-- {0}:begin -->", "<!-- {0}:end -->"
 HEAD = "| run | UAS | UAS by epoch | UF | LF | LF by epoch | LF − pipeline | p |\n|---|---|---|---|---|---|---|---|"
 
+SHOWN = ("treebank", "STE", "SPIGOT, cap 1")
 GRADIENTS_HEAD = (
-    "| gradient | norm on scores | norm on parameters | cosine, treebank | cosine, confidence | cosine between batches "
-    "| tokens reached | of these wrong | right heads pushed down |\n|---|---|---|---|---|---|---|---|---|"
+    "| parser, sentences | UAS | confidence | gradient | norm on scores | norm on parameters | cosine, treebank "
+    "| cosine, confidence | between batches | tokens reached | of these wrong | right heads pushed down |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -83,25 +85,22 @@ def tables() -> str:
 
 
 def gradients() -> str:
-    """Return the tables of gradients in Markdown."""
-    parts: list[str] = []
+    """Return the table of gradients in Markdown."""
+    lines = [GRADIENTS_HEAD]
     for path in sorted((README.parent / "gradients").glob("*.json")):
         found = json.loads(path.read_text("utf-8"))
-        rows = []
-        for name, row in found["gradients"].items():
+        first = [found["title"], points(found["uas"]), f"{found['confidence']:.2f}"]
+        for name in SHOWN:
+            row = found["gradients"][name]
             low, middle, high = (f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in row["norms"].values())
             numbers = [row["cosine_with_treebank"], row["cosine_with_confidence"], row["cosine_between_batches"]]
-            cells = [name, f"{row['norm_on_scores']:.2f}", f"{middle} ({low} to {high})"]
+            shares = [row[key] for key in ("tokens_reached", "reached_that_are_wrong", "right_heads_pushed_down")]
+            cells = [*first, name, f"{row['norm_on_scores']:.2f}", f"{middle} ({low} to {high})"]
             cells += [f"{number:.2f}".replace("-", "−") for number in numbers]
-            shares = ("tokens_reached", "reached_that_are_wrong", "right_heads_pushed_down")
-            cells += [f"{100 * row[share]:.0f} %" for share in shares]
-            rows.append(f"| {' | '.join(cells)} |")
-        parts.append(
-            f"**{found['title']}**: {found['batches']} batches, {found['tokens']} tokens; UAS {points(found['uas'])}, "
-            f"confidence {found['confidence']:.2f}"
-        )
-        parts.append("\n".join([GRADIENTS_HEAD, *rows]))
-    return "\n\n".join(parts)
+            cells += [f"{100 * share:.0f} %" for share in shares]
+            lines.append(f"| {' | '.join(cells)} |")
+            first = ["", "", ""]
+    return "\n".join(lines)
 
 
 def main() -> int:
