@@ -5,7 +5,8 @@
 DATA is the folder that `data.root` named when the run was trained. `--split NAME=GRAPHS,TREES` (which may be
 repeated) names what to score: an SDP file and, if trees are to be scored, a CoNLL-U file, both in DATA; they need not
 hold the same sentences. Without it, the sets are those of the Redwoods data. `--against` adds a paired permutation
-test of the labelled F1 against another run.
+test of the labelled F1 against another run. The counts of each sentence go into the file, too, as numbers with blanks
+between them: with them any two runs can be compared later (`read_counts`).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ import torch
 from spigot.data.conllu import read_conllu
 from spigot.data.sdp import read_sdp
 from spigot.data.sentence import Sentence
-from spigot.evaluation.attachment import AttachmentScore
+from spigot.evaluation.attachment import AttachmentScore, attachment
+from spigot.evaluation.counts import Counts
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import comparison_json
 from spigot.evaluation.significance import compare
-from spigot.evaluation.system import score_trees
-from spigot.models.streaming import parse_stream
+from spigot.models.streaming import parse_all, parse_stream
 from spigot.models.system import SyntaxThenSemantics
 
 
@@ -72,6 +73,22 @@ def graph_scores(model: SyntaxThenSemantics, gold: list[Sentence]) -> list[Graph
     return [graph_score(a, b) for a, b in zip(gold, parse_stream(model, gold), strict=True)]
 
 
+def tree_scores(model: SyntaxThenSemantics, gold: list[Sentence]) -> list[AttachmentScore]:
+    """Score each sentence's tree apart."""
+    return [attachment(a, b) for a, b in zip(gold, parse_all(model.parse_syntax, gold), strict=True)]
+
+
+def counts_json(counts: list[Counts]) -> dict[str, str]:
+    """Return the counts of all sentences, in their order."""
+    return {name: " ".join(str(getattr(c, name)) for c in counts) for name in ("correct", "gold", "system")}
+
+
+def read_counts(content: dict[str, str]) -> list[Counts]:
+    """Return what `counts_json` wrote."""
+    rows = zip(*(map(int, content[name].split()) for name in ("correct", "gold", "system")), strict=True)
+    return [Counts(correct=correct, gold=gold, system=system) for correct, gold, system in rows]
+
+
 def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split] = REDWOODS) -> dict[str, Any]:
     """Return scores, history and settings of a run."""
     model = SyntaxThenSemantics.from_pretrained(run)
@@ -86,9 +103,13 @@ def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split]
         scores = graph_scores(model, gold)
         total = sum(scores, GraphScore())
         row: dict[str, Any] = {"uf": total.uf, "lf": total.lf, "lm": total.lm, "sentences": total.sentences}
+        row["unlabelled"] = counts_json([s.unlabelled for s in scores])
+        row["labelled"] = counts_json([s.labelled for s in scores])
         if model.syntax is not None and split.trees is not None:
-            trees: AttachmentScore = score_trees(model, list(read_conllu(root / split.trees)))
+            by_sentence = tree_scores(model, list(read_conllu(root / split.trees)))
+            trees = sum(by_sentence, AttachmentScore())
             row |= {"uas": trees.uas, "uas_without_punctuation": trees.uas_without_punctuation}
+            row["heads"] = counts_json([s.head_counts for s in by_sentence])
         if other is not None and against is not None:
             theirs = graph_scores(other, gold)
             test = compare([s.labelled for s in scores], [s.labelled for s in theirs])

@@ -14,10 +14,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from collect import read_counts
+
+from spigot.evaluation.significance import compare
+
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
 BEGIN, END = "<!-- {0}:begin -->", "<!-- {0}:end -->"
-HEAD = "| run | UAS | UAS by epoch | UF | LF | LF by epoch | LF − pipeline | p |\n|---|---|---|---|---|---|---|---|"
 
 SHOWN = ("treebank", "STE", "SPIGOT, cap 1")
 GRADIENTS_HEAD = (
@@ -41,47 +44,55 @@ def curve(run: dict[str, Any], score: str) -> str:
     return " ".join(f"{100 * value:.0f}" for value in shown)
 
 
-def row(label: str, run: dict[str, Any]) -> str:
-    """Return the row of a run that is done."""
-    dev = run["scores"]["dev"]
-    test = next((value for key, value in dev.items() if key.startswith("lf_against_")), None)
-    cells = [label, points(dev["uas"]) if "uas" in dev else "–", curve(run, "uas") or "–"]
-    cells += [points(dev["uf"]), points(dev["lf"]), curve(run, "lf")]
-    if test is None:
-        cells += ["", ""]
-    else:
-        low, high = test["interval"]
-        cells += [f"{points(test['difference'])} [{points(low)}, {points(high)}]", f"{test['p_value']:.2g}"]
-    return f"| {' | '.join(cells)} |"
+def difference(run: dict[str, Any], other: dict[str, Any] | None, score: str) -> str:
+    """Render how much better a run is than another on dev, with interval and p-value."""
+    if other is None or other is run or score not in run["scores"]["dev"] or score not in other["scores"]["dev"]:
+        return ""
+    ours, theirs = (read_counts(each["scores"]["dev"][score]) for each in (run, other))
+    found = compare(ours, theirs)
+    return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}], {found.p_value:.1g}"
+
+
+def table(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
+    """Return a group's table in Markdown; `done` are all runs by their names, with the seed."""
+    others = group["against"]
+    against = [f"{score} − {short}" for short in others for score in ("UAS", "LF")]
+    head = ["run", "UAS", "UAS by epoch", "UF", "LF", "LF by epoch", *against]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for seed in group["seeds"]:
+        for entry in group["run"]:
+            run = done.get(f"{entry['name']}-{seed}")
+            if run is None:
+                continue
+            dev = run["scores"]["dev"]
+            cells = [entry["label"] + (f", seed {seed}" if len(group["seeds"]) > 1 else "")]
+            cells += [points(dev["uas"]) if "uas" in dev else "–", curve(run, "uas") or "–"]
+            cells += [points(dev["uf"]), points(dev["lf"]), curve(run, "lf")]
+            pairs = [
+                (done.get(f"{other}-{seed}"), score) for other in others.values() for score in ("heads", "labelled")
+            ]
+            cells += [difference(run, other, score) for other, score in pairs]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def tables() -> str:
     """Return the tables in Markdown; what has not been run yet is named below them."""
+    groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
+    done = {path.stem: json.loads(path.read_text("utf-8")) for path in README.parent.glob("*.json")}
     parts: list[str] = []
-    for group in tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]:
-        if group["out"] != README.parent.name:
-            continue
-        done: dict[str, dict[str, Any]] = {}
-        rows, missing = [], []
-        for seed in group["seeds"]:
-            for run in group["run"]:
-                name = f"{run['name']}-{seed}"
-                label = run["label"] + (f", seed {seed}" if len(group["seeds"]) > 1 else "")
-                path = README.parent / f"{name}.json"
-                if path.is_file():
-                    done[name] = json.loads(path.read_text("utf-8"))
-                    rows.append(row(label, done[name]))
-                else:
-                    missing.append(f"`{name}`")
-        parts.append(f"**{group['title']}** (dev, seed {', '.join(map(str, group['seeds']))})")
-        if rows:
-            first = next(iter(done.values()))
-            versions = ", ".join(f"{name} {number}" for name, number in first["versions"].items())
-            commits = sorted({run["commit"] for run in done.values()})
-            parts.append("\n".join([HEAD, *rows]))
-            parts.append(f"Commit {', '.join(commits)}. {versions}. {first['machine']}.")
-        parts.append("Not yet run: " + (", ".join(missing) or "nothing") + ".")
-    return "\n\n".join(parts)
+    for group in groups:
+        names = [f"{run['name']}-{seed}" for seed in group["seeds"] for run in group["run"]]
+        missing = [f"`{name}`" for name in names if name not in done]
+        if group["out"] == README.parent.name:
+            parts.append(f"**{group['title']}** (dev, seed {', '.join(map(str, group['seeds']))})")
+            if len(missing) < len(names):
+                parts.append(table(group, done))
+            parts.append(f"Not yet run: {', '.join(missing) or 'nothing'}.")
+    for run in done.values():
+        versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+        parts.append(f"Commit {run['commit']}. {versions}. {run['machine']}.")
+    return "\n\n".join(dict.fromkeys(parts))
 
 
 def gradients() -> str:

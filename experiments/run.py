@@ -36,21 +36,19 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THR
 
 @dataclass(frozen=True)
 class Run:
-    """One training run; `settings` and `against` may name others as RUNS/NAME, files as DATA/FILE."""
+    """One training run; its settings may name others as RUNS/NAME, files as DATA/FILE."""
 
     name: str
     recipe: str
     data: str
     settings: tuple[str, ...]
     splits: tuple[str, ...]
-    against: str | None
     out: str
 
     @property
     def needs(self) -> set[str]:
         """Runs (and files of ids) that have to be there first."""
-        named = re.findall(r"RUNS/([\w.-]+)", " ".join(self.settings))
-        return {*named, *([self.against] if self.against else [])} - {self.name}
+        return set(re.findall(r"RUNS/([\w.-]+)", " ".join(self.settings)))
 
     @property
     def command(self) -> list[str]:
@@ -67,9 +65,8 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
         for seed in group["seeds"]:
             for run in group["run"]:
                 settings = [text.replace("SEED", str(seed)) for text in (*group["set"], *run.get("set", []))]
-                against = group["against"].replace("SEED", str(seed)) if "against" in group else None
                 name, splits = f"{run['name']}-{seed}", tuple(group["splits"])
-                runs.append(Run(name, run["recipe"], group["data"], tuple(settings), splits, against, group["out"]))
+                runs.append(Run(name, run["recipe"], group["data"], tuple(settings), splits, group["out"]))
     return runs, content.get("ids", {})
 
 
@@ -147,8 +144,6 @@ class Runner:
             command += ["--command", " ".join(["spigot", *run.command])]
             command += ["--commit", ", ".join(commits.read_text().split())]
             command += [part for split in run.splits for part in ("--split", split)]
-            if run.against not in (None, run.name):
-                command += ["--against", str(self.folder / run.against)]
         else:
             if todo == "start":
                 # Whatever is there was killed before it was saved for the first time.

@@ -34,7 +34,7 @@ def test_every_run_of_the_list_has_a_recipe_that_can_be_read(runner: ModuleType)
 
 
 def test_a_run_goes_on_where_its_files_say(runner: ModuleType, tmp_path: Path) -> None:
-    run = runner.Run("a-1", "modern/ste", "data/propbank", ("x=RUNS/b-1",), (), None, str(tmp_path / "scores"))
+    run = runner.Run("a-1", "modern/ste", "data/propbank", ("x=RUNS/b-1",), (), str(tmp_path / "scores"))
     work = runner.Runner([run], tmp_path, tmp_path)
     assert work.state(run) == "waits for b-1"
     (tmp_path / "b-1").mkdir()
