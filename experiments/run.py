@@ -200,22 +200,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--file", type=Path, default=HERE / "runs.toml", help="the list; by default runs.toml")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, each with one thread")
     parser.add_argument("--only", default="", metavar="PATTERN", help="of the names of the runs to do")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
-    runs, ids = read_runs(HERE / "runs.toml")
+    runs, ids = read_runs(arguments.file)
     runs = [run for run in runs if re.search(arguments.only, run.name)]
     runner = Runner(runs, arguments.data.resolve(), arguments.runs.resolve())
     for name, how in ids.items():
         write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
     if not arguments.list:
         runner.work(arguments.jobs)
+    width = max((len(run.name) for run in runs), default=0)
     for run in runs:
         metrics = runner.folder / run.name / "metrics.jsonl"
         rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
         last = "".join(f"  {name} {100 * value:.1f}" for name, value in rows[-1]["dev"].items()) if rows else ""
-        print(f"{run.name:24} {len(rows):2} epochs{last:20} {runner.state(run)}")
+        print(f"{run.name:{width}} {len(rows):2} epochs{last:20} {runner.state(run)}")
 
 
 if __name__ == "__main__":
