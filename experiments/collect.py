@@ -3,10 +3,10 @@
     python experiments/collect.py RUN --root DATA --command "spigot train ..." --against RUN2 --out FILE.json
 
 DATA is the folder that `data.root` named when the run was trained. `--split NAME=GRAPHS,TREES` (which may be
-repeated) names what to score: an SDP file and, if trees are to be scored, a CoNLL-U file, both in DATA; they need not
-hold the same sentences. Without it, the sets are those of the Redwoods data. `--against` adds a paired permutation
-test of the labelled F1 against another run. The counts of each sentence go into the file, too, as numbers with blanks
-between them: with them any two runs can be compared later (`read_counts`).
+repeated) names a set to score: an SDP file and, to score trees, a CoNLL-U file, both in DATA; their sentences may
+differ. Without it, the sets are those of the Redwoods data. `--against` adds a paired permutation test of the labelled
+F1 against another run. The file also holds the counts of each sentence, as numbers separated by blanks: with them any
+two runs can be compared later (`read_counts`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def processor() -> str:
 
 
 def without_folders(value: Any) -> Any:
-    """Return a recipe with absolute paths cut to their names: where things lay on one machine means nothing."""
+    """Return a recipe with absolute paths cut to their names: the folders of one machine mean nothing on another."""
     if isinstance(value, dict):
         return {key: without_folders(part) for key, part in value.items()}
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
@@ -144,7 +144,7 @@ def main() -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file, as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")

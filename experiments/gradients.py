@@ -2,12 +2,13 @@
 
     python experiments/gradients.py RUN --title TEXT --graphs FILE.sdp --trees FILE.conllu --out FILE.json
 
-The sentences of both files are paired by their ids. They are put into batches as in training; for each batch there is
-the gradient of the treebank's loss and, with each surrogate, that of the semantic loss, both at full weight, averaged
-over the sentences and before the cap on the parser's gradient as a whole. Dropout is off. `end_task_weight` multiplies
-what the surrogate returns, so that other weights need no other run; where the product of weight and norm is above the
-cap, the weight is without effect. For comparison there is "confidence", the gradient of how far the chosen heads score
-above the mean of all heads: a gradient like it makes the parser less sure of all it says, right or wrong.
+The sentences of both files are paired by their ids and put into batches as in training. Each batch gives the gradient
+of the treebank's loss and, with each surrogate, that of the semantic loss. Both have full weight, are averaged over the
+sentences, and are measured before the parser's gradient as a whole is clipped. Dropout is off. `end_task_weight`
+multiplies what the surrogate returns, so other weights need no other run; where the product of weight and norm exceeds
+the clipping norm, the weight has no effect. "confidence" is a gradient to compare with: that of the difference between
+the chosen heads' scores and the mean score of all heads. A gradient like it makes the parser less sure of all its
+heads, right or wrong.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def score_gradients(
 
 
 class Sums:
-    """What is known of one loss's gradient, over the batches so far."""
+    """Sums of one loss's gradient over the batches so far."""
 
     def __init__(self) -> None:
         self.sentence_norms: list[float] = []
@@ -84,7 +85,7 @@ class Sums:
     def add(
         self, gradient: Tensor, parameters: Tensor, others: dict[str, Tensor], chosen: Tensor, gold: Tensor
     ) -> None:
-        """Count a batch in: its gradient on the scores and on the parameters, and other losses' on the latter."""
+        """Add a batch: its gradient on scores and on parameters, and the gradients of `others` on parameters."""
         self.sentence_norms += torch.linalg.vector_norm(gradient.flatten(1), dim=1).tolist()
         norm = float(parameters.norm())
         self.norms.append(norm)
@@ -114,7 +115,7 @@ class Sums:
         """Return means over sentences, batches and tokens."""
         tokens, wrong, reached, reached_wrong, pushed, pulled, mass, mass_right = self.counts
         n = len(self.cosines["treebank"])
-        # The mean cosine of two different batches: 1 if they all point the same way, 0 if they have nothing in common.
+        # The mean cosine of two different batches: 1 if all gradients have one direction, 0 if they are unrelated.
         alike = (float(torch.as_tensor(self.direction).norm()) ** 2 - n) / (n * (n - 1)) if n > 1 else None
         return {
             "norm_on_scores": float(np.mean(self.sentence_norms)),

@@ -1,8 +1,10 @@
-"""Make the tables of `experiments/regime/README.md` from the JSON files beside it, in the order of `runs.toml`, and
-from those of `gradients.py` in `experiments/regime/gradients`, by name.
+"""Make the tables of `experiments/regime/README.md`.
 
-python experiments/regime.py          # rewrites the tables between their markers
-python experiments/regime.py --check  # fails if they are not up to date
+Runs come from the JSON files beside it, in the order of `runs.toml`; gradients from the files of `gradients.py` in
+`experiments/regime/gradients`, by name.
+
+    python experiments/regime.py          # rewrites the tables between their markers
+    python experiments/regime.py --check  # fails if they are not up to date
 """
 
 from __future__ import annotations

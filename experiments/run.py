@@ -1,13 +1,13 @@
-"""Train and score the runs of `runs.toml`, one after another, until all are done.
+"""Train and score the runs of `runs.toml` in order, until all are done.
 
     python experiments/run.py --data DATA --runs RUNS            # trains what is missing
-    python experiments/run.py --data DATA --runs RUNS --list     # says how far each run is
+    python experiments/run.py --data DATA --runs RUNS --list     # prints the state of each run
 
-DATA is the folder of the data, RUNS one for checkpoints and logs (NAME/, NAME.log). A run that is done has its scores
-in `experiments/OUT/NAME.json` and is skipped; one that was interrupted goes on where it was saved; one that starts from
-another run waits for that. Where a run stands is read from files alone, so that the runner can be killed at any time:
-SIGTERM and Ctrl-C let the running ones save first, and after SIGKILL they go on to their end by themselves, holding a
-lock that the next runner sees.
+DATA is the folder of the data, RUNS a folder for checkpoints and logs (NAME/, NAME.log). A finished run has its scores
+in `experiments/OUT/NAME.json` and is skipped. An interrupted run resumes from its last save. A run that starts from
+another one waits for its checkpoint; if that one has scores but its checkpoint is gone, delete the scores to train it
+again. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM and Ctrl-C let the
+training processes save first; after SIGKILL they continue to their end, and hold a lock that the next runner sees.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THR
 
 @dataclass(frozen=True)
 class Run:
-    """One training run; its settings may name others as RUNS/NAME, files as DATA/FILE."""
+    """One training run; its settings may name other runs as RUNS/NAME, and files as DATA/FILE."""
 
     name: str
     recipe: str
@@ -47,18 +47,18 @@ class Run:
 
     @property
     def needs(self) -> set[str]:
-        """Runs (and files of ids) that have to be there first."""
+        """The runs and files of ids that must exist first."""
         return set(re.findall(r"RUNS/([\w.-]+)", " ".join(self.settings)))
 
     @property
     def command(self) -> list[str]:
-        """What trains it, as it is written beside its scores."""
+        """The arguments of `spigot` that train it, as they are written beside its scores."""
         sets = [part for setting in ("data.root=DATA", *self.settings) for part in ("--set", setting)]
         return ["train", self.recipe, "--data", self.data, *sets, "--out", f"RUNS/{self.name}"]
 
 
 def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
-    """Return the runs in the order in which they are to be done, and how to make the files of ids."""
+    """Return the runs in their order, and how to make the files of ids."""
     content = tomllib.loads(path.read_text("utf-8"))
     runs: list[Run] = []
     for group in content["group"]:
@@ -71,7 +71,7 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
 
 
 class Runner:
-    """Knows where each run stands, and does the next thing for it."""
+    """Reads the state of each run from files, and starts what comes next."""
 
     def __init__(self, runs: list[Run], data: Path, folder: Path) -> None:
         self.runs, self.data, self.folder = runs, data, folder
@@ -79,17 +79,17 @@ class Runner:
         folder.mkdir(parents=True, exist_ok=True)
 
     def result(self, run: Run) -> Path:
-        """Return the file that a finished run's scores are in."""
+        """Return the file with the scores of a finished run."""
         return HERE / run.out / f"{run.name}.json"
 
     def trained(self, name: str) -> bool:
-        """Tell whether a run has come to its end: training then prints the best epoch's scores, as JSON."""
+        """Return whether a run is finished: training then prints the scores of the best epoch as JSON."""
         path = self.folder / f"{name}.out"
         there = (self.folder / name / "metrics.jsonl").is_file() and path.is_file()
         return there and path.read_text().rstrip().endswith("}")
 
     def state(self, run: Run) -> str:
-        """Return "done", "runs", "waits for ...", or what is next: "score", "resume" or "start"."""
+        """Return "done", "runs", "waits for ...", or the next step: "score", "resume" or "start"."""
         if self.result(run).is_file():
             return "done"
         if self._lock(run) is None:
@@ -102,7 +102,7 @@ class Runner:
         return "resume" if (self.folder / run.name / "state.safetensors").is_file() else "start"
 
     def work(self, jobs: int) -> None:
-        """Do all there is to do, `jobs` processes at a time."""
+        """Start the next steps, `jobs` processes at a time, until nothing is left."""
         children: dict[str, subprocess.Popen[bytes]] = {}
         failed: set[str] = set()
 
@@ -129,7 +129,7 @@ class Runner:
                 child = self._begin(run, todo)
                 if child is not None:
                     children[run.name] = child
-                    if self.stop:  # since a moment ago
+                    if self.stop:  # the signal came while the process started
                         child.terminate()
             time.sleep(5)
 
@@ -146,7 +146,7 @@ class Runner:
             command += [part for split in run.splits for part in ("--split", split)]
         else:
             if todo == "start":
-                # Whatever is there was killed before it was saved for the first time.
+                # Files left by a process that was killed before its first save.
                 shutil.rmtree(folder, ignore_errors=True)
                 for path in (log, out, commits):
                     path.unlink(missing_ok=True)
@@ -155,7 +155,7 @@ class Runner:
             places = {"DATA": str(self.data), "RUNS": str(self.folder)}
             words = [re.sub(r"\b(DATA|RUNS)\b", lambda match: places[match[0]], word) for word in run.command]
             command = ["-m", "spigot", *words, *(["--resume"] if todo == "resume" else [])]
-        # The code of this checkout trains, whatever is installed.
+        # Train with the code of this checkout, not with an installed version.
         source = os.pathsep.join(filter(None, (str(HERE.parent / "src"), os.environ.get("PYTHONPATH"))))
         with lock, log.open("ab") as errors, out.open("ab") as output:
             return subprocess.Popen(
@@ -168,7 +168,7 @@ class Runner:
             )
 
     def _lock(self, run: Run) -> Any:
-        """Return a lock on a run, which the process that works on it inherits; None if one has it."""
+        """Return a lock on a run, which the started process inherits; None if another process holds it."""
         lock = (self.folder / f"{run.name}.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,7 +179,7 @@ class Runner:
 
 
 def code_commit() -> str:
-    """Return the last commit that changed what trains, marked if the tree has changes that are in none."""
+    """Return the last commit that changed `src` or `recipes`, with "-changed" if there are uncommitted changes."""
     git = ["git", "-C", str(HERE.parent)]
     commit = subprocess.run([*git, "log", "-1", "--format=%h", "--", "src", "recipes"], capture_output=True, text=True)
     changes = subprocess.run([*git, "status", "--porcelain", "--", "src", "recipes"], capture_output=True, text=True)
@@ -187,7 +187,7 @@ def code_commit() -> str:
 
 
 def write_ids(path: Path, trees: Path, divisor: int) -> None:
-    """Write the ids of the sentences whose id has a CRC-32 divisible by `divisor`: a sample that is always the same."""
+    """Write the ids whose CRC-32 is divisible by `divisor`: the same sample each time."""
     if not path.is_file():
         ids = [s.id for s in read_conllu(trees) if zlib.crc32(s.id.encode()) % divisor == 0]
         part = path.with_name(path.name + ".part")
@@ -196,14 +196,14 @@ def write_ids(path: Path, trees: Path, divisor: int) -> None:
 
 
 def main() -> None:
-    """Run the list, or say how far it is."""
+    """Run the list, or print the state of its runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--file", type=Path, default=HERE / "runs.toml", help="the list; by default runs.toml")
+    parser.add_argument("--file", type=Path, default=HERE / "runs.toml", help="the list of runs; by default runs.toml")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, each with one thread")
-    parser.add_argument("--only", default="", metavar="PATTERN", help="of the names of the runs to do")
-    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="only runs whose name matches")
+    parser.add_argument("--list", action="store_true", help="print the state of each run, and start nothing")
     arguments = parser.parse_args()
     runs, ids = read_runs(arguments.file)
     runs = [run for run in runs if re.search(arguments.only, run.name)]
