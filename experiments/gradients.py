@@ -53,12 +53,14 @@ def score_gradients(
     model: SyntaxThenSemantics, sentences: list[Sentence], arc_scores: Tensor
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Return each loss's gradient on the arc scores, `[batch, head, modifier]`; and the chosen and the gold heads."""
+    assert model.syntax is not None, "RUN: expected a system with a syntactic parser"
+    tree = model.syntax.structure
     tokens, _ = model.encode(sentences)
     heads = gold_heads(sentences)
     scores = arc_scores.detach().requires_grad_()
-    treebank = tree_hinge(model.tree, scores, heads, tokens.lengths).sum()
+    treebank = tree_hinge(tree, scores, heads, tokens.lengths).sum()
     result = {"treebank": torch.autograd.grad(treebank, scores)[0]}
-    chosen = model.tree.argmax(scores.detach(), tokens.lengths).requires_grad_()
+    chosen = tree.argmax(scores.detach(), tokens.lengths).requires_grad_()
     gold = Decoded(*gold_graphs(sentences, model.semantics.roles))
     loss = graph_hinge(model.semantics.structure, model.semantics(tokens, None, chosen), gold, tokens.lengths).sum()
     (downstream,) = torch.autograd.grad(loss, chosen)
@@ -67,7 +69,7 @@ def score_gradients(
     inside = (number[:, None] < nodes) & (number < nodes) & (number > 0)
     result["confidence"] = chosen.detach() - inside / nodes
     for name, surrogate in SURROGATES.items():
-        arcs = structured_argmax(scores, model.tree, surrogate, lengths=tokens.lengths)
+        arcs = structured_argmax(scores, tree, surrogate, lengths=tokens.lengths)
         result[name] = torch.autograd.grad(arcs, scores, downstream)[0]
     return result, chosen.detach().argmax(1), heads
 
@@ -142,7 +144,7 @@ def measure(model: SyntaxThenSemantics, sentences: list[Sentence], batches: int,
         some = [sentences[k] for k in batch]
         syntax_tokens = model.encode(some)[1]
         assert syntax_tokens is not None
-        arc_scores = model.syntax(syntax_tokens)
+        arc_scores = model.syntax(syntax_tokens).scores
         found, chosen, gold = score_gradients(model, some, arc_scores)
         confidences += (found["confidence"] * arc_scores.detach()).sum(1)[gold >= 0].tolist()
         flat: dict[str, Tensor] = {}
