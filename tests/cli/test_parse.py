@@ -193,3 +193,12 @@ def test_a_closed_output_is_quiet(runs):
             command, env=ENVIRONMENT, input=plain().encode(), stdout=closed, stderr=subprocess.PIPE, timeout=600
         )
     assert (result.returncode, result.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("window", ["1", "512"])
+def test_what_was_read_before_an_error_is_written(spigot, runs, window):
+    text = INPUTS["conllu"] + "1\ta\n\n"
+    code, out, err = spigot("parse", runs / "run", "--from", "conllu", "--to", "json", "--window", window, stdin=text)
+    assert [content["id"] for content in read_json(out)] == [sentence.id for sentence in FEW]
+    assert (code, err.count("\n")) == (2, 1)
+    assert "expected 10 tab-separated columns, got 2" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,11 @@ SAVE_SECONDS = 600
 
 class Interrupted(Exception):
     """SIGINT or SIGTERM arrived; the state was saved."""
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.code = 128 + number
+        """The exit code by which shells know the signal."""
 
 
 class Trainer:
@@ -60,6 +66,7 @@ class Trainer:
         self.losses = Losses()
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.stop = False
+        self.signal: int = signal.SIGINT
         self.annotated, self.pruned = False, False
         self.candidates: Candidates | None = None
         if resume:
@@ -105,7 +112,8 @@ class Trainer:
                 began = saved = time.monotonic()
                 self._save()
                 if stop:
-                    raise Interrupted(f"interrupted in epoch {epoch + 1}; everything is saved in {self.out}")
+                    message = f"interrupted in epoch {epoch + 1}; everything is saved in {self.out}"
+                    raise Interrupted(message, self.signal)
         self.seconds += time.monotonic() - began
         self._finish_epoch()
 
@@ -212,8 +220,8 @@ class Trainer:
         # The first process continues with the sums of all processes; the others start at zero.
         self.losses = Losses({k: (total if self.main else 0.0, n) for k, (total, n) in progress["losses"].items()})
 
-    def _stop_soon(self) -> None:
-        self.stop = True
+    def _stop_soon(self, number: int) -> None:
+        self.stop, self.signal = True, number
 
     def _describe(self) -> None:
         sizes = [
