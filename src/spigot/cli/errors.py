@@ -12,7 +12,7 @@ from spigot.errors import UserError
 
 USER, RUNTIME, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 """Exit codes."""
-LONGEST = 250
+LONGEST = 284
 """Characters of a message; the middle of a longer one is left out."""
 
 # typer uses click or carries a copy of it, depending on its version: this is the right one.
@@ -33,7 +33,7 @@ def _one_line(message: str) -> str:
     """Return a message without line ends and other control characters; the middle of a long one is left out."""
     text = " ".join(message.split())
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 100]} ... {text[-95:]}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 145]} ... {text[-140:]}"
 
 
 def _describe(error: BaseException) -> tuple[str, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def parse(
-    run: Annotated[str, typer.Argument(help="A run's folder, or a hub id.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or hf://OWNER/NAME on the hub.")],
     file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
     to: Annotated[
         str, typer.Option(help="Output: json, a format (sdp, conllu, sst) or the name of a task.", metavar="OUTPUT")
