@@ -153,3 +153,9 @@ def test_numbers_of_5000_digits_are_refused_with_their_line(format, text):
     with pytest.raises(DataError, match=r"^<stream>:\d+: expected ") as caught:
         list(read_sentences(io.StringIO(text), format))
     assert len(str(caught.value)) < 300
+
+
+def test_a_damaged_gzip_file_of_an_unknown_format(tmp_path):
+    (tmp_path / "data").write_bytes(b"\x1f\x8bnothing")
+    with pytest.raises(DataError, match=r"data:1: expected an intact gzip file, got: "):
+        list(read_sentences(tmp_path / "data"))

@@ -23,6 +23,8 @@ from spigot.errors import UserError
 from .errors import DataError
 
 BOM = "\ufeff"
+DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a damaged gzip file raises."""
 
 Readable: TypeAlias = str | PathLike[str] | Iterable[str | bytes]
 """A path ("-" is standard input, "~" the home folder, gzip is unpacked), or an open file or other iterable of lines."""
@@ -106,7 +108,7 @@ def numbered_lines(source: Readable) -> Iterator[tuple[int, str]]:
             yield number, unfinished
     except UnicodeDecodeError as error:
         raise DataError(name, number, f"expected UTF-8 text, got {_encoding_of(error)}") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except DAMAGED_GZIP as error:
         raise DataError(name, number + 1, f"expected an intact gzip file, got: {error}") from error
 
 

@@ -13,7 +13,7 @@ from .conll2009 import read_conll2009
 from .conllu import read_conllu
 from .conllx import read_conllx
 from .errors import DataError
-from .files import BOM, Readable, display_name, open_lines
+from .files import BOM, DAMAGED_GZIP, Readable, display_name, open_lines
 from .mrp import read_mrp
 from .plain import read_plain
 from .sdp import read_sdp
@@ -83,7 +83,11 @@ def _read_unknown(source: Readable, tree: str, graph: str | None) -> Iterator[Se
         head: list[str | bytes] = []
         format: Format | None = None
         while format is None:
-            line = next(iterator, None)
+            try:
+                line = next(iterator, None)
+            except DAMAGED_GZIP as error:
+                message = f"expected an intact gzip file, got: {error}"
+                raise DataError(display_name(source), len(head) + 1, message) from error
             if line is None:
                 format = "text"
             else:
