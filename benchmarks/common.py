@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch-spigot", "torch", "numba", "numpy", "supar", "entmax", "ufal.chu_liu_edmonds")
+PACKAGES = ("torch-spigot", "torch", "numba", "numpy", "supar", "torch-struct", "entmax", "ufal.chu_liu_edmonds")
 
 
 def options(description: str) -> argparse.ArgumentParser:

@@ -395,6 +395,55 @@ def structures(result: Result) -> str:
     )
 
 
+def programs(result: Result) -> str:
+    """Return the tables of programs.py."""
+
+    def against(row: Result, task: str) -> list[str]:
+        seconds, others = row["seconds"], ("kernel", "plain torch", "torch-struct")
+        times = [seconds[task], *(seconds.get(f"{task}, {other}") for other in others)]
+        ratios = [ratio(seconds[f"{task}, {o}"] / seconds[task] if f"{task}, {o}" in seconds else None) for o in others]
+        return [*map(duration, times), *ratios]
+
+    return "\n\n".join(
+        [
+            _machine(result),
+            "The recurrence, in float64, beside the kernel, the same loop in plain torch and torch-struct, in float32; "
+            "of log Z, with its gradient. Shapes are `[batch, position, tag]` and `[batch, position, length, tag]`:",
+            table(
+                [
+                    "structure",
+                    "shape",
+                    "task",
+                    "recurrence",
+                    "kernel",
+                    "plain torch",
+                    "torch-struct",
+                    "kernel / recurrence",
+                    "torch / recurrence",
+                    "torch-struct / recurrence",
+                ],
+                [
+                    [row["name"], row["shape"], task, *against(row, task)]
+                    for row in result["rows"]
+                    for task in ("argmax", "log Z")
+                ],
+            ),
+            "Samples and the 8 best structures, beside one argmax of the same recurrence:",
+            table(
+                ["structure", "shape", "argmax", "sample", "8 best", "sample / argmax", "8 best / argmax"],
+                [
+                    [
+                        *(row["name"], row["shape"]),
+                        *(duration(row["seconds"][task]) for task in ("argmax", "sample", "8 best")),
+                        *(ratio(row["seconds"][task] / row["seconds"]["argmax"]) for task in ("sample", "8 best")),
+                    ]
+                    for row in result["rows"]
+                ],
+            ),
+        ]
+    )
+
+
 def memory(result: Result) -> str:
     """Return the table of memory.py."""
     lengths = list(dict.fromkeys(n for row in result["rows"] for n in row["bytes"]))
@@ -498,6 +547,7 @@ def main() -> None:
         "parsing": parsing,
         "memory": memory,
         "structures": structures,
+        "programs": programs,
     }
     page = HERE.parent / "docs" / "speed.md"
     text = page.read_text("utf-8")

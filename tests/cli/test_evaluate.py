@@ -36,7 +36,14 @@ def test_text_shows_each_score_with_its_convention(spigot, runs, gold):
         "evaluate", runs / "run", "--sdp", gold / "gold.sdp", "--conllu", gold / "gold.conllu", "--per-label"
     )
     assert code == 0
-    for expected in ("gold.sdp: graphs of 10", "gold.sdp: labels of 10", "gold.conllu: trees of 15", "LF", "UAS"):
+    for expected in (
+        "gold.sdp: graphs of 10",
+        "gold.sdp: graphs.labels of 10",
+        "gold.conllu: trees.labels of 15",
+        "gold.conllu: trees of 15",
+        "LF",
+        "UAS",
+    ):
         assert expected in out
     assert "tops" in out
     assert "punctuation" in out

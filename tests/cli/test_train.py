@@ -5,9 +5,10 @@ import pytest
 from spigot.training.loop import Interrupted, Trainer
 from spigot.training.recipe import load_recipe
 
+PARSER = "{scorer.hidden = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}"
 TINY = {
-    "system.syntax": "{mlp = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}",
-    "system.semantics": "{mlp = 6, encoder = {word_dim = 6, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}",
+    "system.syntax": PARSER,
+    "system.semantics": PARSER,
     "data.builtin": "{train = {syntax = 12, semantics = 12}, dev = 6, test = 20}",
     "training.epochs": "1",
 }

@@ -14,7 +14,17 @@ import torch
 from torch import Tensor
 
 import spigot
-from spigot import LinearChainParts, Parts, Polytope, SemanticGraphParts, Structure, Surrogate
+from spigot import (
+    CTCParts,
+    LinearChainParts,
+    Parts,
+    PCFGParts,
+    Polytope,
+    SegmentationParts,
+    SemanticGraphParts,
+    Structure,
+    Surrogate,
+)
 from spigot.structured.parts.base import like, map_parts, tensors
 
 Shape = Callable[[int], Any]
@@ -61,6 +71,26 @@ def square_shape(size: int) -> tuple[int, ...]:
     return (size, size)
 
 
+def segmentation_shapes(size: int) -> SegmentationParts:
+    """Return the shapes of one row of segmentations with `size` positions, segments of up to two, and two tags."""
+    return SegmentationParts((size, 2, 2), (max(size - 1, 0), 2, 2))
+
+
+def alignment_shape(size: int) -> tuple[int, ...]:
+    """Return the shape of one row of alignments of two sequences of `size` each."""
+    return (size + 1, size + 1, 3)
+
+
+def pcfg_shapes(size: int) -> PCFGParts:
+    """Return the shapes of one row of trees over `size` tokens, with two nonterminals and one tag."""
+    return PCFGParts((size, 1), (size, size, 2), (2, 3, 3), (3,))
+
+
+def ctc_shapes(size: int) -> CTCParts:
+    """Return the shapes of one row of CTC paths with `size` frames and as many labels: there is one."""
+    return CTCParts((size, 2 * size + 1), (max(size - 1, 0), 2 * size + 1))
+
+
 KNAPSACK = ([[-1, -1, -1, -1], [3, 4, 5, 6]], [-1, 8], [[1, 0, 1, -1]], [1])
 """Something, but not too much of it, and an equation."""
 
@@ -76,6 +106,10 @@ class StructureCase:
     """Whether a structure may have no parts, so that every row has one."""
     exact: bool = True
     """Whether `argmax` finds the best structure, however large the scores."""
+    counts: bool = False
+    """Whether a structure may use a part more than once."""
+    unique: bool = False
+    """Whether each row of full length has one structure only."""
     widest: int = 7
     """The size of a row, padding included, that tests may give it."""
 
@@ -114,6 +148,10 @@ STRUCTURES = [
     StructureCase("binary-tree-labelled", spigot.BinaryTree(labels=True), labelled_span_shape, spans_of),
     StructureCase("k-subset", spigot.KSubset(2), category_shape, lambda size: min(size, 2)),
     StructureCase("linear-chain", spigot.LinearChain(), chain_shapes, lambda size: max(2 * size - 1, 0)),
+    StructureCase("semi-markov", spigot.SemiMarkov(), segmentation_shapes, None),
+    StructureCase("monotone-alignment", spigot.MonotoneAlignment(), alignment_shape, None),
+    StructureCase("pcfg", spigot.PCFG(), pcfg_shapes, lambda size: max(3 * size - 1, 0), counts=True),
+    StructureCase("ctc", spigot.CTC(), ctc_shapes, None, unique=True),
     StructureCase("matching", spigot.Matching(), square_shape, lambda size: size),
     StructureCase("linear-program", spigot.LinearProgram(*KNAPSACK), category_shape, None, widest=4),
 ]
@@ -202,10 +240,10 @@ def ones_mask(parts: Parts) -> Parts:
     return map_parts(lambda part: torch.ones(part.shape, dtype=torch.bool), parts)
 
 
-def random_mask(parts: Parts, seed: int) -> Parts:
-    """Return a mask that allows about half of the parts."""
+def random_mask(parts: Parts, seed: int, share: float = 0.5) -> Parts:
+    """Return a mask that allows about this share of the parts."""
     generator = torch.Generator().manual_seed(seed)
-    return map_parts(lambda part: torch.rand(part.shape, generator=generator) < 0.5, parts)
+    return map_parts(lambda part: torch.rand(part.shape, generator=generator) < share, parts)
 
 
 def outside(parts: Parts, valid: Parts) -> Tensor:

@@ -12,11 +12,12 @@ from spigot.systems.batch import Batch
 from spigot.systems.loading import load_system
 from spigot.training.config import Recipe
 from spigot.training.update import batch_losses
-from tests.models.tiny import SENTENCES, sentiment_model, tiny_model
+from tests.models.tiny import SENTENCES, sentiment_model, syntax_model, tiny_model
 
 EXAMPLES = {
     "syntax-then-semantics": tiny_model,
     "semantics-then-sentiment": sentiment_model,
+    "syntax-alone": syntax_model,
 }
 """For each kind a small system that knows the words of `SENTENCES`. With an intermediate task it takes a surrogate."""
 JOINT = [kind for kind, example in EXAMPLES.items() if example().intermediate is not None]

@@ -8,6 +8,7 @@ from spigot.data.conllu import read_conllu, write_conllu
 from spigot.data.readers import read_sentences
 from spigot.data.sdp import read_sdp, write_sdp
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
+from tests.oracles.trees import all_trees, is_projective
 
 TREE, OTHER_TREE = Tree((2, 0), ("subj", "root")), Tree((0, 1), ("root", "obj"))
 GRAPH = Graph((Arc(0, 2, TOP), Arc(2, 1, "ARG1")), frozenset({2}), ("_", "_"))
@@ -73,3 +74,11 @@ def test_graphs_are_read_and_written_under_a_name():
         tree="dt",
     )
     assert (companion.trees, companion.graphs) == ({"dt": TREE}, {"dm": GRAPH})
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_projective_trees(length):
+    trees = all_trees(length, projective=False, single_root=False)
+    found = [Tree(tuple(heads), ("_",) * length).is_projective for heads in trees]
+    assert found == [is_projective(tuple(heads)) for heads in trees]
+    assert length < 4 or not all(found)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from spigot.data.sentence import TOP
-from spigot.data.vocabulary import SPECIAL, UNKNOWN_ROLE, Index, Roles, Vocabulary
+from spigot.data.sentence import TOP, Tree
+from spigot.data.vocabulary import SPECIAL, UNKNOWN_ROLE, Index, Labels, Roles, Vocabulary
 from tests.models.tiny import SENTENCES, sentence, top
 
 DOG = sentence("The dog saw the dog", lemmas="the dog see the dog", tags="DT NN VBD DT NN")
@@ -161,3 +161,13 @@ def test_frozen_vectors():
     assert again.to_dict() == vocabulary.to_dict()
     assert (again.counts == vocabulary.counts).all()
     assert again.trained_words == vocabulary.trained_words
+
+
+def test_labels():
+    trees = [Tree((0, 1, 1), ("root", "obj", "_")), Tree((0, 1), ("root", "nsubj"))]
+    sentences = [sentence(f).with_tree("ud", tree) for f, tree in zip(("a b c", "a b"), trees, strict=True)]
+    labels = Labels.build([*sentences, sentence("a")], "ud")
+    assert labels.names == ["root", "obj", "nsubj"]
+    assert [labels[name] for name in ("root", "nsubj", "_", "amod")] == [0, 2, -1, -1]
+    assert Labels.from_dict(labels.to_dict()).names == labels.names
+    assert len(Labels.build(sentences)) == 0

@@ -40,6 +40,29 @@ def test_worked_example(gold):
     }
 
 
+def test_conll_2018():
+    forms = ("Maps", "were", "sold", "by", "Maria", ".")
+    tree = (3, 3, 0, 5, 3, 3)
+    gold = sentence(tree, ("nsubj:pass", "aux:pass", "root", "case", "obl:agent", "punct"), forms, (*TAGS, "."))
+    # The subtype of "Maps" is lost, "by" hangs from the verb, "Maria" is of another kind, and so is "were".
+    labels = ("nsubj", "cop:x", "root", "case", "nmod:by", "punct")
+    score = attachment(gold, sentence((3, 3, 0, 3, 3, 3), labels, forms, (*TAGS, ".")))
+    assert (score.uas, score.las, score.universal_las) == (5 / 6, 2 / 6, 3 / 6)
+    # Content: Maps, sold, Maria on both sides; the first two are right.
+    assert score.content == Counts(3, 3, 2)
+    assert score.clas == 2 / 3
+    more = attachment(gold, sentence(tree, ("nsubj", "nsubj", *labels[2:]), forms, (*TAGS, ".")))
+    assert more.content == Counts(3, 4, 2)
+    assert more.clas == 4 / 7
+
+
+def test_clas_is_none_without_universal_relations(gold):
+    other = sentence(GOLD[0], ("sb-hd", "ROOT", "aj-hdn", "hd-cmp", "hd-pct"))
+    score = attachment(other, other)
+    assert (score.las, score.universal_las, score.clas) == (1, 1, None)
+    assert attachment(gold, sentence(GOLD[0], ("_",) * 5)).clas is None
+
+
 def test_right_heads_with_a_wrong_label_make_an_unlabelled_exact_match(gold):
     score = attachment(gold, sentence(GOLD[0], ("nsubj", "root", "amod", "iobj", "punct")))
     assert (score.exact_match, score.labelled_exact_match) == (1, 0)

@@ -22,12 +22,13 @@ def graph(*arcs):
 
 def test_tree_measures_state_convention_and_counts():
     score = attachment(tree((0, 1, 1)), tree((0, 1, 2)), TAGS_RULE)
-    uas, las, uas_bare, las_bare, uem, lem = report.tree_measures(score, TAGS_RULE)
+    uas, las, universal, uas_bare, las_bare, uem, lem, clas = report.tree_measures(score, TAGS_RULE)
     assert (uas.name, uas.value, uas.counts) == ("UAS", 2 / 3, {"correct": 2, "total": 3})
     assert uas.convention == "heads, all tokens, punctuation included"
     assert (uas_bare.value, las_bare.value) == (1, 1)
     assert uas_bare.convention.startswith("heads, without 1 punctuation tokens (tags: gold tags `` ''")
-    assert las.value == 2 / 3
+    assert las.value == universal.value == 2 / 3
+    assert (clas.name, clas.value, clas.counts) == ("CLAS", 1, {"correct": 2, "gold": 2, "system": 2})
     assert (uem.value, lem.value) == (0, 0)
 
 

@@ -2,10 +2,12 @@
 
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
-from spigot.data.vocabulary import Roles, Vocabulary
+from spigot.data.vocabulary import Labels, Roles, Vocabulary
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
 from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
+from spigot.systems.syntax_alone import SyntaxAlone, SyntaxAloneConfig
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
+from spigot.systems.syntax_words import SyntaxWords
 
 SENTENCES = generate(40, seed=11)
 
@@ -13,7 +15,7 @@ SENTENCES = generate(40, seed=11)
 def parser(**encoder):
     """A parser's table of a recipe."""
     sizes = {"word_dim": 6, "second_dim": 3, "tag_dim": 3, "hidden": 8, "layers": 1}
-    return {"mlp": 6, "encoder": sizes | encoder}
+    return {"scorer": {"hidden": 6}, "encoder": sizes | encoder}
 
 
 def system(surrogate="SPIGOT", syntax=True, **settings):
@@ -25,7 +27,8 @@ def system(surrogate="SPIGOT", syntax=True, **settings):
 
 def tiny_vocabularies(sentences=SENTENCES, syntax=True, vector_words=()):
     vocabulary = Vocabulary.build(sentences, vector_words)
-    return Vocabularies(vocabulary, Roles.build(sentences), vocabulary if syntax else None)
+    known = (vocabulary, Labels.build(sentences)) if syntax else (None, None)
+    return Vocabularies(vocabulary, Roles.build(sentences), *known)
 
 
 def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
@@ -35,6 +38,15 @@ def tiny_model(surrogate="SPIGOT", syntax=True, seed=0, **settings):
     torch.manual_seed(seed)
     config = SyntaxThenSemanticsConfig.model_validate(system(surrogate, syntax, **settings))
     return SyntaxThenSemantics(config, tiny_vocabularies(syntax=syntax)).eval()
+
+
+def syntax_model(seed=0, **settings):
+    """An untrained syntactic parser over the words of `SENTENCES`, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = SyntaxAloneConfig.model_validate({"syntax": parser() | settings})
+    return SyntaxAlone(config, SyntaxWords(*tiny_vocabularies()[2:])).eval()
 
 
 def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):

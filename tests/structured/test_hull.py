@@ -275,6 +275,40 @@ def test_the_gradient_is_a_projection_onto_the_face():
         assert torch.allclose(once[row], expected, atol=1e-12)
 
 
+class Doubled(Categorical):
+    """One category, twice."""
+
+    def argmax(self, scores, lengths=None, mask=None):
+        return 2 * super().argmax(scores, lengths, mask)
+
+
+def test_vertices_may_be_counts():
+    generator = torch.Generator().manual_seed(0)
+    point = torch.randn(20, 5, generator=generator, dtype=torch.float64).requires_grad_()
+    weights = torch.randn(20, 5, generator=generator, dtype=torch.float64)
+    found = Hull(Doubled()).project(point)
+    expected = 2 * Simplex().project(point / 2)
+    assert torch.allclose(found, expected, atol=1e-9)
+    slopes = [torch.autograd.grad(nearest, point, weights)[0] for nearest in (found, expected)]
+    assert torch.allclose(*slopes, atol=1e-9)
+
+
+class ByGradient(Categorical):
+    """The argmax as the gradient of a maximum."""
+
+    def argmax(self, scores, lengths=None, mask=None):
+        with torch.enable_grad():
+            leaf = scores.detach().masked_fill(~self.part_mask(scores, lengths, mask), -1e9).requires_grad_()
+            return torch.autograd.grad(leaf.max(1).values.sum(), leaf)[0]
+
+
+def test_an_argmax_by_autograd_within_a_compiled_graph():
+    point = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.compiler.reset()
+    project = torch.compile(Hull(ByGradient()).project, fullgraph=True, backend="aot_eager")
+    assert torch.allclose(project(point), Simplex().project(point), atol=1e-9)
+
+
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="tolerance: expected a positive number, got 0"):
         Hull(ProjectiveTree(), tolerance=0)

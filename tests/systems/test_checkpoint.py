@@ -49,7 +49,7 @@ def test_the_files_are_json_and_safetensors(saved):
     assert {path.name for path in saved.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS}
     config = json.loads((saved / CONFIG).read_text("utf-8"))
     assert (config["format"], config["kind"]) == (1, "syntax-then-semantics")
-    assert set(json.loads((saved / VOCABULARY).read_text("utf-8"))) == {"semantics", "roles", "syntax"}
+    assert set(json.loads((saved / VOCABULARY).read_text("utf-8"))) == {"semantics", "roles", "syntax", "labels"}
     assert load_file(saved / WEIGHTS).keys() == tiny_model().state_dict().keys()
 
 
@@ -66,7 +66,7 @@ def edit(path, **changes):
 
 def other_sizes(folder):
     config = json.loads((folder / CONFIG).read_text("utf-8"))
-    config["system"]["semantics"]["mlp"] = 9
+    config["system"]["semantics"]["scorer"]["hidden"] = 9
     (folder / CONFIG).write_text(json.dumps(config), "utf-8")
 
 

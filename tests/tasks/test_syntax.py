@@ -1,8 +1,14 @@
+import math
+
 import pytest
 import torch
 
+from spigot.data.sentence import Sentence, Tree
+from spigot.data.vocabulary import Labels
 from spigot.structured import ProjectiveTree
-from spigot.tasks.syntax import tree_hinge, tree_nll
+from spigot.tasks import make_task
+from spigot.tasks.syntax import label_hinge, label_nll, tree_hinge, tree_nll
+from tests.models.tiny import SENTENCES, sentence, syntax_model
 from tests.oracles.trees import all_trees
 
 # The worked example: heads (2, 0, 2) are the best tree, (2, 3, 0) the gold one.
@@ -92,3 +98,93 @@ def test_losses_of_no_sentence():
     lengths, heads = torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.int64)
     assert tree_hinge(ProjectiveTree(), empty, heads, lengths).shape == (0,)
     assert tree_nll(ProjectiveTree(), empty, heads, lengths).shape == (0,)
+
+
+def test_a_gold_tree_outside_the_structure_is_no_reward():
+    # Its score grows without end while that of all projective trees lags behind.
+    scores = torch.zeros(1, 5, 5)
+    for modifier, head in enumerate((3, 4, 0, 3), 1):
+        scores[0, head, modifier] = 50.0
+    scores.requires_grad_()
+    loss = tree_nll(ProjectiveTree(), scores, torch.tensor([[-1, 3, 4, 0, 3]]), torch.tensor([4]))
+    loss.sum().backward()
+    assert loss.item() == 0
+    assert not scores.grad.any()
+
+
+def label_scores():
+    scores = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(1)).mul_(2).requires_grad_()
+    return scores, torch.tensor([[-1, 2, 0, 4], [-1, 1, -1, -1], [-1, -1, -1, -1]])
+
+
+def test_label_hinge_token_by_token():
+    scores, labels = label_scores()
+    losses = label_hinge(scores, labels)
+    for row in range(3):
+        expected = 0.0
+        for token, gold in enumerate(labels[row].tolist()):
+            if gold >= 0:
+                cost = [scores[row, token, label].item() + (label != gold) for label in range(5)]
+                expected += max(cost) - scores[row, token, gold].item()
+        assert losses[row].item() == pytest.approx(expected, abs=1e-5)
+    losses.sum().backward()
+    assert not scores.grad[labels < 0].any()
+    # The gold label goes up where another one is too near, by as much as that goes down.
+    assert scores.grad[labels >= 0].sum(-1).abs().max() < 1e-6
+    assert losses[0] > 0
+    assert losses[2] == 0
+
+
+def test_label_nll_token_by_token():
+    scores, labels = label_scores()
+    losses = label_nll(scores, labels)
+    for row in range(3):
+        chances = [
+            scores[row, token].softmax(-1)[gold].item() for token, gold in enumerate(labels[row].tolist()) if gold >= 0
+        ]
+        assert losses[row].item() == pytest.approx(-sum(map(math.log, chances)), abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "nll"])
+def test_the_loss_is_that_of_the_tree_and_of_the_labels_of_its_arcs(loss):
+    task, system = make_task("syntax", {"loss": loss}), syntax_model()
+    part, batch = system.syntax, SENTENCES[:4]
+    tokens = part.vocabulary.encode(batch)[0]
+    output, (heads, labels) = part(tokens), task.gold(part, batch)
+    losses = task.losses(part, output, (heads, labels), tokens.lengths)
+    tree = {"hinge": tree_hinge, "nll": tree_nll}[loss](part.structure, output.scores, heads, tokens.lengths)
+    every = part.label(output.states)
+    at_gold = torch.zeros_like(part.label_scores(output.states, heads))
+    for row, s in enumerate(batch):
+        for modifier, head in enumerate(s.trees["syntax"].heads, 1):
+            at_gold[row, modifier] = every[row, head, modifier]
+            name = part.labels.names[labels[row, modifier]]
+            assert name == s.trees["syntax"].labels[modifier - 1]
+    label = {"hinge": label_hinge, "nll": label_nll}[loss](at_gold, labels)
+    torch.testing.assert_close(losses, tree + label, rtol=1e-4, atol=1e-4)
+
+
+def test_labels_may_be_off():
+    off, on = make_task("syntax", {"labels": False}), make_task("syntax", {})
+    assert (off.score_names, on.score_names) == (("uas",), ("uas", "las"))
+    assert off.label_names(SENTENCES) is None
+    assert set(on.label_names(SENTENCES).names) == {label for s in SENTENCES for label in s.trees["syntax"].labels}
+    with pytest.raises(
+        ValueError, match=r"syntax: expected training trees with labels \(or tasks.syntax.labels = false\)"
+    ):
+        on.label_names([sentence("a b", heads=(0, 1))])
+    predicted = on.annotate(SENTENCES[:1], [Tree(SENTENCES[0].trees["syntax"].heads, ("x",) * len(SENTENCES[0]))])
+    score = off.score(SENTENCES[:1], predicted)
+    assert (off.values(score), on.values(score)) == ((1.0,), (1.0, 0.0))
+    assert set(off.as_json(SENTENCES[0])) == {"heads"}
+    assert on.as_json(predicted[0])["labels"] == ("x",) * len(SENTENCES[0])
+
+
+def test_a_label_that_training_never_showed_costs_nothing():
+    system, task = syntax_model(), make_task("syntax", {})
+    words = SENTENCES[0].forms
+    bare = Sentence(
+        "1", words, words, words, trees={"syntax": Tree(SENTENCES[0].trees["syntax"].heads, ("new",) * len(words))}
+    )
+    assert task.gold(system.syntax, [bare])[1].eq(-1).all()
+    assert Labels(["a", "b"])["new"] == -1

@@ -159,7 +159,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ),
         (
             '[system]\nsyntax = false\n[training]\nselection = "uas"\n',
-            'training.selection: expected "lf" in this system, got "uas"',
+            'training.selection: expected "uf" or "lf" in this system, got "uas"',
         ),
         (
             '[system]\nsurrogate = { name = "SPIGOT" }\n[intermediate]\nfrozen = true\npretrain_epochs = 1\n',

@@ -180,7 +180,7 @@ def test_a_written_recipe_can_be_read_again(joint):
         (
             "StraightThrough",
             {"training": {"selection": "uas"}},
-            'training.selection: expected "accuracy" or "lf" in this system',
+            'training.selection: expected "accuracy" or "uf" or "lf" in this system',
         ),
         (
             "StraightThrough",

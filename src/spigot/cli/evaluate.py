@@ -47,7 +47,7 @@ def evaluate(
         groups[own] = path, len(sentences), task.measures(score)
         labels = task.label_measures(score) if per_label else []
         if labels:
-            groups["labels" if name == task.kind else f"{name}.labels"] = path, len(sentences), labels
+            groups[f"{own}.labels"] = path, len(sentences), labels
     if as_json:
         content = {
             group: {"gold": str(path), "sentences": count, "scores": report.as_json(measures)}

@@ -22,8 +22,13 @@ def parse(
     run: Annotated[str, typer.Argument(help="A run's folder, or hf://OWNER/NAME on the hub.")],
     file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
     to: Annotated[
-        str, typer.Option(help="Output: json, a format (sdp, conllu, sst) or the name of a task.", metavar="OUTPUT")
-    ] = "sdp",
+        str | None,
+        typer.Option(
+            help="Output: json, a format (sdp, conllu, sst) or the name of a task; by default sdp, or what the system "
+            "predicts if that is no graph.",
+            metavar="OUTPUT",
+        ),
+    ] = None,
     source: Annotated[
         Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"] | None,
         typer.Option("--from", help="Input format; by default taken from the file's name or first lines."),
@@ -53,6 +58,9 @@ def parse(
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
     model = load_system(run, checked_device(device))
+    if to is None:
+        formats = [task.format for task in model.tasks.values()]
+        to = "sdp" if "sdp" in formats else formats[0]
     write = _write_json(model) if to == "json" else _write_task(model, _task(model, run, to))
     if spacy is not None:
         from spigot.data.raw import read_raw

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 
 TOP = "__TOP__"
 """The label of the arcs from ROOT to the tops of a semantic graph."""
+NO_LABEL = "_"
+"""The label of an arc that has none."""
 SYNTAX, SEMANTICS = "syntax", "semantics"
 """The default names of a tree and of a graph."""
 
@@ -31,6 +33,18 @@ class Tree:
 
     heads: tuple[int, ...]
     labels: tuple[str, ...]
+
+    @property
+    def is_projective(self) -> bool:
+        """Whether no two arcs cross when they are drawn above the sentence, with ROOT before the first token."""
+        open_until: list[int] = []
+        for left, right in sorted(((min(a), max(a)) for a in enumerate(self.heads, 1)), key=lambda a: (a[0], -a[1])):
+            while open_until and open_until[-1] <= left:
+                open_until.pop()
+            if open_until and open_until[-1] < right:
+                return False
+            open_until.append(right)
+        return True
 
 
 @dataclass(frozen=True)

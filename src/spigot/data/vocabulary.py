@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spigot.data.sentence import SEMANTICS, TOP, Sentence
+from spigot.data.sentence import NO_LABEL, SEMANTICS, SYNTAX, TOP, Sentence
 from spigot.data.spelling import variants
 
 UNKNOWN, ROOT, END = "_unk_", "_root_", "_end_"
@@ -72,6 +72,8 @@ class Vocabulary:
     dropout depends on it. Words whose vectors are not trained follow the trained words: the words of the vector
     file that do not occur in the training data (count 0), or all its words if the vectors are frozen.
 
+    `characters` are those of the words as they are written; characters that occur once are unknown.
+
     A word or lemma that does not occur in the training data is also looked up by other spellings (see `variants`).
     """
 
@@ -82,6 +84,7 @@ class Vocabulary:
         lemmas: Sequence[str],
         tags: Sequence[str],
         vector_words: Sequence[str] = (),
+        characters: Sequence[str] = (UNKNOWN,),
     ) -> None:
         total = len(words) + len(vector_words)
         if len(counts) not in (len(words), total):
@@ -92,6 +95,7 @@ class Vocabulary:
         self.counts[: len(counts)] = counts
         self.lemmas = Index(lemmas)
         self.tags = Index(tags)
+        self.characters = Index(characters)
 
     @classmethod
     def build(
@@ -104,7 +108,10 @@ class Vocabulary:
         words: Counter[str] = Counter()
         lemmas: Counter[str] = Counter()
         tags: Counter[str] = Counter()
+        characters: Counter[str] = Counter()
         for sentence in sentences:
+            for form in sentence.forms:
+                characters.update(form)
             words.update(form.lower() for form in sentence.forms)
             lemmas.update(sentence.lemmas)
             tags.update(sentence.tags)
@@ -122,6 +129,7 @@ class Vocabulary:
             [*SPECIAL, *lemmas],
             [*SPECIAL, *tags],
             list(fixed),
+            [UNKNOWN, *(character for character, count in characters.items() if count > 1)],
         )
 
     def encode(
@@ -183,6 +191,7 @@ class Vocabulary:
             "lemmas": self.lemmas.strings,
             "tags": self.tags.strings,
             "vector_words": self.words.strings[trained:],
+            "characters": self.characters.strings,
         }
 
     @classmethod
@@ -231,4 +240,34 @@ class Roles:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Roles:
         """Rebuild roles from `to_dict`."""
+        return cls(**content)
+
+
+class Labels:
+    """The labels of syntactic arcs, by number; `labels[name]` is -1 for one that is not known."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        self._numbers = {name: k for k, name in enumerate(self.names)}
+
+    @classmethod
+    def build(cls, sentences: Iterable[Sentence], tree: str = SYNTAX) -> Labels:
+        """Collect the labels of the trees of this name, the most frequent first; "_" is none."""
+        counts = Counter(label for s in sentences if tree in s.trees for label in s.trees[tree].labels)
+        counts.pop(NO_LABEL, None)
+        return cls([label for label, _ in counts.most_common()])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, name: str) -> int:
+        return self._numbers.get(name, -1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` needs, in JSON types."""
+        return {"names": self.names}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Labels:
+        """Rebuild labels from `to_dict`."""
         return cls(**content)

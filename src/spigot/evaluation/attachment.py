@@ -1,22 +1,33 @@
-"""Attachment scores of dependency trees: UAS, LAS, complete trees, with and without punctuation."""
+"""Attachment scores of dependency trees: UAS, LAS, complete trees, with and without punctuation; CoNLL 2018's too.
+
+The shared task of CoNLL 2018 (Zeman et al. 2018) scores all tokens, compares labels without their subtypes
+(`nsubj:pass` is `nsubj`), and adds CLAS, the F1 of labelled content words. Here both sides have the same tokens, as
+with gold tokenisation there.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from spigot.data.sentence import SYNTAX, Sentence, Tree
-from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
+from spigot.data.sentence import NO_LABEL, SYNTAX, Sentence, Tree
+from spigot.evaluation.counts import ZERO, Additive, Counts, CountsByLabel, ratio
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 
-NO_LABEL = "_"
+_CONTENT = (
+    "nsubj obj iobj csubj ccomp xcomp obl vocative expl dislocated advcl advmod discourse nmod appos nummod acl amod "
+    "conj fixed flat compound list parataxis orphan goeswith reparandum root dep"
+)
+CONTENT = frozenset(_CONTENT.split())
+"""The universal relations of content words: all but those of function words and punctuation (Nivre & Fang 2017)."""
 
 
 @dataclass(frozen=True)
 class AttachmentScore(Additive):
     """Counts over sentences; `AttachmentScore()` is zero.
 
-    Words are the tokens that the punctuation rule leaves. Labels are compared whole, subtypes included.
+    Words are the tokens that the punctuation rule leaves. Labels are compared whole, subtypes included, but for
+    `universal_labels` and `content`.
     """
 
     sentences: int = 0
@@ -25,6 +36,10 @@ class AttachmentScore(Additive):
     """Tokens with the right head."""
     labels: int = 0
     """Tokens with the right head and the right label."""
+    universal_labels: int = 0
+    """Tokens with the right head and the right label, subtypes left out."""
+    content: Counts = ZERO
+    """Content words (labels in `CONTENT`), correct with the right head and label, subtypes left out."""
     words: int = 0
     word_heads: int = 0
     word_labels: int = 0
@@ -57,6 +72,16 @@ class AttachmentScore(Additive):
     def las(self) -> float | None:
         """Share of all tokens with the right head and label, or None where one side has no labels."""
         return ratio(self.labels, self.tokens) if self.has_labels else None
+
+    @property
+    def universal_las(self) -> float | None:
+        """As `las`, of labels without subtypes: LAS of CoNLL 2018."""
+        return ratio(self.universal_labels, self.tokens) if self.has_labels else None
+
+    @property
+    def clas(self) -> float | None:
+        """F1 of content words with the right head and label; None without labels of Universal Dependencies."""
+        return self.content.f1 if self.content.gold and self.system_labels else None
 
     @property
     def uas_without_punctuation(self) -> float:
@@ -102,12 +127,16 @@ def attachment(
     right = [a == b for a, b in zip(gold_tree.heads, system_tree.heads, strict=True)]
     labels = list(zip(gold_tree.labels, system_tree.labels, strict=True))
     both = [head and a == b for head, (a, b) in zip(right, labels, strict=True)]
+    universal = [tuple(label.partition(":")[0] for label in pair) for pair in labels]
+    same = [head and a == b for head, (a, b) in zip(right, universal, strict=True)]
     word = [not punctuation.test(*token) for token in zip(gold.forms, gold.tags, strict=True)]
     return AttachmentScore(
         sentences=1,
         tokens=len(gold),
         heads=sum(right),
         labels=sum(both),
+        universal_labels=sum(same),
+        content=_content(universal, same),
         words=sum(word),
         word_heads=sum(a and b for a, b in zip(word, right, strict=True)),
         word_labels=sum(a and b for a, b in zip(word, both, strict=True)),
@@ -123,6 +152,11 @@ def _tree(sentence: Sentence, name: str, side: str) -> Tree:
     if name not in sentence.trees:
         raise ValueError(f"sentence {sentence.id!r}: expected a tree on the {side} side, got none")
     return sentence.trees[name]
+
+
+def _content(labels: list[tuple[str, ...]], correct: list[bool]) -> Counts:
+    gold, system = ([label in CONTENT for label in side] for side in zip(*labels, strict=True))
+    return Counts(sum(gold), sum(system), sum(a and b for a, b in zip(gold, correct, strict=True)))
 
 
 def _by_label(gold: Tree, system: Tree, correct: list[bool]) -> CountsByLabel:

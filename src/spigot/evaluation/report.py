@@ -28,7 +28,7 @@ class Measure:
 
 
 def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_RULE) -> list[Measure]:
-    """UAS and LAS with and without punctuation, and complete trees.
+    """UAS and LAS with and without punctuation, LAS and CLAS of CoNLL 2018, and complete trees.
 
     `punctuation` must be the rule that the score was computed by.
     """
@@ -38,6 +38,13 @@ def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_R
     rows = (
         ("UAS", score.uas, score.heads, score.tokens, f"heads, {everything}"),
         ("LAS", score.las, score.labels, score.tokens, f"heads and labels, {everything}; {labels}"),
+        (
+            "LAS-universal",
+            score.universal_las,
+            score.universal_labels,
+            score.tokens,
+            f"heads and labels without subtypes (nsubj:pass as nsubj), {everything}, as in CoNLL 2018",
+        ),
         ("UAS-nopunct", score.uas_without_punctuation, score.word_heads, score.words, f"heads, {words}"),
         (
             "LAS-nopunct",
@@ -55,8 +62,10 @@ def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_R
             f"sentences, heads and labels of {everything}; {labels}",
         ),
     )
+    clas = "F1, content words, heads and labels without subtypes, as in CoNLL 2018"
     return [
-        Measure(name, value, _share(correct, total), convention) for name, value, correct, total, convention in rows
+        *(Measure(name, value, _share(correct, total), convention) for name, value, correct, total, convention in rows),
+        Measure("CLAS", score.clas, _counts(score.content), clas),
     ]
 
 
@@ -147,6 +156,10 @@ def _share(correct: int, total: int) -> dict[str, int]:
     return {"correct": correct, "total": total}
 
 
+def _counts(counts: Counts) -> dict[str, int]:
+    return {"correct": counts.correct, "gold": counts.gold, "system": counts.system}
+
+
 def _precision_recall_f1(letter: str, counts: Counts, convention: str) -> list[Measure]:
     return [
         Measure(f"{letter}P", counts.precision, _share(counts.correct, counts.system), f"precision, {convention}"),
@@ -156,8 +169,7 @@ def _precision_recall_f1(letter: str, counts: Counts, convention: str) -> list[M
 
 
 def _f1(name: str, counts: Counts, convention: str) -> Measure:
-    numbers = {"correct": counts.correct, "gold": counts.gold, "system": counts.system}
-    return Measure(name, counts.f1, numbers, f"F1, {convention}")
+    return Measure(name, counts.f1, _counts(counts), f"F1, {convention}")
 
 
 def _points(value: float | None) -> str:

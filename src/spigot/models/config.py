@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from spigot.models.encoders.base import Encoder
+from spigot.models.scorers.base import Scorer
 from spigot.models.tree_features.base import TreeFeature
 from spigot.named import Named
-from spigot.structured import Surrogate
+from spigot.signature import NamedError
+from spigot.structured import MarginalStructure, NonProjectiveTree, ProjectiveTree, Surrogate
 
 
 class _Strict(BaseModel):
@@ -30,6 +32,20 @@ class NamedTreeFeature(
     """What the semantic parser reads of the syntactic tree, and its arguments."""
 
 
+class NamedScorer(Named[Scorer], base=Scorer, package="spigot.models.scorers"):
+    """What scores the parts of a parse, and its arguments."""
+
+
+class NamedTreeStructure(Named[MarginalStructure], base=MarginalStructure, package="spigot.structured"):
+    """Which arcs are a tree: `ProjectiveTree`, `NonProjectiveTree` or a user's structure over arcs."""
+
+    def __init__(self, name: str, /, **arguments: Any) -> None:
+        trees = (ProjectiveTree.__name__, NonProjectiveTree.__name__)
+        if "." not in name and name not in trees:
+            raise NamedError(f"name: expected {', '.join(trees)}, or the dotted path of a class of yours, got {name!r}")
+        super().__init__(name, **arguments)
+
+
 class PartConfig(_Strict):
     """The part of a task."""
 
@@ -43,10 +59,11 @@ class _Encoding(PartConfig):
 
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
 
-    @field_validator("encoder", mode="before")
+    @field_validator("encoder", "scorer", "structure", mode="before", check_fields=False)
     @classmethod
-    def _over_the_default(cls, value: Any) -> NamedEncoder:
-        return NamedEncoder.over(cls.model_fields["encoder"].default, value)
+    def _over_the_default(cls, value: Any, info: ValidationInfo) -> Any:
+        default = cls.model_fields[str(info.field_name)].default
+        return type(default).over(default, value)
 
     @property
     def word_dim(self) -> int | None:
@@ -54,22 +71,25 @@ class _Encoding(PartConfig):
         return self.encoder.settings.get("word_dim")
 
     def trained(self) -> Any:
-        """Return all but how tables start."""
-        settings = {key: value for key, value in self.encoder.settings.items() if key != "embedding_std"}
-        return self.model_dump(exclude={"encoder"}), self.encoder.name, settings
+        """Return all but how tables start and what is done with the scores."""
+        named = {key: value for key, value in self if isinstance(value, Named)}
+        settings = {key: (value.name, value.settings) for key, value in named.items()}
+        settings["encoder"][1].pop("embedding_std", None)
+        settings.pop("structure", None)
+        return settings, self.model_dump(exclude={*named})
 
 
 class ParserConfig(_Encoding):
-    """One parser: an encoder and the perceptrons on top of it."""
+    """One parser: an encoder, and the scorers on top of it."""
 
-    mlp: int = Field(100, ge=1)
-    """Units of each hidden layer of the perceptrons that score parts."""
+    scorer: NamedScorer = NamedScorer("Perceptron")
 
 
 class SyntaxConfig(ParserConfig):
     """The syntactic parser, whose inputs are published otherwise than the semantic one's."""
 
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="word", drop_all_inputs=True)
+    structure: NamedTreeStructure = NamedTreeStructure("ProjectiveTree", single_root=True)
 
 
 class BiLSTMClassifierConfig(_Encoding):

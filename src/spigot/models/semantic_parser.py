@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from spigot.data.sentence import SEMANTICS, Arc, Graph, Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig
-from spigot.models.scorers import ArcScorer, TokenScorer
 from spigot.models.tag_pairs import TagPairs
 from spigot.models.tree_features.base import TreeFeature
 from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
@@ -28,7 +27,7 @@ class Decoded(NamedTuple):
 class SemanticParser(nn.Module):
     """Scores predicates, arcs and labelled arcs, and decodes them exactly.
 
-    With a `tree_feature` the perceptrons read what it makes of the states and a syntactic tree, else the states.
+    With a `tree_feature` the scorers read what it makes of the states and a syntactic tree, else the states.
     """
 
     def __init__(
@@ -50,10 +49,11 @@ class SemanticParser(nn.Module):
         if tree_feature is not None:
             self.tree_feature = tree_feature.build(input_dim=width)
             width = self.tree_feature.output_dim
-        self.predicate = TokenScorer(width, config.mlp)
+        scorer = config.scorer.build()
+        self.predicate = scorer.tokens(width)
         # Neither a hinge loss nor an end task that reads the graph has a gradient for more than a few arcs.
-        self.arc = ArcScorer(width, config.mlp, few_gradients=True)
-        self.label = ArcScorer(width, config.mlp, len(roles), few_gradients=True)
+        self.arc = scorer.graph_arcs(width)
+        self.label = scorer.labels(width, len(roles))
 
     @property
     def word_dropout(self) -> float:

@@ -13,7 +13,7 @@ from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import BagClassifierConfig, BiLSTMClassifierConfig, ClassifierConfig
 from spigot.models.encoders.word_vectors import WordVectors
-from spigot.models.scorers import glorot
+from spigot.models.scorers.perceptron import glorot
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
 
 CLASSES = 2

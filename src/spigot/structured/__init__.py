@@ -22,6 +22,12 @@ from .polytopes.simplex import Simplex
 from .polytopes.single_head import SingleHead
 from .polytopes.span_box import SpanBox
 from .problem import Problem
+from .programs.ctc import CTC, CTCParts, ctc_scores
+from .programs.hidden_markov import hidden_markov_scores
+from .programs.monotone_alignment import MonotoneAlignment, alignment_scores, warping_scores
+from .programs.pcfg import PCFG, PCFGParts
+from .programs.program import DynamicProgram
+from .programs.semi_markov import SegmentationParts, SemiMarkov
 from .structures.approximate_semantic_graph import ApproximateSemanticGraph
 from .structures.binary_tree import BinaryTree
 from .structures.categorical import Categorical
@@ -51,7 +57,9 @@ from .surrogates.straight_through import StraightThrough
 
 __all__ = [
     "AIMLE",
+    "CTC",
     "IMLE",
+    "PCFG",
     "SPIGOT",
     "SPIGOTCE",
     "SPIGOTEG",
@@ -62,6 +70,7 @@ __all__ = [
     "BinaryTree",
     "Birkhoff",
     "Blackbox",
+    "CTCParts",
     "CappedSimplex",
     "Categorical",
     "ChainSimplices",
@@ -69,6 +78,7 @@ __all__ = [
     "CustomSurrogate",
     "Detach",
     "DifferentiableSurrogate",
+    "DynamicProgram",
     "GraphHull",
     "Gumbel",
     "Hull",
@@ -83,16 +93,20 @@ __all__ = [
     "MarginalStructure",
     "Marginals",
     "Matching",
+    "MonotoneAlignment",
     "NegativeIdentity",
     "NonProjectiveTree",
+    "PCFGParts",
     "Parts",
     "Perturbed",
     "Polytope",
     "Problem",
     "ProjectiveTree",
     "ScoreFunction",
+    "SegmentationParts",
     "SemanticGraph",
     "SemanticGraphParts",
+    "SemiMarkov",
     "Simplex",
     "SingleHead",
     "SpanBox",
@@ -101,16 +115,20 @@ __all__ = [
     "Structure",
     "StructuredArgmax",
     "Surrogate",
+    "alignment_scores",
     "all_structures",
     "arcs_to_heads",
     "audit",
+    "ctc_scores",
     "default_surrogates",
     "hamming_cost",
     "heads_to_arcs",
+    "hidden_markov_scores",
     "hinge_loss",
     "negative_log_likelihood",
     "perceptron_loss",
     "perturbed_loss",
     "sparsemap_loss",
     "structured_argmax",
+    "warping_scores",
 ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from spigot.systems.base import System
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
+from spigot.systems.syntax_alone import SyntaxAlone
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 
-SYSTEMS: dict[str, type[System]] = {system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment)}
+SYSTEMS: dict[str, type[System]] = {
+    system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment, SyntaxAlone)
+}
 """The systems by kind, for recipes and checkpoints; the first is a recipe's default."""

@@ -8,15 +8,16 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
-from spigot.data.vocabulary import Roles, Tokens, Vocabulary
+from spigot.data.vocabulary import Labels, Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
-from spigot.models.syntactic_parser import SyntacticParser
-from spigot.structured import ProjectiveTree, SemanticGraphParts, StructuredArgmax, arcs_to_heads
+from spigot.models.syntactic_parser import ScoredArcs, SyntacticParser
+from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.gradient import scale_gradient
+from spigot.systems.syntax_words import SyntaxWords, count_crossing, syntax_words
 from spigot.tasks.base import Task
 
 
@@ -33,8 +34,6 @@ class SyntaxThenSemanticsConfig(SystemConfig):
     """Whether a semantic role is a candidate only for the pairs of tags that it has in the training data."""
     tree_feature: NamedTreeFeature = NamedTreeFeature("Concatenation")
     """How the semantic parser uses the tree."""
-    single_root: bool = True
-    """Whether exactly one token of a syntactic tree has ROOT as its head."""
 
     @property
     def task_kinds(self) -> dict[str, str]:
@@ -48,15 +47,21 @@ class SyntaxThenSemanticsConfig(SystemConfig):
 
 
 class Vocabularies(NamedTuple):
-    """The vocabularies of the parsers, which share nothing; `syntax` is None in a system without syntax."""
+    """The vocabularies of the parsers, which share nothing; `syntax` is None in a system without syntax.
+
+    `labels` are those of syntactic arcs; None: arcs have no labels.
+    """
 
     semantics: Vocabulary
     roles: Roles
     syntax: Vocabulary | None
+    labels: Labels | None = None
 
 
 class SyntaxThenSemantics(System):
     """Sentence -> syntactic arc scores -> `structured_argmax` -> head features -> semantic parts.
+
+    The semantic parser reads arcs without labels, as published; labels are predicted beside.
 
     Without `config.syntax` it is the semantic parser alone (NeurboParser).
     """
@@ -76,12 +81,12 @@ class SyntaxThenSemantics(System):
         if (config.syntax is None) != (vocabularies.syntax is None):
             raise ValueError("vocabularies.syntax: expected one exactly where config.syntax is set")
         vectors = vectors or {}
-        self.tree = ProjectiveTree(single_root=config.single_root)
+        words, roles, syntax_known, labels = vocabularies
         self.syntax: SyntacticParser | None = None
-        if config.syntax is not None and vocabularies.syntax is not None:
-            self.syntax = SyntacticParser(config.syntax, vocabularies.syntax, self.tree, vectors.get("syntax"))
-        self.parse_layer = StructuredArgmax(self.tree, config.surrogate.build())
-        words, roles, _ = vocabularies
+        self.parse_layer: StructuredArgmax | None = None
+        if config.syntax is not None and syntax_known is not None:
+            self.syntax = SyntacticParser(config.syntax, syntax_known, labels, vectors.get("syntax"))
+            self.parse_layer = StructuredArgmax(self.syntax.structure, config.surrogate.build())
         feature = None if config.syntax is None else config.tree_feature
         self.semantics = SemanticParser(config.semantics, words, roles, feature, vectors.get("semantics"))
 
@@ -98,17 +103,17 @@ class SyntaxThenSemantics(System):
         task: Any = tasks["semantics"]  # a `Semantics`: see `task_kinds`
         check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
         words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
-        syntax = None
-        if isinstance(start, SyntacticParser):
-            syntax = start.vocabulary
+        syntax: SyntaxWords | tuple[None, None] = (None, None)
+        if config.syntax is not None and isinstance(start, SyntacticParser):
+            count_crossing(config.syntax, tasks["syntax"], train.get("syntax", ()))
+            syntax = _words_of(start, tasks["syntax"])
         elif config.syntax is not None:
-            check_vectors(vectors.get("syntax"), "syntax.encoder.word_dim", config.syntax.word_dim)
-            syntax = Vocabulary.build(train["syntax"], vectors.get("syntax") or ())
-        system = cls(config, Vocabularies(words, task.roles(train["semantics"]), syntax), vectors, tasks)
+            syntax = syntax_words(config.syntax, tasks["syntax"], train["syntax"], vectors.get("syntax"))
+        system = cls(config, Vocabularies(words, task.roles(train["semantics"]), *syntax), vectors, tasks)
         if config.prune_by_tags:
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
-        if start is not None and system.syntax is not None:
-            system.syntax.load_state_dict(start.state_dict())
+        if isinstance(start, SyntacticParser) and system.syntax is not None:
+            system.syntax.start_from(start)
         return system
 
     def to_vocabulary(self) -> dict[str, Any]:
@@ -120,19 +125,20 @@ class SyntaxThenSemantics(System):
         cls, config: SyntaxThenSemanticsConfig, tasks: Mapping[str, Task], vocabulary: dict[str, Any]
     ) -> Self:
         """Make the system, with random weights, from the result of `to_vocabulary`."""
-        syntax = vocabulary["syntax"]
+        syntax, labels = vocabulary["syntax"], vocabulary["labels"]
         vocabularies = Vocabularies(
             Vocabulary.from_dict(vocabulary["semantics"]),
             Roles.from_dict(vocabulary["roles"]),
             None if syntax is None else Vocabulary.from_dict(syntax),
+            None if labels is None else Labels.from_dict(labels),
         )
         return cls(config, vocabularies, tasks=tasks)
 
     @property
     def vocabularies(self) -> Vocabularies:
         """The vocabularies of the parsers."""
-        syntax = None if self.syntax is None else self.syntax.vocabulary
-        return Vocabularies(self.semantics.vocabulary, self.semantics.roles, syntax)
+        syntax = (None, None) if self.syntax is None else (self.syntax.vocabulary, self.syntax.labels)
+        return Vocabularies(self.semantics.vocabulary, self.semantics.roles, *syntax)
 
     def forward(
         self,
@@ -140,19 +146,19 @@ class SyntaxThenSemantics(System):
         syntax_tokens: Tokens | None = None,
         dropped: Tensor | None = None,
         end_task_weight: float = 1.0,
-    ) -> tuple[SemanticGraphParts, Tensor | None]:
-        """Return the scores of the semantic parts, and `arc_scores` of the syntactic parser.
+    ) -> tuple[SemanticGraphParts, ScoredArcs | None]:
+        """Return the scores of the semantic parts, and the output of the syntactic parser.
 
         `syntax_tokens` are the same sentences, encoded with the syntactic parser's vocabulary. `end_task_weight`
         scales the gradient that the end task sends through the argmax; 0 stops it.
         """
-        if self.syntax is None:
+        if self.syntax is None or self.parse_layer is None:
             return self.semantics(tokens, dropped), None
         if syntax_tokens is None:
             raise ValueError("syntax_tokens: expected tokens of the syntactic parser's vocabulary, got None")
-        arc_scores = self.syntax(syntax_tokens)
-        arcs = self.parse_layer(scale_gradient(arc_scores, end_task_weight), tokens.lengths)
-        return self.semantics(tokens, dropped, arcs), arc_scores
+        scored: ScoredArcs = self.syntax(syntax_tokens)
+        arcs = self.parse_layer(scale_gradient(scored.scores, end_task_weight), tokens.lengths)
+        return self.semantics(tokens, dropped, arcs), scored
 
     def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
         """Return the output of one parser; a syntactic parser that feeds the semantic one has no word dropout."""
@@ -170,12 +176,12 @@ class SyntaxThenSemantics(System):
         return tokens.to(self.device), syntax_tokens.to(self.device)
 
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with graphs and, where there is a syntactic parser, trees without labels."""
+        """Return the sentences with graphs and, where there is a syntactic parser, trees."""
         tokens, syntax_tokens = self.encode(sentences)
-        parts, arc_scores = self(tokens, syntax_tokens)
+        parts, scored = self(tokens, syntax_tokens)
         graphs = self.semantics.graphs(self.semantics.decode(parts, tokens.lengths), sentences)
         parsed = self.tasks["semantics"].annotate(sentences, graphs)
-        return parsed if arc_scores is None else self._with_trees(parsed, arc_scores, tokens.lengths)
+        return parsed if scored is None else self._with_trees(parsed, scored, tokens.lengths)
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
         """Return the sentences with trees alone, or with all predictions."""
@@ -184,7 +190,13 @@ class SyntaxThenSemantics(System):
         tokens = self.syntax.vocabulary.encode(sentences)[0].to(self.device)
         return self._with_trees(sentences, self.syntax(tokens), tokens.lengths)
 
-    def _with_trees(self, sentences: Sequence[Sentence], arc_scores: Tensor, lengths: Tensor) -> list[Sentence]:
-        rows = arcs_to_heads(self.tree.argmax(arc_scores, lengths)).cpu().tolist()
-        heads = (row[1 : len(s) + 1] for row, s in zip(rows, sentences, strict=True))
-        return self.tasks["syntax"].annotate(sentences, heads)
+    def _with_trees(self, sentences: Sequence[Sentence], scored: ScoredArcs, lengths: Tensor) -> list[Sentence]:
+        assert self.syntax is not None
+        return self.tasks["syntax"].annotate(sentences, self.syntax.trees(scored, lengths))
+
+
+def _words_of(start: SyntacticParser, task: Any) -> SyntaxWords:
+    """Return the words of a trained parser and, if the task has labels, these."""
+    if task.labels and start.labels is None:
+        raise ValueError(f"{task.name}: expected a trained parser with labels, or tasks.{task.name}.labels = false")
+    return SyntaxWords(start.vocabulary, start.labels if task.labels else None)

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from spigot.data.conllu import write_conllu
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import Sentence, Tree
+from spigot.data.vocabulary import Labels
 from spigot.evaluation.attachment import AttachmentScore, attachment
-from spigot.evaluation.report import Measure, tree_measures
-from spigot.models.syntactic_parser import gold_heads
+from spigot.evaluation.report import Measure, label_measures, tree_measures
+from spigot.models.syntactic_parser import ScoredArcs, gold_heads, gold_labels
 from spigot.structured import (
     MarginalStructure,
     Structure,
@@ -27,16 +29,39 @@ from spigot.tasks.base import Comments, Task
 
 
 class Syntax(Task):
-    """Unlabelled trees, from `arc_scores[batch, head, modifier]`. Of the part it needs `structure`."""
+    """Trees, from `ScoredArcs`. Of the part it needs `structure`, `labels` and `label_scores`.
+
+    The loss of a sentence is that of its tree plus those of its labels, each as if the gold tree had been found: with
+    "hinge", `tree_hinge` and `label_hinge` (Kiperwasser & Goldberg 2016); with "nll", `tree_nll` and `label_nll` (Dozat
+    & Manning 2017, with a distribution over trees in place of one over the heads of each token).
+    """
 
     part_name = "syntactic parser"
     outputs = "trees"
     format = "conllu"
-    scores = ("uas",)
+    scores = ("uas", "las")
 
     kind: Literal["syntax"] = "syntax"
     name: str = "syntax"
     loss: Literal["hinge", "nll"] = "hinge"
+    labels: bool = True
+    """Whether arcs have labels; the published parser has none."""
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """UAS and, with labels, LAS."""
+        return super().score_names[: 2 if self.labels else 1]
+
+    def label_names(self, sentences: Iterable[Sentence]) -> Labels | None:
+        """Return the labels of training sentences; None if `labels` is off.
+
+        Raises:
+            ValueError: there are no labels.
+        """
+        found = Labels.build(sentences, self.name) if self.labels else None
+        if found is not None and not len(found):
+            raise ValueError(f"{self.name}: expected training trees with labels (or tasks.{self.name}.labels = false)")
+        return found
 
     def read(self, path: Path) -> Iterator[Sentence]:
         """Yield the sentences of a CoNLL-U or CoNLL-X file."""
@@ -47,13 +72,16 @@ class Syntax(Task):
         return self.name in sentence.trees
 
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
-        """Return `heads[batch, n]`."""
-        return (gold_heads(sentences, self.name),)
+        """Return `heads[batch, n]` and, if the part has labels, `labels[batch, n]`."""
+        heads = gold_heads(sentences, self.name)
+        return (heads,) if part.labels is None else (heads, gold_labels(sentences, part.labels, self.name))
 
-    def losses(self, part: Any, output: Tensor, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
-        """Return `tree_hinge` or `tree_nll`, as `loss` says."""
-        (heads,) = gold
-        return (tree_nll if self.loss == "nll" else tree_hinge)(part.structure, output, heads, lengths)
+    def losses(self, part: Any, output: ScoredArcs, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
+        """Return the loss of the trees and, if the part has labels, of these."""
+        heads, *labels = gold
+        tree_loss, label_loss = (tree_nll, label_nll) if self.loss == "nll" else (tree_hinge, label_hinge)
+        losses = tree_loss(part.structure, output.scores, heads, lengths)
+        return losses + label_loss(part.label_scores(output.states, heads), *labels) if labels else losses
 
     def score(self, gold: Iterable[Sentence], predicted: Iterable[Sentence]) -> AttachmentScore:
         """Return the attachment score."""
@@ -61,27 +89,29 @@ class Syntax(Task):
         return sum((attachment(*pair, tree=self.name) for pair in pairs), AttachmentScore())
 
     def values(self, score: AttachmentScore) -> tuple[float, ...]:
-        """Return UAS."""
-        return (score.uas,)
+        """Return UAS and, with labels, LAS."""
+        return (score.uas, score.las or 0.0) if self.labels else (score.uas,)
 
     def measures(self, score: AttachmentScore) -> list[Measure]:
-        """Return UAS, LAS and complete trees, with and without punctuation."""
+        """Return UAS, LAS and complete trees, with and without punctuation, and the scores of CoNLL 2018."""
         return tree_measures(score)
 
-    def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Sequence[int]]) -> list[Sentence]:
-        """Return the sentences with trees, of which a prediction has the heads; labels are "_"."""
-        return [
-            s.with_tree(self.name, Tree(tuple(heads), ("_",) * len(s)))
-            for s, heads in zip(sentences, predictions, strict=True)
-        ]
+    def label_measures(self, score: AttachmentScore) -> list[Measure]:
+        """Return the F1 of each label, with the right head."""
+        return label_measures(score.by_label) if score.has_labels else []
+
+    def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Tree]) -> list[Sentence]:
+        """Return the sentences with trees."""
+        return [s.with_tree(self.name, tree) for s, tree in zip(sentences, predictions, strict=True)]
 
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write CoNLL-U."""
         write_conllu(sentences, target, self.name)
 
     def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the heads, which count tokens from 1; 0 is ROOT."""
-        return {"heads": sentence.trees[self.name].heads}
+        """Return the heads, which count tokens from 1 (0 is ROOT), and the labels."""
+        tree = sentence.trees[self.name]
+        return {"heads": tree.heads} | ({"labels": tree.labels} if self.labels else {})
 
 
 def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:
@@ -96,5 +126,26 @@ def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths:
 
 
 def tree_nll(structure: MarginalStructure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:
-    """Return -log p(gold) for each sentence, `[batch]`: the log-loss of structured attention."""
-    return negative_log_likelihood(arc_scores, heads_to_arcs(heads, dtype=arc_scores.dtype), structure, lengths=lengths)
+    """Return -log p(gold) for each sentence, `[batch]`: the log-loss of structured attention.
+
+    If the gold tree is no member of the structure, this is no probability, and falls without end: it is cut at 0.
+    """
+    gold = heads_to_arcs(heads, dtype=arc_scores.dtype)
+    return F.relu(negative_log_likelihood(arc_scores, gold, structure, lengths=lengths))
+
+
+def label_hinge(scores: Tensor, labels: Tensor) -> Tensor:
+    """Return Σ_m max_l [s_ml + 1(l ≠ gold)] - s_m,gold for each sentence, `[batch]`, over tokens m with a label.
+
+    `scores` are `[batch, n, label]`; `labels[batch, n]` has -1 where there is none.
+    """
+    at = labels.clamp(min=0)[..., None]
+    gold = scores.gather(-1, at)
+    # At the gold label itself the margin is taken off again.
+    worst = (scores + 1).scatter(-1, at, gold).amax(-1)
+    return ((worst - gold.squeeze(-1)) * (labels >= 0)).sum(-1)
+
+
+def label_nll(scores: Tensor, labels: Tensor) -> Tensor:
+    """Return -Σ_m log softmax(s_m)_gold for each sentence, `[batch]`. Arguments are those of `label_hinge`."""
+    return F.cross_entropy(scores.transpose(1, 2), labels, ignore_index=-1, reduction="none").sum(-1)

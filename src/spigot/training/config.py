@@ -226,7 +226,7 @@ class Recipe(_Strict):
                 given.insert(0, "intermediate")
             if given:
                 raise ValueError(f"{given[0]}: expected an intermediate parser beside it, got a system without one")
-        scores = [task.score_names[-1] for task in self.made_tasks.values()]
+        scores = [score for task in self.made_tasks.values() for score in task.score_names]
         if self.selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)
             raise ValueError(f'training.selection: expected {expected} in this system, got "{self.selection}"')

@@ -1,4 +1,4 @@
-"""A BiLSTM over words, lemmas and tags: the encoder of both parsers (paper section 4.1.1)."""
+"""A BiLSTM over words, lemmas, tags and characters: the encoder of both parsers (paper section 4.1.1)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from spigot.data.vocabulary import Tokens, Vocabulary
 from spigot.models.encoders.base import Column, Encoder
+from spigot.models.encoders.characters import CharacterCNN
 from spigot.models.encoders.word_vectors import WordVectors, init_table
 
 Size = Annotated[int, Field(ge=1)]
@@ -24,11 +25,13 @@ class BiLSTMEncoder(WordVectors, Encoder):
         vocabulary: of the training data.
         vectors: from a word to its vector `[word_dim]`; None leaves all words as they are drawn.
         word_dim, second_dim, tag_dim: sizes of the tables; `tag_dim` 0 leaves out the tags.
+        character_dim: width of what a `CharacterCNN` makes of each word; 0 leaves out the characters, as published.
         second: what the second table is indexed by: the lemma, or the word again (as the original syntactic parser).
         hidden: units of an LSTM, one direction.
         layers: LSTMs in a stack.
         word_dropout: see `Encoder`.
-        drop_all_inputs: whether word dropout takes the second table's input and the tag along with the word.
+        drop_all_inputs: whether word dropout takes the second table's input and the tag along with the word; characters
+            stay.
         dropout: elementwise, of the inputs, between the layers and of the states; not in the original parsers.
         input_dropout: that of the inputs, if it differs.
         embedding_std: standard deviation of the numbers in tables that start at random; None means 1 / √dim, as in
@@ -44,6 +47,7 @@ class BiLSTMEncoder(WordVectors, Encoder):
         second: Literal["lemma", "word", "none"] = "lemma",
         second_dim: Size = 50,
         tag_dim: Annotated[int, Field(ge=0)] = 50,
+        character_dim: Annotated[int, Field(ge=0)] = 0,
         hidden: Size = 200,
         layers: Size = 2,
         word_dropout: Annotated[float, Field(ge=0)] = 0.25,
@@ -70,6 +74,10 @@ class BiLSTMEncoder(WordVectors, Encoder):
         if tag_dim:
             self.tag = nn.Embedding(len(vocabulary.tags), tag_dim)
             width += tag_dim
+        self.characters: CharacterCNN | None = None
+        if character_dim:
+            self.characters = CharacterCNN(vocabulary, character_dim)
+            width += character_dim
         self.forward_lstm, self.backward_lstm = (
             # Dropout between the layers of a single one would be a warning.
             nn.LSTM(width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
@@ -110,6 +118,8 @@ class BiLSTMEncoder(WordVectors, Encoder):
             inputs.append(self.second(lemmas if "lemmas" in self.needs else trained_words))
         if self.tag is not None:
             inputs.append(self.tag(tags))
+        if self.characters is not None:
+            inputs.append(self.characters(tokens.forms, words.shape[1]))
         embedded = F.dropout(torch.cat(inputs, -1), self.input_dropout, self.training)
 
         # Reading a row backwards starts at its own end marker: padding stays behind in both directions.

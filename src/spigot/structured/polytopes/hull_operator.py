@@ -12,6 +12,7 @@ derivative searches again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,7 +42,10 @@ class _Search(NamedTuple):
         start: Tensor | None,
         sizes: Sequence[int],
     ) -> HullSolution[Any]:
-        return self.hull.search(self._parts(point, sizes), lengths, self._parts(mask, sizes), self._parts(start, sizes))
+        arguments = self._parts(point, sizes), lengths, self._parts(mask, sizes), self._parts(start, sizes)
+        # Within an operator this thread has no autograd, which an argmax may use; a new one has.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self.hull.search, *arguments).result()
 
     def _parts(self, flat: Tensor | None, sizes: Sequence[int]) -> Any:
         """Undo `flatten`, given the sizes of all dimensions but the batch, one tensor after the other."""

@@ -3,7 +3,7 @@
 The active set holds affinely independent vertices. The current point is the nearest point of their affine hull, and
 lies in their convex hull. One step adds the best vertex for the residual and moves to the nearest point of the new
 affine hull. If this would leave the convex hull, the step stops at its boundary, drops vertices and continues. Vertices
-are 0/1 and sparse: each is the list of its parts.
+are whole numbers and sparse: each is the list of its parts, a part as often as it is used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..runtime.arrays import to_numpy
 from ..runtime.parallel import over_batch
 
 OPEN, CONVERGED, STALLED, LIMIT, NO_VERTEX = 0, 1, 2, 3, 4
-"""The status of a row: not done, done, no progress in float64, out of steps, a vertex that is not 0/1."""
+"""The status of a row: not done, done, no progress in float64, out of steps, a vertex of other than whole numbers."""
 
 EPSILON = np.finfo(np.float64).eps
 NO_WEIGHT = 1e-14
@@ -130,15 +130,17 @@ def _advance(  # type: ignore[no-untyped-def]
     nearest = np.empty(point.shape[1])
     for a in range(start, stop):
         b, vertex, size = active[a], vertices[a], sizes[active[a]]
-        count = 0
         for j in range(vertex.size):
-            if vertex[j] != 0.0:
-                members[b, size, count] = j
-                count += 1
-                if vertex[j] != 1.0:
-                    status[b] = NO_VERTEX
+            if not (vertex[j] >= 0.0 and vertex[j] == np.floor(vertex[j])):
+                status[b] = NO_VERTEX
         if status[b] == NO_VERTEX:
             continue
+        count, square = 0, 0.0
+        for j in range(vertex.size):
+            square += vertex[j] * vertex[j]
+            for _ in range(int(vertex[j])):
+                members[b, size, count] = j
+                count += 1
         counts[b, size] = count
         if size > 0:
             gap[b], noise = _duality_gap(residual[b], members[b], counts[b], size, weights[b])
@@ -150,7 +152,7 @@ def _advance(  # type: ignore[no-untyped-def]
                 continue
         weights[b, size] = 0.0 if size > 0 else 1.0
         along(vertex, members[b], counts[b], size, scratch[0])
-        added = append(factor[b], size, scratch[0], count)
+        added = append(factor[b], size, scratch[0], square)
         futile = not added
         if added or not refined[b]:
             size, out = _settle(
@@ -192,7 +194,7 @@ class ActiveSets:
 
     Args:
         points: float64 on the CPU, `[batch, part]`.
-        first: the vertex that each row begins at, 0/1, shaped like `points`.
+        first: the vertex that each row begins at, shaped like `points`.
         tolerance: see `Hull`.
     """
 
@@ -225,7 +227,7 @@ class ActiveSets:
             values = self.residual if rows is None else self.residual[rows]
             self._advance(active, argmax(values, rows), last=step == max_steps)
             if (self.status[active] == NO_VERTEX).any():
-                raise ValueError("structure: expected an argmax that is 0/1, got other values")
+                raise ValueError("structure: expected an argmax that is 0/1, or counts, got other values")
             active = active[self.status[active] == OPEN]
             self.steps[active] += 1
             if active.size == 0:

@@ -27,11 +27,14 @@ def _onto_face(start, stop, grad, members, weights, out):  # type: ignore[no-unt
         while size < most and weights[b, size] > 0.0:
             count = 0
             while count < members.shape[2] and members[b, size, count] >= 0:
-                vertex[members[b, size, count]] = 1.0
+                vertex[members[b, size, count]] += 1.0
                 count += 1
             counts[size] = count
             along(vertex, members[b], counts, size, scratch[0])
-            append(factor, size, scratch[0], count)
+            square = 0.0
+            for k in range(count):
+                square += vertex[members[b, size, k]]
+            append(factor, size, scratch[0], square)
             for k in range(count):
                 vertex[members[b, size, k]] = 0.0
             size += 1
@@ -54,7 +57,7 @@ def onto_face(grad: Tensor, members: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         grad: float64, `[batch, part]`. Parts that are in none of the vertices are not read.
-        members: int32, `[batch, vertex, k]`: the parts of each vertex, filled up with -1.
+        members: int32, `[batch, vertex, k]`: the parts of each vertex, as often as they are used, filled up with -1.
         weights: float64, `[batch, vertex]`: positive for the vertices that there are, which come first.
 
     Returns:

@@ -1,6 +1,6 @@
 """Least squares over the affine combinations of a changing set of points: the algebra of an active set.
 
-The points are 0/1 and sparse: `members[i, : counts[i]]` lists the parts of point i.
+The points are whole numbers and sparse: `members[i, : counts[i]]` lists the parts of point i, 2 twice and so on.
 
 With K the inner products of the points (the rows of V), K + 11ᵀ is positive definite iff no point is an affine
 combination of the others (Wolfe 1976). Its Cholesky factor L follows when a point comes or goes, in O(size²). L is

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from spigot.models import scorers
-from spigot.models.scorers import MAX_CELLS, ArcScorer, TokenScorer
+from spigot.models.scorers import perceptron
+from spigot.models.scorers.perceptron import MAX_CELLS, ArcScorer, TokenScorer
 
 
 def states(batch=2, n=5, width=3):
@@ -51,7 +51,7 @@ def test_scoring_in_pieces_changes_nothing(monkeypatch, cells):
             return scores, scorer(h), *gradients
 
     whole = run()
-    monkeypatch.setattr(scorers, "MAX_CELLS", cells)
+    monkeypatch.setattr(perceptron, "MAX_CELLS", cells)
     calls = []
     score = ArcScorer._score
     monkeypatch.setattr(ArcScorer, "_score", lambda *arguments: calls.append(1) or score(*arguments))
@@ -74,7 +74,7 @@ def outputs_and_gradients(scorer, states, grad, **options):
 @pytest.mark.parametrize("cells", [MAX_CELLS, 20], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("autocast", [False, True])
 def test_few_gradients_are_the_same_gradients(monkeypatch, cells, autocast):
-    monkeypatch.setattr("spigot.models.scorers.MAX_CELLS", cells)
+    monkeypatch.setattr("spigot.models.scorers.perceptron.MAX_CELLS", cells)
     torch.manual_seed(0)
     dense, sparse = (ArcScorer(6, 5, 3, few_gradients=few) for few in (False, True))
     sparse.load_state_dict(dense.state_dict())

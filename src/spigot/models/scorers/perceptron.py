@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from spigot.models.scorers.base import PairScorer, Scorer, select_heads
+
 MAX_CELLS = 2**17
 """Arcs scored at a time: hidden layers of more would fill memory for a long sentence or a large batch."""
+
+
+class Perceptron(Scorer):
+    """Perceptrons with two hidden layers, as published (Kiperwasser & Goldberg 2016; Peng et al. 2017).
+
+    Args:
+        hidden: units of each hidden layer.
+    """
+
+    def __init__(self, hidden: Annotated[int, Field(ge=1)] = 100) -> None:
+        self.hidden = hidden
+
+    def tokens(self, input_dim: int) -> nn.Module:
+        """Return the scorer of tokens."""
+        return TokenScorer(input_dim, self.hidden)
+
+    def tree_arcs(self, input_dim: int) -> PairScorer:
+        """Return the scorer of arcs in a tree."""
+        return ArcScorer(input_dim, self.hidden)
+
+    def graph_arcs(self, input_dim: int) -> PairScorer:
+        """Return the scorer of arcs in a graph."""
+        return ArcScorer(input_dim, self.hidden, few_gradients=True)
+
+    def labels(self, input_dim: int, labels: int) -> PairScorer:
+        """Return the scorer of labels."""
+        return ArcScorer(input_dim, self.hidden, labels, few_gradients=True)
 
 
 class TokenScorer(nn.Module):
@@ -32,7 +62,7 @@ class TokenScorer(nn.Module):
         return self.layers(states).squeeze(-1)
 
 
-class ArcScorer(nn.Module):
+class ArcScorer(PairScorer):
     """W3·tanh(W2 tanh(U h_head + V h_modifier + b1) + b2) + b3 for each pair of tokens.
 
     Kiperwasser & Goldberg (2016) with a second hidden layer, as both parsers of the paper have it;
@@ -80,6 +110,10 @@ class ArcScorer(nn.Module):
             else:
                 pieces.append(self._score(some, modifiers))
         return torch.cat(pieces, 1)
+
+    def at(self, states: Tensor, heads: Tensor) -> Tensor:
+        """See `PairScorer`."""
+        return self.layers(select_heads(self.head(states), heads) + self.modifier(states))
 
     def _score(self, heads: Tensor, modifiers: Tensor) -> Tensor:
         return self.layers(heads[:, :, None] + modifiers[:, None])

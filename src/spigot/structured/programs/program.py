@@ -1,0 +1,235 @@
+"""`DynamicProgram`: a structure whose recurrence is written once, and gives all operations."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ..base import MarginalStructure, Polytope
+from ..checks import lengths_or_none, refuse_rows
+from ..parts.base import Parts, flatten, like, map_parts, tensors
+from ..polytopes.hull import Hull
+from .axes import check_axes, check_lengths, sizes_of
+from .sampling import Sampling, first_seeds
+from .semirings import LOW, Count, Entropy, Feasible, LogSum, Max, Semiring, TopK
+from .value import Value
+
+
+class DynamicProgram(MarginalStructure[Parts]):
+    """Structures that a recurrence lists, each once.
+
+    A subclass tells the axes of its scores, which cells are parts (`inside`) and the recurrence (`total`). It is then a
+    structure like any other, on any device and within `torch.compile`, which unrolls its loops. The argmax is the
+    gradient of the total in the semiring of maxima, the marginals are that of log-sums, and so on: see `semirings.py`.
+
+    Operations compute in float64 and return the type of the scores. Scores beyond ±1e150 are not supported.
+
+    Ties: the first of the best terms of each sum, in the order of the recurrence.
+    """
+
+    form: ClassVar[type] = Tensor
+    """What scores are: a tensor, or a NamedTuple of tensors."""
+    axes: ClassVar[str | tuple[str, ...]]
+    """The axes of the scores, such as "batch position tag"; of each tensor, if there are several.
+
+    Axes of the same name have the same size. An axis may also be a number, or depend on another: "2*label+1".
+    """
+    counted: ClassVar[str]
+    """The axis, or the axes, that `lengths` counts: "position", or "row column"."""
+    none: ClassVar[str] = "no structure"
+    """What is missing in a row whose total is zero, for the error message."""
+
+    @abstractmethod
+    def inside(self, scores: Parts, lengths: Tensor) -> Parts:
+        """Return which cells are parts of a row of this length (bool, in a shape that broadcasts to the scores').
+
+        `lengths` is int64, `[batch]`, or `[batch, k]` for k axes that are counted.
+        """
+
+    @abstractmethod
+    def total(self, scores: Any, lengths: Tensor) -> Value:
+        """Return the sum over all structures of the product of their parts, `[batch]`.
+
+        `scores` is a `Value`, or the `form` of several, zero where there is no candidate; `lengths` is as for `inside`.
+        A row of length 0 has the empty structure, whatever its total is here.
+        """
+
+    @property
+    def relaxation(self) -> Polytope[Parts]:
+        """The convex hull: no cheaper polytope is known."""
+        return self.hull
+
+    @property
+    def hull(self) -> Polytope[Parts]:
+        """The convex hull, by active set."""
+        return Hull(self)
+
+    def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
+        """Return which cells of `scores` are parts that may be chosen (bool, shaped like `scores`)."""
+        return self._valid(scores, self._lengths(scores, lengths, mask), mask)
+
+    def argmax(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
+        """Return the structure with the highest score, shaped and typed like `scores`, detached."""
+        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        (best,), pull = self._differentiated(Max(), leaves, sizes)
+        self._refuse_infeasible(best)
+        with torch.no_grad():
+            return _typed(pull((torch.ones_like(best),)), scores)
+
+    def top_k(
+        self, scores: Parts, k: int, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> tuple[Parts, Tensor]:
+        """Return the k structures with the highest scores, best first.
+
+        Returns:
+            the structures, of the type of the scores, `[batch, k, ...]`; and their scores, `[batch, k]`. Where a row
+            has fewer than k, the rest are zeros, and score -inf.
+        """
+        if k < 1:
+            raise ValueError(f"k: expected at least 1, got {k}")
+        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        (best,), pull = self._differentiated(TopK(k), leaves, sizes)
+        self._refuse_infeasible(best[:, 0])
+        found = best > LOW / 2
+        which = torch.eye(best.size(1), dtype=best.dtype, device=best.device)
+        with torch.no_grad():
+            chosen = torch.func.vmap(lambda one: pull((one,)))(which[:, None] * found)
+        missing = k - best.size(1)
+        pad = torch.nn.functional.pad
+        structures = tuple(pad(part.movedim(0, 1), (0, 0) * (part.dim() - 2) + (0, missing)) for part in chosen)
+        totals = pad(best.masked_fill(~found, -torch.inf), (0, missing), value=-torch.inf)
+        return _typed(structures, scores), totals.to(tensors(scores)[0].dtype)
+
+    def log_partition(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
+        """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
+        leaves, sizes = self._leaves(scores, lengths, mask)
+        (log_z,) = self._run(LogSum(), leaves, sizes)
+        self._refuse_infeasible(log_z)
+        return _connected(log_z, leaves).to(tensors(scores)[0].dtype)
+
+    def marginals(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
+        """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
+        leaves, sizes = self._leaves(scores, lengths, mask)
+        (log_z,), pull = self._differentiated(LogSum(), leaves, sizes)
+        self._refuse_infeasible(log_z)
+        return _typed(tuple(_connected(part, leaves) for part in pull((torch.ones_like(log_z),))), scores)
+
+    def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
+        """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
+        leaves, sizes = self._leaves(scores, lengths, mask)
+        log_z, entropy = self._run(Entropy(), leaves, sizes)
+        self._refuse_infeasible(log_z)
+        return _connected(entropy, leaves).to(tensors(scores)[0].dtype)
+
+    def expectation(
+        self, scores: Parts, values: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Tensor:
+        """Return E[<values, z>], `[batch]`, such as the expected cost or length; differentiable in both."""
+        return self.score(values, self.marginals(scores, lengths, mask), lengths, mask)
+
+    def count(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
+        """Return how many structures there are over the candidates, float64, `[batch]`; exact up to 2^53."""
+        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        return self._run(Count(), leaves, sizes)[0]
+
+    def feasible(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
+        """Return which rows have a structure over the candidates, bool, `[batch]`."""
+        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        return self._run(Feasible(), leaves, sizes)[0]
+
+    def sample_seeded(
+        self, scores: Parts, seeds: Tensor, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Parts:
+        """Return the exact sample of p(z) that each row's seed stands for; see the base class."""
+        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        (log_z, _), pull = self._differentiated(Sampling(), leaves, sizes)
+        self._refuse_infeasible(log_z)
+        with torch.no_grad():
+            return _typed(pull((torch.ones_like(log_z), first_seeds(seeds))), scores)
+
+    def _run(self, semiring: Semiring, leaves: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
+        """Return the channels of the total, given those scores that `_leaves` returns."""
+        values = tuple(map(semiring.lift, leaves))
+        one = values[0].one(lengths.size(0))
+        if not any(self._extents(self._in_form(leaves))):
+            return one.channels
+        total = self.total(self._in_form(values), lengths)
+        if total.shape != one.shape:
+            raise ValueError(f"total: expected shape {list(one.shape)}, got {list(total.shape)}")
+        return one.where(lengths == 0 if lengths.dim() == 1 else (lengths == 0).all(1), total).channels
+
+    def _differentiated(self, semiring: Semiring, leaves: tuple[Tensor, ...], lengths: Tensor) -> tuple[Any, ...]:
+        """Return the channels of the total, and a function from their gradients to gradients for the leaves.
+
+        What this function returns is differentiable in the scores.
+        """
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+            return torch.func.vjp(lambda *parts: self._run(semiring, parts, lengths), *leaves)
+        # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
+        again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
+        roots = tuple(leaf if leaf.requires_grad else leaf.requires_grad_() for leaf in leaves)
+        with torch.enable_grad():
+            total = tuple(_connected(channel, roots) for channel in self._run(semiring, roots, lengths))
+
+        def pull(towards: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            grads = torch.autograd.grad(total, roots, towards, create_graph=again, allow_unused=True)
+            return tuple(
+                torch.zeros_like(root) if grad is None else grad for root, grad in zip(roots, grads, strict=True)
+            )
+
+        return total, pull
+
+    def _leaves(self, scores: Parts, lengths: Tensor | None, mask: Parts | None) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Check the arguments; return the scores in float64, `LOW` where there is no candidate, and the lengths."""
+        sizes = self._lengths(scores, lengths, mask)
+        extents = self._extents(scores)
+        for column, extent in zip(sizes.reshape(-1, len(extents)).unbind(1), extents, strict=True):
+            refuse_rows((column < 0) | (column > extent), "lengths: out of range for the shape of scores")
+        valid = self._valid(scores, sizes, mask)
+        improper = map_parts(lambda part, cells: cells & ~(part < torch.inf), scores, valid)
+        refuse_rows(flatten(improper).any(1), "scores: NaN or +inf in a candidate cell")
+        leaves = map_parts(lambda part, cells: part.double().masked_fill(~cells, LOW), scores, valid)
+        return tensors(leaves), sizes
+
+    def _in_form(self, values: tuple[Any, ...]) -> Any:
+        return values[0] if self.form is Tensor else self.form(*values)
+
+    def _valid(self, scores: Parts, lengths: Tensor, mask: Parts | None) -> Parts:
+        valid = map_parts(lambda part, cells: cells & (part != -torch.inf), scores, self.inside(scores, lengths))
+        return valid if mask is None else map_parts(torch.logical_and, valid, mask)
+
+    def _lengths(self, scores: Parts, lengths: Tensor | None, mask: Parts | None) -> Tensor:
+        """Check types and shapes; return the lengths as int64, in the shape that `inside` takes."""
+        check_axes("scores", scores, self.form, self.axes, mask)
+        extents = self._extents(scores)
+        first = tensors(scores)[0]
+        if lengths is None:
+            columns = torch.stack([torch.full(first.shape[:1], extent, device=first.device) for extent in extents], 1)
+        else:
+            check_lengths(lengths, first.size(0), len(extents))
+            columns = lengths_or_none(first, lengths)
+            columns = columns if columns.dim() == 2 else columns[:, None].expand(-1, len(extents))
+        return columns if len(extents) > 1 else columns[:, 0]
+
+    def _extents(self, scores: Parts) -> list[int]:
+        """Return the sizes of the axes that `lengths` counts."""
+        sizes = sizes_of(scores, self.axes)
+        return [sizes[name] for name in self.counted.split()]
+
+    def _refuse_infeasible(self, total: Tensor) -> None:
+        message = f"scores: {self.none} over the candidates that mask and -inf scores leave"
+        refuse_rows(total <= LOW / 2, message)
+
+
+def _typed(parts: tuple[Tensor, ...], scores: Parts) -> Parts:
+    return like(scores, tuple(part.to(own.dtype) for part, own in zip(parts, tensors(scores), strict=True)))
+
+
+def _connected(result: Tensor, leaves: tuple[Tensor, ...]) -> Tensor:
+    """Give a result that depends on no score, such as that of rows of length 0, a gradient of 0."""
+    if result.requires_grad or not any(leaf.requires_grad for leaf in leaves):
+        return result
+    return result + 0 * torch.stack([leaf.sum() for leaf in leaves]).sum()
