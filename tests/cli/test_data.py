@@ -116,11 +116,11 @@ def test_a_corpus_is_downloaded_when_asked(spigot, source, tmp_path, monkeypatch
         monkeypatch.setattr("spigot.corpora.catalog.CORPORA", {**CORPORA, "propbank": changed})
         code, _, told = spigot("data", "propbank", *out)
         assert code == 2
-        assert f"expected sentences with digest {EWT_TRAIN_DIGEST}, got " in told
+        assert f"expected sentences with digest {EWT_TRAIN_DIGEST[:16]}…, got " in told
         monkeypatch.setattr("spigot.corpora.catalog.EWT_TRAIN_DIGEST", digest(source / "ud" / TRAIN_FILE))
         code, _, told = spigot("data", "propbank", *out)
         assert code == 2
-        assert f"expected PropBank's skeletons with digest {PROPBANK_DIGEST}, got " in told
+        assert f"expected PropBank's skeletons with digest {PROPBANK_DIGEST[:16]}…, got " in told
         assert not (tmp_path / "data").exists()
         monkeypatch.setattr("spigot.corpora.catalog.CORPORA", {**CORPORA, "propbank": replace(changed, verify=None)})
         assert spigot("data", "propbank", *out)[0] == 0

@@ -89,7 +89,7 @@ def _verify_ewt(folder: Path) -> None:
 
     path = find_splits(folder)["train"]
     if (found := digest(path)) != EWT_TRAIN_DIGEST:
-        raise UserError(f"{path}: expected sentences with digest {EWT_TRAIN_DIGEST}, got {found}")
+        raise UserError(f"{path}: expected sentences with digest {EWT_TRAIN_DIGEST[:16]}…, got {found[:16]}…")
 
 
 def _verify_propbank(folder: Path) -> None:
@@ -97,7 +97,8 @@ def _verify_propbank(folder: Path) -> None:
 
     _verify_ewt(folder)
     if (found := digest(find_documents(folder))) != PROPBANK_DIGEST:
-        raise UserError(f"{folder}: expected PropBank's skeletons with digest {PROPBANK_DIGEST}, got {found}")
+        expected = f"PropBank's skeletons with digest {PROPBANK_DIGEST[:16]}…"
+        raise UserError(f"{folder}: expected {expected}, got {found[:16]}…")
 
 
 _EWT_ATTRIBUTION = (
