@@ -33,7 +33,7 @@ def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths:
     """
     gold = heads_to_arcs(heads, dtype=arc_scores.dtype)
     wrong_heads = hamming_cost(gold, false_positive=1.0, false_negative=0.0)
-    return hinge_loss(arc_scores, gold, structure, wrong_heads, lengths=lengths)
+    return hinge_loss(arc_scores, gold, structure, wrong_heads, lengths=lengths, outside="clip")
 
 
 def tree_nll(structure: MarginalStructure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:

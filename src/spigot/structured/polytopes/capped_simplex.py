@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, widen
+from ..checks import check_arguments, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.simplex.capped import project_capped_simplex
 
 
@@ -44,4 +44,4 @@ class CappedSimplex(Polytope[Tensor]):
         """
         check_arguments("point", point, "batch category", lengths, mask)
         sizes = lengths_or_full(point, lengths, point.size(1))
-        return narrow(project_capped_simplex(widen(point), sizes, mask, self.k), point)
+        return narrow(project_capped_simplex(widen(point), sizes, mask_or_none(point, mask), self.k), point)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, lengths_or_full, mask_or_none, widen
 from ..kernels.program.projection import project_onto_constraints
 
 Numbers = Tensor | list[float] | list[list[float]]
@@ -80,7 +80,7 @@ class LinearConstraints(Polytope[Tensor]):
             ValueError: a row has no point at all.
             ImportError: the solver is not installed.
         """
-        sizes = self.check("point", point, lengths, mask)
+        sizes, mask = self.check("point", point, lengths, mask), mask_or_none(point, mask)
         return project_onto_constraints(widen(point), sizes, mask, *self.tensors())[0].to(point.dtype)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, widen
+from ..checks import check_arguments, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.simplex.columns import project_columns
 
 
@@ -34,5 +34,6 @@ class Simplex(Polytope[Tensor]):
         """
         check_arguments("point", point, "batch category", lengths, mask)
         sizes = lengths_or_full(point, lengths, point.size(1))
+        mask = mask_or_none(point, mask)
         column_mask = None if mask is None else mask.unsqueeze(2)
         return narrow(project_columns(widen(point).unsqueeze(2), sizes, column_mask, False).squeeze(2), point)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, widen
+from ..checks import check_arguments, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.simplex.columns import project_columns
 
 
@@ -35,4 +35,4 @@ class SingleHead(Polytope[Tensor]):
         """
         check_arguments("point", point, "batch head modifier", lengths, mask)
         tokens = lengths_or_full(point, lengths, point.size(1) - 1)
-        return narrow(project_columns(widen(point), tokens, mask, True), point)
+        return narrow(project_columns(widen(point), tokens, mask_or_none(point, mask), True), point)

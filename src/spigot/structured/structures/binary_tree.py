@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_full, narrow, widen
+from ..checks import constant, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
 from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals
-from ..parts.spans import check_spans, span_part_mask
+from ..parts.spans import Spans, check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
 from ..seeds import gumbel, mix
@@ -50,13 +50,18 @@ class BinaryTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
+    @property
+    def compact_form(self) -> Spans:
+        """The spans, with their labels if they have some."""
+        return Spans(self.labels)
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
         return span_part_mask("scores", scores, self.labels, lengths, mask)
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the spans of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
-        wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
+        wide, sizes, candidates = self._arguments(constant(scores), lengths, mask)
         if not self.labels:
             return narrow(binary_tree_argmax(wide, sizes, candidates), scores)
         spans = binary_tree_argmax(wide.amax(3), sizes, None)
@@ -81,7 +86,7 @@ class BinaryTree(MarginalStructure[Tensor]):
         self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         """Return the spans of one exact sample of each row; see the base class."""
-        wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
+        wide, sizes, candidates = self._arguments(constant(scores), lengths, mask)
         if not self.labels:
             return narrow(binary_tree_sample(wide, sizes, candidates, seeds), scores)
         spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, seeds)
@@ -96,7 +101,7 @@ class BinaryTree(MarginalStructure[Tensor]):
         check_spans("scores", scores, self.labels, lengths, mask)
         wide, sizes = widen(scores), lengths_or_full(scores, lengths, scores.size(1))
         if not self.labels:
-            return wide, sizes, mask
+            return wide, sizes, mask_or_none(scores, mask)
         return wide.masked_fill(~self.part_mask(scores, lengths, mask), -torch.inf), sizes, None
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_full, narrow, refuse_rows, widen
-from ..parts.categories import category_part_mask
+from ..checks import constant, lengths_or_full, narrow, refuse_rows, widen
+from ..parts.categories import Indices, category_part_mask
 from ..polytopes.simplex import Simplex
 from ..seeds import gumbel
 
@@ -32,13 +32,18 @@ class Categorical(MarginalStructure[Tensor]):
         """The simplex."""
         return Simplex()
 
+    @property
+    def compact_form(self) -> Indices:
+        """The index of the category."""
+        return Indices(single=True)
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
-        return _first_best(self._candidates(scores.detach(), lengths, mask)).to(scores.dtype)
+        return _first_best(self._candidates(constant(scores), lengths, mask)).to(scores.dtype)
 
     def log_partition(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return log Σ_k exp s_k, shape `[batch]`."""
@@ -58,7 +63,7 @@ class Categorical(MarginalStructure[Tensor]):
         self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         """Return a one-hot sample of softmax(s); see the base class."""
-        candidates = self._candidates(scores.detach(), lengths, mask).double()
+        candidates = self._candidates(constant(scores), lengths, mask).double()
         return _first_best(candidates + gumbel(seeds, candidates != -torch.inf)).to(scores.dtype)
 
     def _candidates(self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import check_arguments, constant, lengths_or_full, mask_or_none, narrow, refuse_rows, widen
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
-from ..parts.categories import category_part_mask
+from ..parts.categories import Indices, category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
 
 
@@ -45,6 +45,11 @@ class KSubset(MarginalStructure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
+    @property
+    def compact_form(self) -> Indices:
+        """The indices of the categories."""
+        return Indices(self.k)
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
@@ -74,10 +79,10 @@ class KSubset(MarginalStructure[Tensor]):
         self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         """Return one exact sample of each row; see the base class."""
-        return narrow(subset_sample(*self._arguments(scores.detach(), lengths, mask), self.k, seeds), scores)
+        return narrow(subset_sample(*self._arguments(constant(scores), lengths, mask), self.k, seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         check_arguments("scores", scores, "batch category", lengths, mask)
-        return widen(scores), lengths_or_full(scores, lengths, scores.size(1)), mask
+        return widen(scores), lengths_or_full(scores, lengths, scores.size(1)), mask_or_none(scores, mask)

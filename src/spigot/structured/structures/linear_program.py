@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import narrow, widen
+from ..checks import mask_or_none, narrow, widen
 from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
@@ -67,5 +67,5 @@ class LinearProgram(Structure[Tensor]):
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return the solution with the highest score, 0/1, shaped and typed like `scores`."""
         sizes = self.constraints.check("scores", scores, lengths, mask)
-        wide = widen(scores.detach())
+        wide, mask = widen(scores.detach()), mask_or_none(scores, mask)
         return narrow(linear_program_argmax(wide, sizes, mask, *self.constraints.tensors()), scores)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import constant, lengths_or_full, narrow
+from ..checks import constant, narrow
 from ..kernels.matching.argmax import matching_argmax
-from ..parts.square import square_arguments
+from ..parts.square import Columns, inside_square, square_arguments
 from ..polytopes.birkhoff import Birkhoff
 
 
@@ -37,12 +37,15 @@ class Matching(Structure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
+    @property
+    def compact_form(self) -> Columns:
+        """The column of each row."""
+        return Columns()
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which pairs may be matched (bool, shaped like `scores`)."""
         square_arguments("scores", scores, lengths, mask)
-        sizes = lengths_or_full(scores, lengths, scores.size(1))
-        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
-        valid = inside[:, :, None] & inside[:, None, :] & (scores != -torch.inf)
+        valid = inside_square(scores, lengths) & (scores != -torch.inf)
         return valid if mask is None else valid & mask
 
     def argmax(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:

@@ -14,7 +14,7 @@ from ..kernels.projective.sums import (
     projective_log_partition,
     projective_marginals,
 )
-from ..parts.arcs import arc_arguments, arc_part_mask
+from ..parts.arcs import Heads, arc_arguments, arc_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
 
@@ -51,6 +51,11 @@ class ProjectiveTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
+    @property
+    def compact_form(self) -> Heads:
+        """The head of each modifier."""
+        return Heads(projective=True, single_root=self.single_root)
+
     def part_mask(self, scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
         return arc_part_mask(scores, lengths, mask)
@@ -71,7 +76,7 @@ class ProjectiveTree(MarginalStructure[Tensor]):
         self, scores: Tensor, seeds: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
         """Return the arcs of one exact sample of each row; see the base class."""
-        return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
+        return narrow(projective_sample(*self._arguments(constant(scores), lengths, mask), seeds), scores)
 
     def _arguments(
         self, scores: Tensor, lengths: Tensor | None, mask: Tensor | None
