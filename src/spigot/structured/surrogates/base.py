@@ -30,8 +30,8 @@ class Surrogate(ABC):
 
     needs_marginals: ClassVar[bool] = False
     """Whether it serves only a `MarginalStructure`."""
-    needs_downstream: ClassVar[bool] = False
-    """Whether `structured_argmax` has to be given `downstream`, whatever the surrogate's settings."""
+    needs_downstream: bool = False
+    """Whether `structured_argmax` has to be given `downstream`."""
     passes_gradient: ClassVar[bool] = True
     """Whether the scores get a gradient other than 0."""
     relaxes: ClassVar[bool] = False

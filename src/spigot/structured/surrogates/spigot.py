@@ -20,6 +20,9 @@ class SPIGOT(ProjectedGradient):
         z̃ = proj_P(p̂)        (4b)
         ∇s = ẑ - z̃           (4c)
 
+    ∇s is not linear in ∇ẑ: the scale of the loss, such as 1 / batch of a mean, or that of a `GradScaler`, changes η.
+    Tell the layer (`loss_scale`), or set `normalize`.
+
     Args:
         step_size: η.
         max_norm: cap on the L2 norm of ∇ẑ for each row of the batch, over all its parts, before the step; None for
@@ -29,6 +32,8 @@ class SPIGOT(ProjectedGradient):
         steps: how often (4a) and (4b) are done, each from where the last ended (Mihaylova et al. 2020). From the
             second on, the gradient is that of the loss at the relaxed structure: `structured_argmax` has to be given
             `downstream`.
+        normalize: scale ∇ẑ of each row to an L2 norm of 1 before the step: then ∇s does not depend on the scale of
+            the loss, nor on the size of the batch.
     """
 
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:

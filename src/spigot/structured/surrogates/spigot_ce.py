@@ -22,7 +22,7 @@ class SPIGOTCE(ProjectedGradient):
 
     γ(u) is the gradient of the loss at u if `structured_argmax` is given `downstream`; else ∇ẑ, the gradient at the
     structure itself, and there can be only one step. Where all probability is on one structure this is SPIGOT.
-    Arguments are those of `SPIGOT`.
+    Arguments are those of `SPIGOT`, and so is the role of the scale of the loss.
     """
 
     needs_marginals = True
