@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import widen
+from ..checks import mask_or_none, narrow, widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
 from ..kernels.chain.sums import chain_log_partition, chain_marginals
-from ..parts.chain import LinearChainParts, chain_lengths, check_chains
+from ..parts.base import common_dtype
+from ..parts.chain import LinearChainParts, TagsForm, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
 from ..polytopes.hull import Hull
 from ..shapes import Lengths, PerRow, Seeds
@@ -42,6 +43,11 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """The convex hull, by active set."""
         return Hull(self)
 
+    @property
+    def compact_form(self) -> TagsForm:
+        """The tag of each position."""
+        return TagsForm()
+
     def part_mask(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
@@ -64,7 +70,7 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return chain_log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
+        return chain_log_partition(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def marginals(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
@@ -86,8 +92,11 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         self, scores: LinearChainParts, lengths: Lengths | None, mask: LinearChainParts | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
         check_chains("scores", scores, lengths, mask)
-        tags, pairs = (None, None) if mask is None else mask
-        return widen(scores.emissions), widen(scores.transitions), chain_lengths(scores, lengths), tags, pairs
+        tags, pairs = (None, None) if mask is None else map(mask_or_none, scores, mask)
+        emissions, transitions = map(widen, scores)
+        if emissions.dtype is not transitions.dtype:
+            emissions, transitions = emissions.double(), transitions.double()
+        return emissions, transitions, chain_lengths(scores, lengths), tags, pairs
 
 
 def _detached(scores: LinearChainParts) -> LinearChainParts:
@@ -96,4 +105,4 @@ def _detached(scores: LinearChainParts) -> LinearChainParts:
 
 
 def _typed(scores: LinearChainParts, parts: tuple[Tensor, Tensor]) -> LinearChainParts:
-    return LinearChainParts(*(part.to(scores.emissions.dtype) for part in parts))
+    return LinearChainParts(*map(narrow, parts, scores))
