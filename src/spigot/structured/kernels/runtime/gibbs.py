@@ -107,11 +107,13 @@ def gibbs_operators(
     of_jvp: Any = register("marginals_jvp", jvp, triton=triton, fake=like_scores, backward=once_differentiable)
 
     def marginals_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
+        saved: Any = ctx.saved_tensors
         return *each(of_jvp(*saved[:count], *grads, *saved[count:], *ctx.settings)), *no_gradient
 
+    compute: Callable[..., Any] = marginals
+
     def at_most_one(*inputs: Any) -> Any:
-        expected = marginals(*inputs)
+        expected = compute(*inputs)
         for part in each(expected):
             part.clamp_(max=1.0)  # sums of shares may round to more
         return expected
@@ -126,7 +128,7 @@ def gibbs_operators(
     )
 
     def log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        expected = each(of_marginals(*ctx.saved_tensors, *ctx.settings))
+        expected: tuple[Tensor, ...] = each(of_marginals(*ctx.saved_tensors, *ctx.settings))
         return *(by_row(grad, part) for part in expected), *no_gradient
 
     of_log_partition: Any = register(
@@ -148,9 +150,10 @@ def gibbs_operators(
         return total.sum(1).clamp(max=0.0).to(scores[0].dtype)
 
     def log_prob_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        expected = each(of_marginals(*saved[:count], *saved[2 * count :], *ctx.settings))
-        slopes = (by_row(grad, one - part) for one, part in zip(saved[count : 2 * count], expected, strict=True))
+        saved: Any = ctx.saved_tensors
+        expected: tuple[Tensor, ...] = each(of_marginals(*saved[:count], *saved[2 * count :], *ctx.settings))
+        pairs = zip(saved[count : 2 * count], expected, strict=True)
+        slopes: list[Tensor | None] = [by_row(grad, one - part) for one, part in pairs]
         return *slopes, *(None,) * count, *no_gradient
 
     of_log_prob = register(
@@ -162,7 +165,7 @@ def gibbs_operators(
         found = sums(*inputs, ENTROPY)
         reduced = reduce(*inputs).scores
         direction = (part.to(own.dtype) for part, own in zip(reduced, scores, strict=True))
-        slopes = each(of_jvp(*scores, *direction, *others))
+        slopes: tuple[Tensor, ...] = each(of_jvp(*scores, *direction, *others))
         wide = torch.from_numpy(found.wide).to(scores[0].device)
         result = tuple(
             torch.where(wide.view(-1, *[1] * (slope.dim() - 1)), torch.from_numpy(own).to(slope), -slope)
@@ -190,7 +193,7 @@ def gibbs_operators(
         return result.clamp(min=0.0).to(scores[0].dtype)
 
     def entropy_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slopes = each(of_entropy_slopes(*ctx.saved_tensors, *ctx.settings))
+        slopes: tuple[Tensor, ...] = each(of_entropy_slopes(*ctx.saved_tensors, *ctx.settings))
         return *(by_row(grad, slope) for slope in slopes), *no_gradient
 
     of_entropy = register(
