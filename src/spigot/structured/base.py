@@ -107,9 +107,18 @@ class MarginalStructure(Structure[Parts]):
         possible = self.part_mask(map_parts(torch.zeros_like, scores), lengths)
         allowed = self.part_mask(scores, lengths, mask)
         refused = map_parts(lambda p, a, z: p & ~a & (z > 0), possible, allowed, structure)
-        wide = map_parts(widen, scores)
-        log_prob = self.score(wide, structure, lengths, mask) - self.log_partition(wide, lengths, mask)
+        chosen = masked(structure, allowed)
+        log_prob = self.log_prob_of_parts(map_parts(widen, scores), map_parts(widen, chosen), lengths, mask)
         return log_prob.masked_fill(flatten(refused).any(1), float("-inf")).to(tensors(scores)[0].dtype)
+
+    def log_prob_of_parts(
+        self, scores: Parts, chosen: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Tensor:
+        """Return log p of a structure, given its parts `chosen`, 0 where there is no candidate; `[batch]`.
+
+        The difference of two totals loses digits where scores are large: override it to do better, and `entropy` too.
+        """
+        return self.score(scores, chosen, lengths, mask) - self.log_partition(scores, lengths, mask)
 
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""

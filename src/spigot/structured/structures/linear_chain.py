@@ -11,7 +11,7 @@ from ..base import MarginalStructure, Polytope
 from ..checks import widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
-from ..kernels.chain.sums import chain_log_partition, chain_marginals
+from ..kernels.chain.sums import CHAIN
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
 from ..polytopes.hull import Hull
@@ -64,13 +64,30 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return chain_log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
+        return CHAIN.log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
 
     def marginals(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
-        return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
+        return _typed(scores, CHAIN.marginals(*self._arguments(scores, lengths, mask)))
+
+    def log_prob_of_parts(
+        self,
+        scores: LinearChainParts,
+        chosen: LinearChainParts,
+        lengths: Lengths | None = None,
+        mask: LinearChainParts | None = None,
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        emissions, transitions, *others = self._arguments(scores, lengths, mask)
+        return CHAIN.log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
+
+    def entropy(
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
+    ) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return CHAIN.entropy(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
 
     def sample_seeded(
         self,
