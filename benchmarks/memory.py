@@ -23,7 +23,7 @@ import spigot
 
 BATCH = 16
 LENGTHS = (200, 400, 800)
-QUICK_LENGTHS = (50, 100)
+QUICK_LENGTHS = (100, 200)
 SLOW = 400
 """Peers that need minutes, or more memory than there is, stop here."""
 

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 import spigot
 from spigot.cli import main as cli
-from spigot.cli.errors import describe
 from spigot.data.errors import DataError
 from spigot.errors import UserError
 
@@ -90,11 +89,42 @@ def test_expected_failures_are_one_line(failing, capsys, error, code, line):
 
 
 @pytest.mark.parametrize("bug", [RuntimeError("bug"), KeyError("bug"), ValueError("bug"), EOFError("bug")])
-def test_bugs_keep_their_traceback(failing, bug):
-    assert describe(bug) is None
-    with pytest.raises(type(bug)) as caught:
-        failing(bug)()
-    assert caught.value is bug
+def test_the_unexpected_is_one_line_without_debug(failing, capsys, bug):
+    run = failing(bug)
+    assert run() == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(
+        rf"spigot: error: unexpected {type(bug).__name__}: \W?bug\W? \(fail, line \d+; "
+        r"use --debug to see the traceback\)\n",
+        captured.err,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "fail"], ["fail", "--debug"]])
+@pytest.mark.parametrize(("error", "code"), [(KeyError("bug"), 1), (UserError("wrong"), 2)])
+def test_debug_shows_the_traceback(failing, capsys, arguments, error, code):
+    failing(error)
+    assert cli.main(arguments) == code
+    captured = capsys.readouterr()
+    assert captured.err.startswith("Traceback (most recent call last):\n")
+    assert "raise error" in captured.err
+    assert "\nspigot: error: " in captured.err
+
+
+def test_memory_is_named(failing, capsys):
+    assert failing(MemoryError())() == 1
+    assert capsys.readouterr().err.startswith("spigot: error: out of memory (fail, line ")
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "a\x1b[31m\u202e\x07b", "line\nline"])
+def test_messages_are_short_and_printable(failing, capsys, text):
+    failing(UserError(f"begin {text} end"))()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert len(line) < 300
+    assert line.startswith("spigot: error: begin ")
+    assert line.endswith(" end")
 
 
 def test_exit_code_asked_for_by_a_command(failing, capsys):

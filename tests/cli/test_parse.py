@@ -126,14 +126,14 @@ def test_letters_of_all_alphabets(spigot, runs):
 def test_refusals(refused, runs, tmp_path):
     run = runs / "run"
     (tmp_path / "bad.sdp").write_text("#SDP 2015\n#1\n1\ta\n\n")
-    (tmp_path / "bad.txt").write_bytes(b"the dog\n\xff\n")
+    (tmp_path / "bad.txt").write_bytes(b"\xff\n")
     (tmp_path / "notes").mkdir()
     cases = {
         f"{tmp_path / 'none.sdp'}: no such file or directory": [run, tmp_path / "none.sdp"],
         f"{tmp_path / 'bad.sdp'}:3: expected at least 7 tab-separated columns, got 2": [run, tmp_path / "bad.sdp"],
-        f"{tmp_path / 'bad.txt'}:2: expected UTF-8 text": [run, tmp_path / "bad.txt"],
+        f"{tmp_path / 'bad.txt'}:1: expected UTF-8 text": [run, tmp_path / "bad.txt"],
         f"{tmp_path / 'notes'}: expected a checkpoint, got no config.json": [tmp_path / "notes"],
-        f"{tmp_path / 'a' / 'b'}: expected a folder or a hub id, got neither": [tmp_path / "a" / "b"],
+        f"{tmp_path / 'a' / 'b'}: expected a folder, got none": [tmp_path / "a" / "b"],
         "Invalid value for --device: expected cpu or another device that torch has, got 'gpu': ": [
             run,
             "--device",
@@ -193,3 +193,12 @@ def test_a_closed_output_is_quiet(runs):
             command, env=ENVIRONMENT, input=plain().encode(), stdout=closed, stderr=subprocess.PIPE, timeout=600
         )
     assert (result.returncode, result.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("window", ["1", "512"])
+def test_what_was_read_before_an_error_is_written(spigot, runs, window):
+    text = INPUTS["conllu"] + "1\ta\n\n"
+    code, out, err = spigot("parse", runs / "run", "--from", "conllu", "--to", "json", "--window", window, stdin=text)
+    assert [content["id"] for content in read_json(out)] == [sentence.id for sentence in FEW]
+    assert (code, err.count("\n")) == (2, 1)
+    assert "expected 10 tab-separated columns, got 2" in err

@@ -1,12 +1,15 @@
 """What every structure promises, whatever it is a structure of."""
 
+import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import pytest
 import torch
 
 from spigot import SPIGOT, Marginals, MarginalStructure, Perturbed, structured_argmax
-from spigot.structured.parts.base import flatten, like, map_parts, tensors
+from spigot.structured.audit.enumeration import all_structures
+from spigot.structured.parts.base import flatten, like, map_parts, tensors, unflatten
 from tests.contracts.registry import STRUCTURES, batch_of, equal, ones_mask, outside, random_mask, row_of, to
 
 NAN = float("nan")
@@ -398,3 +401,62 @@ def test_an_empty_row_has_one_structure(case):
     assert case.structure.entropy(nothing, lengths).tolist() == [0, 0, 0]
     assert not flatten(case.structure.marginals(nothing, lengths)).any()
     assert not flatten(case.structure.sample(nothing, lengths)).any()
+
+
+def mixture(case, size, scale, huge, dtype, seed):
+    """Return small random scores of one row, to `huge` of which `scale` is added or subtracted."""
+    scores = to(batch_of(case.shape, [size], seed), dtype)
+    flat = flatten(scores)
+    generator = torch.Generator().manual_seed(seed)
+    for cell in torch.randperm(flat.size(1), generator=generator)[:huge].tolist():
+        flat[0, cell] += scale * (1 if torch.rand((), generator=generator) < 0.7 else -1)
+    return unflatten(flat, scores)
+
+
+def distribution(structure, scores):
+    """Return all structures of one row, flat, and the logarithms of their probabilities, from exact totals."""
+    structures = flatten(all_structures(structure, map_parts(torch.zeros_like, scores))[0]).double()
+    values = [Fraction(value) for value in flatten(scores)[0].double().nan_to_num(0).tolist()]
+    totals = [sum((values[part] for part in z.nonzero()[:, 0].tolist()), Fraction(0)) for z in structures]
+    gaps = torch.tensor([float(total - max(totals)) for total in totals], dtype=torch.float64)
+    return structures, gaps.log_softmax(0)
+
+
+@summable
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6, 1e9, 1e16, 1e30])
+def test_scores_of_very_different_sizes(case, scale, dtype):
+    # Sums over labels are rounded before the trees are summed.
+    labels = getattr(case.structure, "labels", False)
+    tolerance = 1e-10 if dtype is torch.float64 else 1e-5
+    for seed in range(12):
+        size = 3 if labels or case.name == "linear-chain" else 4
+        scores = mixture(case, size, scale, 1 + seed % 4 * 2, dtype, seed)
+        structures, log_p = distribution(case.structure, scores)
+        p = log_p.exp()
+        marginals = flatten(case.structure.marginals(scores))[0].double()
+        entropy = case.structure.entropy(scores)[0].double()
+        assert ((marginals >= 0) & (marginals <= 1)).all()
+        assert marginals.sum().item() == pytest.approx(case.parts(size), abs=10 * tolerance)
+        assert -tolerance <= entropy <= math.log(len(structures)) + tolerance
+        drawn = case.structure.sample(map_parts(lambda part: part.expand(8, *part.shape[1:]), scores))
+        drawn_log_p = case.structure.log_prob(
+            map_parts(lambda part: part.expand(8, *part.shape[1:]), scores), drawn
+        ).double()
+        assert (drawn_log_p <= 0).all()
+        best = case.structure.argmax(scores)
+        assert case.structure.log_prob(scores, best)[0] <= 0
+        if labels:
+            continue
+        assert torch.allclose(marginals, p @ structures, atol=tolerance, rtol=0)
+        assert entropy.item() == pytest.approx(-(p * log_p.clamp(min=-1e6)).sum().item(), abs=tolerance)
+        for z, own in zip(flatten(drawn).double(), drawn_log_p, strict=True):
+            expected = log_p[(structures == z).all(1)]
+            assert own.item() == pytest.approx(expected.item(), abs=tolerance, rel=1e-6)
+            assert own > -40  # far from impossible
+        leaves = map_parts(lambda part: part.clone().requires_grad_(), scores)
+        slopes = torch.autograd.grad(case.structure.entropy(leaves).sum(), tensors(leaves))
+        kept = torch.where(p > 0, log_p, 0.0)
+        expected = -((p * kept) @ structures - (p @ kept) * (p @ structures))
+        found = torch.cat([slope.flatten() for slope in slopes]).double()
+        assert torch.allclose(found, expected, atol=tolerance, rtol=0)

@@ -20,7 +20,7 @@ from tests.corpora.treebank import KITES, REVIEW, TEA, write_skeletons, write_tr
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text("utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
-ENCODER = "{mlp = 6, encoder = {word_dim = 2, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}"
+ENCODER = "{scorer = {hidden = 6}, encoder = {word_dim = 2, second_dim = 3, tag_dim = 3, hidden = 8, layers = 1}}"
 SMALL = {"system.syntax": ENCODER, "system.semantics": ENCODER, "training.epochs": "1"}
 
 

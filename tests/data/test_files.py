@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from spigot.data.conllu import read_conllu
 from spigot.data.errors import DataError
-from spigot.data.files import display_name, numbered_lines, open_output
+from spigot.data.files import display_name, numbered_lines, open_output, read_text
+from spigot.errors import UserError
 
 UNUSUAL = "a\r\nb\u2028c\x0cd\u0085e\rf\n\nlast"
 
@@ -105,3 +107,67 @@ def test_damaged_gzip_files_are_reported(tmp_path):
 def test_a_missing_file_is_the_usual_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         list(numbered_lines(tmp_path / "none"))
+
+
+TREE = "# sent_id = x\n1\ta\ta\tX\tX\t_\t0\troot\t_\t_\n\n"
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_lists_of_lines_are_read_like_the_file(end):
+    lines = (TREE + TREE).splitlines(keepends=end)
+    assert list(read_conllu(lines)) == list(read_conllu(io.StringIO(TREE + TREE)))
+    assert list(read_conllu(line.encode() for line in lines)) == list(read_conllu(lines))
+
+
+@pytest.mark.parametrize("text", [TREE, TREE.encode()])
+def test_text_given_for_a_path_is_named(text):
+    with pytest.raises(UserError, match=r"expected a path or lines, got (text|bytes).*\.splitlines\(\)"):
+        list(read_conllu(text))
+
+
+def test_packed_text_is_known_by_its_first_bytes(tmp_path):
+    path = tmp_path / "ids"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbfa\r\nb c\n"))
+    assert read_text(path) == "a\r\nb c\n"
+
+
+def test_byte_order_marks_of_joined_files_are_left_out(tmp_path):
+    path = tmp_path / "joined.conllu"
+    path.write_text(f"\ufeff{TREE}\ufeff{TREE.replace('= x', '= y')}", "utf-8")
+    assert [sentence.id for sentence in read_conllu(path)] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        ("utf-16", "UTF-16 or UTF-32"),
+        ("utf-32", "UTF-16 or UTF-32"),
+        ("utf-16-le", "UTF-16 or UTF-32"),
+        ("latin-1", r"b'\\xe9' \(convert it, for example with iconv"),
+    ],
+)
+def test_other_encodings_are_named(tmp_path, encoding, message):
+    path = tmp_path / "a.txt"
+    path.write_bytes("caf\xe9\n".encode(encoding))
+    with pytest.raises(DataError, match=rf"a\.txt:1: expected UTF-8 text, got {message}"):
+        read_text(path)
+
+
+def test_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with open_output("~/a.txt") as file:
+        file.write("text")
+    assert (tmp_path / "a.txt").read_text() == read_text("~/a.txt") == "text"
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout"])
+def test_closed_streams_are_named(monkeypatch, stream):
+    monkeypatch.setattr(sys, stream, None)
+    use = read_text if stream == "stdin" else lambda name: open_output(name).__enter__()
+    with pytest.raises(UserError, match=r"^standard (in|out)put: expected an open stream, got a closed one$"):
+        use("-")
+
+
+def test_a_nul_character_is_named():
+    with pytest.raises(DataError, match=r"^<stream>:2: expected UTF-8 text, got a NUL character, as in UTF-16$"):
+        read_text(["a", "b\0"])

@@ -98,7 +98,7 @@ def test_the_vectors_can_be_changed():
         ("a 1 2\nb 1e40 1\n", 2, "expected finite numbers"),
         ("alone\n", 1, "expected a word and numbers, got 'alone'"),
         ("\n", 1, "expected a word and numbers, got ''"),
-        ("a\t1\t2\n", 1, "expected a word and numbers"),
+        ("a\t\n", 1, "expected a word and numbers"),
     ],
 )
 def test_malformed_files_are_errors_with_file_and_line(tmp_path, text, line, message):
@@ -117,3 +117,15 @@ def test_real_files_agree_with_numpy(path):
     words, vectors = read_vectors(path, wanted={line[0] for line in lines})
     assert words == [line[0] for line in lines]
     np.testing.assert_array_equal(vectors, np.array([line[1:] for line in lines], dtype=np.float32))
+
+
+def test_a_tab_after_the_word():
+    words, vectors = read_vectors(["the\t0.5 1", "dog\t2\t3"])
+    assert words == ["the", "dog"]
+    assert vectors.tolist() == [[0.5, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("header", ["9" * 5000 + " 2", "2 " + "9" * 5000])
+def test_a_header_of_5000_digits(header):
+    with pytest.raises(DataError, match=r"^<stream>:1: expected a word, or how many words"):
+        read_vectors([header, "a 1 2"])

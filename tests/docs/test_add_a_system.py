@@ -45,7 +45,7 @@ def test_a_recipe_is_checked_by_its_configuration(page):
 )
 def test_it_keeps_the_contract_of_systems(page, test, tmp_path, monkeypatch):
     def small():
-        words, roles, _ = tiny_vocabularies()
+        words, roles, *_ = tiny_vocabularies()
         config = page["trainer"].recipe.system
         return page["SideBySide"](config, {"semantics": words, "syntax": words}, roles).eval()
 

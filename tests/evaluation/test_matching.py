@@ -83,3 +83,11 @@ def test_mismatches_name_file_and_sentence(gold, system, message):
 
 def test_two_empty_files_pair_to_nothing():
     assert match([], []) == []
+
+
+def test_forms_that_look_the_same_show_their_code_points():
+    message = r"expected token 1 to be .*: they differ from character 4, U\+00E9 against U\+0065 U\+0301$"
+    with pytest.raises(DataError, match=message):
+        match([sentence("a", "caf\u00e9")], [sentence("a", "cafe\u0301")])
+    with pytest.raises(DataError, match=r"got 'cab'$"):
+        match([sentence("a", "caf")], [sentence("a", "cab")])

@@ -1,11 +1,15 @@
 import json
+import os
+import re
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from spigot.errors import UserError
 from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, CheckpointError, Pretrained
+from spigot.systems.loading import load_system
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES, system, tiny_model, tiny_vocabularies
 
@@ -72,6 +76,26 @@ def one_tensor_less(folder):
     save_file(tensors, folder / WEIGHTS)
 
 
+def nan_weight(folder):
+    tensors = load_file(folder / WEIGHTS)
+    tensors["semantics.arc.head.weight"][0, 0] = float("nan")
+    save_file(tensors, folder / WEIGHTS)
+
+
+def words(folder, *strings):
+    content = json.loads((folder / VOCABULARY).read_text("utf-8"))
+    content["semantics"]["words"][-1:] = strings
+    edit(folder / VOCABULARY, **content)
+
+
+def huge(folder, key):
+    """Set a key, wherever it is, to a size that takes minutes to build."""
+    text = (folder / CONFIG).read_text("utf-8")
+    changed = re.sub(rf'"{key}": [0-9]+', f'"{key}": 1000000000', text)
+    assert changed != text
+    (folder / CONFIG).write_text(changed, "utf-8")
+
+
 DAMAGES = {
     "no config": (lambda f: (f / CONFIG).unlink(), "expected a checkpoint, got no config.json"),
     "no vocabulary": (lambda f: (f / VOCABULARY).unlink(), "vocabulary.json: expected JSON"),
@@ -94,6 +118,15 @@ DAMAGES = {
         lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:5000]),
         "expected an intact checkpoint",
     ),
+    "a kind that is a list": (lambda f: edit(f / CONFIG, kind=["x"]), r"expected kind .*, got \['x'\]"),
+    "tasks that are a list": (lambda f: edit(f / CONFIG, tasks=[]), "expected an intact checkpoint"),
+    "a system that is a number": (lambda f: edit(f / CONFIG, system=1), "expected an intact checkpoint"),
+    "huge sizes": (lambda f: huge(f, "word_dim"), "word_dim: expected a size that the .* weights can have"),
+    "many layers": (lambda f: huge(f, "layers"), "layers: expected a size that the .* weights can have"),
+    "words that are numbers": (lambda f: words(f, 1), "strings: expected text"),
+    "NaN in JSON": (lambda f: edit(f / CONFIG, format=float("nan")), "config.json: expected JSON: .* got NaN"),
+    "deep JSON": (lambda f: (f / CONFIG).write_text("[" * 100_000), "config.json: expected JSON: "),
+    "NaN weights": (nan_weight, "expected finite numbers, got inf or nan"),
     "empty weights": (lambda f: (f / WEIGHTS).write_bytes(b""), "expected an intact checkpoint"),
 }
 
@@ -110,12 +143,12 @@ def test_a_damaged_checkpoint_is_an_error_of_one_line(saved, damage):
 
 
 def test_neither_folder_nor_hub_id(tmp_path, saved):
-    with pytest.raises(CheckpointError, match="expected a folder or a hub id, got neither"):
+    with pytest.raises(CheckpointError, match=r"expected a folder, got none \(models on the hub are hf://OWNER/NAME\)"):
         SyntaxThenSemantics.from_pretrained(tmp_path / "nothing" / "here")
     with pytest.raises(CheckpointError, match="expected a folder, got a file"):
         SyntaxThenSemantics.from_pretrained(saved / CONFIG)
-    with pytest.raises(CheckpointError, match="expected a folder or a hub id, got neither: "):
-        SyntaxThenSemantics.from_pretrained("some/model", local_files_only=True, cache_dir=tmp_path / "cache")
+    with pytest.raises(CheckpointError, match="expected a model on the hub, got none: "):
+        SyntaxThenSemantics.from_pretrained("hf://some/model", local_files_only=True, cache_dir=tmp_path / "cache")
 
 
 def test_a_hub_id_is_downloaded(saved, monkeypatch):
@@ -126,7 +159,7 @@ def test_a_hub_id_is_downloaded(saved, monkeypatch):
         return str(saved)
 
     monkeypatch.setattr("spigot.systems.checkpoint.snapshot_download", snapshot_download)
-    model = SyntaxThenSemantics.from_pretrained("some/model", revision="v2")
+    model = SyntaxThenSemantics.from_pretrained("hf://some/model", revision="v2")
     assert model.parse(SENTENCES) == tiny_model().parse(SENTENCES)
     assert asked == {
         "repo_id": "some/model",
@@ -155,3 +188,38 @@ def test_push_to_hub_sends_the_checkpoint_alone(tmp_path, monkeypatch):
 def test_the_base_class_has_no_description_of_its_own():
     with pytest.raises(TypeError, match="abstract"):
         Pretrained()
+
+
+def test_the_hub_is_asked_only_for_names_that_say_so(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("spigot.systems.checkpoint.snapshot_download", lambda *a, **k: pytest.fail("the hub was asked"))
+    for load in (load_system, SyntaxThenSemantics.from_pretrained):
+        with pytest.raises(CheckpointError, match="runs/demo: expected a folder, got none"):
+            load("runs/demo")
+
+
+def test_a_pipe_in_place_of_a_file_does_not_hang(saved):
+    (saved / VOCABULARY).unlink()
+    os.mkfifo(saved / VOCABULARY)
+    with pytest.raises(CheckpointError, match=r"vocabulary\.json: expected JSON: not a file"):
+        load_system(saved)
+
+
+def test_a_kind_that_is_a_list(saved):
+    edit(saved / CONFIG, kind=["x"])
+    with pytest.raises(CheckpointError, match="expected a kind of"):
+        load_system(saved)
+
+
+def test_a_full_disk_leaves_the_weights_as_they_were(saved, monkeypatch):
+    before = (saved / WEIGHTS).read_bytes()
+
+    def full(tensors, path, metadata=None):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("spigot.systems.checkpoint.save_file", full)
+    with pytest.raises(OSError, match=r"model\.safetensors: not saved: .*No space left on device"):
+        tiny_model(seed=5).save_pretrained(saved)
+    assert (saved / WEIGHTS).read_bytes() == before
+    assert len(list(saved.iterdir())) == 3

@@ -1,5 +1,6 @@
 import gzip
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -8,9 +9,11 @@ from spigot.data.errors import DataError
 from spigot.data.sdp import write_sdp
 from spigot.data.sst import write_sst
 from spigot.tasks import make_task
+from spigot.training.build import build_system
 from spigot.training.config import BuiltinConfig, DataConfig, RecipeError
-from spigot.training.corpora import load_corpora
-from tests.models.tiny import SENTENCES
+from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
+from spigot.training.recipe import parse_recipe
+from tests.models.tiny import SENTENCES, system
 
 
 @pytest.fixture
@@ -171,3 +174,44 @@ def test_sentiment_files(files, tmp_path):
 def test_vectors_of_a_task_come_before_those_of_all(files):
     config = DataConfig.model_validate(files | {"vectors": "all.txt", "sentiment": {"vectors": "own.txt"}})
     assert [str(config.vectors_of(name)) for name in ("syntax", "sentiment")] == ["all.txt", "own.txt"]
+
+
+@pytest.mark.parametrize("pack", [lambda text: b"\xef\xbb\xbf" + text, gzip.compress])
+def test_lists_of_ids_are_read_like_other_text(files, pack):
+    named = [replace(SENTENCES[0], id="with two blanks"), *SENTENCES[1:5]]
+    write_conllu(named, files["root"] / "train.conllu")
+    (files["root"] / "ids").write_bytes(pack(f"{SENTENCES[2].id}\r\n\r\n with two blanks\r\n".encode()))
+    train, _ = load(files, syntax={"train_ids": "ids"})
+    assert ids(train["syntax"]) == ["with two blanks", SENTENCES[2].id]
+    (files["root"] / "ids").write_bytes("caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"ids:1: expected UTF-8 text, got b'\\xe9'"):
+        load(files, syntax={"train_ids": "ids"})
+
+
+def test_the_coverage_of_the_words_by_vectors_is_told(files):
+    word = SENTENCES[0].forms[0].lower()
+    tables = {"data": {**files, "vectors": "vectors.txt"}, "system": system(syntax=False), "tasks": {}}
+    recipe = parse_recipe({**tables, "training": {}}, "test")
+    corpora = load(files, ["semantics"])
+    told = []
+    (files["root"] / "vectors.txt").write_text(f"{word}\t0 0 0 0 0 1\n")
+    build_system(recipe, corpora, told.append)
+    forms = [form.lower() for sentence in corpora.train["semantics"] for form in sentence.forms]
+    share = f"{100 * forms.count(word) / len(forms):.1f} %"
+    expected = f"semantics: 1 of {len(set(forms))} words ({share} of the tokens) have a vector in "
+    assert told == [expected + str(files["root"] / "vectors.txt")]
+    (files["root"] / "vectors.txt").write_text("none-of-them 0 0 0 0 0 1\n")
+    with pytest.raises(RecipeError, match="expected vectors of words in the training data of semantics, got none in"):
+        build_system(recipe, corpora)
+
+
+def test_fingerprints_name_the_file_that_changed(files):
+    (files["root"] / "vectors.txt").write_text("a 1\n")
+    config = DataConfig.model_validate({**files, "vectors": "vectors.txt"})
+    before = fingerprints(config, BOTH)
+    assert len(before) == 5
+    check_unchanged(before, fingerprints(config, BOTH))
+    text = (files["root"] / "train.conllu").read_text("utf-8")
+    (files["root"] / "train.conllu").write_text("\n\n".join(reversed(text.strip().split("\n\n"))) + "\n\n", "utf-8")
+    with pytest.raises(RecipeError, match=r"--resume: expected .*train\.conllu as it was when the run began"):
+        check_unchanged(before, fingerprints(config, BOTH))

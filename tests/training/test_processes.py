@@ -87,7 +87,7 @@ def test_a_signal_saves_the_run_and_it_goes_on(tmp_path):
     command = [sys.executable, "-c", SIGNALLED, *arguments(tmp_path, content("spigot", batch_tokens=30))]
     result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     run, wanted = tmp_path / "run", recipe("spigot", batch_tokens=30)
-    assert result.returncode == 130
+    assert result.returncode == 143
     assert result.stdout == ""
     assert result.stderr.splitlines()[1:] == [
         f"spigot: interrupted in epoch 1; everything is saved in {run}; go on with --resume"

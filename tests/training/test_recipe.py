@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,7 @@ def test_recipes_that_build_on_each_other(write):
 
 def test_text_that_is_not_utf8(tmp_path):
     (tmp_path / "bad.toml").write_bytes(b'description = "\xff"')
-    with pytest.raises(RecipeError, match=r"bad.toml: expected TOML: "):
+    with pytest.raises(RecipeError, match=r"bad\.toml:1: expected UTF-8 text, got b'\\xff'"):
         load_recipe(str(tmp_path / "bad.toml"))
 
 
@@ -270,3 +271,38 @@ def test_a_file_of_the_users_comes_before_a_shipped_recipe(tmp_path, monkeypatch
 def test_parse_recipe_names_its_source():
     with pytest.raises(RecipeError, match=r"there: training\.seed: "):
         parse_recipe({"training": {"seed": -1}}, "there")
+
+
+@pytest.mark.parametrize("pack", [lambda text: b"\xef\xbb\xbf" + text, gzip.compress])
+def test_recipes_are_read_like_other_text(tmp_path, pack):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(pack(b"[training]\r\nepochs = 3\r\n"))
+    assert load_recipe(str(path)).training.epochs == 3
+
+
+@pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 5000])
+def test_toml_that_python_refuses_is_named(write, text):
+    with pytest.raises(RecipeError, match=r"mine\.toml: expected TOML: "):
+        load_recipe(write(text))
+
+
+@pytest.mark.parametrize("table", ["data = 1\n", "[[data]]\n"])
+def test_data_that_is_no_table(write, table):
+    with pytest.raises(RecipeError, match=r"--data .*other\.toml: expected one table, \[data\], got data$"):
+        load_recipe("demo", data=write(table, "other.toml"))
+
+
+def test_an_error_in_the_data_file_names_that_file(write):
+    data = write("[data]\nmax_length = 0\n", "other.toml")
+    with pytest.raises(RecipeError, match=r"^--data .*other\.toml: data\.max_length: expected a number greater"):
+        load_recipe("demo", data=data)
+    with pytest.raises(RecipeError, match=r"demo\.toml: training\.epochs: expected"):
+        load_recipe("demo", ["training.epochs=0"], data=write("[data]\n", "other.toml"))
+
+
+def test_the_home_folder_in_paths(tmp_path, monkeypatch, write):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write('[data]\nroot = "~/x"\nvectors = "~/v.txt"\nsyntax = { train = "~/t.conllu" }\n')
+    data = load_recipe("~/mine.toml").data
+    home = (tmp_path / "x", tmp_path / "v.txt", tmp_path / "t.conllu")
+    assert (data.root, data.vectors, data.tasks["syntax"].train) == home

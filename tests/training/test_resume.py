@@ -1,12 +1,18 @@
+import json
+import os
+import shutil
+
 import pytest
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 
 from spigot.training import loop
 from spigot.training.config import RecipeError
 from spigot.training.corpora import load_corpora
 from spigot.training.loop import Trainer
 from spigot.training.plan import plan
-from spigot.training.state import STATE, load_state, save_state
+from spigot.training.state import LOCK, RECIPE, STATE, FolderLock, load_state, save_state
 from tests.models.tiny import parser, tiny_model
 from tests.training.runs import (
     SYSTEMS,
@@ -110,4 +116,93 @@ def test_the_state_holds_weights_moments_and_progress(tmp_path):
     assert sum(p in optimizer.state for p, _ in pairs) == len(list(model.semantics.parameters()))
     for ours, theirs in pairs:
         assert same(again.state.get(theirs, {}), optimizer.state.get(ours, {}))
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    out = tmp_path_factory.mktemp("interrupted") / "run"
+    train_interrupted(out, recipe(), 2)
+    return out
+
+
+def refused(out, folder, name, content):
+    """Resume a copy of a run with one file replaced; return the message."""
+    shutil.copytree(out, folder)
+    (folder / name).write_bytes(content)
+    with pytest.raises(RecipeError, match=r"^--resume: ") as caught:
+        Trainer(recipe(), folder, resume=True, device="cpu")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("name", [RECIPE, STATE])
+def test_damaged_files_of_a_run_are_named(tmp_path, interrupted, name, content):
+    assert name in refused(interrupted, tmp_path / "copy", name, content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": "1"},
+        {"epoch": -1},
+        {"losses": [1]},
+        {"losses": {"syntax": [1.0]}},
+        {"history": [{}]},
+        {"history": None},
+        {"files": {"gone.conllu": "0"}},
+        {"colour": 1},
+    ],
+)
+def test_damaged_progress_is_named(tmp_path, interrupted, change):
+    with safe_open(interrupted / STATE, "pt") as file:
+        progress = json.loads(file.metadata()["progress"]) | change
+    save_file(load_file(interrupted / STATE), tmp_path / "state", {"progress": json.dumps(progress)})
+    message = refused(interrupted, tmp_path / "copy", STATE, (tmp_path / "state").read_bytes())
+    assert ("gone.conllu" if "files" in change else f"expected an intact state in {tmp_path}") in message
+
+
+@pytest.mark.parametrize("kind", ["model", "optimizer"])
+def test_damaged_tensors_are_named(tmp_path, interrupted, kind):
+    tensors = load_file(interrupted / STATE)
+    name = max((name for name in tensors if name.startswith(kind)), key=lambda name: tensors[name].dim())
+    with safe_open(interrupted / STATE, "pt") as file:
+        metadata = file.metadata()
+    for number, changed in enumerate((tensors[name] * torch.nan, tensors[name][:-1])):
+        save_file(tensors | {name: changed.contiguous()}, tmp_path / "state", metadata)
+        content = (tmp_path / "state").read_bytes()
+        assert "expected an intact state" in refused(interrupted, tmp_path / f"copy{number}", STATE, content)
+
+
+def test_two_trainings_cannot_share_a_folder(tmp_path):
+    first = FolderLock(tmp_path / "run")
+    with pytest.raises(RecipeError, match=rf"expected no other training into it, got process {os.getpid()}$"):
+        Trainer(recipe(), tmp_path / "run", device="cpu")
+    first.release()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
+    # The file stays, as when a process is killed, but the system has let go of it; nothing was saved yet.
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / LOCK).write_text("1\n")
+    (out / RECIPE).write_text("half")
+    assert train(out, recipe(epochs=1)).epoch == 1
+    assert not (out / LOCK).exists()
+
+
+def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
+    save_state(tmp_path, *(made := (tiny_model(), torch.optim.Adam(tiny_model().parameters()))), {"epoch": 1})
+    before = (tmp_path / STATE).read_bytes()
+
+    def full(tensors, path, metadata=None):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("spigot.systems.checkpoint.save_file", full)
+    with pytest.raises(OSError, match=r"state\.safetensors: not saved: .*No space left"):
+        save_state(tmp_path, *made, {"epoch": 2})
+    assert (tmp_path / STATE).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [STATE]

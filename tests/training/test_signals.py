@@ -13,11 +13,11 @@ def test_the_first_is_noted_and_the_second_acts(number):
     signal.signal(number, lambda *_: acted.append(1))
     mine = signal.getsignal(number)
     try:
-        with noting_signals(lambda: noted.append(1)):
+        with noting_signals(noted.append):
             signal.raise_signal(number)
-            assert (noted, acted) == ([1], [])
+            assert (noted, acted) == ([number], [])
             signal.raise_signal(number)
-            assert (noted, acted) == ([1], [1])
+            assert (noted, acted) == ([number], [1])
         assert signal.getsignal(number) is mine
     finally:
         signal.signal(number, old)
@@ -25,7 +25,7 @@ def test_the_first_is_noted_and_the_second_acts(number):
 
 def test_handlers_are_put_back_after_an_error():
     old = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError), noting_signals(lambda: None):
+    with pytest.raises(RuntimeError), noting_signals(lambda number: None):
         raise RuntimeError
     assert signal.getsignal(signal.SIGTERM) is old
 
@@ -34,7 +34,7 @@ def test_other_threads_are_left_alone():
     entered = []
 
     def work():
-        with noting_signals(lambda: None):
+        with noting_signals(lambda number: None):
             entered.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)

@@ -31,6 +31,7 @@ def convert(
 
     Graphs in CoNLL-U are those of the column DEPS. What the target format cannot hold is counted on stderr.
     """
+    from spigot.data.errors import WriteError
     from spigot.data.readers import FORMAT_OF_EXTENSION, READERS, read_sentences
     from spigot.data.sentence import SEMANTICS
     from spigot.data.writers import WRITERS, fitting
@@ -51,9 +52,7 @@ def convert(
     sentences = read_sentences(source, from_, graph=SEMANTICS)  # type: ignore[arg-type]
     try:
         WRITERS[to](_counted(fitting(sentences, to, lost), written), target)
-    except UserError:
-        raise
-    except ValueError as error:
+    except WriteError as error:
         raise UserError(f"{target}: {error}") from None
     typer.echo(f"{target}: {written['sentences']} sentences", err=True)
     if things := [f"{count} {name}" for name, count in sorted(lost.items()) if count]:

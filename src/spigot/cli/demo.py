@@ -37,7 +37,7 @@ def demo(
         trainer.fit()
     except Interrupted as interrupted:
         typer.echo(f"spigot: {interrupted}", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(interrupted.code) from None
 
     model = load_system(out)
     sizes = recipe.data.builtin

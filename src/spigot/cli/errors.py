@@ -1,37 +1,69 @@
-"""Which errors are the user's, and the line that is printed for each."""
+"""The line that is printed for each error, and the exit code."""
 
 from __future__ import annotations
 
+import errno
 import sys
+import traceback
 
 import typer
 
 from spigot.errors import UserError
 
-USER, RUNTIME, INTERRUPTED = 2, 1, 130
+USER, RUNTIME, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 """Exit codes."""
+LONGEST = 284
+"""Characters of a message; the middle of a longer one is left out."""
 
 # typer uses click or carries a copy of it, depending on its version: this is the right one.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-def describe(error: BaseException) -> tuple[str, int] | None:
-    """Return the one line to print and the exit code, or None for a bug, which is shown with its traceback."""
+class Terminated(BaseException):
+    """SIGTERM has arrived."""
+
+
+def describe(error: BaseException) -> tuple[str, int]:
+    """Return the one line to print, of at most `LONGEST` characters, and the exit code."""
+    message, code = _describe(error)
+    return _one_line(message), code
+
+
+def _one_line(message: str) -> str:
+    """Return a message without line ends and other control characters; the middle of a long one is left out."""
+    text = " ".join(message.split())
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 145]} ... {text[-140:]}"
+
+
+def _describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, UsageError):
         return _usage(error), USER
     if isinstance(error, UserError):
         return str(error), USER
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
+    if isinstance(error, Terminated):
+        return "terminated", TERMINATED
     if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, FileExistsError)):
         return _file(error), USER
     if _is_validation_error(error):
         return _validation(error), USER
     if isinstance(error, OSError):
-        return _file(error), RUNTIME
+        # A stream that cannot be written or read is an argument of the shell's.
+        return _file(error), USER if error.errno == errno.EBADF else RUNTIME
     if isinstance(error, typer.Abort):
         return "aborted", RUNTIME
-    return None
+    if isinstance(error, MemoryError):
+        return f"out of memory{_where(error)}", RUNTIME
+    return f"unexpected {type(error).__name__}: {error}{_where(error)}", RUNTIME
+
+
+def _where(error: BaseException) -> str:
+    """Say where an error was raised, and how to see more."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].name}, line {frames[-1].lineno}; " if frames else ""
+    return f" ({place}use --debug to see the traceback)"
 
 
 def _usage(error: BaseException) -> str:
@@ -46,7 +78,9 @@ def _usage(error: BaseException) -> str:
 
 def _file(error: OSError) -> str:
     reason = (error.strerror or str(error)).lower()
-    return f"{error.filename}: {reason}" if error.filename is not None else reason
+    if error.filename is not None:
+        return f"{error.filename}: {reason}"
+    return f"a standard stream: {reason}" if error.errno == errno.EBADF else reason
 
 
 def _is_validation_error(error: BaseException) -> bool:

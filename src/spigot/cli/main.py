@@ -6,8 +6,9 @@ so that `spigot --help` and `spigot score` start at once.
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -15,10 +16,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from spigot.cli.console import abandon_output, prepare_streams
 from spigot.cli.convert import convert
 from spigot.cli.data import data
 from spigot.cli.demo import demo
-from spigot.cli.errors import INTERRUPTED, RUNTIME, describe
+from spigot.cli.errors import INTERRUPTED, RUNTIME, Terminated, describe
 from spigot.cli.evaluate import evaluate
 from spigot.cli.parse import parse
 from spigot.cli.score import score
@@ -58,6 +60,7 @@ def spigot(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Train and run parsers that backpropagate through hard structured decisions."""
 
@@ -69,33 +72,43 @@ for command in (demo, data, convert, train, evaluate, parse, score):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0: done; 1: failed; 2: the user's input is wrong; 130: interrupted.
+    0: done; 1: failed; 2: the user's input is wrong; 130: interrupted; 143: terminated. `--debug` counts anywhere.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
     try:
-        code = app(args=arguments, prog_name="spigot", standalone_mode=False)
-        sys.stdout.flush()
+        code = app(args=given, prog_name="spigot", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except _CarrierError as carrier:
-        return _fail(carrier.__cause__ or carrier)
-    except (Exception, KeyboardInterrupt) as error:
-        return _fail(error)
+        return _fail(carrier.__cause__ or carrier, debug)
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        return _fail(error, debug)
     return code if isinstance(code, int) else 0
 
 
-def _fail(error: BaseException) -> int:
-    """Print an error in one line and return its exit code; a bug is raised again, for its traceback."""
-    if isinstance(error, BrokenPipeError):
-        # The reader of our output has closed it: end quietly. What is still buffered would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _fail(error: BaseException, debug: bool) -> int:
+    """Print an error in one line, with `debug` after its traceback, and return its exit code."""
+    if isinstance(error, OSError) and error.filename is None:
+        # What is still buffered for stdout, if that is what failed, would raise again at exit.
+        abandon_output()
+    if isinstance(error, BrokenPipeError):  # the reader of our output has closed it: end quietly
         return RUNTIME
-    described = describe(error)
-    if described is None:
-        raise error
-    message, code = described
+    message, code = describe(error)
+    if debug:
+        traceback.print_exception(error)
     if message:
-        print(f"spigot: {message}" if code == INTERRUPTED else f"spigot: error: {message}", file=sys.stderr)
+        print(f"spigot: {message}" if code >= INTERRUPTED else f"spigot: error: {message}", file=sys.stderr)
     return code
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
 
 
 def run() -> None:
     """Entry point of the console script."""
+    prepare_streams()
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())

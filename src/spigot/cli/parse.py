@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from spigot.cli.device import checked_device
+from spigot.errors import UserError
 
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def parse(
-    run: Annotated[str, typer.Argument(help="A run's folder, or a hub id.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or hf://OWNER/NAME on the hub.")],
     file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
     to: Annotated[
         str | None,
@@ -68,8 +69,31 @@ def parse(
     else:
         sentences = read_sentences(file, source)
     if window is None:
-        window = 1 if file == "-" and sys.stdin.isatty() else PARSING_WINDOW
-    write(_at_once(parse_stream(model.parse, sentences, batch_tokens, window)))
+        window = 1 if file == "-" and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW
+    good = _UntilError(sentences)
+    write(_at_once(parse_stream(model.parse, good, batch_tokens, window)))
+    if good.error is not None:
+        raise good.error
+
+
+class _UntilError(Iterator["Sentence"]):
+    """The sentences before the first malformed one, and its error: those read ahead of it are still parsed."""
+
+    def __init__(self, sentences: Iterator[Sentence]) -> None:
+        self.sentences = sentences
+        self.started = False
+        self.error: UserError | None = None
+
+    def __next__(self) -> Sentence:
+        try:
+            sentence = next(self.sentences)
+        except UserError as error:
+            if not self.started:
+                raise  # there is nothing to write, not even a header
+            self.error = error
+            raise StopIteration from None
+        self.started = True
+        return sentence
 
 
 def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:

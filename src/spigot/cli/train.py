@@ -38,6 +38,6 @@ def train(
         best = trainer.fit()
     except Interrupted as interrupted:
         typer.echo(f"spigot: {interrupted}; go on with --resume", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(interrupted.code) from None
     if trainer.main:
         emit_json(best)

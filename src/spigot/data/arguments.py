@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from .blocks import Block, Row, check_values
-from .errors import DataError
+from .errors import DataError, WriteError
 from .sentence import TOP, Arc, Graph, Sentence
 
 
@@ -41,18 +41,18 @@ def argument_columns(sentence: Sentence, graph: Graph) -> list[list[str]]:
     check_values(sentence, "arc labels", [arc.label for arc in graph.arcs])
     predicates = sorted(graph.predicates)
     if predicates and not 1 <= predicates[0] <= predicates[-1] <= n:
-        raise ValueError(f"sentence {sentence.id}: expected predicates from 1 to {n}, got {predicates}")
+        raise WriteError(f"sentence {sentence.id}: expected predicates from 1 to {n}, got {predicates}")
     column = {head: index for index, head in enumerate(predicates)}
     arguments = [["_"] * len(predicates) for _ in range(n)]
     for arc in graph.arcs:
         if not 1 <= arc.modifier <= n:
-            raise ValueError(f"sentence {sentence.id}: expected modifiers from 1 to {n}, got {arc}")
+            raise WriteError(f"sentence {sentence.id}: expected modifiers from 1 to {n}, got {arc}")
         if arc.head == 0 and arc.label == TOP:
             continue
         if arc.head not in column or arc.label == "_":
-            raise ValueError(f"sentence {sentence.id}: expected arcs from predicates (or {TOP} from 0), got {arc}")
+            raise WriteError(f"sentence {sentence.id}: expected arcs from predicates (or {TOP} from 0), got {arc}")
         if arguments[arc.modifier - 1][column[arc.head]] != "_":
-            raise ValueError(
+            raise WriteError(
                 f"sentence {sentence.id}: expected at most one arc between two tokens, got a second: {arc}"
             )
         arguments[arc.modifier - 1][column[arc.head]] = arc.label
@@ -67,6 +67,6 @@ def frames_of(sentence: Sentence, graph: Graph) -> Sequence[str]:
     """
     frames = graph.frames or ("_",) * len(sentence)
     if len(frames) != len(sentence):
-        raise ValueError(f"sentence {sentence.id}: expected {len(sentence)} frames, got {len(frames)}")
+        raise WriteError(f"sentence {sentence.id}: expected {len(sentence)} frames, got {len(frames)}")
     check_values(sentence, "frames", frames)
     return frames

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .errors import DataError
+from .errors import DataError, WriteError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
 from .sentence import Graph, Sentence, Tree
 
@@ -74,7 +74,7 @@ def read_blocks(
         lone_comments: whether to yield blocks of comments alone, for readers that go on after an error.
 
     Raises:
-        DataError: a block of comments alone, unless `lone_comments`.
+        DataError: a carriage return within a line; a block of comments alone, unless `lone_comments`.
     """
     name = display_name(source)
     preamble: str | None = ""
@@ -85,6 +85,8 @@ def read_blocks(
     for number, line in numbered_lines(source):
         if number == 1 and line.startswith(BOM):
             preamble, line = BOM, line.removeprefix(BOM)
+        if "\r" in line and "\r" in line.removesuffix("\n").removesuffix("\r"):
+            raise DataError(name, number, "expected carriage returns at the end of a line only, got one within")
         blank = _is_blank(line)
         if preamble is not None and not lines and (blank or (header and line.startswith(header))):
             preamble += line
@@ -177,8 +179,8 @@ def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
     if all(text == "_" for text in texts):
         return None
     for (line, _), text in zip(rows, texts, strict=True):
-        if not (text.isascii() and text.isdecimal() and int(text) <= len(rows)):
-            raise DataError(block.path, line, f"expected a head from 0 to {len(rows)}, got {text!r}")
+        if not (is_number(text) and int(text) <= len(rows)):
+            raise DataError(block.path, line, f"expected a head from 0 to {len(rows)}, got {shown(text)}")
     heads = tuple(map(int, texts))
     token = _token_on_cycle(heads)
     if token is not None:
@@ -194,7 +196,7 @@ def check_token(block: Block, line: int, columns: Sequence[str], token: int) -> 
         DataError: another number, or an empty form.
     """
     if columns[0] != str(token):
-        raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
+        raise DataError(block.path, line, f"expected token id {token}, got {shown(columns[0])}")
     if not columns[1]:
         raise DataError(block.path, line, "expected a form in column 2, got nothing")
 
@@ -202,7 +204,7 @@ def check_token(block: Block, line: int, columns: Sequence[str], token: int) -> 
 def check_length(sentence: Sentence, source: Source) -> None:
     """Raise a ValueError that names the sentence if it has more or fewer tokens than its source."""
     if len(sentence) != len(source.original):
-        raise ValueError(
+        raise WriteError(
             f"sentence {sentence.id}: expected the {len(source.original)} tokens of its source, "
             f"got {len(sentence)} (set source=None to write it from scratch)"
         )
@@ -224,18 +226,36 @@ def check_writable(sentence: Sentence, tree: Tree | None) -> None:
     if tree is not None:
         values["labels"] = tree.labels
         if len(tree.heads) != n or not all(0 <= head <= n for head in tree.heads):
-            raise ValueError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, got {tree.heads}")
+            raise WriteError(f"sentence {sentence.id}: expected {n} heads from 0 to {n}, got {tree.heads}")
     for name, cells in values.items():
         if len(cells) != n:
-            raise ValueError(f"sentence {sentence.id}: expected {n} {name}, got {len(cells)}")
+            raise WriteError(f"sentence {sentence.id}: expected {n} {name}, got {len(cells)}")
         check_values(sentence, name, cells)
 
 
 def check_values(sentence: Sentence, name: str, values: Sequence[str]) -> None:
     """Raise a ValueError that names the sentence if a value does not fit into one column."""
     for value in values:
-        if not value or "\t" in value or "\n" in value or "\r" in value:
-            raise ValueError(f"sentence {sentence.id}: {name}: expected text without tabs and line ends, got {value!r}")
+        if not fits_column(value):
+            message = f"sentence {sentence.id}: {name}: expected text without tabs and line ends"
+            raise WriteError(f"{message}, got {shown(value)}")
+
+
+def fits_column(value: str) -> bool:
+    """Return whether a writer can put a value into one column."""
+    return bool(value) and not ("\t" in value or "\n" in value or "\r" in value)
+
+
+def checked_id(block: Block, value: str) -> str:
+    """Return the id that a comment gives. Raises DataError if no writer could write it."""
+    if not fits_column(value):
+        raise DataError(block.path, block.line, f"expected a sentence id without tabs, got {shown(value)}")
+    return value
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a whole number of at most nine digits, as no line or token has a higher one."""
+    return len(text) <= 9 and text.isascii() and text.isdecimal()
 
 
 def _is_blank(line: str) -> bool:

@@ -25,7 +25,7 @@ from .blocks import (
     source_of,
     write_blocks,
 )
-from .errors import DataError
+from .errors import DataError, shown
 from .files import Readable, Writable
 from .sentence import SEMANTICS, SYNTAX, Graph, Sentence, Tree
 
@@ -104,7 +104,7 @@ def _predicates(block: Block, rows: list[Row]) -> list[int]:
             message = f"expected at least {FIXED} tab-separated columns, got {len(columns)}"
             raise DataError(block.path, line, message)
         if columns[0] != str(token):
-            raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
+            raise DataError(block.path, line, f"expected token id {token}, got {shown(columns[0])}")
         if not columns[FORM]:
             raise DataError(block.path, line, "expected a form in column 2, got nothing")
         if columns[IS_PREDICATE] not in ("Y", "_"):

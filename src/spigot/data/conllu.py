@@ -21,6 +21,7 @@ from .blocks import (
     Source,
     check_values,
     check_writable,
+    checked_id,
     map_rows,
     new_block,
     read_blocks,
@@ -29,7 +30,7 @@ from .blocks import (
 )
 from .conllx import new_rows, sentence_of_rows, split_rows, with_new_columns
 from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, read_enhanced
-from .errors import DataError
+from .errors import DataError, WriteError, shown
 from .files import Readable, Writable
 from .sentence import SYNTAX, Graph, Sentence, Tree
 
@@ -113,7 +114,7 @@ def token_list(sentence: Sentence) -> TokenList:
     """
     source = source_of(sentence, FORMAT)
     if source is None:
-        raise ValueError(f"sentence {sentence.id}: expected a sentence that was read from CoNLL-U")
+        raise WriteError(f"sentence {sentence.id}: expected a sentence that was read from CoNLL-U")
     tokens, metadata = [], Metadata()
     for _, line in source.block.lines():
         if line.startswith("#"):
@@ -134,8 +135,8 @@ def _sentence_id(block: Block) -> str | None:
     for _, line in block.lines():
         if line.startswith("#") and "sent_id" in line:
             for key, value in parse_comment_line(line):
-                if key == "sent_id":
-                    return value
+                if key == "sent_id" and value:
+                    return checked_id(block, value)
     return None
 
 
@@ -146,7 +147,7 @@ def _words(block: Block, rows: list[Row]) -> list[Row]:
     for line, columns in rows:
         try:
             token_id = parse_id_value(columns[0])
-        except ParseException:
+        except (ParseException, ValueError):  # Python refuses numbers of thousands of digits
             token_id = None
         match token_id:
             case int() if token_id == len(words) + 1:
@@ -157,7 +158,7 @@ def _words(block: Block, rows: list[Row]) -> list[Row]:
             case (int() as word, ".", int() as node) if word == len(words) and node == empty_nodes + 1:
                 empty_nodes = node
             case _:
-                raise DataError(block.path, line, f"expected token id {len(words) + 1}, got {columns[0]!r}")
+                raise DataError(block.path, line, f"expected token id {len(words) + 1}, got {shown(columns[0])}")
     if not words:
         raise DataError(block.path, rows[0][0] if rows else block.line, "expected at least one word, got none")
     if span_end > len(words):

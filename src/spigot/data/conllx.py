@@ -23,7 +23,7 @@ from .blocks import (
     source_of,
     write_blocks,
 )
-from .errors import DataError
+from .errors import DataError, shown
 from .files import Readable, Writable
 from .sentence import SYNTAX, Sentence, Tree
 
@@ -49,7 +49,7 @@ def read_conllx(source: Readable, tree: str = SYNTAX) -> Iterator[Sentence]:
         rows = split_rows(block, block.lines())
         for token, (line, columns) in enumerate(rows, 1):
             if columns[0] != str(token):
-                raise DataError(block.path, line, f"expected token id {token}, got {columns[0]!r}")
+                raise DataError(block.path, line, f"expected token id {token}, got {shown(columns[0])}")
         yield sentence_of_rows(FORMAT, block, str(number), rows, tree)
 
 

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from .blocks import Block
-from .errors import DataError
+from .blocks import Block, is_number
+from .errors import DataError, WriteError, shown
 from .sentence import TOP, Arc, Graph, Sentence
 
 DEPS = 8
@@ -42,9 +42,9 @@ def read_enhanced(block: Block) -> list[EnhancedArc]:
         for pair in columns[DEPS].split("|"):
             head, colon, label = pair.partition(":")
             if not (colon and label and _NODE.fullmatch(head)):
-                raise DataError(block.path, line, f"expected head:label pairs in DEPS, got {pair!r}")
-            if head not in nodes:
-                raise DataError(block.path, line, f"expected a head of this sentence in DEPS, got {head!r}")
+                raise DataError(block.path, line, f"expected head:label pairs in DEPS, got {shown(pair)}")
+            if head not in nodes or not is_number(head.replace(".", "")):
+                raise DataError(block.path, line, f"expected a head of this sentence in DEPS, got {shown(head)}")
             arcs.append(EnhancedArc(head, columns[0], label))
     return arcs
 
@@ -95,8 +95,8 @@ def deps_columns(sentence: Sentence, graph: Graph) -> list[str]:
     pairs: list[list[str]] = [[] for _ in sentence.forms]
     for head, modifier, label in sorted(graph.arcs):
         if not (0 <= head <= len(pairs) and 1 <= modifier <= len(pairs)):
-            raise ValueError(f"sentence {sentence.id}: expected arcs between its tokens, got {head} to {modifier}")
+            raise WriteError(f"sentence {sentence.id}: expected arcs between its tokens, got {head} to {modifier}")
         if not label or "|" in label or any(map(str.isspace, label)):
-            raise ValueError(f"sentence {sentence.id}: expected labels without blanks and |, got {label!r}")
+            raise WriteError(f"sentence {sentence.id}: expected labels without blanks and |, got {label!r}")
         pairs[modifier - 1].append(f"{head}:{'root' if head == 0 else label}")
     return ["|".join(cell) or "_" for cell in pairs]

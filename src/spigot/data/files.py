@@ -1,4 +1,7 @@
-"""Opening data files: plain or gzip (by name), "-" for standard input and output, UTF-8, line ends as is."""
+"""Reading and writing text: plain or gzip, "-" for standard input and output, UTF-8, line ends as is.
+
+All text that users give goes through here: data, recipes, lists of ids.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,16 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any, TextIO, TypeAlias, cast
 
+from spigot.errors import UserError
+
 from .errors import DataError
 
 BOM = "\ufeff"
+DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a damaged gzip file raises."""
 
 Readable: TypeAlias = str | PathLike[str] | Iterable[str | bytes]
-"""A path ("-" is standard input, ".gz" is unpacked), or an open file or other iterable of lines."""
+"""A path ("-" is standard input, "~" the home folder, gzip is unpacked), or an open file or other iterable of lines."""
 
 Writable: TypeAlias = str | PathLike[str] | TextIO
 """A path ("-" is standard output, ".gz" is packed), or an open text file."""
@@ -36,37 +43,86 @@ def display_name(source: Readable) -> str:
 
 @contextmanager
 def open_lines(source: Readable) -> Iterator[Iterable[str | bytes]]:
-    """Open a source as an iterable of undecoded lines; standard input and what was open already stay open."""
+    """Open a source as an iterable of undecoded lines; standard input and what was open already stay open.
+
+    Raises:
+        UserError: text was given instead of a path or lines, or standard input is closed.
+    """
+    if isinstance(source, bytes):
+        raise UserError("source: expected a path or lines, got bytes (pass source.splitlines())")
     if not isinstance(source, str | PathLike):
         yield source
     elif os.fspath(source) == "-":
-        yield getattr(sys.stdin, "buffer", sys.stdin)
-    elif os.fspath(source).endswith(".gz"):
-        # The second buffer makes reading by lines several times faster.
-        with gzip.open(source, "rb") as packed, io.BufferedReader(cast(io.RawIOBase, packed)) as file:
-            yield file
+        if sys.stdin is None:
+            raise UserError("standard input: expected an open stream, got a closed one")
+        yield _unpacked(getattr(sys.stdin, "buffer", sys.stdin), packed=False)
     else:
-        with open(source, "rb") as file:
-            yield file
+        with open(_path(source), "rb") as file:
+            yield _unpacked(file, packed=os.fspath(source).endswith(".gz"))
+
+
+def _path(source: str | PathLike[str]) -> str:
+    """Return a path with "~" expanded. Raises UserError if it is the text of a file."""
+    path = os.path.expanduser(os.fspath(source))
+    if "\n" in path or "\0" in path:
+        raise UserError(f"source: expected a path or lines, got text: {path[:40]!r} (pass source.splitlines())")
+    return path
+
+
+def _unpacked(file: Any, packed: bool) -> Iterable[str | bytes]:
+    """Return the lines of a file, unpacked if it is `packed` or begins as gzip files do."""
+    if not packed:
+        packed = hasattr(file, "peek") and file.peek(2)[:2] == b"\x1f\x8b"
+    # The second buffer makes reading by lines several times faster.
+    return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file))) if packed else file
 
 
 def numbered_lines(source: Readable) -> Iterator[tuple[int, str]]:
-    r"""Yield (line number from 1, line with its own line end); only "\n" ends a line, a BOM is left in.
+    r"""Yield (line number from 1, line with its own line end); only "\n" ends a line.
+
+    A byte order mark is left in at the start of the file, and left out at the start of other lines, where it comes
+    from joining files. Lines of an iterable without "\n" get one, except for the last.
 
     Raises:
         DataError: the text is not UTF-8, or the gzip file is damaged or cut short.
     """
     name = display_name(source)
     number = 0
+    unfinished: str | None = None
     try:
         with open_lines(source) as lines:
             for number, line in enumerate(lines, 1):
-                yield number, line if isinstance(line, str) else line.decode("utf-8")
+                text = line if isinstance(line, str) else line.decode("utf-8")
+                if "\0" in text:
+                    raise DataError(name, number, "expected UTF-8 text, got a NUL character, as in UTF-16")
+                if unfinished is not None:
+                    yield number - 1, unfinished + "\n"
+                    unfinished = None
+                if number > 1:
+                    text = text.removeprefix(BOM)
+                if text.endswith("\n"):
+                    yield number, text
+                else:
+                    unfinished = text
+        if unfinished:
+            yield number, unfinished
     except UnicodeDecodeError as error:
-        found = error.object[error.start : error.end]
-        raise DataError(name, number, f"expected UTF-8 text, got {found!r}") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(name, number, f"expected UTF-8 text, got {_encoding_of(error)}") from error
+    except DAMAGED_GZIP as error:
         raise DataError(name, number + 1, f"expected an intact gzip file, got: {error}") from error
+
+
+def read_text(source: Readable) -> str:
+    """Return the whole text of a source without its byte order mark. Raises DataError, see `numbered_lines`."""
+    return "".join(line for _, line in numbered_lines(source)).removeprefix(BOM)
+
+
+def _encoding_of(error: UnicodeDecodeError) -> str:
+    """Say what text that is not UTF-8 may be."""
+    if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in error.object:
+        return "UTF-16 or UTF-32"
+    found = error.object[error.start : error.end]
+    return f"{found!r} (convert it, for example with iconv -f LATIN1 -t UTF-8)"
 
 
 @contextmanager
@@ -81,7 +137,7 @@ def open_output(target: Writable) -> Iterator[TextIO]:
         with _standard_output() as file:
             yield file
     else:
-        with _replacing(Path(target)) as raw:
+        with _replacing(Path(_path(target))) as raw:
             if os.fspath(target).endswith(".gz"):
                 # No name and time in the header: the same text gives the same bytes.
                 with (
@@ -97,6 +153,8 @@ def open_output(target: Writable) -> Iterator[TextIO]:
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
     """Open standard output as UTF-8 without translated line ends, whatever the locale says."""
+    if sys.stdout is None:
+        raise UserError("standard output: expected an open stream, got a closed one")
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:
         yield sys.stdout

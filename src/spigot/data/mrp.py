@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from .arguments import frames_of
-from .blocks import Block, Source, source_of
-from .errors import DataError
+from .blocks import Block, Source, fits_column, source_of
+from .errors import DataError, WriteError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
 from .sentence import SEMANTICS, TOP, Arc, Graph, Sentence
 
@@ -75,7 +75,7 @@ def write_mrp(sentences: Iterable[Sentence], target: Writable, graph: str = SEMA
             if source is not None and source.same_tokens(sentence) and written == source.graph:
                 file.write(source.block.text.rstrip("\n") + "\n")
             elif written is None:
-                raise ValueError(f"sentence {sentence.id}: expected a graph, got none")
+                raise WriteError(f"sentence {sentence.id}: expected a graph, got none")
             else:
                 file.write(json.dumps(_object(sentence, written, graph), ensure_ascii=False) + "\n")
 
@@ -88,7 +88,7 @@ def nodes_of(graph: Graph) -> list[int]:
 def _sentence(block: Block, graph: str) -> Sentence:
     try:
         content = json.loads(block.text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(block.path, block.line, f"expected a JSON object, got: {error}") from None
     if not isinstance(content, dict) or not {"id", "input"} <= set(content):
         got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
@@ -97,16 +97,27 @@ def _sentence(block: Block, graph: str) -> Sentence:
         got = f"{content['flavor']} ({content.get('framework', 'no framework')})"
         raise DataError(block.path, block.line, f"expected a graph over tokens (flavor 0), got flavor {got}")
     try:
-        tokens = _tokens(block, content["input"], content.get("nodes", []))
-        number = {token.node["id"]: index for index, token in enumerate(tokens, 1) if token.node}
-        arcs = [Arc(0, number[top], TOP) for top in content.get("tops", [])]
-        arcs += [Arc(number[e["source"]], number[e["target"]], e["label"]) for e in content.get("edges", [])]
-    except (KeyError, TypeError, AttributeError) as error:
+        original = _original(block, content, graph)
+    except DataError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(block.path, block.line, f"expected nodes, edges and tops as in MRP, got: {error!r}") from None
+    for value in (original.id, *original.forms, *original.lemmas, *original.tags):
+        if not fits_column(value) or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise DataError(block.path, block.line, f"expected text without tabs and line ends, got {shown(value)}")
+    return replace(original, source=Source(FORMAT, block, original))
+
+
+def _original(block: Block, content: dict[str, Any], graph: str) -> Sentence:
+    """Return the sentence of an object."""
+    tokens = _tokens(block, content["input"], content.get("nodes", []))
+    number = {token.node["id"]: index for index, token in enumerate(tokens, 1) if token.node}
+    arcs = [Arc(0, number[top], TOP) for top in content.get("tops", [])]
+    arcs += [Arc(number[e["source"]], number[e["target"]], str(e["label"])) for e in content.get("edges", [])]
     properties = [
         dict(zip(token.node.get("properties", ()), token.node.get("values", ()), strict=False)) for token in tokens
     ]
-    original = Sentence(
+    return Sentence(
         id=str(content["id"]),
         forms=tuple(content["input"][token.start : token.end] for token in tokens),
         lemmas=tuple(str(token.node.get("label") or "_") for token in tokens),
@@ -119,7 +130,6 @@ def _sentence(block: Block, graph: str) -> Sentence:
             )
         },
     )
-    return replace(original, source=Source(FORMAT, block, original))
 
 
 def _tokens(block: Block, text: str, nodes: list[dict[str, Any]]) -> list[_Token]:
@@ -150,7 +160,7 @@ def _object(sentence: Sentence, graph: Graph, name: str) -> dict[str, Any]:
     """Return the object to write for a sentence."""
     frames, n = frames_of(sentence, graph), len(sentence)
     if any(not (0 <= arc.head <= n and 1 <= arc.modifier <= n) for arc in graph.arcs):
-        raise ValueError(f"sentence {sentence.id}: expected arcs between its {n} tokens, got {graph.arcs}")
+        raise WriteError(f"sentence {sentence.id}: expected arcs between its {n} tokens, got {graph.arcs}")
     nodes, starts = [], _starts(sentence.forms)
     for token in nodes_of(graph):
         form, label = sentence.forms[token - 1], sentence.lemmas[token - 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from .errors import WriteError
 from .files import BOM, Readable, Writable, numbered_lines, open_output
 from .sentence import Sentence
 
@@ -40,5 +41,5 @@ def write_plain(sentences: Iterable[Sentence], target: Writable) -> None:
         for sentence in sentences:
             for form in sentence.forms:
                 if not _TOKEN.fullmatch(form):
-                    raise ValueError(f"sentence {sentence.id}: expected forms without blanks, got {form!r}")
+                    raise WriteError(f"sentence {sentence.id}: expected forms without blanks, got {form!r}")
             file.write(" ".join(sentence.forms) + "\n")

@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 from .conll2009 import read_conll2009
 from .conllu import read_conllu
 from .conllx import read_conllx
-from .files import BOM, Readable, display_name, open_lines
+from .errors import DataError
+from .files import BOM, DAMAGED_GZIP, Readable, display_name, open_lines
 from .mrp import read_mrp
 from .plain import read_plain
 from .sdp import read_sdp
@@ -42,6 +43,7 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".sst": "sst",
     ".txt": "text",
 }
+_OTHERWISE = "another suffix, --from or --format names another format"
 _FORMAT_OF_WIDTH: dict[int, Format] = {10: "conllu", 5: "sst"}
 
 
@@ -55,16 +57,19 @@ def read_sentences(
         format: "conllu", "conllx", "conll2009", "sdp" (2015), "sdp2014", "mrp", "sst" or "text" (one tokenised
             sentence a line). None: by the extension of the name (.conllu, .conllx, .conll, .conll09, .sdp, .mrp,
             .sst, .txt; also with .gz), else by the first lines: "#SDP" opens an SDP file, `{"` an MRP file, ten
-            tab-separated columns (after any comments) are CoNLL-U, five are SST, all else is text.
+            tab-separated columns (after any comments) are CoNLL-U, five are SST, text without tabs is text.
         tree: the name of the trees, in formats that have some.
         graph: the name of the graphs; None: "semantics", and the column DEPS of CoNLL-U is not read.
 
     Raises:
         ValueError: no such format.
-        DataError: while reading, see the reader of the format.
+        DataError: while reading, see the reader of the format; another table than these whose format is not given.
     """
     if format is None and isinstance(source, str | PathLike):
-        format = FORMAT_OF_EXTENSION.get(PurePath(os.fspath(source).removesuffix(".gz")).suffix)
+        suffix = PurePath(os.fspath(source).removesuffix(".gz")).suffix
+        guess = FORMAT_OF_EXTENSION.get(suffix)
+        if guess is not None:
+            return _guessed(READERS[guess](source, tree, graph), f"{guess}, from its suffix {suffix}")
     if format is None:
         return _read_unknown(source, tree, graph)
     if format not in READERS:
@@ -78,17 +83,37 @@ def _read_unknown(source: Readable, tree: str, graph: str | None) -> Iterator[Se
         head: list[str | bytes] = []
         format: Format | None = None
         while format is None:
-            line = next(iterator, None)
+            try:
+                line = next(iterator, None)
+            except DAMAGED_GZIP as error:
+                message = f"expected an intact gzip file, got: {error}"
+                raise DataError(display_name(source), len(head) + 1, message) from error
             if line is None:
                 format = "text"
             else:
                 head.append(line)
-                format = _format_of_line(line)
-        yield from READERS[format](_Lines(display_name(source), chain(head, iterator)), tree, graph)
+                format = _format_of_line(display_name(source), len(head), line)
+        sentences = READERS[format](_Lines(display_name(source), chain(head, iterator)), tree, graph)
+        yield from _guessed(sentences, f"{format}, from its first lines")
 
 
-def _format_of_line(line: str | bytes) -> Format | None:
-    """Return the format that a line shows, None for one that leaves it open: blank lines and comments."""
+def _guessed(sentences: Iterator[Sentence], guess: str) -> Iterator[Sentence]:
+    """Yield sentences; an error before the first says what the file was read as."""
+    try:
+        first = next(sentences, None)
+    except DataError as error:
+        raise error.with_note(f"read as {guess}; {_OTHERWISE}") from None
+    if first is not None:
+        yield first
+        yield from sentences
+
+
+def _format_of_line(name: str, number: int, line: str | bytes) -> Format | None:
+    """Return the format that a line shows, None for one that leaves it open: blank lines and comments.
+
+    Raises:
+        DataError: the line is a row of an unknown table.
+    """
     text = (line if isinstance(line, str) else line.decode("utf-8", "replace")).removeprefix(BOM)
     if text.startswith("#SDP"):
         return "sdp"
@@ -96,7 +121,10 @@ def _format_of_line(line: str | bytes) -> Format | None:
         return "mrp"
     if not text.strip() or text.startswith("#"):
         return None
-    return _FORMAT_OF_WIDTH.get(len(text.split("\t")), "text")
+    width = len(text.rstrip("\r\n").split("\t"))
+    if width > 1 and width not in _FORMAT_OF_WIDTH:
+        raise DataError(name, number, f"expected text or a table of a known format, got {width} columns ({_OTHERWISE})")
+    return _FORMAT_OF_WIDTH.get(width, "text")
 
 
 class _Lines(Iterable[str | bytes]):

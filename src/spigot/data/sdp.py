@@ -23,6 +23,7 @@ from .blocks import (
     check_token,
     check_values,
     check_writable,
+    checked_id,
     interned,
     map_rows,
     new_block,
@@ -32,7 +33,7 @@ from .blocks import (
     with_comments,
     write_blocks,
 )
-from .errors import DataError
+from .errors import DataError, WriteError
 from .files import Readable, Writable
 from .sentence import SEMANTICS, SYNTAX, TOP, Arc, Graph, Sentence, Tree
 
@@ -181,7 +182,7 @@ def _sentence(block: Block, number: int, rows: list[Row], layout: Layout, graph:
     tops = [Arc(0, token, TOP) for token, (_, columns) in enumerate(rows, 1) if columns[layout.top] == "+"]
     frame = layout.top + 2
     original = Sentence(
-        id=_comment_id(block) or str(number),
+        id=checked_id(block, _comment_id(block) or str(number)),
         forms=interned(columns[1] for _, columns in rows),
         lemmas=interned(columns[2] or "_" for _, columns in rows),
         tags=interned(columns[3] or "_" for _, columns in rows),
@@ -217,7 +218,7 @@ def _new_rows(sentence: Sentence, graph: Graph | None, tree: Tree | None, layout
     check_writable(sentence, tree)
     n = len(sentence)
     if graph is None:
-        raise ValueError(f"sentence {sentence.id}: expected a graph, got none")
+        raise WriteError(f"sentence {sentence.id}: expected a graph, got none")
     frames = frames_of(sentence, graph)
     heads = map(str, tree.heads) if tree else ("_",) * n
     labels = tree.labels if tree else ("_",) * n

@@ -15,6 +15,7 @@ from .blocks import (
     check_token,
     check_values,
     check_writable,
+    checked_id,
     interned,
     map_rows,
     new_block,
@@ -22,7 +23,7 @@ from .blocks import (
     source_of,
     write_blocks,
 )
-from .errors import DataError
+from .errors import DataError, WriteError
 from .files import Readable, Writable
 from .sentence import Sentence
 
@@ -85,7 +86,7 @@ def sentence_of_block(block: Block, number: int) -> Sentence:
     if not rows:
         raise DataError(block.path, block.line, "expected token lines, got none")
     original = Sentence(
-        id=name or str(number),
+        id=checked_id(block, name or str(number)),
         forms=interned(columns[1] for columns in rows),
         lemmas=interned(columns[2] or "_" for columns in rows),
         tags=interned(columns[3] or "_" for columns in rows),
@@ -102,7 +103,7 @@ def _render(sentence: Sentence) -> str:
     check_writable(sentence, None)
     label = "_" if sentence.sentiment is None else str(sentence.sentiment)
     if label not in LABELS:
-        raise ValueError(f"sentence {sentence.id}: expected a sentiment of 0, 1 or None, got {label}")
+        raise WriteError(f"sentence {sentence.id}: expected a sentiment of 0, 1 or None, got {label}")
     tokens = zip(sentence.forms, sentence.lemmas, sentence.tags, strict=True)
     rows = [[str(k), *columns, label] for k, columns in enumerate(tokens, 1)]
     if source is None or sentence.id != source.original.id or len(rows) != len(source.original):

@@ -9,7 +9,8 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError
+from .blocks import is_number
+from .errors import DataError, shown
 from .files import BOM, Readable, display_name, numbered_lines
 
 NOT_FINITE = "expected finite numbers, got inf or nan"
@@ -54,7 +55,7 @@ def read_vectors(source: Readable, wanted: Container[str] | None = None) -> tupl
 class VectorLines:
     """The lines of a file, as (line number, word, its numbers as text).
 
-    Each line holds a word and its numbers, separated by single blanks. A first line of two whole numbers (how
+    Each line holds a word and its numbers, separated by single blanks or tabs. A first line of two whole numbers (how
     many words, how many dimensions, as word2vec writes it) is recognised and left out. A word may contain blanks,
     as a few do in published files, unless its later pieces look like numbers.
 
@@ -77,8 +78,11 @@ class VectorLines:
         """
         name = display_name(self.source)
         for number, line in numbered_lines(self.source):
-            pieces = (line.removeprefix(BOM) if number == 1 else line).rstrip(" \r\n").split(" ")
+            text = line.removeprefix(BOM) if number == 1 else line
+            pieces = text.replace("\t", " ").rstrip(" \r\n").split(" ")
             if number == 1 and len(pieces) == 2 and all(piece.isdecimal() for piece in pieces):
+                if not all(map(is_number, pieces)):
+                    raise DataError(name, number, f"expected a word, or how many words and numbers, got {shown(text)}")
                 self.dimension = int(pieces[1])
                 continue
             message = ""
@@ -109,7 +113,7 @@ def check_numbers(numbers: Sequence[str]) -> str:
 
 def _not_a_number(numbers: Sequence[str]) -> str:
     wrong = next(piece for piece in numbers if not _is_number(piece))
-    return f"expected a number, got {wrong!r}"
+    return f"expected a number, got {shown(wrong)}"
 
 
 def _is_number(text: str) -> bool:

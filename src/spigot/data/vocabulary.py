@@ -49,6 +49,8 @@ class Index:
 
     def __init__(self, strings: Iterable[str]) -> None:
         self.strings = list(strings)
+        if not all(isinstance(string, str) for string in self.strings):
+            raise ValueError("strings: expected text, got something else")
         self._ids = {string: k for k, string in enumerate(self.strings)}
         if len(self._ids) != len(self.strings):
             raise ValueError("strings: expected every string once, got duplicates")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
+from unicodedata import normalize
 
 from spigot.data.errors import DataError
 from spigot.data.sentence import Sentence
@@ -86,8 +87,16 @@ def _same_tokens(one: Sentence, other: Sentence, number: int, gold_path: Path, s
         raise DataError(system_path, None, f"{name}: expected {len(one)} tokens, as in {gold_path}, got {len(other)}")
     for token, (form, found) in enumerate(zip(one.forms, other.forms, strict=True), 1):
         if form != found:
-            raise DataError(
-                system_path,
-                None,
-                f"{name}: expected token {token} to be {form!r}, as in {gold_path}, got {found!r}",
-            )
+            message = f"{name}: expected token {token} to be {form!r}, as in {gold_path}, got {found!r}"
+            raise DataError(system_path, None, message + _unlike_code_points(form, found))
+
+
+def _unlike_code_points(form: str, found: str) -> str:
+    """Return the code points by which two forms differ that look the same; "" for others."""
+    if normalize("NFKC", form) != normalize("NFKC", found):
+        return ""
+    start = next(k for k in range(len(form) + 1) if form[: k + 1] != found[: k + 1])
+    ours, theirs = (
+        " ".join(f"U+{ord(character):04X}" for character in text[start : start + 4]) for text in (form, found)
+    )
+    return f": they differ from character {start + 1}, {ours or 'nothing'} against {theirs or 'nothing'}"

@@ -162,12 +162,20 @@ class MarginalStructure(Structure[Parts]):
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
         allowed = self.part_mask(scores, lengths, mask)
-        wide = map_parts(widen, scores)
-        chosen = inner(masked(wide, allowed), map_parts(widen, masked(reading.parts, allowed)))
-        log_prob = chosen - self.log_partition(wide, lengths, mask)
+        chosen = map_parts(widen, masked(reading.parts, allowed))
+        log_prob = self.log_prob_of_parts(map_parts(widen, scores), chosen, lengths, mask)
         excluded = rows_excluded(self, reading.parts, allowed, lengths)
         log_prob = log_prob if excluded is None else log_prob.masked_fill(excluded, -torch.inf)
         return log_prob.to(common_dtype(scores))
+
+    def log_prob_of_parts(
+        self, scores: Parts, chosen: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Tensor:
+        """Return log p of a structure, given its parts `chosen`, 0 where there is no candidate; `[batch]`.
+
+        The difference of two totals loses digits where scores are large: override it to do better, and `entropy` too.
+        """
+        return self.score(scores, chosen, lengths, mask) - self.log_partition(scores, lengths, mask)
 
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from spigot.data.errors import shown
+from spigot.data.files import open_output, read_text
 from spigot.errors import UserError
 
 FORMAT = 1
+HUB = "hf://"
+SMALL = 10_000
+"""Numbers up to this are taken for sizes without a look at the weights."""
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
 
 
@@ -51,19 +57,16 @@ class Pretrained(nn.Module, ABC):
         head = {"format": FORMAT, "kind": self.kind, **self.to_config()}
         for name, content in ((CONFIG, head), (VOCABULARY, self.to_vocabulary())):
             text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-            part = folder / f"{name}.part"
-            part.write_text(text, "utf-8")
-            os.replace(part, folder / name)
-        part = folder / f"{WEIGHTS}.part"
-        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, part)
-        os.replace(part, folder / WEIGHTS)
+            with open_output(folder / name) as file:
+                file.write(text)
+        save_tensors(self.state_dict(), folder / WEIGHTS)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:
-        """Load a model, in evaluation mode, from a local folder or a hub id ("organisation/name").
+        """Load a model, in evaluation mode, from a local folder or the hub ("hf://organisation/name").
 
-        A local folder takes precedence. `hub` goes to `huggingface_hub.snapshot_download` (`revision`, `token`,
-        `local_files_only`, ...). Raises CheckpointError.
+        The hub is asked only for a name that begins with "hf://". `hub` goes to
+        `huggingface_hub.snapshot_download` (`revision`, `token`, `local_files_only`, ...). Raises CheckpointError.
         """
         folder = find_checkpoint(source, hub)
         config, vocabulary = read_json(folder / CONFIG), read_json(folder / VOCABULARY)
@@ -73,10 +76,12 @@ class Pretrained(nn.Module, ABC):
         if kind != cls.kind:
             raise CheckpointError(f"{folder / CONFIG}: expected kind {cls.kind!r}, got {kind!r}")
         try:
+            weights = load_file(folder / WEIGHTS, device="cpu")
+            _check_sizes(config, weights)
             model = cls.rebuild(config, vocabulary)
-            model.load_state_dict(load_file(folder / WEIGHTS, device="cpu"))
-        except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(f"{folder}: expected an intact checkpoint: {_reason(error)}") from error
+            model.load_state_dict(weights)
+        except Exception as error:  # there is no end to what damaged files may hold
+            raise CheckpointError(f"{folder}: expected an intact checkpoint: {reason(error)}") from error
         return model.to(device).eval()
 
     def push_to_hub(self, repo_id: str, folder: str | Path, **options: Any) -> None:
@@ -88,24 +93,60 @@ class Pretrained(nn.Module, ABC):
         api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=allowed, **options)
 
 
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all: if that fails, what was there stays. Raises OSError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata)
+        os.replace(part, path)
+    except SafetensorError as error:  # its form of a full disk
+        raise OSError(f"{path}: not saved: {reason(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _check_sizes(config: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    """Check, before anything is built, that the weights are finite and that no size exceeds what they can hold.
+
+    Raises:
+        ValueError: a number in `config` is larger than the number of all weights, or inf or nan among them.
+    """
+    most = sum(tensor.numel() for tensor in weights.values())
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name}: expected finite numbers, got inf or nan")
+    items: list[tuple[str, Any]] = [("", config)]
+    for key, value in items:  # grows while it is read
+        if isinstance(value, dict):
+            items += value.items()
+        elif isinstance(value, list):
+            items += ((key, item) for item in value)
+        elif isinstance(value, int) and value > (len(weights) if key == "layers" else max(most, SMALL)):
+            raise ValueError(f"{key}: expected a size that the {most} weights can have, got {shown(str(value))}")
+
+
 def find_checkpoint(source: str | Path, hub: dict[str, Any]) -> Path:
-    """Return the folder of a checkpoint; if there is no local folder, it is downloaded from the hub."""
-    folder = Path(source)
+    """Return the folder of a checkpoint; one whose name begins with "hf://" is downloaded from the hub."""
+    if str(source).startswith(HUB):
+        return _download(str(source), hub)
+    folder = Path(os.path.expanduser(source))
     if folder.is_file():
         raise CheckpointError(f"{folder}: expected a folder, got a file")
     if folder.is_dir():
         if not (folder / CONFIG).is_file():
             raise CheckpointError(f"{folder}: expected a checkpoint, got no {CONFIG}")
         return folder
+    raise CheckpointError(f"{source}: expected a folder, got none (models on the hub are {HUB}OWNER/NAME)")
+
+
+def _download(source: str, hub: dict[str, Any]) -> Path:
     try:
-        return Path(snapshot_download(str(source), allow_patterns=[CONFIG, VOCABULARY, WEIGHTS], **hub))
-    except HFValidationError:
-        raise CheckpointError(f"{source}: expected a folder or a hub id, got neither") from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(f"{source}: expected a folder or a hub id, got neither: {_reason(error)}") from error
+        return Path(snapshot_download(source[len(HUB) :], allow_patterns=[CONFIG, VOCABULARY, WEIGHTS], **hub))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(f"{source}: expected a model on the hub, got none: {reason(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return an error as one line of bounded length."""
     text = " ".join(str(error).split())
     text = f"no {text}" if isinstance(error, KeyError) else text or type(error).__name__
@@ -115,9 +156,15 @@ def _reason(error: Exception) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of a checkpoint. Raises CheckpointError."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: expected JSON: {_reason(error)}") from error
+        if path.exists() and not path.is_file():  # to read a device or a pipe may take forever
+            raise ValueError("not a file")
+        content = json.loads(read_text(path), parse_constant=_no_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: expected JSON: {reason(error)}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: expected a JSON object, got {type(content).__name__}")
     return content
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"expected numbers of JSON, got {name}")

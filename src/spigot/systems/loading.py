@@ -16,6 +16,6 @@ def load_system(source: str | Path, device: torch.device | str = "cpu", **hub: A
     """Load a system of any kind; see `Pretrained.from_pretrained`. Raises CheckpointError."""
     folder = find_checkpoint(source, hub)
     kind = read_json(folder / CONFIG).get("kind")
-    if kind not in SYSTEMS:
+    if not isinstance(kind, str) or kind not in SYSTEMS:
         raise CheckpointError(f"{folder / CONFIG}: expected a kind of {', '.join(SYSTEMS)}, got {kind!r}")
     return SYSTEMS[kind].from_pretrained(folder, device)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from spigot.data.sentence import Sentence
 from spigot.data.vectors import read_vectors
 from spigot.systems.base import System, Vectors
 from spigot.systems.loading import load_system
@@ -14,18 +17,33 @@ from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import Corpora
 
 
-def build_system(recipe: Recipe, corpora: Corpora) -> System:
-    """Make the system of a recipe from the words and labels of its training data, word vectors and `init`."""
+def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] = lambda line: None) -> System:
+    """Make the system of a recipe from the words and labels of its training data, word vectors and `init`.
+
+    `tell` gets a line about each task's vectors: how many words of the training data have one.
+    """
     start = _start(recipe)
     # A trained part has its own vocabulary.
     needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
     paths = {name: recipe.data.vectors_of(name) for name in needed}
     read = {path: _vectors(recipe.data.root / path) for path in {*paths.values()} if path is not None}
     vectors = {name: read[path] for name, path in paths.items() if path is not None}
+    for name, found in vectors.items():
+        tell(_coverage(name, corpora.train[name], found, f"{recipe.data.root / str(paths[name])}"))
     try:
         return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
     except ValueError as error:
         raise RecipeError(f"system.{error}") from error
+
+
+def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: str) -> str:
+    """Say how many words have a vector. Raises RecipeError if none has."""
+    counts = Counter(form.lower() for sentence in sentences for form in sentence.forms)
+    known = [word for word in counts if word in vectors]
+    if not known:
+        raise RecipeError(f"data.vectors: expected vectors of words in the training data of {task}, got none in {path}")
+    tokens = 100 * sum(counts[word] for word in known) / counts.total()
+    return f"{task}: {len(known)} of {len(counts)} words ({tokens:.1f} % of the tokens) have a vector in {path}"
 
 
 def _vectors(path: Path) -> Vectors:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 
 from spigot.errors import UserError
 from spigot.systems import SYSTEMS
@@ -15,6 +25,9 @@ from spigot.systems.config import SystemConfig
 from spigot.tasks import TASKS
 from spigot.tasks.base import Decay, Task
 from spigot.validation import first_problem
+
+HomePath = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
+"""A path, with "~" for the home folder."""
 
 
 class RecipeError(UserError):
@@ -43,11 +56,11 @@ class BuiltinConfig(_Strict):
 class TaskDataConfig(_Strict):
     """The files of one task: [data.NAME]."""
 
-    train: Path | None = None
-    dev: Path | None = None
-    train_ids: Path | None = None
+    train: HomePath | None = None
+    dev: HomePath | None = None
+    train_ids: HomePath | None = None
     """A file with one sentence id per line: only these sentences are trained on."""
-    vectors: Path | None = None
+    vectors: HomePath | None = None
     """The word vectors of the task's part; None: those of [data]."""
 
 
@@ -57,8 +70,8 @@ class DataConfig(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, TaskDataConfig]
 
-    root: Path = Path(".")
-    vectors: Path | None = None
+    root: HomePath = Path(".")
+    vectors: HomePath | None = None
     """Word vectors in GloVe's text format, plain or gzip."""
     max_length: int | None = Field(None, ge=1)
     """Longer training sentences are left out (and counted in the log)."""
@@ -94,7 +107,7 @@ class IntermediateConfig(_Strict):
 
     pretrain_epochs: int = Field(0, ge=0)
     """Epochs over the parser's own data alone before joint training starts."""
-    init: Path | None = None
+    init: HomePath | None = None
     """A run whose parser and vocabulary to start from, instead of a random parser."""
     frozen: bool = False
     """Whether joint training leaves the parser as it is: the paper's PIPELINE."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from spigot.builtin import splits
 from spigot.data.errors import DataError
+from spigot.data.files import read_text
 from spigot.data.sentence import Sentence
 from spigot.tasks import TASKS
 from spigot.tasks.base import Task
@@ -85,7 +87,27 @@ def _train(config: DataConfig, task: Task) -> list[Sentence]:
 
 
 def _ids(path: Path) -> set[str]:
+    """Return the ids of a file with one on each line; an id may hold blanks."""
     try:
-        return set(path.read_text("utf-8").split())
+        return {line.strip() for line in read_text(path).split("\n")} - {""}
     except OSError as error:
         raise DataError(path, None, error.strerror or str(error)) from None
+
+
+def fingerprints(config: DataConfig, tasks: Iterable[str]) -> dict[str, str]:
+    """Return a checksum of each file that training on these tasks reads, by its path."""
+    found: dict[str, str] = {}
+    for name in tasks:
+        files = config.tasks.get(name, TaskDataConfig())
+        for path in (files.train, files.dev, files.train_ids, config.vectors_of(name)):
+            if path is not None and (config.root / path).is_file():  # a pipe can be read once only
+                with open(config.root / path, "rb") as file:
+                    found[str(config.root / path)] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def check_unchanged(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raise a RecipeError that names the first file whose content is not that of an interrupted run."""
+    for path in [*before, *now]:
+        if before.get(path) != now.get(path):
+            raise RecipeError(f"--resume: expected {path} as it was when the run began, got another content")

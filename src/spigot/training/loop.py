@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -14,13 +15,13 @@ from spigot.systems.base import Candidates
 from spigot.systems.batch import Batch
 from spigot.training.build import build_system
 from spigot.training.config import Recipe
-from spigot.training.corpora import load_corpora
+from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
 from spigot.training.processes import Processes
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals
-from spigot.training.state import RECIPE, STATE, check_folder, load_state, save_state
+from spigot.training.state import RECIPE, STATE, FolderLock, check_folder, load_state, parse_progress, save_state
 from spigot.training.update import Updates
 
 SAVE_SECONDS = 600
@@ -29,6 +30,11 @@ SAVE_SECONDS = 600
 
 class Interrupted(Exception):
     """SIGINT or SIGTERM arrived; the state was saved."""
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.code = 128 + number
+        """The exit code by which shells know the signal."""
 
 
 class Trainer:
@@ -54,30 +60,37 @@ class Trainer:
         trained = how.frozen and how.init is not None and not how.pretrain_epochs
         self.corpora = load_corpora(recipe.data, recipe.made_tasks, recipe.intermediate_task if trained else None)
         torch.manual_seed(recipe.training.seed)
-        self.model = build_system(recipe, self.corpora).to(self.processes.device)
+        self.model = build_system(recipe, self.corpora, self.report.line).to(self.processes.device)
         self.updates = Updates(recipe, self.model, self.processes)
         self.history = History(recipe.selection)
         self.losses = Losses()
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.stop = False
+        self.signal: int = signal.SIGINT
         self.annotated, self.pruned = False, False
         self.candidates: Candidates | None = None
+        self.files = fingerprints(recipe.data, recipe.made_tasks)
+        self.lock = FolderLock(out) if self.main else None
         if resume:
-            self._restore()
+            try:
+                self._restore()
+            except BaseException:
+                self._unlock()
+                raise
         elif self.main:
-            out.mkdir(parents=True, exist_ok=True)
             (out / RECIPE).write_text(recipe.model_dump_json(indent=1, exclude_unset=True) + "\n", "utf-8")
 
     def fit(self) -> dict[str, Any]:
         """Train to the last epoch; return the metrics of the best one. Raises Interrupted."""
         self.accelerator.init_trackers("tensorboard")
-        self._describe()
         try:
+            self._describe()
             with noting_signals(self._stop_soon):
                 while self.epoch < epochs(self.recipe):
                     self._run_epoch()
         finally:
             self.accelerator.end_training()
+            self._unlock()
         if self.main:
             (self.out / STATE).unlink(missing_ok=True)
         return self.history.best() or self.history.rows[-1]
@@ -105,7 +118,8 @@ class Trainer:
                 began = saved = time.monotonic()
                 self._save()
                 if stop:
-                    raise Interrupted(f"interrupted in epoch {epoch + 1}; everything is saved in {self.out}")
+                    message = f"interrupted in epoch {epoch + 1}; everything is saved in {self.out}"
+                    raise Interrupted(message, self.signal)
         self.seconds += time.monotonic() - began
         self._finish_epoch()
 
@@ -200,20 +214,26 @@ class Trainer:
             "seconds": self.seconds,
             "losses": losses,
             "history": self.history.rows,
+            "files": self.files,
         }
         if self.main:
             save_state(self.out, self.model, self.updates.optimizer, progress)
         self.processes.wait()
 
     def _restore(self) -> None:
-        progress = load_state(self.out, self.model, self.updates.optimizer)
-        self.epoch, self.step, self.seconds = progress["epoch"], progress["step"], progress["seconds"]
-        self.history.rows = progress["history"]
+        progress = parse_progress(self.out, load_state(self.out, self.model, self.updates.optimizer))
+        check_unchanged(progress.files, self.files)
+        self.epoch, self.step, self.seconds = progress.epoch, progress.step, progress.seconds
+        self.history.rows = progress.history
         # The first process continues with the sums of all processes; the others start at zero.
-        self.losses = Losses({k: (total if self.main else 0.0, n) for k, (total, n) in progress["losses"].items()})
+        self.losses = Losses({k: (total if self.main else 0.0, int(n)) for k, (total, n) in progress.losses.items()})
 
-    def _stop_soon(self) -> None:
-        self.stop = True
+    def _unlock(self) -> None:
+        if self.lock is not None:
+            self.lock.release()
+
+    def _stop_soon(self, number: int) -> None:
+        self.stop, self.signal = True, number
 
     def _describe(self) -> None:
         sizes = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 import spigot
+from spigot.data.errors import DataError
+from spigot.data.files import read_text
 from spigot.training.config import Recipe, RecipeError
 from spigot.validation import first_problem
 
@@ -20,7 +23,10 @@ def find_recipe(name: str) -> Path:
     package = Path(spigot.__file__).parent
     # Beside the package in a wheel, at the top of a checkout.
     shipped = [folder / "recipes" for folder in (package, package.parent.parent)]
-    for path in (Path(name), *(folder / f"{name.removesuffix('.toml')}.toml" for folder in shipped)):
+    for path in (
+        Path(os.path.expanduser(name)),
+        *(folder / f"{name.removesuffix('.toml')}.toml" for folder in shipped),
+    ):
         if path.is_file():
             return path
     known = sorted(
@@ -42,37 +48,42 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
     path = find_recipe(name)
     content = _read(path)
     if data is not None:
+        data = os.path.expanduser(data)
         in_folder = Path(data, "data.toml")
         try:
             described = _read(in_folder if in_folder.is_file() else find_recipe(data))
         except RecipeError as error:
             raise RecipeError(f"--data {error}") from None
-        if set(described) - {"description"} != {"data"}:
+        table = described.get("data")
+        if set(described) - {"description"} != {"data"} or not isinstance(table, dict):
             raise RecipeError(f"--data {data}: expected one table, [data], got {', '.join(described) or 'none'}")
-        content["data"] = described["data"]
+        content["data"] = table
         if in_folder.is_file():
-            content["data"] = described["data"] | {"root": str(Path(data, described["data"].get("root", "")))}
+            content["data"] = table | {"root": str(Path(data, str(table.get("root", ""))))}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise RecipeError(f"--set {override}: expected section.key=value")
         _merge(content, _nested(key.strip().split("."), _value(value.strip())))
-    return parse_recipe(content, str(path))
+    return parse_recipe(content, str(path), None if data is None else f"--data {data}")
 
 
-def parse_recipe(content: Mapping[str, Any], where: str) -> Recipe:
-    """Check the content of a recipe; `where` names it in errors."""
+def parse_recipe(content: Mapping[str, Any], where: str, data: str | None = None) -> Recipe:
+    """Check the content of a recipe; `where` names it in errors, and `data` its table [data] if that is elsewhere."""
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {first_problem(error, content)}") from None
+        problem = first_problem(error, content)
+        raise RecipeError(f"{data if data and problem.startswith('data.') else where}: {problem}") from None
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the content of a recipe merged into that of its bases; `above` are the recipes that start from it."""
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(read_text(path))
+    except DataError as error:
+        raise RecipeError(str(error)) from None
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise RecipeError(f"{path}: expected TOML: {error}") from None
     base = content.pop("base", None)
     if base is None:
@@ -111,5 +122,5 @@ def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text

@@ -11,8 +11,8 @@ from typing import Any
 
 
 @contextmanager
-def noting_signals(note: Callable[[], None]) -> Iterator[None]:
-    """Call `note` at SIGINT or SIGTERM, so that the running step can finish; a second signal acts at once.
+def noting_signals(note: Callable[[int], None]) -> Iterator[None]:
+    """Call `note` with the number of SIGINT or SIGTERM, so that the running step can finish; a second one acts at once.
 
     Only the main thread receives signals: in other threads this does nothing.
     """
@@ -21,7 +21,7 @@ def noting_signals(note: Callable[[], None]) -> Iterator[None]:
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        note()
+        note(number)
         signal.signal(number, before[number])
 
     before: dict[int, Any] = {}

@@ -8,26 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 from torch.optim import Optimizer
 
+from spigot.systems.checkpoint import CheckpointError, read_json, reason, save_tensors
 from spigot.training.config import Recipe, RecipeError
 
-METRICS, RECIPE, STATE = "metrics.jsonl", "recipe.json", "state.safetensors"
+try:
+    import fcntl
+except ImportError:  # on Windows there is no lock
+    fcntl = None  # type: ignore[assignment]
+
+METRICS, RECIPE, STATE, LOCK = "metrics.jsonl", "recipe.json", "state.safetensors", "training.lock"
+BEFORE_SAVING = {RECIPE, LOCK, "tensorboard", f"{STATE}.part"}
+"""What a run writes before its first save."""
 
 
 def check_folder(out: Path, recipe: Recipe, resume: bool) -> None:
     """Raise a RecipeError if a new run would overwrite files, or if there is no run of this recipe to resume."""
     if not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        # A run that was killed before its first save leaves nothing to go on with: it may start again.
+        if out.exists() and (not out.is_dir() or not {path.name for path in out.iterdir()} <= BEFORE_SAVING):
             raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), got files in it")
         return
     if not (out / STATE).is_file():
         what = "a finished run" if (out / METRICS).is_file() else "no saved run"
         raise RecipeError(f"--resume: expected an interrupted run in {out}, got {what}")
-    old = json.loads((out / RECIPE).read_text("utf-8"))
+    try:
+        old = read_json(out / RECIPE)
+    except CheckpointError as error:
+        raise RecipeError(f"--resume: {error}") from None
     new = json.loads(recipe.model_dump_json(exclude_unset=True))
     if old != new:
         key = next(k for k in [*old, *new] if old.get(k) != new.get(k))
@@ -45,24 +57,93 @@ def save_state(folder: Path, model: nn.Module, optimizer: Optimizer, progress: d
         for key, value in values.items():
             tensors[f"optimizer.{key}.{names[parameter]}"] = torch.as_tensor(value)
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{STATE}.part"
-    save_file({name: t.contiguous() for name, t in tensors.items()}, part, {"progress": json.dumps(progress)})
-    os.replace(part, folder / STATE)
+    save_tensors(tensors, folder / STATE, {"progress": json.dumps(progress)})
 
 
 def load_state(folder: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
-    """Put the saved tensors back and return `progress`."""
+    """Put the saved tensors back and return `progress`. Raises RecipeError if the state is damaged."""
+    path = folder / STATE
+    try:
+        return _load_state(path, model, optimizer)
+    except Exception as error:  # there is no end to what a damaged file may hold
+        raise RecipeError(f"--resume: expected an intact state in {path}: {reason(error)}") from error
+
+
+def _load_state(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
     parameters = dict(model.named_parameters())
     weights: dict[str, torch.Tensor] = {}
-    with safe_open(folder / STATE, "pt") as file:
+    moments: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
+    with safe_open(path, "pt") as file:
         progress = json.loads(file.metadata()["progress"])
         for name in file.keys():  # noqa: SIM118 (not a dict)
             group, rest = name.split(".", 1)
+            tensor = file.get_tensor(name)
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"{name}: expected finite numbers, got inf or nan")
             if group == "model":
-                weights[rest] = file.get_tensor(name)
+                weights[rest] = tensor
             else:
                 key, parameter = rest.split(".", 1)
                 target = parameters[parameter]
-                optimizer.state[target][key] = file.get_tensor(name).to(target.device)
+                if tensor.shape not in ((), target.shape):
+                    raise ValueError(f"{name}: expected shape {[*target.shape]}, got {[*tensor.shape]}")
+                moments.setdefault(target, {})[key] = tensor.to(target.device)
+    if not isinstance(progress, dict):
+        raise TypeError(f"progress: expected an object, got {type(progress).__name__}")
     model.load_state_dict(weights)
+    optimizer.state.update(moments)
     return progress
+
+
+class Progress(BaseModel):
+    """How far a run is, as its state tells."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    epoch: NonNegativeInt
+    step: NonNegativeInt
+    seconds: float
+    losses: dict[str, list[float | int]]
+    history: list[dict[str, Any]]
+    files: dict[str, str]
+    """A checksum of each data file, by its path."""
+
+
+def parse_progress(folder: Path, content: dict[str, Any]) -> Progress:
+    """Check what `load_state` returned. Raises RecipeError."""
+    try:
+        progress = Progress.model_validate(content)
+        for row in progress.history:
+            if not {"epoch", "loss", "dev"} <= set(row) or not all(type(v) is float for v in row["dev"].values()):
+                raise ValueError("history: expected rows with epoch, loss and dev")
+        if not all(len(pair) == 2 for pair in progress.losses.values()):
+            raise ValueError("losses: expected pairs")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecipeError(f"--resume: expected an intact state in {folder / STATE}: {reason(error)}") from error
+    return progress
+
+
+class FolderLock:
+    """Keeps other processes from training into a folder; the system lets go of it when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / LOCK
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = open(self.path, "a+", encoding="ascii")  # noqa: SIM115 (open as long as the lock is held)
+        try:
+            if fcntl is not None:
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.seek(0)
+            owner = self.file.read().strip() or "unknown"
+            self.file.close()
+            raise RecipeError(f"--out {folder}: expected no other training into it, got process {owner}") from None
+        self.file.truncate(0)
+        self.file.write(f"{os.getpid()}\n")
+        self.file.flush()
+
+    def release(self) -> None:
+        """Let go; a second call does nothing."""
+        if not self.file.closed:
+            self.path.unlink(missing_ok=True)
+            self.file.close()

@@ -11,7 +11,7 @@ from ..base import MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
-from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals
+from ..kernels.binary_tree.sums import BINARY_TREE
 from ..parts.spans import SpansForm, check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
@@ -73,15 +73,36 @@ class BinaryTree(MarginalStructure[Tensor]):
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if self.labels:
             wide, _ = _sum_labels(wide)
-        return narrow(binary_tree_log_partition(wide, sizes, candidates), scores)
+        return narrow(BINARY_TREE.log_partition(wide, sizes, candidates), scores)
 
     def marginals(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> Spans:
         """Return the probability of each span (and label), shaped like `scores`; differentiable (true derivative)."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:
-            return narrow(binary_tree_marginals(wide, sizes, candidates), scores)
+            return narrow(BINARY_TREE.marginals(wide, sizes, candidates), scores)
         span_scores, shares = _sum_labels(wide)
-        return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
+        return (BINARY_TREE.marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
+
+    def log_prob_of_parts(
+        self, scores: Spans, chosen: Spans, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        if not self.labels:
+            return BINARY_TREE.log_prob(wide, chosen, sizes, candidates)
+        span_scores, _ = _sum_labels(wide)
+        of_labels = torch.where(chosen > 0, wide.double() - span_scores.unsqueeze(3), 0.0) * chosen
+        of_spans = BINARY_TREE.log_prob(span_scores, chosen.sum(3).double(), sizes, None)
+        return of_spans + of_labels.flatten(1).sum(1)
+
+    def entropy(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        if not self.labels:
+            return narrow(BINARY_TREE.entropy(wide, sizes, candidates), scores)
+        span_scores, shares = _sum_labels(wide)
+        of_labels = torch.special.entr(shares).sum(3) * BINARY_TREE.marginals(span_scores, sizes, None)
+        return (BINARY_TREE.entropy(span_scores, sizes, None) + of_labels.flatten(1).sum(1)).to(scores.dtype)
 
     def sample_seeded(
         self, scores: Spans, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None

@@ -60,6 +60,26 @@ class Categorical(MarginalStructure[Tensor]):
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
+    def log_prob_of_parts(
+        self, scores: Categories, chosen: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        log_p = self._log_probabilities(scores, lengths, mask)
+        return (torch.where(chosen != 0, log_p, 0.0) * chosen).sum(1)
+
+    def entropy(self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None) -> PerRow:
+        """Return the entropy of softmax(s) in nats, shape `[batch]`; differentiable."""
+        log_p = self._log_probabilities(scores, lengths, mask)
+        finite = log_p != -torch.inf
+        log_p = torch.where(finite, log_p, 0.0)
+        return narrow(-torch.where(finite, log_p.exp() * log_p, 0.0).sum(1), scores)
+
+    def _log_probabilities(self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None) -> Tensor:
+        """Return log softmax(s), -inf where there is no candidate, in working precision."""
+        candidates = self._candidates(scores, lengths, mask)
+        empty = (candidates == -torch.inf).all(1, keepdim=True)
+        return candidates.masked_fill(empty, 0).log_softmax(1).masked_fill(empty, -torch.inf)
+
     def sample_seeded(
         self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Categories:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..base import MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, narrow, refuse_rows
 from ..kernels.subset.sample import subset_sample
-from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
+from ..kernels.subset.sums import NO_SUBSET, SUBSET
 from ..parts.categories import IndicesForm, category_arguments, category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
 from ..shapes import Categories, CategoryMask, Lengths, Mask, PerRow, Seeds
@@ -70,11 +70,22 @@ class KSubset(MarginalStructure[Tensor]):
 
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
-        return narrow(subset_log_partition(*category_arguments("scores", scores, lengths, mask), self.k), scores)
+        return narrow(SUBSET.log_partition(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
     def marginals(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
-        return narrow(subset_marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
+        return narrow(SUBSET.marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
+
+    def log_prob_of_parts(
+        self, scores: Categories, chosen: Categories, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, *others = category_arguments("scores", scores, lengths, mask)
+        return SUBSET.log_prob(wide, chosen, *others, self.k)
+
+    def entropy(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return narrow(SUBSET.entropy(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
     def sample_seeded(
         self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None

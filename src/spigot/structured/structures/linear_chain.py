@@ -11,7 +11,7 @@ from ..base import MarginalStructure, Polytope
 from ..checks import mask_or_none, narrow, widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
-from ..kernels.chain.sums import chain_log_partition, chain_marginals
+from ..kernels.chain.sums import CHAIN
 from ..parts.base import common_dtype
 from ..parts.chain import LinearChainParts, TagsForm, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
@@ -70,13 +70,30 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return chain_log_partition(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
+        return CHAIN.log_partition(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def marginals(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
-        return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
+        return _typed(scores, CHAIN.marginals(*self._arguments(scores, lengths, mask)))
+
+    def log_prob_of_parts(
+        self,
+        scores: LinearChainParts,
+        chosen: LinearChainParts,
+        lengths: Lengths | None = None,
+        mask: LinearChainParts | None = None,
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        emissions, transitions, *others = self._arguments(scores, lengths, mask)
+        return CHAIN.log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
+
+    def entropy(
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
+    ) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return CHAIN.entropy(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def sample_seeded(
         self,

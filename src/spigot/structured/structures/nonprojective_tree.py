@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from ..checks import constant, narrow
 from ..kernels.nonprojective.argmax import nonprojective_argmax
 from ..kernels.nonprojective.sample import nonprojective_sample
-from ..kernels.nonprojective.sums import (
-    nonprojective_log_partition,
-    nonprojective_marginals,
-)
+from ..kernels.nonprojective.sums import NONPROJECTIVE
 from ..shapes import Arcs, Lengths, Mask, PerRow, Seeds
 from .dependency_tree import DependencyTree
 
@@ -39,11 +36,22 @@ class NonProjectiveTree(DependencyTree):
 
     def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; twice differentiable. Errors are those of `argmax`."""
-        return narrow(nonprojective_log_partition(*self._arguments(scores, lengths, mask)), scores)
+        return narrow(NONPROJECTIVE.log_partition(*self._arguments(scores, lengths, mask)), scores)
 
     def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
-        return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
+        return narrow(NONPROJECTIVE.marginals(*self._arguments(scores, lengths, mask)), scores)
+
+    def log_prob_of_parts(
+        self, scores: Arcs, chosen: Arcs, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, *others = self._arguments(scores, lengths, mask)
+        return NONPROJECTIVE.log_prob(wide, chosen, *others)
+
+    def entropy(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return narrow(NONPROJECTIVE.entropy(*self._arguments(scores, lengths, mask)), scores)
 
     def sample_seeded(
         self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None

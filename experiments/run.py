@@ -1,0 +1,224 @@
+"""Train and score the runs of `runs.toml` in order, until all are done.
+
+    python experiments/run.py --data DATA --runs RUNS            # trains what is missing
+    python experiments/run.py --data DATA --runs RUNS --list     # prints the state of each run
+
+DATA is the folder of the data, RUNS a folder for checkpoints and logs (NAME/, NAME.log). A finished run has its scores
+in `experiments/OUT/NAME.json` and is skipped. An interrupted run resumes from its last save. A run that starts from
+another one waits for its checkpoint; if that one has scores but its checkpoint is gone, delete the scores to train it
+again. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM and Ctrl-C let the
+training processes save first; after SIGKILL they continue to their end, and hold a lock that the next runner sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spigot.data.conllu import read_conllu
+
+HERE = Path(__file__).parent
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run; its settings may name other runs as RUNS/NAME, and files as DATA/FILE."""
+
+    name: str
+    recipe: str
+    data: str
+    settings: tuple[str, ...]
+    splits: tuple[str, ...]
+    out: str
+
+    @property
+    def needs(self) -> set[str]:
+        """The runs and files of ids that must exist first."""
+        return set(re.findall(r"RUNS/([\w.-]+)", " ".join(self.settings)))
+
+    @property
+    def command(self) -> list[str]:
+        """The arguments of `spigot` that train it, as they are written beside its scores."""
+        sets = [part for setting in ("data.root=DATA", *self.settings) for part in ("--set", setting)]
+        return ["train", self.recipe, "--data", self.data, *sets, "--out", f"RUNS/{self.name}"]
+
+
+def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
+    """Return the runs in their order, and how to make the files of ids."""
+    content = tomllib.loads(path.read_text("utf-8"))
+    runs: list[Run] = []
+    for group in content["group"]:
+        for seed in group["seeds"]:
+            for run in group["run"]:
+                settings = [text.replace("SEED", str(seed)) for text in (*group["set"], *run.get("set", []))]
+                name, splits = f"{run['name']}-{seed}", tuple(group["splits"])
+                runs.append(Run(name, run["recipe"], group["data"], tuple(settings), splits, group["out"]))
+    return runs, content.get("ids", {})
+
+
+class Runner:
+    """Reads the state of each run from files, and starts what comes next."""
+
+    def __init__(self, runs: list[Run], data: Path, folder: Path) -> None:
+        self.runs, self.data, self.folder = runs, data, folder
+        self.stop = False
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def result(self, run: Run) -> Path:
+        """Return the file with the scores of a finished run."""
+        return HERE / run.out / f"{run.name}.json"
+
+    def trained(self, name: str) -> bool:
+        """Return whether a run is finished: training then prints the scores of the best epoch as JSON."""
+        path = self.folder / f"{name}.out"
+        there = (self.folder / name / "metrics.jsonl").is_file() and path.is_file()
+        return there and path.read_text().rstrip().endswith("}")
+
+    def state(self, run: Run) -> str:
+        """Return "done", "runs", "waits for ...", or the next step: "score", "resume" or "start"."""
+        if self.result(run).is_file():
+            return "done"
+        if self._lock(run) is None:
+            return "runs"
+        missing = sorted(n for n in run.needs if not (self.trained(n) or (self.folder / n).is_file()))
+        if missing:
+            return f"waits for {', '.join(missing)}"
+        if self.trained(run.name):
+            return "score"
+        return "resume" if (self.folder / run.name / "state.safetensors").is_file() else "start"
+
+    def work(self, jobs: int) -> None:
+        """Start the next steps, `jobs` processes at a time, until nothing is left."""
+        children: dict[str, subprocess.Popen[bytes]] = {}
+        failed: set[str] = set()
+
+        def stop(*_: Any) -> None:
+            if not self.stop:
+                self.stop = True
+                for child in children.values():
+                    child.terminate()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        while True:
+            for name in [name for name, child in children.items() if child.poll() is not None]:
+                if children.pop(name).returncode and not self.stop:
+                    failed.add(name)
+                    print(f"{name} failed: see {name}.log", flush=True)
+            states = [(run, self.state(run)) for run in self.runs if run.name not in failed]
+            ready = [(run, todo) for run, todo in states if todo in ("start", "resume", "score")]
+            busy = sum(state == "runs" for _, state in states)
+            if not (children if self.stop else ready or busy):
+                return
+            for run, todo in ready[: 0 if self.stop else max(0, jobs - busy)]:
+                print(f"{time.strftime('%H:%M')} {todo} {run.name}", flush=True)
+                child = self._begin(run, todo)
+                if child is not None:
+                    children[run.name] = child
+                    if self.stop:  # the signal came while the process started
+                        child.terminate()
+            time.sleep(5)
+
+    def _begin(self, run: Run, todo: str) -> subprocess.Popen[bytes] | None:
+        lock = self._lock(run)
+        if lock is None:
+            return None
+        folder = self.folder / run.name
+        log, out, commits = (self.folder / f"{run.name}.{ending}" for ending in ("log", "out", "commits"))
+        if todo == "score":
+            command = [str(HERE / "collect.py"), str(folder), "--root", str(self.data), "--out", str(self.result(run))]
+            command += ["--command", " ".join(["spigot", *run.command])]
+            command += ["--commit", ", ".join(commits.read_text().split())]
+            command += [part for split in run.splits for part in ("--split", split)]
+        else:
+            if todo == "start":
+                # Files left by a process that was killed before its first save.
+                shutil.rmtree(folder, ignore_errors=True)
+                for path in (log, out, commits):
+                    path.unlink(missing_ok=True)
+            known = commits.read_text().split() if commits.is_file() else []
+            commits.write_text("\n".join(dict.fromkeys([*known, code_commit()])) + "\n")
+            places = {"DATA": str(self.data), "RUNS": str(self.folder)}
+            words = [re.sub(r"\b(DATA|RUNS)\b", lambda match: places[match[0]], word) for word in run.command]
+            command = ["-m", "spigot", *words, *(["--resume"] if todo == "resume" else [])]
+        # Train with the code of this checkout, not with an installed version.
+        source = os.pathsep.join(filter(None, (str(HERE.parent / "src"), os.environ.get("PYTHONPATH"))))
+        with lock, log.open("ab") as errors, out.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, *command],
+                stdout=output,
+                stderr=errors,
+                env=os.environ | ONE_THREAD | {"PYTHONPATH": source},
+                pass_fds=[lock.fileno()],
+                start_new_session=True,
+            )
+
+    def _lock(self, run: Run) -> Any:
+        """Return a lock on a run, which the started process inherits; None if another process holds it."""
+        lock = (self.folder / f"{run.name}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        return lock
+
+
+def code_commit() -> str:
+    """Return the last commit that changed `src` or `recipes`, with "-changed" if there are uncommitted changes."""
+    git = ["git", "-C", str(HERE.parent)]
+    commit = subprocess.run([*git, "log", "-1", "--format=%h", "--", "src", "recipes"], capture_output=True, text=True)
+    changes = subprocess.run([*git, "status", "--porcelain", "--", "src", "recipes"], capture_output=True, text=True)
+    return (commit.stdout.strip() or "unknown") + ("-changed" if changes.stdout else "")
+
+
+def write_ids(path: Path, trees: Path, divisor: int) -> None:
+    """Write the ids whose CRC-32 is divisible by `divisor`: the same sample each time."""
+    if not path.is_file():
+        ids = [s.id for s in read_conllu(trees) if zlib.crc32(s.id.encode()) % divisor == 0]
+        part = path.with_name(path.name + ".part")
+        part.write_text("\n".join(ids) + "\n", "utf-8")
+        os.replace(part, path)
+
+
+def main() -> None:
+    """Run the list, or print the state of its runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--file", type=Path, default=HERE / "runs.toml", help="the list of runs; by default runs.toml")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time, each with one thread")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="only runs whose name matches")
+    parser.add_argument("--list", action="store_true", help="print the state of each run, and start nothing")
+    arguments = parser.parse_args()
+    runs, ids = read_runs(arguments.file)
+    runs = [run for run in runs if re.search(arguments.only, run.name)]
+    runner = Runner(runs, arguments.data.resolve(), arguments.runs.resolve())
+    for name, how in ids.items():
+        write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
+    if not arguments.list:
+        runner.work(arguments.jobs)
+    width = max((len(run.name) for run in runs), default=0)
+    for run in runs:
+        metrics = runner.folder / run.name / "metrics.jsonl"
+        rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
+        last = "".join(f"  {name} {100 * value:.1f}" for name, value in rows[-1]["dev"].items()) if rows else ""
+        print(f"{run.name:{width}} {len(rows):2} epochs{last:20} {runner.state(run)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The scripts of experiments/: the runs of the list are valid recipes; scores and gradients are those of the system."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from spigot.data.conllu import write_conllu
+from spigot.data.sdp import write_sdp
+from spigot.training.recipe import load_recipe
+from tests.models.tiny import SENTENCES, tiny_model
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import a script by its name."""
+    monkeypatch.syspath_prepend(FOLDER)
+    before = set(sys.modules)
+    yield import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == FOLDER:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder with the sentences of `tiny`: their graphs, and the trees of all but the first three."""
+    write_sdp(SENTENCES, tmp_path / "dev.sdp")
+    write_conllu(SENTENCES[3:], tmp_path / "dev.conllu")
+    return tmp_path
+
+
+def test_every_run_of_the_list_is_a_valid_recipe(script):
+    listed = script("run").read_runs(FOLDER / "runs.toml")
+    recipes, ids = {}, set(listed[1])
+    assert listed[0]
+    for run in listed[0]:
+        recipe = load_recipe(run.recipe, run.settings, run.data)
+        assert run.needs <= ids | set(recipes), f"{run.name} needs {run.needs}, which come later or never"
+        assert run.name not in recipes
+        assert [script("collect").Split.parse(split).name for split in run.splits] == ["dev"]
+        # The runs that are done had no labels.
+        assert "syntax" not in recipe.made_tasks or not recipe.made_tasks["syntax"].labels
+        # All tasks are trained on the same sample.
+        files = [recipe.data.tasks[task] for task in recipe.made_tasks]
+        assert all(each.train and each.dev for each in files)
+        assert len({each.train_ids for each in files}) == 1
+        start = recipe.intermediate.init
+        if start is not None:
+            first = recipes[start.name]
+            assert first.system.same_part(recipe.intermediate_task, recipe.system)
+            assert first.data == recipe.data
+        recipes[run.name] = recipe
+
+
+def test_settings_name_the_seed_and_other_runs(script, tmp_path):
+    path = tmp_path / "runs.toml"
+    group = 'data = "data/propbank"\nset = ["training.seed=SEED"]\nseeds = [1, 2]\nsplits = []\nout = "x"\n'
+    run = '[[group.run]]\nname = "a"\nrecipe = "modern/ste"\nset = ["intermediate.init=RUNS/b-SEED"]\n'
+    path.write_text(f"[[group]]\n{group}{run}")
+    runs, ids = script("run").read_runs(path)
+    assert ids == {}
+    assert [(run.name, run.needs) for run in runs] == [("a-1", {"b-1"}), ("a-2", {"b-2"})]
+    assert " ".join(runs[1].command) == (
+        "train modern/ste --data data/propbank --set data.root=DATA --set training.seed=2"
+        " --set intermediate.init=RUNS/b-2 --out RUNS/a-2"
+    )
+
+
+def test_a_run_continues_from_its_files(script, tmp_path):
+    runner = script("run")
+    run = runner.Run("a-1", "modern/ste", "data/propbank", ("x=RUNS/b-1",), (), str(tmp_path / "scores"))
+    work = runner.Runner([run], tmp_path, tmp_path)
+    assert work.state(run) == "waits for b-1"
+    (tmp_path / "b-1").mkdir()
+    (tmp_path / "b-1" / "metrics.jsonl").touch()
+    (tmp_path / "b-1.out").write_text('{"dev": {}}\n')
+    assert work.state(run) == "start"
+    (tmp_path / "a-1").mkdir()
+    (tmp_path / "a-1" / "state.safetensors").touch()
+    (tmp_path / "a-1" / "metrics.jsonl").touch()
+    assert work.state(run) == "resume"
+    with work._lock(run):
+        assert work.state(run) == "runs"
+    (tmp_path / "a-1.out").write_text('{"dev": {}}\n')
+    assert work.state(run) == "score"
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "a-1.json").touch()
+    assert work.state(run) == "done"
+
+
+def test_collected_scores_are_those_of_the_system(script, data):
+    collect, model, run = script("collect"), tiny_model(), data / "run-1"
+    model.save_pretrained(run)
+    history = {"epoch": 1, "dev": {"lf": 0.0}, "seconds": 3600}
+    (run / "metrics.jsonl").write_text(json.dumps(history) + "\n")
+    (run / "recipe.json").write_text('{"data": {"root": "/there", "vectors": "/there/v.txt"}, "training": {"seed": 2}}')
+    split = collect.Split.parse("dev=dev.sdp,dev.conllu")
+    found = collect.collect(run, data, run, [split])
+    assert found["recipe"] == {"data": {"vectors": "v.txt"}, "training": {"seed": 2}}
+    assert (found["seed"], found["hours"], found["history"]) == (2, 1.0, [history])
+    scores, graphs, trees = found["scores"]["dev"], model.score("semantics", SENTENCES), SENTENCES[3:]
+    assert (scores["uf"], scores["lf"], scores["sentences"]) == (graphs.uf, graphs.lf, len(SENTENCES))
+    assert graphs.lf > 0
+    assert scores["uas"] == model.score("syntax", trees).uas
+    labelled, heads = (collect.read_counts(scores[name]) for name in ("labelled", "heads"))
+    assert sum(labelled[1:], labelled[0]) == graphs.labelled
+    assert [count.gold for count in heads] == [len(sentence) for sentence in trees]
+    assert scores["lf_against_run"]["difference"] == 0
+
+
+def test_gradients_are_measured_on_sentences_with_both_annotations(script, data):
+    gradients, model = script("gradients"), tiny_model()
+    sentences = gradients.paired(data / "dev.sdp", data / "dev.conllu")
+    assert [sentence.id for sentence in sentences] == [sentence.id for sentence in SENTENCES[3:]]
+    found = gradients.measure(model, sentences, 100, 1)
+    assert (found["sentences"], found["tokens"]) == (37, sum(map(len, sentences)))
+    assert found["uas"] == pytest.approx(model.score("syntax", sentences).uas)
+    treebank, capped = found["gradients"]["treebank"], found["gradients"]["SPIGOT, cap 1"]
+    assert treebank["cosine_with_treebank"] == pytest.approx(1)
+    # The hinge loss never lowers a gold head that is chosen, and pulls wrong ones to gold.
+    assert (treebank["right_heads_pushed_down"], treebank["wrong_heads_moved_towards_gold"]) == (0, 1)
+    assert 0 < capped["norm_on_scores"] <= 1 + 1e-6
+    assert found["gradients"]["STE, cap 1"]["norm_on_scores"] <= 1 + 1e-6
