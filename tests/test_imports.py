@@ -53,3 +53,11 @@ def test_the_core_needs_torch_and_numba_alone():
     finished = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120)
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.strip() == "['spigot.structured']"
+
+
+def test_the_version_is_that_of_the_distribution():
+    import importlib.metadata
+
+    import spigot
+
+    assert spigot.__version__ == importlib.metadata.version("torch-spigot")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # takes as long to import as the rest of this module
+
+        return version("torch-spigot")
     # Other special names are asked for while the package itself is imported.
     if name.startswith("__") and name != "__all__":
         raise AttributeError(f"module 'spigot' has no attribute {name!r}")

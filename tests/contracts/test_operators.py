@@ -12,6 +12,7 @@ from torch.library import opcheck
 
 import spigot
 from spigot.structured import kernels, polytopes
+from spigot.structured.kernels.runtime.gibbs import GibbsOperators
 from spigot.structured.polytopes import hull_operator
 
 ops = torch.ops.spigot
@@ -114,25 +115,40 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "projective_log_partition": of_one_tensor(*TREE, grad=True, more=(True,)),
     "projective_marginals": of_one_tensor(*TREE, grad=True, more=(True,)),
     "projective_marginals_jvp": of_one_tensor(*TREE, twice=True, more=(True,)),
+    "projective_log_prob": of_one_tensor(*TREE, twice=True, more=(True,)),
+    "projective_entropy": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "projective_entropy_slopes": of_one_tensor(*TREE, more=(True,)),
     "projective_sample": of_one_tensor(*TREE, more=(True, SEEDS)),
     "nonprojective_argmax": of_one_tensor(*TREE, more=(True,)),
     "nonprojective_log_partition": of_one_tensor(*TREE, grad=True, more=(True,)),
     "nonprojective_marginals": of_one_tensor(*TREE, grad=True, more=(True,)),
     "nonprojective_marginals_jvp": of_one_tensor(*TREE, twice=True, more=(True,)),
+    "nonprojective_log_prob": of_one_tensor(*TREE, twice=True, more=(True,)),
+    "nonprojective_entropy": of_one_tensor(*TREE, grad=True, more=(True,)),
+    "nonprojective_entropy_slopes": of_one_tensor(*TREE, more=(True,)),
     "nonprojective_sample": of_one_tensor(*TREE, more=(True, SEEDS)),
     "binary_tree_argmax": of_one_tensor(*SPANS),
     "binary_tree_log_partition": of_one_tensor(*SPANS, grad=True),
     "binary_tree_marginals": of_one_tensor(*SPANS, grad=True),
     "binary_tree_marginals_jvp": of_one_tensor(*SPANS, twice=True),
+    "binary_tree_log_prob": of_one_tensor(*SPANS, twice=True),
+    "binary_tree_entropy": of_one_tensor(*SPANS, grad=True),
+    "binary_tree_entropy_slopes": of_one_tensor(*SPANS),
     "binary_tree_sample": of_one_tensor(*SPANS, more=(SEEDS,)),
     "chain_argmax": chain,
     "chain_log_partition": lambda masked: chain(masked, grad=True),
     "chain_marginals": lambda masked: chain(masked, grad=True),
     "chain_marginals_jvp": lambda masked: (*chain(masked)[:2], *chain(masked)),
+    "chain_log_prob": lambda masked: (*chain(masked)[:2], *chain(masked)),
+    "chain_entropy": lambda masked: chain(masked, grad=True),
+    "chain_entropy_slopes": chain,
     "chain_sample": lambda masked: (*chain(masked), SEEDS),
     "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(2,)),
     "subset_marginals": of_one_tensor(*ROW, grad=True, more=(2,)),
     "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(2,)),
+    "subset_log_prob": of_one_tensor(*ROW, twice=True, more=(2,)),
+    "subset_entropy": of_one_tensor(*ROW, grad=True, more=(2,)),
+    "subset_entropy_slopes": of_one_tensor(*ROW, more=(2,)),
     "subset_sample": of_one_tensor(*ROW, more=(2, SEEDS)),
     "matching_argmax": of_one_tensor(*SQUARE),
     "semantic_graph_argmax": graph_decoding,
@@ -163,8 +179,9 @@ def test_every_operator_is_listed():
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if not module.ispkg and ".triton" not in module.name
     ]
-    contents = [vars(importlib.import_module(name)).values() for name in names]
-    found = {value.name() for values in contents for value in values if isinstance(value, torch._ops.OpOverload)}
+    contents = [value for name in names for value in vars(importlib.import_module(name)).values()]
+    contents += [member for value in contents if isinstance(value, GibbsOperators) for member in value]
+    found = {value.name() for value in contents if isinstance(value, torch._ops.OpOverload)}
     assert found == {f"spigot::{name}" for name in OPERATORS}
 
 

@@ -1,10 +1,15 @@
 """What every structure promises, whatever it is a structure of."""
 
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
 import pytest
 import torch
 
-from spigot import Marginals, MarginalStructure, structured_argmax
-from spigot.structured.parts.base import flatten, like, map_parts, tensors
+from spigot import SPIGOT, Marginals, MarginalStructure, Perturbed, structured_argmax
+from spigot.structured.audit.enumeration import all_structures
+from spigot.structured.parts.base import flatten, like, map_parts, tensors, unflatten
 from tests.contracts.registry import STRUCTURES, batch_of, equal, ones_mask, outside, random_mask, row_of, to
 
 NAN = float("nan")
@@ -88,10 +93,13 @@ def test_empty_batch_and_empty_row(case):
     nothing = map_parts(lambda part: part[:0], scores)
     empty = case.structure.argmax(nothing, torch.zeros(0, dtype=torch.int64))
     assert [part.shape for part in tensors(empty)] == [part.shape for part in tensors(nothing)]
-    if not case.may_be_empty:  # a semantic graph of ROOT alone may still call ROOT a predicate
-        lengths = torch.zeros(len(SIZES), dtype=torch.int64)
-        poison = map_parts(lambda part: torch.full_like(part, NAN), scores)
-        assert not flatten(case.structure.argmax(poison, lengths)).any()
+    lengths = torch.zeros(len(SIZES), dtype=torch.int64)
+    for value in (NAN, 1.0):
+        filled = map_parts(lambda part, value=value: torch.full_like(part, value), scores)
+        assert not flatten(case.structure.argmax(filled, lengths)).any()
+        assert not flatten(case.structure.part_mask(filled, lengths)).any()
+        for polytope in (case.structure.relaxation, case.structure.hull):
+            assert not flatten(polytope.project(filled, lengths)).any()
 
 
 @every_structure
@@ -171,7 +179,90 @@ def test_wrong_shapes_and_types_are_named(case):
     with pytest.raises(TypeError, match=r"mask.*: expected bool"):
         argmax(scores, lengths, map_parts(torch.ones_like, scores))
     with pytest.raises(ValueError, match=r"mask.*: expected the shape"):
-        argmax(scores, lengths, map_parts(lambda _: torch.ones(2, dtype=torch.bool), scores))
+        argmax(scores, lengths, map_parts(lambda _: torch.ones(11, dtype=torch.bool), scores))
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: torch.Tensor
+
+
+@pytest.mark.wrong_arguments
+@every_structure
+def test_scores_that_are_no_tensors_are_named(case):
+    scores, _ = example(case)
+    first = tensors(scores)[0]
+    for given in (tuple(tensors(scores)), first.numpy(), [[0.0, 1.0]], Pair(first, first), case.structure):
+        with pytest.raises(TypeError, match=rf"(scores|parts): expected .* got {type(given).__name__}"):
+            case.structure.argmax(given)
+        with pytest.raises(TypeError, match=rf"(scores|parts): expected .* got {type(given).__name__}"):
+            structured_argmax(given, case.structure, SPIGOT())
+    for dtype in (torch.int64, torch.bool, torch.complex64):
+        typed = map_parts(lambda part, dtype=dtype: part.nan_to_num(0).to(dtype), scores)
+        with pytest.raises(TypeError, match=rf"scores.*: expected a floating-point tensor, got {dtype}"):
+            structured_argmax(typed, case.structure, SPIGOT())
+
+
+@pytest.mark.wrong_arguments
+@every_structure
+def test_lengths_of_any_integer_type(case):
+    scores, lengths = example(case)
+    expected = case.structure.argmax(scores, lengths)
+    kinds = [SIZES, tuple(SIZES), lengths.numpy(), *(lengths.to(t) for t in (torch.uint8, torch.int8, torch.int32))]
+    for given in kinds:
+        assert equal(case.structure.argmax(scores, given), expected)
+        assert equal(structured_argmax(scores, case.structure, SPIGOT(), lengths=given), expected)
+        for polytope in (case.structure.relaxation, case.structure.hull):
+            assert equal(polytope.project(scores, given), polytope.project(scores, lengths))
+    for given in ([4.0, 1.0, 3.0], "413", [True, True, True], [4, None, 3]):
+        with pytest.raises(TypeError, match=r"lengths: expected .*integers"):
+            case.structure.argmax(scores, given)
+
+
+@every_structure
+def test_a_mask_broadcasts(case):
+    structure = case.structure
+    scores = map_parts(lambda part: part.nan_to_num(0.5), example(case)[0])
+    first = map_parts(lambda part: part[:1], scores)
+    chosen = structure.argmax(map_parts(torch.neg, first))
+    one_row = map_parts(lambda z, half: z.bool() | half, chosen, random_mask(first, 1))
+    without_batch = map_parts(lambda row: row[0], one_row)
+    full = map_parts(lambda row, part: row.expand(part.shape).contiguous(), one_row, scores)
+
+    def drawn(scores, lengths, mask):
+        generator = torch.Generator().manual_seed(0)
+        return structured_argmax(scores, structure, Perturbed(generator=generator), mask=mask)
+
+    functions = [structure.argmax, structure.relaxation.project, structure.hull.project, drawn]
+    functions.append(lambda s, _, m: structured_argmax(s, structure, SPIGOT(), mask=m))
+    if isinstance(structure, MarginalStructure):
+        functions += [structure.marginals, structure.log_partition]
+        functions.append(lambda s, _, m: structure.sample_seeded(s, torch.arange(3), None, m))
+    for function in functions:
+        expected = function(scores, None, full)
+        for mask in (one_row, without_batch):
+            assert equal(function(scores, None, mask), expected)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in STRUCTURES if hasattr(case.shape(1), "_fields")], ids=lambda case: case.name
+)
+def test_tensors_of_different_types_are_promoted(case):
+    scores, lengths = example(case)
+    types = [torch.bfloat16, torch.float32, torch.float64, torch.float64][: len(scores)]
+    mixed = like(scores, tuple(part.to(dtype) for part, dtype in zip(scores, types, strict=True)))
+    wide = to(mixed, torch.float64)
+    z = case.structure.argmax(mixed, lengths)
+    assert [part.dtype for part in z] == types
+    assert equal(to(z, torch.float64), case.structure.argmax(wide, lengths))
+    assert case.structure.score(mixed, z, lengths).dtype == types[-1]
+    leaves = map_parts(lambda part: part.clone().requires_grad_(), mixed)
+    output = structured_argmax(leaves, case.structure, SPIGOT(), lengths=lengths)
+    assert equal(map_parts(torch.detach, output), z)
+    assert [grad.dtype for grad in torch.autograd.grad(flatten(output).sum(), leaves)] == types
+    if isinstance(case.structure, MarginalStructure):
+        found, expected = case.structure.log_partition(mixed, lengths), case.structure.log_partition(wide, lengths)
+        assert torch.allclose(found.double(), expected, rtol=1e-6)
 
 
 @every_structure
@@ -310,3 +401,62 @@ def test_an_empty_row_has_one_structure(case):
     assert case.structure.entropy(nothing, lengths).tolist() == [0, 0, 0]
     assert not flatten(case.structure.marginals(nothing, lengths)).any()
     assert not flatten(case.structure.sample(nothing, lengths)).any()
+
+
+def mixture(case, size, scale, huge, dtype, seed):
+    """Return small random scores of one row, to `huge` of which `scale` is added or subtracted."""
+    scores = to(batch_of(case.shape, [size], seed), dtype)
+    flat = flatten(scores)
+    generator = torch.Generator().manual_seed(seed)
+    for cell in torch.randperm(flat.size(1), generator=generator)[:huge].tolist():
+        flat[0, cell] += scale * (1 if torch.rand((), generator=generator) < 0.7 else -1)
+    return unflatten(flat, scores)
+
+
+def distribution(structure, scores):
+    """Return all structures of one row, flat, and the logarithms of their probabilities, from exact totals."""
+    structures = flatten(all_structures(structure, map_parts(torch.zeros_like, scores))[0]).double()
+    values = [Fraction(value) for value in flatten(scores)[0].double().nan_to_num(0).tolist()]
+    totals = [sum((values[part] for part in z.nonzero()[:, 0].tolist()), Fraction(0)) for z in structures]
+    gaps = torch.tensor([float(total - max(totals)) for total in totals], dtype=torch.float64)
+    return structures, gaps.log_softmax(0)
+
+
+@summable
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6, 1e9, 1e16, 1e30])
+def test_scores_of_very_different_sizes(case, scale, dtype):
+    # Sums over labels are rounded before the trees are summed.
+    labels = getattr(case.structure, "labels", False)
+    tolerance = 1e-10 if dtype is torch.float64 else 1e-5
+    for seed in range(12):
+        size = 3 if labels or case.name == "linear-chain" else 4
+        scores = mixture(case, size, scale, 1 + seed % 4 * 2, dtype, seed)
+        structures, log_p = distribution(case.structure, scores)
+        p = log_p.exp()
+        marginals = flatten(case.structure.marginals(scores))[0].double()
+        entropy = case.structure.entropy(scores)[0].double()
+        assert ((marginals >= 0) & (marginals <= 1)).all()
+        assert marginals.sum().item() == pytest.approx(case.parts(size), abs=10 * tolerance)
+        assert -tolerance <= entropy <= math.log(len(structures)) + tolerance
+        drawn = case.structure.sample(map_parts(lambda part: part.expand(8, *part.shape[1:]), scores))
+        drawn_log_p = case.structure.log_prob(
+            map_parts(lambda part: part.expand(8, *part.shape[1:]), scores), drawn
+        ).double()
+        assert (drawn_log_p <= 0).all()
+        best = case.structure.argmax(scores)
+        assert case.structure.log_prob(scores, best)[0] <= 0
+        if labels:
+            continue
+        assert torch.allclose(marginals, p @ structures, atol=tolerance, rtol=0)
+        assert entropy.item() == pytest.approx(-(p * log_p.clamp(min=-1e6)).sum().item(), abs=tolerance)
+        for z, own in zip(flatten(drawn).double(), drawn_log_p, strict=True):
+            expected = log_p[(structures == z).all(1)]
+            assert own.item() == pytest.approx(expected.item(), abs=tolerance, rel=1e-6)
+            assert own > -40  # far from impossible
+        leaves = map_parts(lambda part: part.clone().requires_grad_(), scores)
+        slopes = torch.autograd.grad(case.structure.entropy(leaves).sum(), tensors(leaves))
+        kept = torch.where(p > 0, log_p, 0.0)
+        expected = -((p * kept) @ structures - (p @ kept) * (p @ structures))
+        found = torch.cat([slope.flatten() for slope in slopes]).double()
+        assert torch.allclose(found, expected, atol=tolerance, rtol=0)

@@ -6,7 +6,9 @@ import dataclasses
 import pytest
 import torch
 
-from spigot import Matching, ProjectiveTree, structured_argmax
+import spigot
+from spigot import CustomSurrogate, Matching, ProjectiveTree, structured_argmax
+from spigot.structured.noise import per_row
 from spigot.structured.parts.base import flatten, inner, like, map_parts, masked, tensors
 from tests.contracts.registry import (
     STRUCTURES,
@@ -29,7 +31,7 @@ PAIRS = [
 every_pair = pytest.mark.parametrize(("case", "surrogate"), PAIRS)
 
 
-def run(case, surrogate, scores, lengths, grad, mask=None, row=0):
+def run(case, surrogate, scores, lengths, grad, mask=None, row=0, downstream_grad=None, **rest):
     """Run forward and backward. `row`: which row of a batch the first one is to be as far as its noise goes.
 
     Each call begins with the same random numbers, and a surrogate that adapts itself with what it was set to.
@@ -41,10 +43,10 @@ def run(case, surrogate, scores, lengths, grad, mask=None, row=0):
 
     def downstream(z):
         # In float64: then a row's sum is the same whatever its padding.
-        return inner(masked(to(grad, torch.float64), valid), z)
+        return inner(masked(to(grad if downstream_grad is None else downstream_grad, torch.float64), valid), z)
 
     leaves = map_parts(lambda part: part.clone().requires_grad_(), scores)
-    rest = {"lengths": lengths, "mask": mask}
+    rest |= {"lengths": lengths, "mask": mask}
     if surrogate.needs_downstream:
         rest["downstream"] = downstream
     output = structured_argmax(leaves, case.structure, surrogate, **rest)
@@ -108,6 +110,112 @@ def test_half_precision_comes_back_as_it_came(case, surrogate):
 
 
 @every_pair
+@pytest.mark.parametrize("bad", [float("inf"), -float("inf"), float("nan")])
+def test_an_overflow_stays_in_its_row(case, surrogate, bad):
+    """As under a gradient scaler: the row's gradient is not finite, by which the scaler knows; nothing raises."""
+    scores, lengths, grad = example(case)
+    expected = run(case, surrogate, scores, lengths, grad)
+    # Where a true derivative is 0, what it is multiplied with does not matter.
+    moved = flatten(expected[1]).any(1)
+    row = int(moved.nonzero()[0]) if moved.any() else 0
+    must_show = isinstance(surrogate, CustomSurrogate) or bool(moved.any())
+    must_show = must_show and surrogate.passes_gradient
+    spoiled = map_parts(torch.clone, grad)
+    for part in tensors(spoiled):
+        part[row].masked_fill_(part[row].isfinite(), bad)
+    output, scores_grad = run(case, surrogate, scores, lengths, spoiled)
+    assert equal(output, expected[0])
+    others = [b for b in range(len(SIZES)) if b != row]
+    assert torch.equal(flatten(scores_grad)[others], flatten(expected[1])[others])
+    # The derivative of a recurrence with one structure is 0 times what comes in: NaN may show.
+    may_show = must_show or case.unique
+    assert bool(flatten(scores_grad)[row].isfinite().all()) in {not must_show, not may_show}
+    everywhere = map_parts(lambda part: part.masked_fill(part.isfinite(), bad), grad)
+    _, scores_grad = run(case, surrogate, scores, lengths, everywhere)
+    assert bool(flatten(scores_grad).isfinite().all()) in {not must_show, not may_show}
+
+
+def scaled_by(parts, factor):
+    return map_parts(lambda part: part * factor, parts)
+
+
+@every_pair
+def test_the_layer_can_be_told_the_scale_of_the_loss(case, surrogate):
+    scores, lengths, grad = example(case)
+    expected = run(case, surrogate, scores, lengths, grad)
+    for scale in (2.0**-7, torch.tensor([2.0**16, 0.25, 8.0])):
+        by_row = torch.as_tensor(scale).expand(len(SIZES))
+        incoming = map_parts(lambda part, by_row=by_row: part * per_row(by_row, part), grad)
+        output, found = run(case, surrogate, scores, lengths, incoming, loss_scale=scale, downstream_grad=grad)
+        assert equal(output, expected[0])
+        assert equal(found, map_parts(lambda part, by_row=by_row: part * per_row(by_row, part), expected[1]))
+
+
+NORMALIZED = {
+    "spigot": spigot.SPIGOT(normalize=True),
+    "spigot-ce": spigot.SPIGOTCE(normalize=True),
+    "spigot-eg": spigot.SPIGOTEG(normalize=True),
+    "blackbox": spigot.Blackbox(3.0, normalize=True),
+    "imle": spigot.IMLE(3.0, normalize=True),
+}
+
+
+@pytest.mark.parametrize("case", STRUCTURES, ids=lambda case: case.name)
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_a_normalized_gradient_does_not_depend_on_the_scale_of_the_loss(case, name):
+    surrogate = NORMALIZED[name]
+    if not surrogate.serves(case.structure):
+        pytest.skip("needs marginals")
+    scores, lengths, grad = example(case)
+    expected = run(case, surrogate, scores, lengths, grad)[1]
+    for scale in (2.0**-20, 2.0**16):
+        assert equal(run(case, surrogate, scores, lengths, scaled_by(grad, scale))[1], expected)
+    assert flatten(run(case, surrogate, scores, lengths, scaled_by(grad, 0))[1]).abs().max() < 1e-6
+    plain = dataclasses.replace(surrogate, normalize=False)
+    valid = case.structure.part_mask(scores, lengths)
+    norm = flatten(masked(grad, valid)).double().norm(dim=1)
+    unit = map_parts(lambda part: (part.double() / per_row(norm, part.double())).float(), grad)
+    for found, own in zip(tensors(run(case, plain, scores, lengths, unit)[1]), tensors(expected), strict=True):
+        assert torch.allclose(found, own, atol=1e-5)
+
+
+def train_in_half_precision(surrogate):
+    """Train a scorer under a gradient scaler that begins too large. Return its scales and the last losses."""
+    torch.manual_seed(0)
+    tree, target = ProjectiveTree(), ProjectiveTree().argmax(torch.randn(4, 5, 5))
+    weights = torch.zeros(4, 5, 5, requires_grad=True)
+    optimizer, scale, scales, losses = torch.optim.SGD([weights], 0.1), 2.0**40, [], []
+
+    def loss_of(z):
+        return ((z - target) ** 2).sum((1, 2))
+
+    for _ in range(40):
+        optimizer.zero_grad()
+        scores = weights.half()
+        downstream = loss_of if surrogate.needs_downstream else None
+        z = structured_argmax(scores, tree, surrogate, downstream=downstream, loss_scale=scale)
+        losses.append(loss_of(z.float()).sum().item())
+        # As autocast does: the loss in float32, the gradient for what is half in half.
+        (loss_of(z.float()).sum() * scale).backward()
+        scales.append(scale)
+        if weights.grad.isfinite().all():
+            weights.grad /= scale
+            optimizer.step()
+        else:
+            scale /= 16
+        assert weights.isfinite().all()
+    return scales, losses
+
+
+@pytest.mark.parametrize("name", [name for name, s in SURROGATES.items() if s.passes_gradient])
+def test_training_in_half_precision_skips_steps_that_overflow(name):
+    scales, losses = train_in_half_precision(copy.deepcopy(SURROGATES[name]))
+    assert scales[0] > scales[-1]
+    assert scales[-1] == scales[-10]
+    assert sum(losses[-5:]) < sum(losses[:5])
+
+
+@every_pair
 def test_equal_settings_are_equal(case, surrogate):
     settings = {field.name: getattr(surrogate, field.name) for field in dataclasses.fields(surrogate) if field.init}
     assert surrogate == type(surrogate)(**settings)
@@ -142,7 +250,8 @@ def test_class_facts_are_true(surrogate):
     leaf = torch.randn(2, 3, 3, requires_grad=True)
     if surrogate.needs_downstream:
         with pytest.raises(ValueError, match="downstream"):
-            structured_argmax(leaf, ProjectiveTree(), surrogate).sum().backward()
+            structured_argmax(leaf, ProjectiveTree(), surrogate)
+        assert structured_argmax(leaf.detach(), ProjectiveTree(), surrogate).shape == leaf.shape
     assert surrogate.serves(ProjectiveTree())
     assert surrogate.serves(Matching()) != surrogate.needs_marginals
     if surrogate.needs_marginals:
@@ -188,3 +297,57 @@ def test_a_second_derivative_is_true_or_an_error(case, surrogate):
     slope = inner(like(leaves, found), direction).sum()
     expected = (at(1e-5)[0] - at(-1e-5)[0]) / 2e-5
     assert torch.allclose(slope, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("surrogate", [spigot.SPIGOT(steps=3), spigot.SPIGOTCE(steps=2), spigot.SPIGOTEG(steps=2)])
+def test_steps_that_need_the_loss_ask_for_it_at_once(surrogate):
+    leaf = torch.randn(2, 3, 3, requires_grad=True)
+    with pytest.raises(ValueError, match=f"downstream: {type(surrogate).__name__} evaluates the loss again"):
+        structured_argmax(leaf, ProjectiveTree(), surrogate)
+    assert structured_argmax(leaf.detach(), ProjectiveTree(), surrogate).shape == leaf.shape
+    structured_argmax(leaf, ProjectiveTree(), surrogate, downstream=lambda z: z.sum((1, 2))).sum().backward()
+
+
+@pytest.mark.parametrize("kind", [spigot.Marginals, spigot.SparseMAP])
+@pytest.mark.parametrize("case", STRUCTURES, ids=lambda case: case.name)
+def test_a_temperature_is_learnt(case, kind):
+    scores, lengths, grad = example(case)
+    if not kind().serves(case.structure):
+        pytest.skip("needs marginals")
+    temperature = torch.nn.Parameter(torch.tensor(0.7, dtype=torch.float64))
+    layer = spigot.StructuredArgmax(case.structure, kind(temperature=temperature))
+    assert dict(layer.named_parameters()) == {"temperature": temperature}
+    wide, weights = to(scores, torch.float64), map_parts(lambda part: part.nan_to_num(0), to(grad, torch.float64))
+
+    def loss(layer):
+        return inner(masked(layer(wide, lengths), case.structure.part_mask(wide, lengths)), weights).sum()
+
+    loss(layer).backward()
+    ahead, back = (loss(spigot.StructuredArgmax(case.structure, kind(temperature=0.7 + by))) for by in (1e-5, -1e-5))
+    assert torch.allclose(temperature.grad, (ahead - back) / 2e-5, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"temperature: expected one number, got shape \[2\]"):
+        kind(temperature=torch.ones(2))
+
+
+def test_swapped_arguments_and_classes_are_named():
+    scores, tree, surrogate = torch.randn(1, 3, 3), ProjectiveTree(), spigot.SPIGOT()
+    for arguments, message in [
+        (
+            (scores, ProjectiveTree, surrogate),
+            r"structure: expected a Structure such as .*, got the class ProjectiveTree",
+        ),
+        ((scores, tree, spigot.SPIGOT), r"surrogate: expected a Surrogate such as .*, got the class SPIGOT"),
+        ((scores, surrogate, tree), r"structure: expected a Structure such as .*, got SPIGOT"),
+        ((tree, scores, surrogate), r"scores: expected a floating-point tensor, got ProjectiveTree"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            structured_argmax(*arguments)
+    for arguments in ((ProjectiveTree, surrogate), (surrogate, tree), (tree, spigot.SPIGOT)):
+        with pytest.raises(TypeError, match=r"(structure|surrogate): expected a S\w+ such as"):
+            spigot.StructuredArgmax(*arguments)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, torch.ones(2), torch.ones(1, 1)])
+def test_a_loss_scale_is_checked(scale):
+    with pytest.raises(ValueError, match="loss_scale: expected"):
+        structured_argmax(torch.randn(3, 4), spigot.Categorical(), spigot.SPIGOT(), loss_scale=scale)

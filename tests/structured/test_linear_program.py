@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from itertools import product
 
@@ -231,3 +232,14 @@ def test_a_compiled_graph_is_whole_and_equal():
     grads = [torch.autograd.grad(loss, scores)[0] for loss in losses]
     assert torch.equal(*losses)
     assert torch.allclose(*grads)
+
+
+def test_solvers_print_nothing():
+    program = """
+import torch
+from spigot import SPIGOT, LinearProgram, structured_argmax
+scores = torch.randn(20, 4, requires_grad=True)
+structured_argmax(scores, LinearProgram([[3, 4, 5, 6], [-1, 0, 0, 1]], [9, 0]), SPIGOT()).sum().backward()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == ""

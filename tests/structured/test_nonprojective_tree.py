@@ -168,9 +168,9 @@ def test_linear_and_logarithmic_weights_agree(single_root):
     everything = np.empty((0, 0), dtype=np.bool_)
     for row, direction in zip(random_scores(4, 12, 3).numpy(), random_scores(4, 12, 4).numpy(), strict=True):
         for dual in (False, True):
-            linear, logarithmic = np.zeros((13, 13)), np.zeros((13, 13))
+            linear, logarithmic, best = np.zeros((13, 13)), np.zeros((13, 13)), np.zeros(13)
             sums = [
-                matrix_tree._sums(row, everything, direction, 12, single_root, dual, True, form, out)
+                matrix_tree._sums(row, everything, direction, 12, single_root, dual, True, form, out, best)
                 for form, out in ((False, linear), (True, logarithmic))
             ]
             assert [status for status, _ in sums] == [OK, OK]

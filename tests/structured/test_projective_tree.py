@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from spigot import ProjectiveTree, arcs_to_heads, heads_to_arcs
-from spigot.structured.kernels.projective.log_space import sum_trees_in_log_space
-from spigot.structured.kernels.projective.scaled import OUT_OF_RANGE, slopes_of_marginals, sum_trees
+from spigot.structured.kernels.forest.rows import OUT_OF_RANGE, sum_wide_rows
+from spigot.structured.kernels.forest.sums import MARGINALS, SLOPES
+from spigot.structured.kernels.projective.forest import projective_forest
+from spigot.structured.kernels.projective.scaled import slopes_of_marginals, sum_trees
 from tests.oracles import trees
 from tests.structured.derivatives import marginals_vjp
 
@@ -252,14 +254,25 @@ def test_a_long_sentence_whose_sum_leaves_the_range(single_root):
     scores, direction = random_scores(2, 130, 12, 8.0).numpy(), random_scores(2, 130, 13).numpy()
     lengths, mask = np.array([130, 123]), np.empty((1, 0, 0), dtype=np.bool_)
     arguments = (0, 2, scores, lengths, mask, single_root)
-    found, expected = ([np.zeros(2), np.zeros_like(scores), np.zeros_like(scores)] for _ in range(2))
+    found, expected = ([np.zeros((2, 3)), np.zeros_like(scores), np.zeros_like(scores)] for _ in range(2))
     status, logs = np.zeros((2, 2), dtype=np.int64), np.empty((1, 0, 0, 0))
     sum_trees(*arguments, *found[:2], logs, status[0])
     slopes_of_marginals(*arguments, direction, found[2], status[1])
     assert (status == 0).all()
     status[:] = OUT_OF_RANGE
-    sum_trees_in_log_space(*arguments, np.empty((1, 0, 0)), *expected[:2], logs, status[0])
-    sum_trees_in_log_space(*arguments, direction, np.zeros(2), expected[2], logs, status[1])
+    for wanted, out, row in ((MARGINALS, expected[1], status[0]), (SLOPES, expected[2], status[1])):
+        sum_wide_rows(
+            lambda length, _: projective_forest(length + 1, 131, single_root),
+            lengths,
+            (scores,),
+            (mask,),
+            row,
+            expected[0],
+            (out,),
+            wanted,
+            (direction,),
+        )
+    found[0], expected[0] = found[0].sum(1), expected[0].sum(1)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-11)
     # Z with the best score of each modifier taken off, which is at most as small with the offsets that come first.

@@ -8,8 +8,12 @@ from .layer import StructuredArgmax, structured_argmax
 from .losses import hamming_cost, hinge_loss, negative_log_likelihood, perceptron_loss, perturbed_loss, sparsemap_loss
 from .parts.arcs import arcs_to_heads, heads_to_arcs
 from .parts.base import Parts
-from .parts.chain import LinearChainParts
-from .parts.graph import SemanticGraphParts
+from .parts.categories import categories_to_indices, indices_to_categories
+from .parts.chain import LinearChainParts, chains_to_tags, tags_to_chains
+from .parts.compact import CompactForm
+from .parts.graph import SemanticGraphParts, graphs_to_labels, labels_to_graphs
+from .parts.spans import spans_to_trees, trees_to_spans
+from .parts.square import columns_to_matching, matching_to_columns
 from .polytopes.birkhoff import Birkhoff
 from .polytopes.capped_simplex import CappedSimplex
 from .polytopes.chain_simplices import ChainSimplices
@@ -75,6 +79,7 @@ __all__ = [
     "Categorical",
     "ChainSimplices",
     "ClippedArcs",
+    "CompactForm",
     "CustomSurrogate",
     "Detach",
     "DifferentiableSurrogate",
@@ -119,16 +124,26 @@ __all__ = [
     "all_structures",
     "arcs_to_heads",
     "audit",
+    "categories_to_indices",
+    "chains_to_tags",
+    "columns_to_matching",
     "ctc_scores",
     "default_surrogates",
+    "graphs_to_labels",
     "hamming_cost",
     "heads_to_arcs",
     "hidden_markov_scores",
     "hinge_loss",
+    "indices_to_categories",
+    "labels_to_graphs",
+    "matching_to_columns",
     "negative_log_likelihood",
     "perceptron_loss",
     "perturbed_loss",
+    "spans_to_trees",
     "sparsemap_loss",
     "structured_argmax",
+    "tags_to_chains",
+    "trees_to_spans",
     "warping_scores",
 ]

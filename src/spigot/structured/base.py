@@ -8,13 +8,14 @@ chosen. A cell that `lengths`, `mask` or the structure rules out is never read (
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, final
+from typing import Any, Generic, final
 
 import torch
 from torch import Tensor
 
-from .checks import widen
-from .parts.base import Parts, flatten, inner, map_parts, masked, tensors
+from .checks import kind_of, lengths_or_none, refuse_rows, widen
+from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
+from .parts.compact import CompactForm, Reading, is_integer, read_structure
 from .seeds import draw_row_seeds
 
 
@@ -50,13 +51,64 @@ class Structure(ABC, Generic[Parts]):
     def hull(self) -> Polytope[Parts]:
         """The convex hull of the structures: `Hull(self)`, unless there is a faster projection onto it."""
 
-    def score(
-        self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None
-    ) -> Tensor:
-        """Return <scores, structure> for each row, shape `[batch]`, over candidate parts; differentiable in both."""
+    @property
+    def compact_form(self) -> CompactForm[Parts] | None:
+        """How structures are written in integers, such as heads or tags; None: not at all."""
+        return None
+
+    def to_parts(self, compact: Any, scores: Parts, lengths: Tensor | None = None) -> Parts:
+        """Return the structures that integers write, as 0/1 parts in the shapes and types of `scores`.
+
+        Args:
+            compact: as `compact_form` has it: a tensor of integers, or lists; what they say past a row's length is not
+                read. Parts come back as they are.
+            scores: only their shapes and types matter.
+            lengths: the real size of each row, `[batch]`.
+
+        Raises:
+            TypeError: no integers, or the structure has no compact form.
+            ValueError: shapes do not fit, or an integer is out of range.
+        """
+        return read_structure("compact", compact, scores, self.compact_form, lengths).parts
+
+    def to_compact(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
+        """Return the integers that write 0/1 parts, int64: the inverse of `to_parts`; -1 where they mean nothing.
+
+        Raises:
+            TypeError: the structure has no compact form.
+        """
+        form = self.compact_form
+        if form is None:
+            raise TypeError(f"structure: expected one with a compact form, got {type(self).__name__}")
+        return form.to_integers(structure, lengths_or_none(tensors(structure)[0], lengths))
+
+    def contains(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
+        """Return whether each row of 0/1 parts is a structure: bool, `[batch]`.
+
+        Masks and scores play no part, and padding is not read.
+        """
+        if any(is_integer(part) for part in tensors(structure)):
+            raise TypeError(f"structure: expected floating-point or bool parts, got {kind_of(tensors(structure)[0])}")
+        form = self.compact_form
+        if form is not None:
+            return form.members(structure, lengths_or_none(tensors(structure)[0], lengths))
+        wide = map_parts(lambda part: widen(part.detach()), structure)
+        valid = self.part_mask(map_parts(torch.zeros_like, wide), lengths)
+        inside = masked(wide, valid)
+        # Under 1 for each part that is there and -1 for all others, a structure scores more than any other.
+        wanted = map_parts(lambda part: 2 * (part > 0).to(part.dtype) - 1, inside)
+        found = self.argmax(wanted, lengths)
+        return (flatten(found) == flatten(inside)).all(1)
+
+    def score(self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
+        """Return <scores, structure> for each row, shape `[batch]`, over candidate parts; differentiable in both.
+
+        `structure` is parts, which need not be 0/1 nor form a structure, or integers as in `to_parts`.
+        """
+        parts = read_structure("structure", structure, scores, self.compact_form, lengths).parts
         valid = self.part_mask(scores, lengths, mask)
-        total = inner(map_parts(widen, masked(scores, valid)), map_parts(widen, masked(structure, valid)))
-        return total.to(tensors(scores)[0].dtype)
+        total = inner(map_parts(widen, masked(scores, valid)), map_parts(widen, masked(parts, valid)))
+        return total.to(common_dtype(scores))
 
 
 class MarginalStructure(Structure[Parts]):
@@ -97,22 +149,57 @@ class MarginalStructure(Structure[Parts]):
         """
 
     def log_prob(
-        self, scores: Parts, structure: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+        self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
         """Return log p(structure) for each row, shape `[batch]`; differentiable in `scores`.
 
-        It is -inf where `structure` has a part that is no candidate. Whether its parts form a structure, such as a
-        tree, is not checked.
+        `structure` is 0/1 parts, or integers as in `to_parts`. The result is -inf where it has a part that is no
+        candidate.
+
+        Raises:
+            ValueError: a row is no structure at all. Under `torch.compile` this is not checked.
         """
-        possible = self.part_mask(map_parts(torch.zeros_like, scores), lengths)
+        reading = read_structure("structure", structure, scores, self.compact_form, lengths)
+        refuse_outside("structure", self, reading, lengths)
         allowed = self.part_mask(scores, lengths, mask)
-        refused = map_parts(lambda p, a, z: p & ~a & (z > 0), possible, allowed, structure)
-        wide = map_parts(widen, scores)
-        log_prob = self.score(wide, structure, lengths, mask) - self.log_partition(wide, lengths, mask)
-        return log_prob.masked_fill(flatten(refused).any(1), float("-inf")).to(tensors(scores)[0].dtype)
+        chosen = map_parts(widen, masked(reading.parts, allowed))
+        log_prob = self.log_prob_of_parts(map_parts(widen, scores), chosen, lengths, mask)
+        excluded = rows_excluded(self, reading.parts, allowed, lengths)
+        log_prob = log_prob if excluded is None else log_prob.masked_fill(excluded, -torch.inf)
+        return log_prob.to(common_dtype(scores))
+
+    def log_prob_of_parts(
+        self, scores: Parts, chosen: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Tensor:
+        """Return log p of a structure, given its parts `chosen`, 0 where there is no candidate; `[batch]`.
+
+        The difference of two totals loses digits where scores are large: override it to do better, and `entropy` too.
+        """
+        return self.score(scores, chosen, lengths, mask) - self.log_partition(scores, lengths, mask)
 
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
         wide = map_parts(widen, scores)
         expected = self.score(wide, self.marginals(wide, lengths, mask), lengths, mask)
-        return (self.log_partition(wide, lengths, mask) - expected).to(tensors(scores)[0].dtype)
+        return (self.log_partition(wide, lengths, mask) - expected).to(common_dtype(scores))
+
+
+def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Parts], lengths: Tensor | None) -> None:
+    """Raise a ValueError for the first row of `reading` that is known and no structure; not under `torch.compile`."""
+    if reading.is_member or torch.compiler.is_compiling():
+        return
+    bad = ~structure.contains(reading.parts, lengths)
+    bad = bad if reading.known is None else bad & reading.known
+    refuse_rows(bad, f"{name}: expected a structure of {structure!r}, got parts that form none")
+
+
+def rows_excluded(structure: Structure[Parts], parts: Parts, allowed: Parts, lengths: Tensor | None) -> Tensor | None:
+    """Return which rows of 0/1 `parts` have one that `allowed` excludes: bool, `[batch]`; None: none.
+
+    Padding does not count.
+    """
+    excluded = map_parts(lambda part, cells: (part > 0) & ~cells, parts, allowed)
+    if not torch.compiler.is_compiling() and not any(bool(part.any()) for part in tensors(excluded)):
+        return None
+    possible = structure.part_mask(map_parts(lambda part: torch.zeros_like(widen(part)), parts), lengths)
+    return flatten(map_parts(torch.logical_and, excluded, possible)).any(1)

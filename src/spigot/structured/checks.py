@@ -6,6 +6,7 @@ candidate cell anyway: they report one status for each row, and `raise_for_statu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
@@ -29,7 +30,23 @@ def narrow(result: Tensor, scores: Tensor) -> Tensor:
 
 def constant(scores: Tensor) -> Tensor:
     """Return `scores` without their place in autograd."""
-    return scores.detach() if scores.requires_grad else scores
+    # Lists and the like are refused later, by name.
+    return scores.detach() if isinstance(scores, Tensor) and scores.requires_grad else scores
+
+
+def as_lengths(lengths: Tensor | Sequence[int] | None) -> Tensor | None:
+    """Return `lengths` as a tensor: a list of integers will do.
+
+    Raises:
+        TypeError: `lengths` are no integers.
+    """
+    if lengths is None or isinstance(lengths, Tensor):
+        return lengths
+    try:
+        # An empty list would become floating-point numbers.
+        return torch.as_tensor(lengths) if len(lengths) else torch.zeros(0, dtype=torch.int64)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"lengths: expected a tensor or list of integers, got {lengths!r}") from None
 
 
 @overload
@@ -38,7 +55,64 @@ def lengths_or_none(values: Tensor, lengths: Tensor) -> Tensor: ...
 def lengths_or_none(values: Tensor, lengths: None) -> None: ...
 def lengths_or_none(values: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Return `lengths`, if there are any, as int64 on the device of `values`."""
+    lengths = as_lengths(lengths)
     return None if lengths is None else lengths.to(device=values.device, dtype=torch.int64)
+
+
+def mask_or_none(values: Tensor, mask: Tensor | None) -> Tensor | None:
+    """Return `mask`, if there is one, in the shape of `values`, to which it need only broadcast."""
+    return mask if mask is None or mask.shape == values.shape else mask.expand(values.shape)
+
+
+def check_scores(name: str, parts: object) -> None:
+    """Check that `parts` is a floating-point tensor, or a NamedTuple of such tensors.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(parts, tuple) and hasattr(parts, "_fields"):
+        for field, part in zip(parts._fields, parts, strict=True):
+            check_floating(f"{name}.{field}", part)
+    else:
+        check_floating(name, parts)
+
+
+def check_floating(name: str, values: object) -> None:
+    """Raise a TypeError unless `values` is a floating-point tensor."""
+    if isinstance(values, Tensor) and values.is_floating_point():
+        return
+    if type(values) is tuple:
+        raise TypeError(f"{name}: expected a tensor, or a NamedTuple of tensors such as LinearChainParts, got tuple")
+    advice = "; `torch.as_tensor` makes a tensor of it" if isinstance(values, list | np.ndarray) else ""
+    raise TypeError(f"{name}: expected a floating-point tensor, got {kind_of(values)}{advice}")
+
+
+def check_instance(name: str, value: object, kind: type, example: str) -> None:
+    """Raise a TypeError unless `value` is an instance of `kind`, such as `example`."""
+    if not isinstance(value, kind):
+        got = f"the class {value.__name__}" if isinstance(value, type) else kind_of(value)
+        raise TypeError(f"{name}: expected a {kind.__name__} such as {example}, got {got}")
+
+
+def check_mask(name: str, of: str, shape: torch.Size, mask: object) -> None:
+    """Check that `mask` is bool and broadcasts to `shape`.
+
+    Args:
+        name: what the caller calls the mask, for the message.
+        of: what the caller calls the tensor that it is a mask of.
+        shape: of that tensor.
+        mask: bool, with no more axes than `shape`, each as long as there or 1.
+    """
+    if not isinstance(mask, Tensor) or mask.dtype is not torch.bool:
+        raise TypeError(f"{name}: expected bool, got {kind_of(mask)}")
+    if mask.shape == shape:
+        return
+    if mask.dim() > len(shape) or any(
+        own not in (1, full) for own, full in zip(mask.shape[::-1], shape[::-1], strict=False)
+    ):
+        raise ValueError(
+            f"{name}: expected the shape of {of}, {list(shape)}, or one that broadcasts to it, got {list(mask.shape)}"
+        )
 
 
 def check_arguments(
@@ -52,31 +126,28 @@ def check_arguments(
         shape: the axes of `values`, such as "batch head modifier". If a head and a modifier are among them, the two
             have the same size.
         lengths: integers, `[batch]`.
-        mask: bool, shaped like `values`.
+        mask: bool; it need only broadcast to the shape of `values`.
 
     Raises:
         TypeError: a tensor of the wrong dtype.
         ValueError: a tensor of the wrong shape.
     """
     axes = shape.split()
-    if not isinstance(values, Tensor) or not values.is_floating_point():
-        raise TypeError(f"{name}: expected a floating-point tensor, got {_kind(values)}")
+    check_floating(name, values)
     if values.dim() != len(axes):
         raise ValueError(f"{name}: expected shape [{', '.join(axes)}], got {list(values.shape)}")
     if "head" in axes and values.size(axes.index("head")) != values.size(axes.index("modifier")):
         raise ValueError(f"{name}: expected as many heads as modifiers, ROOT included, got {list(values.shape)}")
     if "head" in axes and values.size(axes.index("head")) == 0:
         raise ValueError(f"{name}: expected at least the node ROOT, got {list(values.shape)}")
+    lengths = as_lengths(lengths)
     if lengths is not None:
-        if lengths.dtype not in (torch.int64, torch.int32):
+        if lengths.dtype is torch.bool or lengths.is_floating_point() or lengths.is_complex():
             raise TypeError(f"lengths: expected integers, got {lengths.dtype}")
         if lengths.shape != values.shape[:1]:
             raise ValueError(f"lengths: expected shape [{values.size(0)}], got {list(lengths.shape)}")
     if mask is not None:
-        if mask.dtype is not torch.bool:
-            raise TypeError(f"mask: expected bool, got {mask.dtype}")
-        if mask.shape != values.shape:
-            raise ValueError(f"mask: expected the shape of {name}, {list(values.shape)}, got {list(mask.shape)}")
+        check_mask("mask", name, values.shape, mask)
 
 
 def lengths_or_full(values: Tensor, lengths: Tensor | None, full: int) -> Tensor:
@@ -114,5 +185,6 @@ def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
     raise ValueError(f"{reason} (row {row} of the batch, counting from 0)")
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """Return what an error says that it got: the dtype of a tensor, or else a type."""
     return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

@@ -8,6 +8,7 @@ Autograd differentiates a `DifferentiableSurrogate`. All `CustomSurrogate`s shar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,12 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from .base import Structure
-from .checks import widen
-from .parts.base import Parts, like, map_parts, masked, tensors
+from .checks import as_lengths, check_instance, check_scores, widen
+from .noise import per_row
+from .parts.base import Parts, flatten, like, map_parts, masked, tensors
 from .problem import Problem
 from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
 from .surrogates.once import differentiable_once
+from .surrogates.settings import check_positive
 
 
 class _CustomGradient(torch.autograd.Function):
@@ -53,10 +56,54 @@ class _CustomGradient(torch.autograd.Function):
         with torch.autocast(grads[0].device.type, enabled=False), torch.no_grad():
             problem = replace(problem, candidates=problem.valid)
             grad_output = masked(like(problem.scores, grads), problem.valid)
-            grad = tensors(ctx.surrogate.backward(problem, output, tuple(saved), grad_output))
+            finite = _finite_rows(tensors(grad_output))
+            if finite is None:
+                grad = tensors(ctx.surrogate.backward(problem, output, tuple(saved), grad_output))
+            else:
+                grad = _of_finite_rows(ctx.surrogate, problem, output, tuple(saved), grad_output, finite)
         if ctx.surrogate.passes_gradient:
             grad = differentiable_once(problem.surrogate, grad, *flat[:count], *grads)
         return None, None, None, *grad, *[None] * masks
+
+
+def _finite_rows(grads: tuple[Tensor, ...]) -> Tensor | None:
+    """Return which rows of a gradient are finite, bool, `[batch]`; None: all."""
+    # One sum is several times faster than looking at each number; where it overflows, they are looked at.
+    if not torch.compiler.is_compiling() and all(g.is_cpu and math.isfinite(g.sum().item()) for g in grads):
+        return None
+    return flatten(grads).isfinite().all(1)
+
+
+def _of_finite_rows(
+    surrogate: CustomSurrogate, problem: Problem[Parts], output: Parts, saved: Any, grad_output: Parts, finite: Tensor
+) -> tuple[Tensor, ...]:
+    """Return the gradient; NaN in rows whose incoming gradient is not finite, as after an overflow in half precision.
+
+    By this a gradient scaler knows that it has to skip the step. No argmax or projection could use such a gradient.
+    """
+    spared = map_parts(lambda grad: grad.where(per_row(finite, grad, torch.bool), 0), grad_output)
+    if torch.compiler.is_compiling() or bool(finite.any()) or not surrogate.passes_gradient:
+        grads = surrogate.backward(problem, output, saved, spared)
+    else:
+        grads = spared  # what a surrogate learns from its gradients is not to be learnt from these
+    if not surrogate.passes_gradient:
+        return tensors(grads)
+    valid = problem.valid
+    return tensors(map_parts(lambda g, v: g.masked_fill(v & ~per_row(finite, g, torch.bool), torch.nan), grads, valid))
+
+
+class _ScaledGradient(torch.autograd.Function):
+    """The identity. The gradient is multiplied by a factor: one number, or one for each row."""
+
+    @staticmethod
+    def forward(ctx: Any, factor: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(factor)
+        return tuple(part.view_as(part) for part in parts)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (factor,) = ctx.saved_tensors
+        return None, *(grad * per_row(factor, grad) for grad in grads)
 
 
 class _CandidateGradient(torch.autograd.Function):
@@ -93,6 +140,7 @@ def structured_argmax(
     lengths: Lengths | None = None,
     mask: Parts | None = None,
     downstream: Callable[[Parts], Tensor] | None = None,
+    loss_scale: float | Tensor | None = None,
 ) -> Parts:
     """Return the highest-scoring structure, with a surrogate gradient to train through it.
 
@@ -106,6 +154,10 @@ def structured_argmax(
         mask: bool, shaped like `scores`; True = candidate.
         downstream: a function from (relaxed) structures to the loss of each row, `[batch]`; only for surrogates
             that evaluate the loss again, such as `SPIGOT(steps=5)`. Its parameters get no gradient from this.
+        loss_scale: the factor of each row's own loss before it is differentiated, one positive number or one for each
+            row, `[batch]`: 1 / batch for a mean, `scaler.get_scale()` under a `GradScaler`, or their product. The
+            surrogate gets the gradient without this factor, and the scores get theirs with it. It matters to
+            surrogates that are not linear in the gradient: the SPIGOT family, Blackbox, IMLE, all with a `max_norm`.
 
     Returns:
         0/1 (fractional if the surrogate relaxes it), shaped and typed like `scores`, 0 where there is no candidate.
@@ -114,35 +166,68 @@ def structured_argmax(
         ValueError: shapes do not fit; a candidate scores NaN or +inf; a row has no structure.
         TypeError: a wrong dtype, or a surrogate that needs marginals with a structure that has none.
     """
-    given = tensors(scores)
+    check_scores("scores", scores)
+    check_instance("structure", structure, Structure, "ProjectiveTree()")
+    check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
+    lengths, given = as_lengths(lengths), tensors(scores)
+    scale = None if loss_scale is None else _scale("loss_scale", loss_scale, given[0])
     with torch.autocast(given[0].device.type, enabled=False):
         name = type(surrogate).__name__
         if isinstance(surrogate, DifferentiableSurrogate):
-            problem = Problem(structure, map_parts(widen, scores), lengths, mask, downstream, name)
-            if surrogate.needs_marginals:
-                problem.summable()
+            wide = tuple(widen(part) for part in given)
+            wide = wide if scale is None else _ScaledGradient.apply(scale, *wide)
+            problem = Problem(structure, like(scores, wide), lengths, mask, downstream, name)
+            _check_needs(surrogate, problem, given)
             output = surrogate.forward(problem)
             if any(part.requires_grad for part in tensors(output)):
                 output = like(output, _CandidateGradient.apply(*tensors(problem.valid), *tensors(output)))
             outputs = tensors(output)
         else:
             problem = Problem(structure, map_parts(torch.detach, scores), None, None, downstream, name)
-            if surrogate.needs_marginals:
-                problem.summable()
+            _check_needs(surrogate, problem, given)
             wide, masks = tuple(widen(part) for part in given), () if mask is None else tensors(mask)
+            wide = wide if scale is None else _ScaledGradient.apply(scale, *wide)
             outputs = _CustomGradient.apply(problem, surrogate, lengths, *wide, *masks)
+        outputs = outputs if scale is None else _ScaledGradient.apply(1 / scale, *outputs)
         return like(scores, tuple(part.to(own.dtype) for part, own in zip(outputs, given, strict=True)))
 
 
+def _check_needs(surrogate: Surrogate, problem: Problem[Parts], scores: tuple[Tensor, ...]) -> None:
+    """Raise an error unless the surrogate has what it needs: sums, and the loss if there is to be a gradient."""
+    if surrogate.needs_marginals:
+        problem.summable()
+    if surrogate.needs_downstream and torch.is_grad_enabled() and any(part.requires_grad for part in scores):
+        problem.required_downstream()
+
+
+def _scale(name: str, scale: float | Tensor, scores: Tensor) -> Tensor:
+    """Return a loss scale, checked, as a tensor on the device of the scores."""
+    if not isinstance(scale, Tensor):
+        check_positive(name, scale)
+        return torch.tensor(scale, dtype=torch.float64, device=scores.device)
+    if scale.dim() > 0 and scale.shape != scores.shape[:1]:
+        raise ValueError(f"{name}: expected one number or shape [{scores.size(0)}], got {list(scale.shape)}")
+    return scale.detach().to(scores.device, torch.float64)
+
+
 class StructuredArgmax(nn.Module):
-    """`structured_argmax` as a module. It has no parameters; its `state_dict` holds the `state` of its surrogate."""
+    """`structured_argmax` as a module.
+
+    It has the tensors of its surrogate: those in `state` are in the `state_dict`, and a setting that is an
+    `nn.Parameter`, such as a learnable `temperature`, is among the parameters.
+    """
 
     def __init__(self, structure: Structure[Any], surrogate: Surrogate) -> None:
         super().__init__()
+        check_instance("structure", structure, Structure, "ProjectiveTree()")
+        check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
         self.structure = structure
         self.surrogate = surrogate
         if surrogate.state is not None:
             self.surrogate_state = surrogate.state
+        for setting, value in vars(surrogate).items():
+            if isinstance(value, nn.Parameter):
+                self.register_parameter(setting, value)
 
     def forward(
         self,
@@ -150,10 +235,17 @@ class StructuredArgmax(nn.Module):
         lengths: Lengths | None = None,
         mask: Parts | None = None,
         downstream: Callable[[Parts], Tensor] | None = None,
+        loss_scale: float | Tensor | None = None,
     ) -> Parts:
         """See `structured_argmax`."""
         return structured_argmax(
-            scores, self.structure, self.surrogate, lengths=lengths, mask=mask, downstream=downstream
+            scores,
+            self.structure,
+            self.surrogate,
+            lengths=lengths,
+            mask=mask,
+            downstream=downstream,
+            loss_scale=loss_scale,
         )
 
     def extra_repr(self) -> str:

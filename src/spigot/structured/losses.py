@@ -13,113 +13,160 @@ is where it is reached:
 | `sparsemap_loss`          | max_y <s, y> - ½‖y‖²   | the projection of s onto the hull   |
 | `perturbed_loss`          | E max_z <s + σε, z>    | the mean argmax of perturbed scores |
 
-Each takes scores and a target of the same shape, batch first, and returns one loss for each row, `[batch]`, in the
-type of the scores. `lengths` and `mask` are as in `structured_argmax`. The target is 0/1 and taken to be a structure;
-parts of it that are no candidates count as absent. Errors are those of `structure.argmax`.
+They share these arguments:
+
+- `scores`: s, batch first; `structure`: what z runs over; `lengths` and `mask` as in `structured_argmax`.
+- `target`: z*, in one of two forms, told apart by type alone. Integers (a tensor, or lists) are compact: heads, tags,
+  an index, spans, columns, as `structure.compact_form` has them. Floating-point or bool tensors are 0/1 parts, shaped
+  like the scores. What lies past a row's length is not read.
+- `reduction`: "none" returns one loss for each row, `[batch]`, in the type of the scores; "sum" and "mean" reduce it.
+- `ignore_index`: a row whose integers are all this has loss 0 and no part in the mean. Only some of them is an error:
+  with known parts as a mask, log Z - log Z(mask) is the loss of what is known.
+
+A row's loss is +inf where z* has a part that `mask` or a score of -inf excludes.
+
+Raises, beside the errors of `structure.argmax`:
+    TypeError: the target is neither integers nor parts.
+    ValueError: its shape does not fit, or a row of it is no structure. Under `torch.compile` the latter is not checked.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base import MarginalStructure, Structure
-from .checks import widen
+from .base import MarginalStructure, Structure, refuse_outside, rows_excluded
+from .checks import as_lengths, check_instance, check_scores, widen
 from .noise import draw_noise, draw_seeds, mean_over_samples
-from .parts.base import Parts, inner, map_parts, masked, tensors
+from .parts.base import Parts, common_dtype, inner, map_parts, masked
+from .parts.compact import check_parts, read_structure
 from .problem import Problem
 from .surrogates.settings import check_choice, check_count, check_positive
+
+Reduction: TypeAlias = Literal["none", "mean", "sum"]
+IGNORE_INDEX = -100
 
 
 def perceptron_loss(
     scores: Parts,
-    target: Parts,
+    target: Any,
     structure: Structure[Parts],
     *,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
+    reduction: Reduction = "none",
+    ignore_index: int = IGNORE_INDEX,
+    outside: Literal["refuse", "clip"] = "refuse",
 ) -> Tensor:
-    """Return max_z <s, z> - <s, z*> (Collins 2002), cut at 0 where z* is no structure."""
-    return hinge_loss(scores, target, structure, map_parts(torch.zeros_like, target), lengths=lengths, mask=mask)
+    """Return max_z <s, z> - <s, z*> (Collins 2002); for `outside` see `hinge_loss`."""
+    case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "perceptron_loss", outside)
+    best = case.problem.argmax(case.problem.scores)
+    return _reduced(F.relu(_loss(case, scores, best)), case, scores, reduction)
 
 
 def hinge_loss(
     scores: Parts,
-    target: Parts,
+    target: Any,
     structure: Structure[Parts],
     cost: Parts | None = None,
     *,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
+    reduction: Reduction = "none",
+    ignore_index: int = IGNORE_INDEX,
+    outside: Literal["refuse", "clip"] = "refuse",
 ) -> Tensor:
-    """Return max_z [<s, z> + cost(z)] - <s, z*>, cut at 0 where z* is no structure (Taskar et al. 2003).
+    """Return max_z [<s, z> + cost(z)] - <s, z*> (Taskar et al. 2003).
 
     Args:
         scores: s.
         target: z*.
         structure: what z runs over.
-        cost: c in cost(z) = <c, z - z*>, shaped like the scores; None means `hamming_cost(target)`, which counts the
-            parts in which z and z* differ.
+        cost: c in cost(z) = <c, z - z*>, shaped like the scores; None means `hamming_cost` of the target, which counts
+            the parts in which z and z* differ.
         lengths: the real size of each row, `[batch]`.
         mask: bool, shaped like the scores; True = candidate.
+        reduction: "none", "mean" or "sum".
+        ignore_index: marks a row that has no known structure.
+        outside: what to do with a row of the target that is no structure: "refuse" it, or "clip" its loss, which can
+            be negative, at 0. Then excluded parts of the target count as absent.
     """
-    problem = _problem(scores, structure, lengths, mask, "hinge_loss")
-    target = _target(target, problem)
-    cost = hamming_cost(target) if cost is None else cost
+    case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "hinge_loss", outside)
+    problem = case.problem
+    if cost is None:
+        cost = hamming_cost(case.target)
+    else:
+        check_parts("cost", cost, problem.scores)
     cost = map_parts(lambda part, score: part.detach().to(score.dtype), masked(cost, problem.valid), problem.scores)
     best = problem.argmax(map_parts(torch.add, problem.scores, cost))
     # Here Ω(z) = -cost(z), which is 0 at z*.
-    return F.relu(_loss(scores, target, best, inner(cost, map_parts(torch.sub, best, target)), problem))
+    rest = inner(cost, map_parts(torch.sub, best, case.target))
+    return _reduced(F.relu(_loss(case, scores, best, rest)), case, scores, reduction)
 
 
 def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: float = 1.0) -> Parts:
-    """Return the cost of each part too many and of each part missing, for `hinge_loss`; shaped like `target`."""
-    return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, target)
+    """Return the cost of each part too many and of each part missing, for `hinge_loss`; shaped like `target`.
+
+    `target` is 0/1 parts; `structure.to_parts` makes them of integers.
+    """
+    check_parts("target", target, target)
+    wide = map_parts(lambda part: part if part.is_floating_point() else part.float(), target)
+    return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, wide)
 
 
 def negative_log_likelihood(
     scores: Parts,
-    target: Parts,
+    target: Any,
     structure: MarginalStructure[Parts],
     *,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
+    reduction: Reduction = "none",
+    ignore_index: int = IGNORE_INDEX,
+    outside: Literal["refuse", "clip"] = "refuse",
 ) -> Tensor:
     """Return -log p(z*) with p(z) ∝ exp <s, z>, the loss of conditional random fields (Lafferty et al. 2001).
 
-    It is +inf where z* has a part that is no candidate.
+    For `outside` see `hinge_loss`.
 
     Raises:
         TypeError: the structure has no sums.
     """
-    problem = _problem(scores, structure, lengths, mask, "negative_log_likelihood")
-    return -problem.summable().log_prob(scores, target, lengths, mask)
+    name = "negative_log_likelihood"
+    case = _Case.of(scores, target, structure, lengths, mask, ignore_index, name, outside, summable=True)
+    wide = map_parts(widen, scores)
+    log_partition = case.problem.summable().log_partition(wide, case.problem.lengths, case.problem.mask)
+    losses = log_partition - inner(masked(wide, case.problem.valid), case.target)
+    return _reduced(F.relu(losses) if outside == "clip" else losses, case, scores, reduction)
 
 
 def sparsemap_loss(
     scores: Parts,
-    target: Parts,
+    target: Any,
     structure: Structure[Parts],
     *,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
+    reduction: Reduction = "none",
+    ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
     """Return max_y [<s, y> - ½‖y‖²] + ½‖z*‖² - <s, z*> = ½‖s - z*‖² - ½‖s - ŷ‖² (Niculae et al. 2018).
 
     It is 0 as soon as z* leads by a margin, and ŷ is sparse. ŷ comes from `structure.hull`, and is as exact as that.
     """
-    problem = _problem(scores, structure, lengths, mask, "sparsemap_loss")
-    target = _target(target, problem)
-    nearest = problem.project(problem.scores, structure.hull)
-    return _loss(scores, target, nearest, (inner(target, target) - inner(nearest, nearest)) / 2, problem)
+    case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
+    nearest = case.problem.project(case.problem.scores, structure.hull)
+    rest = (inner(case.target, case.target) - inner(nearest, nearest)) / 2
+    return _reduced(_loss(case, scores, nearest, rest), case, scores, reduction)
 
 
 def perturbed_loss(
     scores: Parts,
-    target: Parts,
+    target: Any,
     structure: Structure[Parts],
     *,
     sigma: float = 1.0,
@@ -128,6 +175,8 @@ def perturbed_loss(
     generator: torch.Generator | None = None,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
+    reduction: Reduction = "none",
+    ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
     """Return an estimate of E max_z <s + σε, z> - <s, z*>, up to the constant Ω(z*) (Berthet et al. 2020).
 
@@ -143,31 +192,80 @@ def perturbed_loss(
         generator: of the noise; None means torch's own.
         lengths: the real size of each row, `[batch]`.
         mask: bool, shaped like the scores; True = candidate.
+        reduction: "none", "mean" or "sum".
+        ignore_index: marks a row that has no known structure.
     """
     check_positive("sigma", sigma)
     check_count("samples", samples)
     check_choice("noise", noise, ("normal", "gumbel"))
-    problem = _problem(scores, structure, lengths, mask, "perturbed_loss")
+    case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "perturbed_loss")
+    problem = case.problem
     drawn = draw_noise(noise, draw_seeds(problem, samples, generator), problem)
     repeated = problem.repeat(samples)
     best = repeated.argmax(map_parts(lambda score, by: score + sigma * by, repeated.scores, drawn))
     from_noise = sigma * inner(drawn, best).view(-1, samples).mean(1)
-    return _loss(scores, _target(target, problem), mean_over_samples(best, samples), from_noise, problem)
+    return _reduced(_loss(case, scores, mean_over_samples(best, samples), from_noise), case, scores, reduction)
 
 
-def _problem(
-    scores: Parts, structure: Structure[Parts], lengths: Tensor | None, mask: Parts | None, loss: str
-) -> Problem[Parts]:
-    return Problem(structure, map_parts(lambda part: widen(part.detach()), scores), lengths, mask, None, loss)
+@dataclass(frozen=True)
+class _Case(Generic[Parts]):
+    """The arguments of a loss, checked."""
+
+    problem: Problem[Parts]
+    """With scores that are detached."""
+    target: Parts
+    """0/1, typed like the problem's scores, 0 where there is no candidate."""
+    known: Tensor | None
+    """Which rows have a target, bool, `[batch]`; None: all."""
+    excluded: Tensor | None
+    """Which rows of the target have a part that is excluded, bool, `[batch]`; None: none, or such parts are absent."""
+
+    @classmethod
+    def of(
+        cls,
+        scores: Parts,
+        target: Any,
+        structure: Structure[Parts],
+        lengths: Tensor | None,
+        mask: Parts | None,
+        ignore_index: int,
+        loss: str,
+        outside: str = "refuse",
+        summable: bool = False,
+    ) -> _Case[Parts]:
+        check_choice("outside", outside, ("refuse", "clip"))
+        check_scores("scores", scores)
+        check_instance("structure", structure, Structure, "ProjectiveTree()")
+        wide = map_parts(lambda part: widen(part.detach()), scores)
+        problem = Problem(structure, wide, as_lengths(lengths), mask, None, loss)
+        if summable:
+            problem.summable()
+        valid = problem.valid
+        problem = replace(problem, candidates=valid)
+        reading = read_structure("target", target, wide, structure.compact_form, lengths, ignore_index)
+        excluded = None
+        if outside == "refuse":
+            refuse_outside("target", structure, reading, lengths)
+            excluded = rows_excluded(structure, reading.parts, valid, lengths)
+        parts = map_parts(lambda part, score: part.detach().to(score.dtype), reading.parts, wide)
+        return cls(problem, masked(parts, valid), reading.known, excluded)
 
 
-def _target(target: Parts, problem: Problem[Parts]) -> Parts:
-    target = map_parts(lambda part, score: part.detach().to(score.dtype), target, problem.scores)
-    return masked(target, problem.valid)
-
-
-def _loss(scores: Parts, target: Parts, prediction: Parts, rest: Tensor, problem: Problem[Parts]) -> Tensor:
+def _loss(case: _Case[Parts], scores: Parts, prediction: Parts, rest: Tensor | float = 0.0) -> Tensor:
     """Return <s, ŷ - z*> + Ω(z*) - Ω(ŷ), where `rest` is what follows the first term; its gradient is ŷ - z*."""
-    wide = map_parts(widen, masked(scores, problem.valid))
-    total = inner(wide, map_parts(torch.sub, prediction, target)) + rest
-    return total.to(tensors(scores)[0].dtype)
+    wide = map_parts(widen, masked(scores, case.problem.valid))
+    return inner(wide, map_parts(torch.sub, prediction, case.target)) + rest
+
+
+def _reduced(losses: Tensor, case: _Case[Parts], scores: Parts, reduction: Reduction) -> Tensor:
+    """Return the losses in the type of the scores: +inf for excluded targets, 0 for unknown ones; reduced."""
+    check_choice("reduction", reduction, ("none", "mean", "sum"))
+    if case.excluded is not None:
+        losses = losses.masked_fill(case.excluded, torch.inf)
+    if case.known is not None:
+        losses = losses.masked_fill(~case.known, 0)
+    if reduction == "sum":
+        losses = losses.sum()
+    elif reduction == "mean":
+        losses = losses.mean() if case.known is None else losses.sum() / case.known.sum()
+    return losses.to(common_dtype(scores))

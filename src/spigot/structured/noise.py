@@ -59,6 +59,6 @@ def mean_over_samples(parts: Parts, samples: int) -> Parts:
     return map_parts(lambda part: part.unflatten(0, (part.size(0) // samples, samples)).mean(1), parts)
 
 
-def per_row(values: Tensor, part: Tensor) -> Tensor:
-    """Return `values`, one for each row of `part`, in its type and in a shape to multiply it with."""
-    return values.to(part.dtype).view(-1, *[1] * (part.dim() - 1))
+def per_row(values: Tensor, part: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return `values`, one for each row of `part`, in a shape to multiply it with; in its type unless one is given."""
+    return values.to(dtype or part.dtype).view(-1, *[1] * (part.dim() - 1))

@@ -60,6 +60,13 @@ class Problem(Generic[Parts]):
             return structure.marginals(self.scores, self.lengths, self.mask)
         return structure.marginals(scores, self.lengths, self.valid)
 
+    def scores_at(self, temperature: float | Tensor) -> Parts:
+        """Return the scores divided by a temperature; differentiable in it, too, if it is a tensor of one number."""
+        if not isinstance(temperature, Tensor):
+            return map_parts(lambda part: part / temperature, self.scores)
+        # What stands where there is no candidate, a NaN perhaps, must not reach the temperature's gradient.
+        return map_parts(lambda part: part / temperature.to(part), masked(self.scores, self.valid))
+
     def sample(self, seeds: Tensor) -> Parts:
         """Return one exact sample of the Gibbs distribution for each row; see `MarginalStructure.sample_seeded`."""
         return self.summable().sample_seeded(self.scores, seeds, self.lengths, self.mask)
@@ -70,7 +77,7 @@ class Problem(Generic[Parts]):
 
     def gradient_at(self, structures: Parts) -> Parts:
         """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""
-        loss = self._downstream()
+        loss = self.required_downstream()
         with torch.enable_grad():
             leaves = map_parts(lambda part: part.detach().requires_grad_(), structures)
             total = loss(leaves).sum()
@@ -79,7 +86,7 @@ class Problem(Generic[Parts]):
 
     def loss_at(self, structures: Parts) -> PerRow:
         """Return `downstream` of (relaxed) structures, one loss for each row, `[batch]`."""
-        losses = self._downstream()(structures)
+        losses = self.required_downstream()(structures)
         rows = tensors(structures)[0].size(0)
         if losses.shape != (rows,):
             raise ValueError(f"downstream: expected one loss for each row, shape [{rows}], got {list(losses.shape)}")
@@ -96,7 +103,8 @@ class Problem(Generic[Parts]):
             candidates=None,
         )
 
-    def _downstream(self) -> Callable[[Parts], Tensor]:
+    def required_downstream(self) -> Callable[[Parts], Tensor]:
+        """Return `downstream` if there is one; else raise a ValueError."""
         if self.downstream is None:
             raise ValueError(
                 f"downstream: {self.surrogate} evaluates the loss again; expected a function from structures to the "

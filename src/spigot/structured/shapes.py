@@ -20,6 +20,8 @@ else:
     from jaxtyping import Bool, Float, Int
 
 Lengths: TypeAlias = Int[Tensor, "batch"]
+Mask: TypeAlias = Bool[Tensor, "..."]
+"""The candidates, as an argument: it need only broadcast to the shape of the scores."""
 Seeds: TypeAlias = Int[Tensor, "batch"]
 PerRow: TypeAlias = Float[Tensor, "batch"]
 """One number for each row: a log-partition, a loss."""

@@ -122,7 +122,7 @@ def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths:
     """
     gold = heads_to_arcs(heads, dtype=arc_scores.dtype)
     wrong_heads = hamming_cost(gold, false_positive=1.0, false_negative=0.0)
-    return hinge_loss(arc_scores, gold, structure, wrong_heads, lengths=lengths)
+    return hinge_loss(arc_scores, gold, structure, wrong_heads, lengths=lengths, outside="clip")
 
 
 def tree_nll(structure: MarginalStructure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ def tree_nll(structure: MarginalStructure, arc_scores: Tensor, heads: Tensor, le
     If the gold tree is no member of the structure, this is no probability, and falls without end: it is cut at 0.
     """
     gold = heads_to_arcs(heads, dtype=arc_scores.dtype)
-    return F.relu(negative_log_likelihood(arc_scores, gold, structure, lengths=lengths))
+    return negative_log_likelihood(arc_scores, gold, structure, lengths=lengths, outside="clip")
 
 
 def label_hinge(scores: Tensor, labels: Tensor) -> Tensor:

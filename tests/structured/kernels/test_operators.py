@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spigot.structured.kernels.projective.argmax import projective_argmax
-from spigot.structured.kernels.projective.sums import projective_marginals
+from spigot.structured.kernels.projective.sums import PROJECTIVE
 from spigot.structured.kernels.simplex.columns import project_columns
 
 LENGTHS = torch.tensor([3, 2])
@@ -18,7 +18,7 @@ def test_a_projection_is_differentiable_twice():
 
 def test_a_derivative_too_many_is_refused():
     scores = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    marginals = projective_marginals(scores, LENGTHS, None, True)
+    marginals = PROJECTIVE.marginals(scores, LENGTHS, None, True)
     (slope,) = torch.autograd.grad(marginals[0, 0, 1], scores, create_graph=True)
     with pytest.raises(RuntimeError, match="differentiated once"):
         torch.autograd.grad(slope.sum(), scores)

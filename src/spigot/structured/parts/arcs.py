@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, lengths_or_full, lengths_or_none, refuse_rows, widen
+from ..checks import check_arguments, lengths_or_full, lengths_or_none, mask_or_none, widen
+from ..kernels.arcs.members import are_trees
+from .compact import CompactForm, check_integers, first_largest, refuse_out_of_range
 
 
 def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -20,7 +24,7 @@ def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tenso
     possible = (node[:, None] != node) & (node > 0)
     valid = possible & (arc_scores != float("-inf"))
     if lengths is not None:
-        inside = node <= lengths.to(arc_scores.device)[:, None]
+        inside = node <= lengths_or_none(arc_scores, lengths)[:, None]
         valid &= inside[:, :, None] & inside[:, None, :]
     return valid if mask is None else valid & mask
 
@@ -30,7 +34,7 @@ def arc_arguments(
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Check the arguments that a tree's method got, and return them as its kernels take them."""
     check_arguments("scores", arc_scores, "batch head modifier", lengths, mask)
-    return widen(arc_scores), lengths_or_none(arc_scores, lengths), mask
+    return widen(arc_scores), lengths_or_none(arc_scores, lengths), mask_or_none(arc_scores, mask)
 
 
 def heads_to_arcs(heads: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -46,11 +50,9 @@ def heads_to_arcs(heads: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     Raises:
         ValueError: a head is not a node.
     """
-    if heads.dim() != 2:
-        raise ValueError(f"heads: expected shape [batch, modifier], got {list(heads.shape)}")
-    nodes = heads.size(1)
-    refuse_rows(((heads < -1) | (heads >= nodes)).any(1), f"heads: expected -1 .. {nodes - 1}")
-    return (heads[:, None, :] == torch.arange(nodes, device=heads.device)[:, None]).to(dtype)
+    check_integers("heads", heads, "batch modifier")
+    refuse_out_of_range("heads", heads, heads.size(1))
+    return _arcs(heads, dtype)
 
 
 def arcs_to_heads(arcs: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -68,7 +70,44 @@ def arcs_to_heads(arcs: Tensor, lengths: Tensor | None = None) -> Tensor:
     inside = lengths_or_full(arcs, lengths, arcs.size(1) - 1)[:, None]
     node = torch.arange(arcs.size(1), device=arcs.device)
     weight = arcs.masked_fill(node[:, None] > inside[:, None], 0)
-    most, heads = weight.max(1)
-    # `max` does not promise which of several maxima it reports.
-    heads = torch.where(weight == most[:, None], node[:, None], node.numel()).amin(1)
-    return torch.where((node > 0) & (node <= inside) & (most > 0), heads, -1)
+    return torch.where((node > 0) & (node <= inside), first_largest(weight.transpose(1, 2)), -1)
+
+
+@dataclass(frozen=True)
+class HeadsForm(CompactForm[Tensor]):
+    """The head of each modifier, `[batch, modifier]`; that of ROOT means nothing."""
+
+    noun = "heads"
+    parts_noun = "arcs"
+
+    projective: bool
+    single_root: bool
+
+    def shape(self, scores: Tensor) -> list[int | None]:
+        """Return `[batch, modifier]`."""
+        return list(scores.shape[:2])
+
+    def end(self, scores: Tensor) -> int:
+        """Return the number of nodes."""
+        return scores.size(1)
+
+    def meant(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return which modifiers are tokens."""
+        node = torch.arange(scores.size(1), device=scores.device)
+        return (node > 0) & (node <= lengths_or_full(scores, lengths, scores.size(1) - 1)[:, None])
+
+    def to_parts(self, integers: Tensor, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the arcs."""
+        return _arcs(integers, scores.dtype)
+
+    def to_integers(self, parts: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the heads."""
+        return arcs_to_heads(parts, lengths)
+
+    def members(self, parts: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return which rows are trees."""
+        return are_trees(widen(parts), lengths, self.projective, self.single_root)
+
+
+def _arcs(heads: Tensor, dtype: torch.dtype) -> Tensor:
+    return (heads[:, None, :] == torch.arange(heads.size(1), device=heads.device)[:, None]).to(dtype)

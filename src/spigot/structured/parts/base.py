@@ -29,6 +29,14 @@ def like(parts: Parts, values: tuple[Tensor, ...]) -> Parts:
     return cast(Parts, values[0] if isinstance(parts, Tensor) else type(parts)(*values))
 
 
+def common_dtype(parts: AnyParts) -> torch.dtype:
+    """Return the type that the types of all tensors promote to: that of one number for each row."""
+    dtype, *others = (part.dtype for part in tensors(parts))
+    for other in others:
+        dtype = torch.promote_types(dtype, other)
+    return dtype
+
+
 def map_parts(function: Callable[..., Tensor], parts: Parts, *others: AnyParts) -> Parts:
     """Apply `function` to the tensors of `parts` (and, side by side, of `others`)."""
     return like(parts, tuple(function(*each) for each in zip(*map(tensors, (parts, *others)), strict=True)))

@@ -1,11 +1,14 @@
-"""What structures over the categories of a row share."""
+"""What structures over the categories of a row share: one category, or k of them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, lengths_or_full, lengths_or_none, mask_or_none, widen
+from .compact import CompactForm, check_integers, refuse_out_of_range
 
 
 def category_part_mask(scores: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -14,9 +17,7 @@ def category_part_mask(scores: Tensor, lengths: Tensor | None = None, mask: Tens
     Left out are those past `lengths`, those that `mask` rules out, and those that score -inf.
     """
     check_arguments("scores", scores, "batch category", lengths, mask)
-    sizes = lengths_or_full(scores, lengths, scores.size(1))
-    inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
-    valid = inside & (scores != -torch.inf)
+    valid = _inside(scores, lengths_or_none(scores, lengths)) & (scores != -torch.inf)
     return valid if mask is None else valid & mask
 
 
@@ -28,4 +29,104 @@ def category_arguments(
     `name` is what the caller calls `values`.
     """
     check_arguments(name, values, "batch category", lengths, mask)
-    return widen(values), lengths_or_full(values, lengths, values.size(1)), mask
+    return widen(values), lengths_or_full(values, lengths, values.size(1)), mask_or_none(values, mask)
+
+
+def indices_to_categories(indices: Tensor, count: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Turn the indices of categories into 0/1 vectors.
+
+    Args:
+        indices: integers, `[batch, k]`, -1 for none.
+        count: how many categories there are.
+        dtype: of the result.
+
+    Returns:
+        0/1, `[batch, category]`.
+
+    Raises:
+        ValueError: an index is out of range.
+    """
+    check_integers("indices", indices, "batch k")
+    refuse_out_of_range("indices", indices, count)
+    return _categories(indices, count).to(dtype)
+
+
+def categories_to_indices(categories: Tensor, k: int, lengths: Tensor | None = None) -> Tensor:
+    """Turn vectors, 0/1 or soft, into the indices of the k categories with the most weight, in ascending order.
+
+    Args:
+        categories: `[batch, category]`.
+        k: how many.
+        lengths: how many categories each row has, `[batch]`; None: all.
+
+    Returns:
+        int64, `[batch, k]`. -1 in place of those that have nothing above 0. Smaller indices win ties.
+    """
+    check_arguments("categories", categories, "batch category", lengths)
+    count = categories.size(1)
+    weight = categories.where(_inside(categories, lengths_or_none(categories, lengths)), 0)
+    order = weight.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    chosen = order.where(weight.gather(1, order) > 0, count).sort(1).values
+    chosen = torch.nn.functional.pad(chosen, (0, k - chosen.size(1)), value=count)
+    return chosen.where(chosen < count, -1)
+
+
+@dataclass(frozen=True)
+class IndicesForm(CompactForm[Tensor]):
+    """The k categories that are chosen, in any order: `[batch, k]`; or, with `single`, the one: `[batch]`.
+
+    A row with fewer than k categories has all of them; the rest of its integers mean nothing.
+    """
+
+    parts_noun = "categories"
+
+    k: int = 1
+    single: bool = False
+
+    @property
+    def noun(self) -> str:  # type: ignore[override]
+        """Return "an index" or "indices"."""
+        return "an index" if self.single else "indices"
+
+    @property
+    def complete(self) -> bool:  # type: ignore[override]
+        """Whether no index can be given twice."""
+        return self.single
+
+    def shape(self, scores: Tensor) -> list[int | None]:
+        """Return `[batch]` or `[batch, k]`."""
+        return [scores.size(0)] if self.single else [scores.size(0), self.k]
+
+    def end(self, scores: Tensor) -> int:
+        """Return the number of categories."""
+        return scores.size(1)
+
+    def meant(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return which integers a row has room for."""
+        sizes = lengths_or_full(scores, lengths, scores.size(1))
+        return sizes > 0 if self.single else torch.arange(self.k, device=scores.device) < sizes[:, None]
+
+    def to_parts(self, integers: Tensor, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the 0/1 vectors."""
+        return _categories(integers.view(len(integers), -1), scores.size(1)).to(scores.dtype)
+
+    def to_integers(self, parts: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the indices."""
+        indices = categories_to_indices(parts, self.k, lengths)
+        return indices[:, 0] if self.single else indices
+
+    def members(self, parts: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return which rows are 0/1 with the right number of ones."""
+        inside = parts.where(_inside(parts, lengths), 0)
+        sizes = lengths_or_full(parts, lengths, parts.size(1))
+        whole = ((inside == 0) | (inside == 1)).all(1)
+        return whole & (inside.count_nonzero(1) == sizes.clamp(max=self.k))
+
+
+def _inside(scores: Tensor, lengths: Tensor | None) -> Tensor:
+    sizes = lengths_or_full(scores, lengths, scores.size(1))
+    return torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
+
+
+def _categories(indices: Tensor, count: int) -> Tensor:
+    return (indices[:, :, None] == torch.arange(count, device=indices.device)).any(1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, check_mask, kind_of, lengths_or_full, widen
+from .compact import CompactForm, check_integers, first_largest, refuse_out_of_range
 
 
 class SemanticGraphParts(NamedTuple):
@@ -43,6 +45,8 @@ def check_graphs(
         TypeError: a tensor of the wrong dtype.
         ValueError: shapes disagree.
     """
+    if not isinstance(parts, SemanticGraphParts):
+        raise TypeError(f"{name}: expected SemanticGraphParts, got {kind_of(parts)}")
     predicates, arcs, labels = parts
     check_arguments(f"{name}.arcs", arcs, "batch head modifier", lengths)
     check_arguments(f"{name}.predicates", predicates, "batch node")
@@ -51,18 +55,11 @@ def check_graphs(
         raise ValueError(f"{name}.predicates: expected shape {list(arcs.shape[:2])}, got {list(predicates.shape)}")
     if labels.shape[:3] != arcs.shape:
         raise ValueError(f"{name}.labels: expected shape {list(arcs.shape)} and labels, got {list(labels.shape)}")
-    for field, candidates in mask._asdict().items() if mask is not None else ():
-        if candidates.dtype is not torch.bool:
-            raise TypeError(f"mask.{field}: expected bool, got {candidates.dtype}")
-        shape = getattr(parts, field).shape
-        # Not more axes than the scores, each as long as theirs or 1: what `expand` takes.
-        if candidates.dim() > len(shape) or any(
-            own not in (1, full) for own, full in zip(candidates.shape[::-1], shape[::-1], strict=False)
-        ):
-            raise ValueError(
-                f"mask.{field}: expected the shape of {name}.{field}, {list(shape)}, or one that broadcasts to it, "
-                f"got {list(candidates.shape)}"
-            )
+    if mask is not None:
+        if not isinstance(mask, SemanticGraphParts):
+            raise TypeError(f"mask: expected SemanticGraphParts, got {kind_of(mask)}")
+        for field, scores, candidates in zip(parts._fields, parts, mask, strict=True):
+            check_mask(f"mask.{field}", f"{name}.{field}", scores.shape, candidates)
 
 
 def deterministic_flags(name: str, deterministic: tuple[bool, ...], labels: Tensor) -> Tensor:
@@ -95,7 +92,108 @@ def graph_arguments(
         arcs,
         labels,
         tokens,
-        mask.predicates.expand(predicates.shape),
+        # A row without tokens has the empty graph, without ROOT's predicate.
+        mask.predicates.expand(predicates.shape) & (tokens != 0)[:, None],
         mask.arcs.expand(arcs.shape),
         mask.labels.expand(labels.shape) if mask.labels.dim() else None,
     )
+
+
+def labels_to_graphs(arc_labels: Tensor, count: int, dtype: torch.dtype = torch.float32) -> SemanticGraphParts:
+    """Turn the label of each arc into 0/1 parts of graphs.
+
+    Args:
+        arc_labels: integers, `[batch, head, modifier]`, -1 for no arc. On the diagonal 0 stands for a predicate that
+            has no arcs; one that has some is a predicate in any case.
+        count: how many labels there are.
+        dtype: of the result.
+
+    Returns:
+        0/1: `[batch, n]`, `[batch, n, n]` and `[batch, n, n, label]`.
+
+    Raises:
+        ValueError: a label is out of range.
+    """
+    check_integers("arc_labels", arc_labels, "batch head modifier")
+    refuse_out_of_range("arc_labels", arc_labels, count)
+    return _graphs(arc_labels, count, dtype, dtype, dtype)
+
+
+def graphs_to_labels(graphs: SemanticGraphParts, lengths: Tensor | None = None) -> Tensor:
+    """Turn parts of graphs, 0/1 or soft, into the label of each arc: the inverse of `labels_to_graphs`.
+
+    Args:
+        graphs: an arc is there if it is above 0, and takes the label with the most weight, the smallest of equals.
+        lengths: tokens in each sentence, without ROOT, `[batch]`; None: all rows are full.
+
+    Returns:
+        int64, `[batch, head, modifier]`, -1 for no arc, and past the length.
+    """
+    check_graphs("graphs", graphs, lengths)
+    labels = first_largest(graphs.labels).where((graphs.arcs > 0) & _pairs(graphs.arcs, lengths), -1)
+    alone = (graphs.predicates > 0) & ~(labels >= 0).any(2) & _nodes(graphs.arcs, lengths)
+    return labels.where(~torch.diag_embed(alone), 0)
+
+
+@dataclass(frozen=True)
+class ArcLabelsForm(CompactForm[SemanticGraphParts]):
+    """The label of each arc, `[batch, head, modifier]`, -1 for none; see `labels_to_graphs`."""
+
+    noun = "arc labels"
+    parts_noun = "graphs"
+    optional = True
+
+    deterministic: tuple[bool, ...]
+
+    def shape(self, scores: SemanticGraphParts) -> list[int | None]:
+        """Return `[batch, head, modifier]`."""
+        return list(scores.arcs.shape)
+
+    def end(self, scores: SemanticGraphParts) -> int:
+        """Return the number of labels."""
+        return scores.labels.size(3)
+
+    def meant(self, scores: SemanticGraphParts, lengths: Tensor | None) -> Tensor:
+        """Return which arcs and predicates there may be."""
+        return _pairs(scores.arcs, lengths) | torch.diag_embed(_nodes(scores.arcs, lengths))
+
+    def to_parts(self, integers: Tensor, scores: SemanticGraphParts, lengths: Tensor | None) -> SemanticGraphParts:
+        """Return the predicates, arcs and labelled arcs."""
+        return _graphs(integers, scores.labels.size(3), *(part.dtype for part in scores))
+
+    def to_integers(self, parts: SemanticGraphParts, lengths: Tensor | None) -> Tensor:
+        """Return the labels."""
+        return graphs_to_labels(parts, lengths)
+
+    def members(self, parts: SemanticGraphParts, lengths: Tensor | None) -> Tensor:
+        """Return which rows have a predicate and one label for each arc, and keep determinism."""
+        pairs = _pairs(parts.arcs, lengths)
+        predicates = parts.predicates.where(_nodes(parts.arcs, lengths), 0)
+        arcs, labels = parts.arcs.where(pairs, 0), parts.labels.where(pairs[..., None], 0)
+        whole = [((part == 0) | (part == 1)).flatten(1).all(1) for part in (predicates, arcs, labels)]
+        labelled = ((labels != 0).sum(3) == (arcs != 0)).flatten(1).all(1)
+        headed = ((arcs == 0).all(2) | (predicates != 0)).all(1)
+        flags = deterministic_flags("parts", self.deterministic, labels).to(labels.device)
+        once = ((labels != 0).sum(2) <= 1).logical_or(~flags).flatten(1).all(1)
+        return whole[0] & whole[1] & whole[2] & labelled & headed & once
+
+
+def _nodes(arcs: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return which nodes may be predicates, by the lengths: bool, `[batch, n]`."""
+    tokens = lengths_or_full(arcs, lengths, arcs.size(1) - 1)[:, None]
+    return (torch.arange(arcs.size(1), device=arcs.device) <= tokens) & (tokens > 0)
+
+
+def _pairs(arcs: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return which arcs there may be, by the lengths: bool, `[batch, n, n]`."""
+    inside, node = _nodes(arcs, lengths), torch.arange(arcs.size(1), device=arcs.device)
+    # ROOT is no modifier, and no node is its own.
+    return inside[:, :, None] & (inside & (node > 0))[:, None, :] & (node[:, None] != node)
+
+
+def _graphs(arc_labels: Tensor, count: int, *dtypes: torch.dtype) -> SemanticGraphParts:
+    given = arc_labels >= 0
+    alone = torch.eye(arc_labels.size(1), dtype=torch.bool, device=arc_labels.device)
+    arcs = given & ~alone
+    labels = (arc_labels[..., None] == torch.arange(count, device=arc_labels.device)) & arcs[..., None]
+    return SemanticGraphParts(given.any(2).to(dtypes[0]), arcs.to(dtypes[1]), labels.to(dtypes[2]))

@@ -10,7 +10,7 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.matching.projection import project_birkhoff
 from ..parts.square import square_arguments
-from ..shapes import Lengths, PairMask, Pairs
+from ..shapes import Lengths, Mask, Pairs
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Birkhoff(Polytope[Tensor]):
     Newton's method on the dual, and differentiable: O(n³) for each of about ten steps.
     """
 
-    def project(self, point: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
+    def project(self, point: Pairs, lengths: Lengths | None = None, mask: Mask | None = None) -> Pairs:
         """Return the nearest point of the polytope, computed in float64. CUDA tensors are projected on the CPU.
 
         Args:

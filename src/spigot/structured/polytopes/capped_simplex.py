@@ -10,7 +10,7 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.simplex.capped import project_capped_simplex
 from ..parts.categories import category_arguments
-from ..shapes import Categories, CategoryMask, Lengths
+from ..shapes import Categories, Lengths, Mask
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,7 @@ class CappedSimplex(Polytope[Tensor]):
         if not isinstance(self.k, int) or self.k < 1:
             raise ValueError(f"k: expected an integer of at least 1, got {self.k!r}")
 
-    def project(
-        self, point: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> Categories:
+    def project(self, point: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the nearest point of the polytope. CUDA tensors are projected on the CPU.
 
         Arguments and result are those of `Simplex.project`.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import narrow, widen
+from ..checks import lengths_or_none, narrow, widen
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
@@ -130,7 +130,7 @@ class Hull(Polytope[Parts]):
         """Do what `solve` does, for a detached point in float32 or float64."""
         valid = self.structure.part_mask(point, lengths, mask)
         home = map_parts(lambda part: part.cpu(), point)
-        lengths, valid = None if lengths is None else lengths.cpu(), map_parts(lambda part: part.cpu(), valid)
+        lengths, valid = lengths_or_none(tensors(home)[0], lengths), map_parts(lambda part: part.cpu(), valid)
         flat = flatten(masked(home, valid)).double()
         broken = ~flat.isfinite().all(1)
         flat = flat.masked_fill(broken[:, None], 0)

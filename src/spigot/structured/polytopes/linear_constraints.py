@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, widen
+from ..checks import check_arguments, lengths_or_full, mask_or_none, widen
 from ..kernels.program.projection import project_onto_constraints
-from ..shapes import Lengths, VariableMask, Variables
+from ..shapes import Lengths, Mask, Variables
 
 Numbers: TypeAlias = Tensor | list[float] | list[list[float]] | None
 """A matrix or a vector; None where there are no such constraints."""
@@ -54,14 +54,14 @@ class LinearConstraints(Polytope[Tensor]):
         """Return A, b, Aeq and beq, float64."""
         return self.A, self.b, self.Aeq, self.beq
 
-    def check(self, name: str, values: Variables, lengths: Lengths | None, mask: VariableMask | None) -> Tensor:
+    def check(self, name: str, values: Variables, lengths: Lengths | None, mask: Mask | None) -> Tensor:
         """Check the arguments of one call; return the lengths."""
         check_arguments(name, values, "batch variable", lengths, mask)
         if values.size(1) > self.variables:
             raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
         return lengths_or_full(values, lengths, values.size(1))
 
-    def project(self, point: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None) -> Variables:
+    def project(self, point: Variables, lengths: Lengths | None = None, mask: Mask | None = None) -> Variables:
         """Return the nearest point of the polytope.
 
         Args:
@@ -78,7 +78,7 @@ class LinearConstraints(Polytope[Tensor]):
             ValueError: no point meets the constraints of a row.
             ImportError: the solver is not installed.
         """
-        sizes = self.check("point", point, lengths, mask)
+        sizes, mask = self.check("point", point, lengths, mask), mask_or_none(point, mask)
         return project_onto_constraints(widen(point), sizes, mask, *self.tensors())[0].to(point.dtype)
 
 

@@ -10,7 +10,7 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.simplex.columns import project_columns
 from ..parts.categories import category_arguments
-from ..shapes import Categories, CategoryMask, Lengths
+from ..shapes import Categories, Lengths, Mask
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,7 @@ class Simplex(Polytope[Tensor]):
     The projection is sparsemax (Martins & Astudillo 2016); it is differentiable.
     """
 
-    def project(
-        self, point: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> Categories:
+    def project(self, point: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the nearest point of the simplex.
 
         Args:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_arguments, lengths_or_full, narrow, widen
+from ..checks import check_arguments, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.simplex.columns import project_columns
-from ..shapes import ArcMask, Arcs, Lengths
+from ..shapes import Arcs, Lengths, Mask
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SingleHead(Polytope[Tensor]):
     ROOT.
     """
 
-    def project(self, point: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
+    def project(self, point: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the nearest point of the polytope.
 
         Args:
@@ -37,4 +37,4 @@ class SingleHead(Polytope[Tensor]):
         """
         check_arguments("point", point, "batch head modifier", lengths, mask)
         tokens = lengths_or_full(point, lengths, point.size(1) - 1)
-        return narrow(project_columns(widen(point), tokens, mask, True), point)
+        return narrow(project_columns(widen(point), tokens, mask_or_none(point, mask), True), point)

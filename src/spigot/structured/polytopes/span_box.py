@@ -11,7 +11,7 @@ from ..base import Polytope
 from ..checks import refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.spans import in_every_tree, span_part_mask
-from ..shapes import Lengths, SpanMask, Spans
+from ..shapes import Lengths, Mask, Spans
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SpanBox(Polytope[Tensor]):
 
     labels: bool = False
 
-    def project(self, point: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
+    def project(self, point: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> Spans:
         """Return the nearest point of the polytope.
 
         Args:

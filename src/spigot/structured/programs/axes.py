@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..checks import check_arguments
 from ..parts.base import Parts, tensors
+from ..parts.compact import is_integer
 
 Axes = str | tuple[str, ...]
 """The axes of a tensor, separated by spaces; or of each of several tensors."""
@@ -33,13 +34,13 @@ def check_axes(name: str, scores: Parts, form: type, axes: Axes, mask: Parts | N
 
     Args:
         name: what the caller calls `scores`.
-        scores: floating-point tensors of one type.
+        scores: floating-point tensors.
         form: `Tensor`, or the NamedTuple that is expected.
         axes: of each tensor.
-        mask: bool, shaped like `scores`.
+        mask: bool; it need only broadcast to the shapes of `scores`.
 
     Raises:
-        TypeError: not a `form`, tensors of the wrong or of different dtypes.
+        TypeError: not a `form`, a tensor of the wrong dtype.
         ValueError: a tensor of the wrong shape.
     """
     for what, given in ((name, scores), ("mask", scores if mask is None else mask)):
@@ -55,13 +56,11 @@ def check_axes(name: str, scores: Parts, form: type, axes: Axes, mask: Parts | N
         shape = [max(factor * sizes.get(axis, 1) + offset, 0) for factor, axis, offset in map(_term, own.split())]
         if list(part.shape) != shape:
             raise ValueError(f"{name}{field}: expected shape {shape}, got {list(part.shape)}")
-        if part.dtype != tensors(scores)[0].dtype:
-            raise TypeError(f"{name}{field}: expected {tensors(scores)[0].dtype} like the others, got {part.dtype}")
 
 
 def check_lengths(lengths: Tensor, batch: int, counted: int) -> None:
     """Check that lengths are integers, `[batch]`, or `[batch, counted]` if there is more than one axis to count."""
-    if lengths.dtype not in (torch.int64, torch.int32):
+    if not is_integer(lengths):
         raise TypeError(f"lengths: expected integers, got {lengths.dtype}")
     shape = [batch, counted] if counted > 1 and lengths.dim() == 2 else [batch]
     if list(lengths.shape) != shape:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_none, refuse_rows
-from ..parts.base import Parts, flatten, like, map_parts, tensors
+from ..checks import as_lengths, lengths_or_none, refuse_rows
+from ..parts.base import Parts, common_dtype, flatten, like, map_parts, tensors
 from ..polytopes.hull import Hull
 from .axes import check_axes, check_lengths, sizes_of
 from .sampling import Sampling, first_seeds
@@ -73,7 +73,7 @@ class DynamicProgram(MarginalStructure[Parts]):
 
     def argmax(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return the structure with the highest score, shaped and typed like `scores`, detached."""
-        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        leaves, sizes = self._constants(scores, lengths, mask)
         (best,), pull = self._differentiated(Max(), leaves, sizes)
         self._refuse_infeasible(best)
         with torch.no_grad():
@@ -90,7 +90,7 @@ class DynamicProgram(MarginalStructure[Parts]):
         """
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
-        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        leaves, sizes = self._constants(scores, lengths, mask)
         (best,), pull = self._differentiated(TopK(k), leaves, sizes)
         self._refuse_infeasible(best[:, 0])
         found = best > LOW / 2
@@ -101,14 +101,14 @@ class DynamicProgram(MarginalStructure[Parts]):
         pad = torch.nn.functional.pad
         structures = tuple(pad(part.movedim(0, 1), (0, 0) * (part.dim() - 2) + (0, missing)) for part in chosen)
         totals = pad(best.masked_fill(~found, -torch.inf), (0, missing), value=-torch.inf)
-        return _typed(structures, scores), totals.to(tensors(scores)[0].dtype)
+        return _typed(structures, scores), totals.to(common_dtype(scores))
 
     def log_partition(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         leaves, sizes = self._leaves(scores, lengths, mask)
         (log_z,) = self._run(LogSum(), leaves, sizes)
         self._refuse_infeasible(log_z)
-        return _connected(log_z, leaves).to(tensors(scores)[0].dtype)
+        return _connected(log_z, leaves).to(common_dtype(scores))
 
     def marginals(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
@@ -122,7 +122,7 @@ class DynamicProgram(MarginalStructure[Parts]):
         leaves, sizes = self._leaves(scores, lengths, mask)
         log_z, entropy = self._run(Entropy(), leaves, sizes)
         self._refuse_infeasible(log_z)
-        return _connected(entropy, leaves).to(tensors(scores)[0].dtype)
+        return _connected(entropy, leaves).to(common_dtype(scores))
 
     def expectation(
         self, scores: Parts, values: Parts, lengths: Tensor | None = None, mask: Parts | None = None
@@ -132,19 +132,19 @@ class DynamicProgram(MarginalStructure[Parts]):
 
     def count(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return how many structures there are over the candidates, float64, `[batch]`; exact up to 2^53."""
-        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        leaves, sizes = self._constants(scores, lengths, mask)
         return self._run(Count(), leaves, sizes)[0]
 
     def feasible(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return which rows have a structure over the candidates, bool, `[batch]`."""
-        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        leaves, sizes = self._constants(scores, lengths, mask)
         return self._run(Feasible(), leaves, sizes)[0]
 
     def sample_seeded(
         self, scores: Parts, seeds: Tensor, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Parts:
         """Return the exact sample of p(z) that each row's seed stands for; see the base class."""
-        leaves, sizes = self._leaves(map_parts(torch.detach, scores), lengths, mask)
+        leaves, sizes = self._constants(scores, lengths, mask)
         (log_z, _), pull = self._differentiated(Sampling(), leaves, sizes)
         self._refuse_infeasible(log_z)
         with torch.no_grad():
@@ -194,6 +194,13 @@ class DynamicProgram(MarginalStructure[Parts]):
         leaves = map_parts(lambda part, cells: part.double().masked_fill(~cells, LOW), scores, valid)
         return tensors(leaves), sizes
 
+    @torch.no_grad()
+    def _constants(
+        self, scores: Parts, lengths: Tensor | None, mask: Parts | None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return what `_leaves` returns, with no gradient for the scores."""
+        return self._leaves(scores, lengths, mask)
+
     def _in_form(self, values: tuple[Any, ...]) -> Any:
         return values[0] if self.form is Tensor else self.form(*values)
 
@@ -206,6 +213,7 @@ class DynamicProgram(MarginalStructure[Parts]):
         check_axes("scores", scores, self.form, self.axes, mask)
         extents = self._extents(scores)
         first = tensors(scores)[0]
+        lengths = as_lengths(lengths)
         if lengths is None:
             columns = torch.stack([torch.full(first.shape[:1], extent, device=first.device) for extent in extents], 1)
         else:

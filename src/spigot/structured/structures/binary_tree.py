@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_full, narrow, widen
+from ..checks import constant, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
-from ..kernels.binary_tree.sums import binary_tree_log_partition, binary_tree_marginals
-from ..parts.spans import check_spans, span_part_mask
+from ..kernels.binary_tree.sums import BINARY_TREE
+from ..parts.spans import SpansForm, check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
 from ..seeds import gumbel, mix
-from ..shapes import Lengths, PerRow, Seeds, SpanMask, Spans
+from ..shapes import Lengths, Mask, PerRow, Seeds, SpanMask, Spans
 
 
 @dataclass(frozen=True)
@@ -51,38 +51,64 @@ class BinaryTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> SpanMask:
+    @property
+    def compact_form(self) -> SpansForm:
+        """The spans, with their labels if they have some."""
+        return SpansForm(self.labels)
+
+    def part_mask(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> SpanMask:
         """Return which spans (and labels) may be chosen (bool, shaped like `scores`)."""
         return span_part_mask("scores", scores, self.labels, lengths, mask)
 
-    def argmax(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
+    def argmax(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> Spans:
         """Return the spans of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
-        wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
+        wide, sizes, candidates = self._arguments(constant(scores), lengths, mask)
         if not self.labels:
             return narrow(binary_tree_argmax(wide, sizes, candidates), scores)
         spans = binary_tree_argmax(wide.amax(3), sizes, None)
         return (spans.unsqueeze(3) * _one_hot(wide)).to(scores.dtype)
 
-    def log_partition(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> PerRow:
+    def log_partition(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if self.labels:
             wide, _ = _sum_labels(wide)
-        return narrow(binary_tree_log_partition(wide, sizes, candidates), scores)
+        return narrow(BINARY_TREE.log_partition(wide, sizes, candidates), scores)
 
-    def marginals(self, scores: Spans, lengths: Lengths | None = None, mask: SpanMask | None = None) -> Spans:
+    def marginals(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> Spans:
         """Return the probability of each span (and label), shaped like `scores`; differentiable (true derivative)."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:
-            return narrow(binary_tree_marginals(wide, sizes, candidates), scores)
+            return narrow(BINARY_TREE.marginals(wide, sizes, candidates), scores)
         span_scores, shares = _sum_labels(wide)
-        return (binary_tree_marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
+        return (BINARY_TREE.marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
+
+    def log_prob_of_parts(
+        self, scores: Spans, chosen: Spans, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        if not self.labels:
+            return BINARY_TREE.log_prob(wide, chosen, sizes, candidates)
+        span_scores, _ = _sum_labels(wide)
+        of_labels = torch.where(chosen > 0, wide.double() - span_scores.unsqueeze(3), 0.0) * chosen
+        of_spans = BINARY_TREE.log_prob(span_scores, chosen.sum(3).double(), sizes, None)
+        return of_spans + of_labels.flatten(1).sum(1)
+
+    def entropy(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        wide, sizes, candidates = self._arguments(scores, lengths, mask)
+        if not self.labels:
+            return narrow(BINARY_TREE.entropy(wide, sizes, candidates), scores)
+        span_scores, shares = _sum_labels(wide)
+        of_labels = torch.special.entr(shares).sum(3) * BINARY_TREE.marginals(span_scores, sizes, None)
+        return (BINARY_TREE.entropy(span_scores, sizes, None) + of_labels.flatten(1).sum(1)).to(scores.dtype)
 
     def sample_seeded(
-        self, scores: Spans, seeds: Seeds, lengths: Lengths | None = None, mask: SpanMask | None = None
+        self, scores: Spans, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Spans:
         """Return the spans of one exact sample of each row; see the base class."""
-        wide, sizes, candidates = self._arguments(scores.detach(), lengths, mask)
+        wide, sizes, candidates = self._arguments(constant(scores), lengths, mask)
         if not self.labels:
             return narrow(binary_tree_sample(wide, sizes, candidates, seeds), scores)
         spans = binary_tree_sample(_sum_labels(wide)[0], sizes, None, seeds)
@@ -91,13 +117,13 @@ class BinaryTree(MarginalStructure[Tensor]):
         return (spans.unsqueeze(3) * _one_hot(wide + noise)).to(scores.dtype)
 
     def _arguments(
-        self, scores: Spans, lengths: Lengths | None, mask: SpanMask | None
+        self, scores: Spans, lengths: Lengths | None, mask: Mask | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the arguments of the kernels. Labelled scores are -inf where there is no candidate."""
         check_spans("scores", scores, self.labels, lengths, mask)
         wide, sizes = widen(scores), lengths_or_full(scores, lengths, scores.size(1))
         if not self.labels:
-            return wide, sizes, mask
+            return wide, sizes, mask_or_none(scores, mask)
         return wide.masked_fill(~self.part_mask(scores, lengths, mask), -torch.inf), sizes, None
 
 

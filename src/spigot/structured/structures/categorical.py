@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_full, narrow, refuse_rows, widen
-from ..parts.categories import category_part_mask
+from ..checks import constant, lengths_or_full, narrow, refuse_rows, widen
+from ..parts.categories import IndicesForm, category_part_mask
 from ..polytopes.simplex import Simplex
 from ..seeds import gumbel
-from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
+from ..shapes import Categories, CategoryMask, Lengths, Mask, PerRow, Seeds
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,20 @@ class Categorical(MarginalStructure[Tensor]):
         """The simplex."""
         return Simplex()
 
-    def part_mask(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> CategoryMask:
+    @property
+    def compact_form(self) -> IndicesForm:
+        """The index of the category."""
+        return IndicesForm(single=True)
+
+    def part_mask(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> Categories:
+    def argmax(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
-        return _first_best(self._candidates(scores.detach(), lengths, mask)).to(scores.dtype)
+        return _first_best(self._candidates(constant(scores), lengths, mask)).to(scores.dtype)
 
-    def log_partition(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> PerRow:
+    def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_k exp s_k, shape `[batch]`."""
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1)
@@ -55,22 +54,40 @@ class Categorical(MarginalStructure[Tensor]):
         total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
         return narrow(total.masked_fill(empty, 0), scores)
 
-    def marginals(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> Categories:
+    def marginals(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return softmax(s), shaped like `scores`."""
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
+    def log_prob_of_parts(
+        self, scores: Categories, chosen: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        log_p = self._log_probabilities(scores, lengths, mask)
+        return (torch.where(chosen != 0, log_p, 0.0) * chosen).sum(1)
+
+    def entropy(self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None) -> PerRow:
+        """Return the entropy of softmax(s) in nats, shape `[batch]`; differentiable."""
+        log_p = self._log_probabilities(scores, lengths, mask)
+        finite = log_p != -torch.inf
+        log_p = torch.where(finite, log_p, 0.0)
+        return narrow(-torch.where(finite, log_p.exp() * log_p, 0.0).sum(1), scores)
+
+    def _log_probabilities(self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None) -> Tensor:
+        """Return log softmax(s), -inf where there is no candidate, in working precision."""
+        candidates = self._candidates(scores, lengths, mask)
+        empty = (candidates == -torch.inf).all(1, keepdim=True)
+        return candidates.masked_fill(empty, 0).log_softmax(1).masked_fill(empty, -torch.inf)
+
     def sample_seeded(
-        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
+        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Categories:
         """Return a one-hot sample of softmax(s); see the base class."""
-        candidates = self._candidates(scores.detach(), lengths, mask).double()
+        candidates = self._candidates(constant(scores), lengths, mask).double()
         return _first_best(candidates + gumbel(seeds, candidates != -torch.inf)).to(scores.dtype)
 
-    def _candidates(self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None) -> Tensor:
+    def _candidates(self, scores: Categories, lengths: Lengths | None, mask: Mask | None) -> Tensor:
         """Return `scores` in working precision with -inf where there is no candidate."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))

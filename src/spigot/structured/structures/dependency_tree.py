@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..parts.arcs import arc_arguments, arc_part_mask
+from ..parts.arcs import HeadsForm, arc_arguments, arc_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
-from ..shapes import ArcMask, Arcs, Lengths
+from ..shapes import ArcMask, Arcs, Lengths, Mask
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class DependencyTree(MarginalStructure[Tensor]):
         single_root: ROOT has exactly one child; else at least one.
     """
 
+    projective: ClassVar[bool]
+    """Whether arcs must not cross."""
+
     single_root: bool = True
 
     @property
@@ -36,11 +40,16 @@ class DependencyTree(MarginalStructure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> ArcMask:
+    @property
+    def compact_form(self) -> HeadsForm:
+        """The head of each modifier."""
+        return HeadsForm(self.projective, self.single_root)
+
+    def part_mask(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> ArcMask:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
         return arc_part_mask(scores, lengths, mask)
 
     def _arguments(
-        self, scores: Arcs, lengths: Lengths | None, mask: ArcMask | None
+        self, scores: Arcs, lengths: Lengths | None, mask: Mask | None
     ) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
         return *arc_arguments(scores, lengths, mask), self.single_root

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import lengths_or_full
-from ..parts.graph import SemanticGraphParts, check_graphs, deterministic_flags
+from ..parts.graph import ArcLabelsForm, SemanticGraphParts, check_graphs, deterministic_flags
 from ..polytopes.graph_hull import GraphHull
 from ..polytopes.labeled_arcs import LabeledArcs
 from ..shapes import ArcLabels, GraphPredicates, Lengths, PerRow
@@ -42,6 +42,11 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         """The convex hull, a quadratic program for each predicate."""
         return GraphHull(self.deterministic)
 
+    @property
+    def compact_form(self) -> ArcLabelsForm:
+        """The label of each arc."""
+        return ArcLabelsForm(tuple(self.deterministic))
+
     def part_mask(
         self, scores: SemanticGraphParts, lengths: Lengths | None = None, mask: SemanticGraphParts | None = None
     ) -> SemanticGraphParts:
@@ -53,7 +58,7 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         tokens = lengths_or_full(scores.arcs, lengths, scores.arcs.size(1) - 1)
         node = torch.arange(scores.arcs.size(1), device=scores.arcs.device)
         inside = node <= tokens[:, None]
-        predicates = predicates & inside
+        predicates = predicates & inside & (tokens > 0)[:, None]
         # ROOT is never a modifier, and no node is its own modifier.
         pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
         arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import lengths_or_full, narrow, refuse_rows
+from ..checks import constant, lengths_or_full, narrow, refuse_rows
 from ..kernels.subset.sample import subset_sample
-from ..kernels.subset.sums import NO_SUBSET, subset_log_partition, subset_marginals
-from ..parts.categories import category_arguments, category_part_mask
+from ..kernels.subset.sums import NO_SUBSET, SUBSET
+from ..parts.categories import IndicesForm, category_arguments, category_part_mask
 from ..polytopes.capped_simplex import CappedSimplex
-from ..shapes import Categories, CategoryMask, Lengths, PerRow, Seeds
+from ..shapes import Categories, CategoryMask, Lengths, Mask, PerRow, Seeds
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,16 @@ class KSubset(MarginalStructure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
-    def part_mask(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> CategoryMask:
+    @property
+    def compact_form(self) -> IndicesForm:
+        """The indices of the categories."""
+        return IndicesForm(self.k)
+
+    def part_mask(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> Categories:
+    def argmax(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
@@ -67,22 +68,29 @@ class KSubset(MarginalStructure[Tensor]):
         first = torch.arange(scores.size(1), device=scores.device) < chosen
         return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
 
-    def log_partition(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> PerRow:
+    def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
-        return narrow(subset_log_partition(*category_arguments("scores", scores, lengths, mask), self.k), scores)
+        return narrow(SUBSET.log_partition(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
-    def marginals(
-        self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
-    ) -> Categories:
+    def marginals(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
-        return narrow(subset_marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
+        return narrow(SUBSET.marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
+
+    def log_prob_of_parts(
+        self, scores: Categories, chosen: Categories, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, *others = category_arguments("scores", scores, lengths, mask)
+        return SUBSET.log_prob(wide, chosen, *others, self.k)
+
+    def entropy(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return narrow(SUBSET.entropy(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
     def sample_seeded(
-        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: CategoryMask | None = None
+        self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Categories:
         """Return one exact sample of each row; see the base class."""
         return narrow(
-            subset_sample(*category_arguments("scores", scores.detach(), lengths, mask), self.k, seeds), scores
+            subset_sample(*category_arguments("scores", constant(scores), lengths, mask), self.k, seeds), scores
         )

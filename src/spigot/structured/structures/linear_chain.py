@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
-from ..checks import widen
+from ..checks import mask_or_none, narrow, widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
-from ..kernels.chain.sums import chain_log_partition, chain_marginals
-from ..parts.chain import LinearChainParts, chain_lengths, check_chains
+from ..kernels.chain.sums import CHAIN
+from ..parts.base import common_dtype
+from ..parts.chain import LinearChainParts, TagsForm, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
 from ..polytopes.hull import Hull
 from ..shapes import Lengths, PerRow, Seeds
@@ -42,6 +43,11 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """The convex hull, by active set."""
         return Hull(self)
 
+    @property
+    def compact_form(self) -> TagsForm:
+        """The tag of each position."""
+        return TagsForm()
+
     def part_mask(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
@@ -64,13 +70,30 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return chain_log_partition(*self._arguments(scores, lengths, mask)).to(scores.emissions.dtype)
+        return CHAIN.log_partition(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def marginals(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
-        return _typed(scores, chain_marginals(*self._arguments(scores, lengths, mask)))
+        return _typed(scores, CHAIN.marginals(*self._arguments(scores, lengths, mask)))
+
+    def log_prob_of_parts(
+        self,
+        scores: LinearChainParts,
+        chosen: LinearChainParts,
+        lengths: Lengths | None = None,
+        mask: LinearChainParts | None = None,
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        emissions, transitions, *others = self._arguments(scores, lengths, mask)
+        return CHAIN.log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
+
+    def entropy(
+        self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
+    ) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return CHAIN.entropy(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def sample_seeded(
         self,
@@ -86,8 +109,11 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         self, scores: LinearChainParts, lengths: Lengths | None, mask: LinearChainParts | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
         check_chains("scores", scores, lengths, mask)
-        tags, pairs = (None, None) if mask is None else mask
-        return widen(scores.emissions), widen(scores.transitions), chain_lengths(scores, lengths), tags, pairs
+        tags, pairs = (None, None) if mask is None else map(mask_or_none, scores, mask)
+        emissions, transitions = map(widen, scores)
+        if emissions.dtype is not transitions.dtype:
+            emissions, transitions = emissions.double(), transitions.double()
+        return emissions, transitions, chain_lengths(scores, lengths), tags, pairs
 
 
 def _detached(scores: LinearChainParts) -> LinearChainParts:
@@ -96,4 +122,4 @@ def _detached(scores: LinearChainParts) -> LinearChainParts:
 
 
 def _typed(scores: LinearChainParts, parts: tuple[Tensor, Tensor]) -> LinearChainParts:
-    return LinearChainParts(*(part.to(scores.emissions.dtype) for part in parts))
+    return LinearChainParts(*map(narrow, parts, scores))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import narrow, widen
+from ..checks import mask_or_none, narrow, widen
 from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
-from ..shapes import Lengths, VariableMask, Variables
+from ..shapes import Lengths, Mask, VariableMask, Variables
 
 
 class LinearProgram(Structure[Tensor]):
@@ -47,15 +47,13 @@ class LinearProgram(Structure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    def part_mask(
-        self, scores: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None
-    ) -> VariableMask:
+    def part_mask(self, scores: Variables, lengths: Lengths | None = None, mask: Mask | None = None) -> VariableMask:
         """Return which variables may be 1 (bool, shaped like `scores`)."""
         self.constraints.check("scores", scores, lengths, mask)
         return category_part_mask(scores, lengths, mask)
 
-    def argmax(self, scores: Variables, lengths: Lengths | None = None, mask: VariableMask | None = None) -> Variables:
+    def argmax(self, scores: Variables, lengths: Lengths | None = None, mask: Mask | None = None) -> Variables:
         """Return the solution with the highest score, 0/1, shaped and typed like `scores`."""
         sizes = self.constraints.check("scores", scores, lengths, mask)
-        wide = widen(scores.detach())
+        wide, mask = widen(scores.detach()), mask_or_none(scores, mask)
         return narrow(linear_program_argmax(wide, sizes, mask, *self.constraints.tensors()), scores)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import constant, lengths_or_full, narrow
+from ..checks import constant, narrow
 from ..kernels.matching.argmax import matching_argmax
-from ..parts.square import square_arguments
+from ..parts.square import ColumnsForm, inside_square, square_arguments
 from ..polytopes.birkhoff import Birkhoff
-from ..shapes import Lengths, PairMask, Pairs
+from ..shapes import Lengths, Mask, PairMask, Pairs
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,17 @@ class Matching(Structure[Tensor]):
         """The relaxation, which is tight."""
         return self.relaxation
 
-    def part_mask(self, scores: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> PairMask:
+    @property
+    def compact_form(self) -> ColumnsForm:
+        """The column of each row."""
+        return ColumnsForm()
+
+    def part_mask(self, scores: Pairs, lengths: Lengths | None = None, mask: Mask | None = None) -> PairMask:
         """Return which pairs may be matched (bool, shaped like `scores`)."""
         square_arguments("scores", scores, lengths, mask)
-        sizes = lengths_or_full(scores, lengths, scores.size(1))
-        inside = torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
-        valid = inside[:, :, None] & inside[:, None, :] & (scores != -torch.inf)
+        valid = inside_square(scores, lengths) & (scores != -torch.inf)
         return valid if mask is None else valid & mask
 
-    def argmax(self, scores: Pairs, lengths: Lengths | None = None, mask: PairMask | None = None) -> Pairs:
+    def argmax(self, scores: Pairs, lengths: Lengths | None = None, mask: Mask | None = None) -> Pairs:
         """Return the perfect matching of the highest score, 0/1, shaped and typed like `scores`."""
         return narrow(matching_argmax(*square_arguments("scores", constant(scores), lengths, mask)), scores)

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from ..checks import constant, narrow
 from ..kernels.nonprojective.argmax import nonprojective_argmax
 from ..kernels.nonprojective.sample import nonprojective_sample
-from ..kernels.nonprojective.sums import (
-    nonprojective_log_partition,
-    nonprojective_marginals,
-)
-from ..shapes import ArcMask, Arcs, Lengths, PerRow, Seeds
+from ..kernels.nonprojective.sums import NONPROJECTIVE
+from ..shapes import Arcs, Lengths, Mask, PerRow, Seeds
 from .dependency_tree import DependencyTree
 
 
@@ -25,7 +22,9 @@ class NonProjectiveTree(DependencyTree):
     tensors are copied there and back.
     """
 
-    def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
+    projective = False
+
+    def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the highest-scoring tree, 0/1, shaped and typed like `scores`, detached.
 
         Ties go to the smaller head.
@@ -35,16 +34,27 @@ class NonProjectiveTree(DependencyTree):
         """
         return narrow(nonprojective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
 
-    def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> PerRow:
+    def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; twice differentiable. Errors are those of `argmax`."""
-        return narrow(nonprojective_log_partition(*self._arguments(scores, lengths, mask)), scores)
+        return narrow(NONPROJECTIVE.log_partition(*self._arguments(scores, lengths, mask)), scores)
 
-    def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
+    def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the probability of each arc, shaped like `scores`; differentiable. Errors are those of `argmax`."""
-        return narrow(nonprojective_marginals(*self._arguments(scores, lengths, mask)), scores)
+        return narrow(NONPROJECTIVE.marginals(*self._arguments(scores, lengths, mask)), scores)
+
+    def log_prob_of_parts(
+        self, scores: Arcs, chosen: Arcs, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, *others = self._arguments(scores, lengths, mask)
+        return NONPROJECTIVE.log_prob(wide, chosen, *others)
+
+    def entropy(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return narrow(NONPROJECTIVE.entropy(*self._arguments(scores, lengths, mask)), scores)
 
     def sample_seeded(
-        self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: ArcMask | None = None
+        self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Arcs:
         """Return the arcs of one exact sample of each row; see the base class. Errors are those of `argmax`."""
-        return narrow(nonprojective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
+        return narrow(nonprojective_sample(*self._arguments(constant(scores), lengths, mask), seeds), scores)

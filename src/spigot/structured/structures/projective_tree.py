@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from ..checks import constant, narrow
 from ..kernels.projective.argmax import projective_argmax
 from ..kernels.projective.sample import projective_sample
-from ..kernels.projective.sums import (
-    projective_log_partition,
-    projective_marginals,
-)
-from ..shapes import ArcMask, Arcs, Lengths, PerRow, Seeds
+from ..kernels.projective.sums import PROJECTIVE
+from ..shapes import Arcs, Lengths, Mask, PerRow, Seeds
 from .dependency_tree import DependencyTree
 
 
@@ -35,20 +32,33 @@ class ProjectiveTree(DependencyTree):
     compared exactly.
     """
 
-    def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
+    projective = True
+
+    def argmax(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the arcs of the highest-scoring tree, 0/1, shaped and typed like `scores`."""
         return narrow(projective_argmax(*self._arguments(constant(scores), lengths, mask)), scores)
 
-    def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> PerRow:
+    def log_partition(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return narrow(projective_log_partition(*self._arguments(scores, lengths, mask)), scores)
+        return narrow(PROJECTIVE.log_partition(*self._arguments(scores, lengths, mask)), scores)
 
-    def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: ArcMask | None = None) -> Arcs:
+    def marginals(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
-        return narrow(projective_marginals(*self._arguments(scores, lengths, mask)), scores)
+        return narrow(PROJECTIVE.marginals(*self._arguments(scores, lengths, mask)), scores)
+
+    def log_prob_of_parts(
+        self, scores: Arcs, chosen: Arcs, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> PerRow:
+        """Return log p of 0/1 candidates; see the base class."""
+        wide, *others = self._arguments(scores, lengths, mask)
+        return PROJECTIVE.log_prob(wide, chosen, *others)
+
+    def entropy(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+        """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
+        return narrow(PROJECTIVE.entropy(*self._arguments(scores, lengths, mask)), scores)
 
     def sample_seeded(
-        self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: ArcMask | None = None
+        self, scores: Arcs, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Arcs:
         """Return the arcs of one exact sample of each row; see the base class."""
-        return narrow(projective_sample(*self._arguments(scores.detach(), lengths, mask), seeds), scores)
+        return narrow(projective_sample(*self._arguments(constant(scores), lengths, mask), seeds), scores)

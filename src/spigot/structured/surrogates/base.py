@@ -30,8 +30,8 @@ class Surrogate(ABC):
 
     needs_marginals: ClassVar[bool] = False
     """Whether the structure has to be a `MarginalStructure`."""
-    needs_downstream: ClassVar[bool] = False
-    """Whether `structured_argmax` always needs `downstream`, for all settings of the surrogate."""
+    needs_downstream: bool = False
+    """Whether `structured_argmax` needs `downstream`."""
     passes_gradient: ClassVar[bool] = True
     """Whether the scores may get a gradient other than 0."""
     relaxes: ClassVar[bool] = False

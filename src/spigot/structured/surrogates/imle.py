@@ -11,6 +11,7 @@ from ..noise import draw_seeds, mean_over_samples, perturbed
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
 from .base import CustomSurrogate, Saved
+from .capping import capped
 from .settings import check_choice, check_count, check_positive
 
 
@@ -21,7 +22,8 @@ class IMLE(CustomSurrogate):
 
         ∇s = 1/M Σ_m argmax_z <s + τε_m, z> - argmax_z <s - λ∇ẑ + τε_m, z>
 
-    It needs the argmax alone: 2M calls. Without noise it is λ times `Blackbox`.
+    It needs the argmax alone: 2M calls. Without noise it is λ times `Blackbox`, and as little linear in ∇ẑ: the scale
+    of the loss changes λ. Tell the layer (`loss_scale`), or set `normalize`.
 
     Args:
         step_size: λ.
@@ -31,6 +33,8 @@ class IMLE(CustomSurrogate):
         noise_scale: τ.
         samples: M.
         generator: of the noise; None means torch's default. Not supported under `torch.compile`.
+        normalize: scale ∇ẑ of each row to an L2 norm of 1 before the step: then ∇s depends neither on the scale of the
+            loss nor on the size of the batch.
     """
 
     relaxes = True
@@ -40,6 +44,7 @@ class IMLE(CustomSurrogate):
     noise_scale: float = 1.0
     samples: int = 1
     generator: torch.Generator | None = None
+    normalize: bool = False
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
@@ -55,7 +60,7 @@ class IMLE(CustomSurrogate):
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference of the two means."""
         (scores,) = saved
-        shift = map_parts(lambda part: -self.step_size * part, grad_output)
+        shift = map_parts(lambda part: -self.step_size * part, capped(grad_output, None, self.normalize))
         ahead = shifted_argmax(problem, scores, shift, self.samples)
         return map_parts(torch.sub, output, mean_over_samples(ahead, self.samples))
 

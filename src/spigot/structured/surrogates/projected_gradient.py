@@ -21,11 +21,17 @@ class ProjectedGradient(ArgmaxSurrogate):
     max_norm: float | None = None
     polytope: Polytope[Any] | Literal["hull"] | None = None
     steps: int = 1
+    normalize: bool = False
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
-        check_max_norm(self.max_norm)
+        check_max_norm(self.max_norm, self.normalize)
         check_count("steps", self.steps)
+
+    @property
+    def needs_downstream(self) -> bool:  # type: ignore[override]
+        """Whether there is a second step, at which the loss is evaluated again."""
+        return self.steps > 1
 
     def pull_back(self, problem: Problem[Parts], point: Parts, grad: Parts) -> Parts:
         """Return `point` after `steps` projected gradient steps, the first of them along `grad`."""
@@ -33,7 +39,8 @@ class ProjectedGradient(ArgmaxSurrogate):
         for step in range(self.steps):
             if step > 0:
                 grad = problem.gradient_at(point)
-            ahead = map_parts(lambda at, by: at - self.step_size * by, point, capped(grad, self.max_norm))
+            grad = capped(grad, self.max_norm, self.normalize)
+            ahead = map_parts(lambda at, by: at - self.step_size * by, point, grad)
             point = problem.project(ahead, polytope)
         return point
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from torch import Tensor
 
-def check_positive(name: str, value: float) -> None:
+
+def check_positive(name: str, value: float | Tensor) -> None:
     """Raise a ValueError unless `value` is above 0."""
     if not value > 0:
         raise ValueError(f"{name}: expected a positive number, got {value!r}")
 
 
-def check_max_norm(max_norm: float | None) -> None:
-    """Raise a ValueError unless `max_norm` is None or positive."""
+def check_temperature(temperature: float | Tensor) -> None:
+    """Raise a ValueError unless `temperature` is one positive number."""
+    if isinstance(temperature, Tensor) and temperature.numel() != 1:
+        raise ValueError(f"temperature: expected one number, got shape {list(temperature.shape)}")
+    check_positive("temperature", temperature)
+
+
+def check_max_norm(max_norm: float | None, normalize: bool = False) -> None:
+    """Raise a ValueError unless `max_norm` is None or positive, and None if gradients are normalized."""
+    if normalize and max_norm is not None:
+        raise ValueError(f"max_norm: expected None with normalize=True, got {max_norm!r}")
     if max_norm is not None and not max_norm > 0:
         raise ValueError(f"max_norm: expected None or a positive number, got {max_norm!r}")
 

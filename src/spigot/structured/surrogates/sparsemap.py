@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from ..checks import refuse_rows
-from ..parts.base import Parts, flatten, map_parts
+from ..parts.base import Parts, flatten
 from ..problem import Problem
 from .base import DifferentiableSurrogate
-from .settings import check_positive
+from .settings import check_temperature
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,16 @@ class SparseMAP(DifferentiableSurrogate):
     `Structure.argmax`; see `Hull` for the cost.
 
     Args:
-        temperature: T; as T goes to 0 the output becomes the argmax.
+        temperature: T; as T goes to 0 the output becomes the argmax. A tensor of one number gets its gradient; an
+            `nn.Parameter` is learnt with those of `StructuredArgmax`.
     """
 
     relaxes = True
 
-    temperature: float = 1.0
+    temperature: float | Tensor = 1.0
 
     def __post_init__(self) -> None:
-        check_positive("temperature", self.temperature)
+        check_temperature(self.temperature)
 
     def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the projection, shaped like the scores.
@@ -36,8 +39,7 @@ class SparseMAP(DifferentiableSurrogate):
         Raises:
             ValueError: a candidate scores NaN or +inf; a row has no structure.
         """
-        point = map_parts(lambda part: part / self.temperature, problem.scores)
-        nearest = problem.project(point, problem.structure.hull)
+        nearest = problem.project(problem.scores_at(self.temperature), problem.structure.hull)
         # A projection returns NaN for a row with NaN or +inf.
         refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate")
         return nearest

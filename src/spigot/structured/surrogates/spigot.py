@@ -20,6 +20,9 @@ class SPIGOT(ProjectedGradient):
         z̃ = proj_P(p̂)        (4b)
         ∇s = ẑ - z̃           (4c)
 
+    ∇s is not linear in ∇ẑ: the scale of the loss, such as 1 / batch of a mean, or that of a `GradScaler`, changes η.
+    Tell the layer (`loss_scale`), or set `normalize`.
+
     Args:
         step_size: η.
         max_norm: cap on the L2 norm of ∇ẑ for each row, over all its parts, before the step; None for no cap. The
@@ -28,6 +31,8 @@ class SPIGOT(ProjectedGradient):
         steps: the number of steps (4a) and (4b), each from the result of the one before (Mihaylova et al. 2020). From
             the second on, the gradient is that of the loss at the relaxed structure, so `structured_argmax` needs
             `downstream`.
+        normalize: scale ∇ẑ of each row to an L2 norm of 1 before the step: then ∇s does not depend on the scale of
+            the loss, nor on the size of the batch.
     """
 
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:

@@ -22,7 +22,7 @@ class SPIGOTCE(ProjectedGradient):
 
     γ(u) is the gradient of the loss at u if `structured_argmax` gets `downstream`. Otherwise it is ∇ẑ, the gradient at
     the structure, and only one step is possible. If all probability is on one structure, this is SPIGOT. Arguments are
-    those of `SPIGOT`.
+    those of `SPIGOT`, and so is the role of the scale of the loss.
     """
 
     needs_marginals = True

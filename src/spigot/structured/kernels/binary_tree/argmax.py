@@ -14,6 +14,7 @@ from numba import njit
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
+from ..numerics.limbs import add_times
 from ..numerics.vector import LANES, U1, padded, push_max, set_rows
 from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
@@ -33,15 +34,16 @@ def read_span_scores(scores, mask, length, spans, common):  # type: ignore[no-un
         scores: `[i, j]`, a score for the span of the tokens i .. j, both included.
         mask: bool, the same, or empty: all spans are candidates.
         length: how many tokens there are.
-        spans: set to the scores minus `common[0]`, -inf where there is no candidate, `[i, j]`.
-        common: common[0] is set to the number subtracted from all scores.
+        spans: set to the scores less these, -inf where there is no candidate, `[i, j]`.
+        common: set to what is subtracted from every tree, as limbs.
 
     Returns:
         A status of `checks.py`.
     """
     if length < 0 or length > scores.shape[0]:
         return BAD_LENGTH
-    best, improper, shared = -np.inf, 0, 0.0
+    best, improper = -np.inf, 0
+    common[:] = 0.0
     for i in range(length):
         row = spans[i]
         for j in range(i):
@@ -60,11 +62,12 @@ def read_span_scores(scores, mask, length, spans, common):  # type: ignore[no-un
             if j == i or (i == 0 and j == length - 1):
                 if spans[i, j] == -np.inf:
                     return INFEASIBLE
-                shared += spans[i, j]
+                add_times(common, spans[i, j], 1.0)
                 spans[i, j] = 0.0
             else:
                 spans[i, j] -= best
-    common[0] = shared + (length - 2) * best if length > 2 else shared
+    if length > 2:
+        add_times(common, best, length - 2.0)
     return OK
 
 
@@ -131,7 +134,7 @@ def _argmax(start, stop, scores, lengths, mask, out, status):  # type: ignore[no
     width = padded(size)
     cells = np.full((size + 1) * width, -np.inf, dtype=scores.dtype)
     chart = cells[: size * width].reshape((size, width))
-    common = np.empty(1)
+    common = np.empty(3)
     stack = np.empty((size + 1, 2), dtype=np.int64)
     for b in range(start, stop):
         length = lengths[b]

@@ -4,7 +4,9 @@
 
 turned[j, k] = inside[k + 1, j] is the same chart again, so that both factors of a term lie along a row, and loops over
 the splits become vector code. From the whole span down, the probability of a span is shared out to its splits, in
-proportion to their terms. Nothing is subtracted, so probabilities keep their precision for all scores.
+proportion to their terms. Nothing is subtracted, so probabilities keep the precision of the scores' sums. All scores
+are at most 0 (see `read_span_scores`): so what matters to log Z is no smaller, and if log Z itself is very small, the
+row is `OUT_OF_RANGE`.
 
 Given a direction, every quantity has a slope: its derivative as the scores move that way (forward-mode
 differentiation). The Jacobian of the marginals is symmetric, so the slopes of the marginals are also the gradient of
@@ -17,7 +19,9 @@ import numpy as np
 from numba import njit
 
 from ...checks import INFEASIBLE, OK
+from ..forest.rows import OUT_OF_RANGE
 from ..numerics.exponential import exp_nonpositive
+from ..numerics.limbs import WIDE
 from .argmax import read_span_scores
 
 
@@ -126,13 +130,13 @@ def _outside_slopes(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def sum_trees(start, stop, scores, lengths, mask, direction, log_z, expected, charts, status):  # type: ignore[no-untyped-def]
-    """Set log_z[b] and, unless they are empty, expected[b] (marginals or, given a direction, slopes) and charts[b]."""
+    """Set the limbs log_z[b] and, unless empty, expected[b] (marginals or, given a direction, slopes) and charts[b]."""
     size = max(min(lengths[start:stop].max(), scores.shape[1]), 1)
     scratch = np.empty((10, size, size))
     spans, inside, turned, splits = scratch[0], scratch[1], scratch[2], scratch[3]
     marginals, of_left, of_right = scratch[4], scratch[5], scratch[6]
     d_inside, d_turned, d_splits = scratch[7], scratch[8], scratch[9]
-    weights, common = np.empty(size), np.empty(1)
+    weights, common = np.empty(size), np.empty(3)
     for b in range(start, stop):
         n = lengths[b]
         status[b] = read_span_scores(scores[b], mask[b if mask.size > 0 else 0], n, spans, common)
@@ -142,7 +146,11 @@ def sum_trees(start, stop, scores, lengths, mask, direction, log_z, expected, ch
         if inside[0, n - 1] == -np.inf:
             status[b] = INFEASIBLE
             continue
-        log_z[b] = inside[0, n - 1] + common[0]
+        if inside[0, n - 1] < -WIDE:
+            status[b] = OUT_OF_RANGE
+            continue
+        log_z[b] = common
+        log_z[b, 2] += inside[0, n - 1]
         if expected.size > 0:
             found = marginals if direction.size > 0 else expected[b]
             _outside(n, inside, turned, splits, of_left, of_right, weights, found)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
+from ..forest.sums import SAMPLE
 from ..numerics.drawing import draw
 from ..numerics.splitmix import uniform
 from ..runtime.arrays import like_scores, to_numpy
@@ -16,12 +17,12 @@ from .sums import sum_binary_trees
 
 
 @njit(nogil=True, cache=True)
-def _sample(start, stop, lengths, charts, seeds, out):  # type: ignore[no-untyped-def]
+def _sample(start, stop, lengths, charts, wide, seeds, out):  # type: ignore[no-untyped-def]
     size = max(lengths[start:stop].max(), 1)
     weights, state = np.empty(size), np.empty(1, np.uint64)
     stack = np.empty((size + 1, 2), dtype=np.int64)
     for b in range(start, stop):
-        if lengths[b] == 0:
+        if lengths[b] == 0 or wide[b]:
             continue
         inside = charts[b]
         state[0] = np.uint64(seeds[b])
@@ -49,7 +50,8 @@ def binary_tree_sample(span_scores: Tensor, lengths: Tensor, mask: Tensor | None
         seeds: int64, `[batch]`.
     """
     batch, tokens = span_scores.shape[:2]
-    _, _, charts = sum_binary_trees(span_scores, lengths, mask, log_chart=True)
-    out = np.zeros(span_scores.shape)
-    over_batch(_sample, batch, to_numpy(lengths), charts, to_numpy(seeds), out, work=10.0 * batch * tokens**2)
+    sums, charts = sum_binary_trees(span_scores, lengths, mask, SAMPLE, seeds=seeds)
+    out = sums.expected[0]
+    sizes, row_seeds = to_numpy(lengths), to_numpy(seeds)
+    over_batch(_sample, batch, sizes, charts, sums.wide, row_seeds, out, work=10.0 * batch * tokens**2)
     return like_scores(out, span_scores)

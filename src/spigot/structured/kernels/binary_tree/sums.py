@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...checks import raise_for_status
+from ..forest.rows import Sums, sum_wide_rows
+from ..forest.sums import LOG_Z, MARGINALS, SAMPLE, SLOPES
 from ..runtime.arrays import like_scores, mask_to_numpy, to_numpy
-from ..runtime.gibbs import gibbs_operators
+from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
 from ..runtime.parallel import over_batch
 from .argmax import NO_TREE
+from .forest import binary_tree_forest
 from .inside_outside import sum_trees
 
 
@@ -17,35 +21,67 @@ def sum_binary_trees(
     span_scores: Tensor,
     lengths: Tensor,
     mask: Tensor | None,
+    wanted: int = LOG_Z,
     *,
     direction: Tensor | None = None,
-    marginals: bool = False,
-    log_chart: bool = False,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log Z, the marginals and the log chart that samples are drawn from.
+    seeds: Tensor | None = None,
+) -> tuple[Sums, np.ndarray]:
+    """Return the sums, and the log chart that samples are drawn from; see `forest/sums.py` for what is wanted.
 
-    The last two are empty unless asked for. Given a direction, the derivative of the marginals takes their place.
+    The chart is empty unless samples are wanted; those of wide rows are among the sums.
     """
     batch, tokens = span_scores.shape[:2]
-    log_z = np.zeros(batch)
-    expected = np.zeros((batch, tokens, tokens) if marginals or direction is not None else (1, 0, 0))
-    charts = np.empty((batch, tokens, tokens) if log_chart else (1, 0, 0))
+    log_z = np.zeros((batch, 3))
+    fast = wanted in (MARGINALS, SLOPES)
+    expected = np.zeros((batch, tokens, tokens) if wanted != LOG_Z else (1, 0, 0))
+    charts = np.empty((batch, tokens, tokens) if wanted == SAMPLE else (1, 0, 0))
     status = np.zeros(batch, dtype=np.int64)
+    scores, sizes, candidates = to_numpy(span_scores.double()), to_numpy(lengths), mask_to_numpy(mask)
+    towards = np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double())
     over_batch(
         sum_trees,
         batch,
-        to_numpy(span_scores.double()),
-        to_numpy(lengths),
-        mask_to_numpy(mask),
-        np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double()),
+        scores,
+        sizes,
+        candidates,
+        towards,
         log_z,
-        expected,
+        expected if fast else np.empty((1, 0, 0)),
         charts,
         status,
         work=2 * batch * tokens**3,
     )
+    sums = sum_wide_rows(
+        lambda length, _: binary_tree_forest(length, tokens),
+        sizes,
+        (scores,),
+        (candidates,),
+        status,
+        log_z,
+        (expected,),
+        wanted,
+        (towards,),
+        None if seeds is None else to_numpy(seeds),
+    )
     raise_for_status(status, "scores", NO_TREE)
-    return log_z, expected, charts
+    return sums, charts
+
+
+def _reduce(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Reduced:
+    """Take off the scores of the spans that every tree has, and the best score from all others."""
+    n = span_scores.size(1)
+    i, j = torch.arange(n, device=lengths.device)[:, None], torch.arange(n, device=lengths.device)
+    valid = (i <= j) & (j < lengths[:, None, None]) & (span_scores != -torch.inf)
+    valid = valid if mask is None else valid & mask
+    always = valid & ((i == j) | ((i == 0) & (j == lengths[:, None, None] - 1)))
+    wide, others = span_scores.double(), valid & ~always
+    best = torch.zeros_like(lengths, dtype=torch.float64)
+    if n:
+        best = wide.masked_fill(~others, -torch.inf).amax((1, 2)).nan_to_num(neginf=0.0)
+    shared = torch.where(always, wide, 0.0)
+    offsets = group_limbs(shared, torch.ones_like(shared))
+    offsets = offsets + group_limbs(best[:, None], (lengths - 2).clamp(min=0).double()[:, None])
+    return Reduced((torch.where(others, wide - best[:, None, None], 0.0),), offsets)
 
 
 def _log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
@@ -58,19 +94,22 @@ def _log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) ->
         lengths: int64, `[batch]`, tokens.
         mask: bool, shaped like `span_scores`; True = candidate.
     """
-    return like_scores(sum_binary_trees(span_scores, lengths, mask)[0], span_scores)
+    return like_scores(sum_binary_trees(span_scores, lengths, mask)[0].log_z.sum(1), span_scores)
 
 
 def _marginals(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
     """Return the probability of each span, shaped like `span_scores`; see `binary_tree_log_partition`."""
-    return like_scores(sum_binary_trees(span_scores, lengths, mask, marginals=True)[1], span_scores)
+    return like_scores(sum_binary_trees(span_scores, lengths, mask, MARGINALS)[0].expected[0], span_scores)
 
 
 def _marginals_jvp(span_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is shaped like them."""
-    return like_scores(sum_binary_trees(span_scores, lengths, mask, direction=direction)[1], span_scores)
+    sums, _ = sum_binary_trees(span_scores, lengths, mask, SLOPES, direction=direction)
+    return like_scores(sums.expected[0], span_scores)
 
 
-binary_tree_log_partition, binary_tree_marginals, binary_tree_marginals_jvp = gibbs_operators(
-    "binary_tree", _log_partition, _marginals, _marginals_jvp
-)
+def _sums(span_scores: Tensor, lengths: Tensor, mask: Tensor | None, wanted: int) -> Sums:
+    return sum_binary_trees(span_scores, lengths, mask, wanted)[0]
+
+
+BINARY_TREE = gibbs_operators("binary_tree", _log_partition, _marginals, _marginals_jvp, _sums, _reduce)

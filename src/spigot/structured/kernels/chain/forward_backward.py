@@ -9,7 +9,7 @@ way back needs neither scores nor exponentials, and adds positive numbers only:
 
     p(previous, next) = share(previous | next) · p(next)        p(previous) = Σ_next p(previous, next)
 
-So all holds for scores of any size, and each exponential is computed once, in vector code (`exponential.py`).
+So nothing is subtracted, and each exponential is computed once, in vector code (`exponential.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import numpy as np
 from numba import njit
 
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
+from ..forest.rows import OUT_OF_RANGE
 from ..numerics.exponential import exp_nonpositive
+from ..numerics.limbs import WIDE
 from .argmax import add_emissions, push, read_transitions
 
 
@@ -38,15 +40,36 @@ def _exponentiate(table, best, total):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _best_emission(b, i, emissions, mask):  # type: ignore[no-untyped-def]
+    """Return the highest score of a candidate at position i."""
+    best = -np.inf
+    for j in range(emissions.shape[2]):
+        if mask.size == 0 or mask[b, i, j]:
+            best = max(best, np.float64(emissions[b, i, j]))
+    return best
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _best_transition(table):  # type: ignore[no-untyped-def]
+    """Return the highest score in a table, by row, so that it is vector code."""
+    best = -np.inf
+    for p in range(table.shape[0]):
+        for j in range(table.shape[1]):
+            best = table[p, j] if table[p, j] > best else best
+    return best
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def forward(  # type: ignore[no-untyped-def]
     b, length, emissions, transitions, emission_mask, transition_mask, rows, table, total, shares
 ):
     """Fill rows[position, tag] with `sum`, less its maximum, and `shares`, if it is not empty.
 
-    Returns a status and log Z.
+    Returns a status and log Z. A row is `OUT_OF_RANGE` if the best scores of its positions are large, or log Z is far
+    below their sum: else what matters is no farther below it.
     """
     tags = total.size
-    log_z = 0.0
+    log_z, bound, largest = 0.0, 0.0, 0.0
     for i in range(length):
         improper = 0
         row = rows[i]
@@ -54,6 +77,8 @@ def forward(  # type: ignore[no-untyped-def]
             row[:] = 0.0
         else:
             improper = read_transitions(b, i - 1, transitions, transition_mask, table)
+            best = _best_transition(table)
+            bound, largest = bound + best, max(largest, abs(best))
             push(rows[i - 1], table, row)
             _exponentiate(table, row, total)
             for j in range(tags):
@@ -63,6 +88,8 @@ def forward(  # type: ignore[no-untyped-def]
                 for p in range(tags):
                     for j in range(tags):
                         shares[i - 1, p, j] = table[p, j] * total[j]
+        best = _best_emission(b, i, emissions, emission_mask)
+        bound, largest = bound + best, max(largest, abs(best))
         peak, more = add_emissions(b, i, emissions, emission_mask, row)
         if improper + more > 0:
             return NOT_A_NUMBER, 0.0
@@ -78,6 +105,8 @@ def forward(  # type: ignore[no-untyped-def]
         for j in range(tags):
             mass += exp_nonpositive(last[j])
         log_z += np.log(mass)
+    if largest > WIDE or log_z - bound < -WIDE:
+        return OUT_OF_RANGE, 0.0
     return OK, log_z
 
 
@@ -171,7 +200,7 @@ def sum_sequences(  # type: ignore[no-untyped-def]
             status[b] = BAD_LENGTH
             continue
         shares = pairs_out[b if tags_out.size > 0 else 0]
-        status[b], log_z[b] = forward(
+        status[b], log_z[b, 2] = forward(
             b, length, emissions, transitions, emission_mask, transition_mask, rows, table, total, shares
         )
         if status[b] != OK or length == 0 or tags_out.size == 0:

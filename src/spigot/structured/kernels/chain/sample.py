@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, OK, raise_for_status
+from ..forest.sums import SAMPLE
 from ..numerics.drawing import draw
 from ..numerics.splitmix import uniform
-from ..runtime.arrays import to_numpy
+from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.operator import operator
 from ..runtime.parallel import over_batch
 from .argmax import NO_SEQUENCE, chain_masks, like_both
 from .forward_backward import forward
+from .sums import sum_wide_sequences
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -73,21 +74,11 @@ def chain_sample(
     A CUDA tensor goes to the CPU and back. See `chain_argmax` for the arguments; `seeds` is int64, `[batch]`.
     """
     batch = emissions.size(0)
-    tags = torch.zeros(emissions.shape, dtype=emissions.dtype)
-    pairs = torch.zeros(transitions.shape, dtype=transitions.dtype)
+    scores = (to_numpy(emissions), to_numpy(transitions))
+    sizes, masks, row_seeds = to_numpy(lengths), chain_masks(emission_mask, transition_mask), to_numpy(seeds)
+    out = (np.zeros_like(scores[0]), np.zeros_like(scores[1]))
     status = np.zeros(batch, dtype=np.int64)
-    over_batch(
-        _sample,
-        batch,
-        to_numpy(emissions),
-        to_numpy(transitions),
-        to_numpy(lengths),
-        *chain_masks(emission_mask, transition_mask),
-        to_numpy(seeds),
-        tags.numpy(),
-        pairs.numpy(),
-        status,
-        work=10 * transitions.numel(),
-    )
+    over_batch(_sample, batch, *scores, sizes, *masks, row_seeds, *out, status, work=10 * transitions.numel())
+    sum_wide_sequences(sizes, scores, masks, status, np.zeros((batch, 3)), out, SAMPLE, seeds=row_seeds)
     raise_for_status(status, "scores", NO_SEQUENCE)
-    return tags.to(emissions.device), pairs.to(transitions.device)
+    return like_scores(out[0], emissions), like_scores(out[1], transitions)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...checks import raise_for_status
-from ..runtime.arrays import to_numpy
-from ..runtime.gibbs import gibbs_operators
+from ..forest.rows import Sums, sum_wide_rows
+from ..forest.sums import LOG_Z, MARGINALS, SLOPES, Forest
+from ..runtime.arrays import like_scores, to_numpy
+from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
 from ..runtime.parallel import over_batch
 from .argmax import NO_SEQUENCE, chain_masks
+from .forest import chain_forest
 from .forward_backward import sum_sequences
 
 
@@ -20,38 +25,68 @@ def _run(
     lengths: Tensor,
     emission_mask: Tensor | None,
     transition_mask: Tensor | None,
-    marginals: bool = False,
+    wanted: int = LOG_Z,
     direction: tuple[Tensor, Tensor] | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log Z and, if asked for, the marginals, or their slopes if there is a direction.
+) -> Sums:
+    """Return the sums; see `forest/sums.py` for what is wanted.
 
-    The latter are computed in float64, and what goes from forward to backward is kept in the type of the scores, in
-    the tensors that are returned.
+    Expected parts are computed in float64, and what goes from forward to backward is kept in the type of the scores, in
+    the arrays that are returned.
     """
-    batch, _, tags = emissions.shape
-    log_z = torch.zeros(batch, dtype=torch.float64)
-    status = np.zeros(batch, dtype=np.int64)
-    wanted = marginals or direction is not None
-    tags_out = torch.zeros(emissions.shape if wanted else (0, 0, 0), dtype=emissions.dtype)
-    pairs_out = torch.zeros(transitions.shape if wanted else (1, 0, 0, 0), dtype=transitions.dtype)
+    batch, positions, tags = emissions.shape
+    scores = (to_numpy(emissions), to_numpy(transitions))
+    sizes, masks = to_numpy(lengths), chain_masks(emission_mask, transition_mask)
     d_emissions, d_transitions = direction or (emissions.new_empty(0, 0, 0), transitions.new_empty(0, 0, 0, 0))
-    over_batch(
-        sum_sequences,
-        batch,
-        to_numpy(emissions),
-        to_numpy(transitions),
-        to_numpy(lengths),
-        *chain_masks(emission_mask, transition_mask),
-        to_numpy(d_emissions),
-        to_numpy(d_transitions),
-        log_z.numpy(),
-        tags_out.numpy(),
-        pairs_out.numpy(),
-        status,
-        work=10 * batch * emissions.size(1) * tags * tags,
-    )
+    towards = (to_numpy(d_emissions), to_numpy(d_transitions))
+    log_z, status = np.zeros((batch, 3)), np.zeros(batch, dtype=np.int64)
+    empty = (np.empty((0, 0, 0), scores[0].dtype), np.empty((1, 0, 0, 0), scores[1].dtype))
+    expected = empty if wanted == LOG_Z else (np.zeros_like(scores[0]), np.zeros_like(scores[1]))
+    written = expected if wanted in (MARGINALS, SLOPES) else empty
+    work = 10 * batch * positions * tags * tags
+    over_batch(sum_sequences, batch, *scores, sizes, *masks, *towards, log_z, *written, status, work=work)
+    sums = sum_wide_sequences(sizes, scores, masks, status, log_z, expected, wanted, direction=towards)
     raise_for_status(status, "scores", NO_SEQUENCE)
-    return log_z.to(emissions), tags_out.to(emissions), pairs_out.to(transitions)
+    return sums
+
+
+def sum_wide_sequences(
+    sizes: np.ndarray,
+    scores: tuple[np.ndarray, np.ndarray],
+    masks: tuple[np.ndarray, np.ndarray],
+    status: np.ndarray,
+    log_z: np.ndarray,
+    expected: tuple[np.ndarray, np.ndarray],
+    wanted: int,
+    **options: Any,
+) -> Sums:
+    """Sum the rows that are `OUT_OF_RANGE`; see `sum_wide_rows`."""
+    _, positions, tags = scores[0].shape
+
+    def forest_of(length: int, _: np.ndarray) -> Forest:
+        return chain_forest(length, positions, tags)
+
+    return sum_wide_rows(forest_of, sizes, scores, masks, status, log_z, expected, wanted, **options)
+
+
+def _reduce(
+    emissions: Tensor,
+    transitions: Tensor,
+    lengths: Tensor,
+    emission_mask: Tensor | None,
+    transition_mask: Tensor | None,
+) -> Reduced:
+    """Take the best score off each position, and off each step from one to the next."""
+    position = torch.arange(emissions.size(1), device=emissions.device)
+    reduced, offsets = [], torch.zeros(len(emissions), 3, dtype=torch.float64, device=emissions.device)
+    for scores, mask, last in ((emissions, emission_mask, 0), (transitions, transition_mask, 1)):
+        inside = position[: scores.size(1)] + last < lengths[:, None]
+        valid = inside.view(*inside.shape, *[1] * (scores.dim() - 2)) & (scores != -torch.inf)
+        valid = valid if mask is None else valid & mask
+        wide = scores.double().masked_fill(~valid, -torch.inf)
+        best = wide.flatten(2).amax(2).nan_to_num(neginf=0.0)
+        reduced.append(torch.where(valid, wide - best.view(*best.shape, *[1] * (scores.dim() - 2)), 0.0))
+        offsets = offsets + group_limbs(best, torch.ones_like(best))
+    return Reduced(tuple(reduced), offsets)
 
 
 def _log_partition(
@@ -65,7 +100,8 @@ def _log_partition(
 
     A CUDA tensor goes to the CPU and back.
     """
-    return _run(emissions, transitions, lengths, emission_mask, transition_mask)[0]
+    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask)
+    return like_scores(sums.log_z.sum(1), emissions)
 
 
 def _marginals(
@@ -76,7 +112,8 @@ def _marginals(
     transition_mask: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Return the probabilities of tags and of pairs of neighbouring tags; see `chain_log_partition`."""
-    return _run(emissions, transitions, lengths, emission_mask, transition_mask, marginals=True)[1:]
+    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask, MARGINALS)
+    return like_scores(sums.expected[0], emissions), like_scores(sums.expected[1], transitions)
 
 
 def _marginals_jvp(
@@ -90,9 +127,8 @@ def _marginals_jvp(
 ) -> tuple[Tensor, Tensor]:
     """Return the derivative of the marginals as the scores move in a direction, read at candidates only."""
     direction = (d_emissions, d_transitions)
-    return _run(emissions, transitions, lengths, emission_mask, transition_mask, direction=direction)[1:]
+    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask, SLOPES, direction)
+    return like_scores(sums.expected[0], emissions), like_scores(sums.expected[1], transitions)
 
 
-chain_log_partition, chain_marginals, chain_marginals_jvp = gibbs_operators(
-    "chain", _log_partition, _marginals, _marginals_jvp
-)
+CHAIN = gibbs_operators("chain", _log_partition, _marginals, _marginals_jvp, _run, _reduce)

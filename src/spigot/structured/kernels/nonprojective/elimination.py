@@ -30,16 +30,15 @@ TINY = -1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def read_weights(scores, mask, direction, length, arcs, root, logarithmic):  # type: ignore[no-untyped-def]
+def read_weights(scores, mask, direction, length, arcs, root, best, logarithmic):  # type: ignore[no-untyped-def]
     """Fill arcs[:, m, h] and root[:, 0, m] so that the largest weight of each modifier is 1.
 
-    Returns a status and the logarithm of what was divided out.
+    Sets best[modifier] to the logarithm of what was divided out, and returns a status.
     """
     differences = np.empty((length + 1, length + 1))
-    best = np.empty(length + 1)
     status = read_arc_scores(scores, mask, length, differences, best)
     if status != OK:
-        return status, 0.0
+        return status
     dual = arcs.shape[0] == 2
     tiny = False
     for head in range(length + 1):
@@ -53,7 +52,7 @@ def read_weights(scores, mask, direction, length, arcs, root, logarithmic):  # t
             into, row, column = (root, 0, modifier - 1) if head == 0 else (arcs, modifier - 1, head - 1)
             into[-1, row, column] = slope
             into[0, row, column] = weight
-    return (TINY if tiny else OK), best[1:].sum()
+    return TINY if tiny else OK
 
 
 @njit(nogil=True, cache=True)

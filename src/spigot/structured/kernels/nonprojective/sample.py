@@ -79,7 +79,7 @@ def _sample(scores, mask, length, single_root, logarithmic, state, heads):  # ty
     smaller = np.empty((1, length, length))
     vectors = np.empty((4, 1, 1, length))
     root, root_of_smaller, shares, column = vectors[0], vectors[1], vectors[2], vectors[3]
-    status, _ = read_weights(scores, mask, scores, length, arcs, root, logarithmic)
+    status = read_weights(scores, mask, scores, length, arcs, root, np.empty(length + 1), logarithmic)
     if status != OK:
         return status
     copy_tokens(arcs, smaller, 0, length)

@@ -18,11 +18,16 @@ from numba import njit
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
+from ..arcs.reduce import reduce_arcs
+from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
+from ..forest.sums import LOG_Z, MARGINALS, SLOPES
+from ..numerics.limbs import WIDE, add_times
 from ..numerics.weights import FLOOR, accumulate, divide, none, total
 from ..runtime.arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
 from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
 from .elimination import TINY, copy_tokens, eliminate, read_weights
+from .forest import nonprojective_forest
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -71,8 +76,8 @@ def _push(todo, top, low, high, outer_low, outer_high, level, depth, unrooted): 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _sums(scores, mask, direction, length, single_root, dual, marginals, logarithmic, out):  # type: ignore[no-untyped-def]
-    """Sum over the trees of one sentence; return a status and the log-partition.
+def _sums(scores, mask, direction, length, single_root, dual, marginals, logarithmic, out, best):  # type: ignore[no-untyped-def]
+    """Sum over the trees of one sentence; return a status and log Z less the scores that `best` is set to.
 
     With `marginals`, write the arc probabilities or, if `dual`, their derivatives in `direction`.
     """
@@ -86,7 +91,8 @@ def _sums(scores, mask, direction, length, single_root, dual, marginals, logarit
     by_head = np.empty((forms, length, length))
     vectors = np.empty((4, forms, 1, length))
     of_root, from_root, shares, column = vectors[0], vectors[1], vectors[2], vectors[3]
-    status, log_z = read_weights(scores, mask, direction, length, arcs[0], root[0], logarithmic)
+    status = read_weights(scores, mask, direction, length, arcs[0], root[0], best, logarithmic)
+    log_z = 0.0
 
     # Intervals of tokens to treat: first, end, those of the interval that it is half of, level, number of tokens
     # eliminated there, and how many of these came before the graph was rooted (-1: it is not).
@@ -146,6 +152,7 @@ def _sums(scores, mask, direction, length, single_root, dual, marginals, logarit
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _all_sums(start, stop, scores, lengths, mask, direction, single_root, dual, marginals, log_z, out, status):  # type: ignore[no-untyped-def]
+    best = np.empty(scores.shape[1])
     for b in range(start, stop):
         length = lengths[b]
         if length < 0 or length >= scores.shape[1]:
@@ -156,11 +163,18 @@ def _all_sums(start, stop, scores, lengths, mask, direction, single_root, dual, 
         into = direction[b if dual else 0]
         written = out[b if marginals else 0]
         for logarithmic in (False, True):
-            status[b], log_z[b] = _sums(
-                scores[b], candidates, into, length, single_root, dual, marginals, logarithmic, written
+            status[b], reduced = _sums(
+                scores[b], candidates, into, length, single_root, dual, marginals, logarithmic, written, best
             )
             if status[b] != TINY:
                 break
+        if status[b] == OK and reduced < -WIDE:
+            status[b] = OUT_OF_RANGE
+            written[:] = 0.0
+        elif status[b] == OK:
+            for modifier in range(1, length + 1):
+                add_times(log_z[b], best[modifier], 1.0)
+            log_z[b, 2] += reduced
 
 
 def _run(
@@ -168,31 +182,45 @@ def _run(
     lengths: Tensor | None,
     mask: Tensor | None,
     single_root: bool,
+    wanted: int = LOG_Z,
     direction: Tensor | None = None,
-    marginals: bool = True,
-) -> tuple[Tensor, Tensor]:
-    """Return the log-partitions and, with `marginals`, the arc probabilities or their derivatives in `direction`."""
+) -> Sums:
+    """Return the sums; see `forest/sums.py` for what is wanted."""
     batch, nodes = arc_scores.shape[:2]
-    log_z = np.zeros(batch)
-    out = np.zeros(arc_scores.shape if marginals else (1, 0, 0))
+    scores, sizes = to_numpy(arc_scores.double()), lengths_to_numpy(lengths, batch, nodes - 1)
+    candidates = mask_to_numpy(mask)
+    towards = np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double())
+    log_z = np.zeros((batch, 3))
+    out = np.zeros(arc_scores.shape if wanted != LOG_Z else (1, 0, 0))
     status = np.zeros(batch, dtype=np.int64)
     over_batch(
         _all_sums,
         batch,
-        to_numpy(arc_scores.double()),
-        lengths_to_numpy(lengths, batch, nodes - 1),
-        mask_to_numpy(mask),
-        np.empty((1, 0, 0)) if direction is None else to_numpy(direction.double()),
+        scores,
+        sizes,
+        candidates,
+        towards,
         single_root,
-        direction is not None,
-        marginals,
+        wanted == SLOPES,
+        wanted in (MARGINALS, SLOPES),
         log_z,
         out,
         status,
         work=batch * nodes**3 / 3,
     )
+    sums = sum_wide_rows(
+        lambda length, values: nonprojective_forest(length + 1, nodes, values, single_root),
+        sizes,
+        (scores,),
+        (candidates,),
+        status,
+        log_z,
+        (out,),
+        wanted,
+        (towards,),
+    )
     raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
-    return like_scores(log_z, arc_scores), like_scores(out, arc_scores)
+    return sums
 
 
 def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
@@ -201,12 +229,12 @@ def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | No
     Computed in float64, and for a CUDA tensor on the CPU: there is no GPU kernel. See `nonprojective_argmax` for the
     arguments.
     """
-    return _run(arc_scores, lengths, mask, single_root, marginals=False)[0]
+    return like_scores(_run(arc_scores, lengths, mask, single_root).log_z.sum(1), arc_scores)
 
 
 def _marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc; differentiable once. See `nonprojective_log_partition`."""
-    return _run(arc_scores, lengths, mask, single_root)[1]
+    return like_scores(_run(arc_scores, lengths, mask, single_root, MARGINALS).expected[0], arc_scores)
 
 
 def _marginals_jvp(
@@ -216,9 +244,7 @@ def _marginals_jvp(
 
     `direction` is never read where there is no candidate.
     """
-    return _run(arc_scores, lengths, mask, single_root, direction)[1]
+    return like_scores(_run(arc_scores, lengths, mask, single_root, SLOPES, direction).expected[0], arc_scores)
 
 
-nonprojective_log_partition, nonprojective_marginals, nonprojective_marginals_jvp = gibbs_operators(
-    "nonprojective", _log_partition, _marginals, _marginals_jvp
-)
+NONPROJECTIVE = gibbs_operators("nonprojective", _log_partition, _marginals, _marginals_jvp, _run, reduce_arcs)

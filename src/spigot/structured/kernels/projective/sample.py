@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
+from ..forest.sums import SAMPLE
 from ..numerics.drawing import draw
 from ..numerics.splitmix import uniform
 from ..runtime.arrays import lengths_to_numpy, like_scores, to_numpy
@@ -55,11 +56,13 @@ def _sample_tree(nodes, single_root, charts, state, weights, stack, out):  # typ
 
 
 @njit(nogil=True, cache=True)
-def _sample(start, stop, lengths, single_root, log_charts, seeds, out):  # type: ignore[no-untyped-def]
+def _sample(start, stop, lengths, single_root, log_charts, wide, seeds, out):  # type: ignore[no-untyped-def]
     size = lengths[start:stop].max() + 1
     weights, state = np.empty(size), np.empty(1, np.uint64)
     stack = np.empty((2 * size, 3), dtype=np.int64)
     for b in range(start, stop):
+        if wide[b]:
+            continue
         state[0] = np.uint64(seeds[b])
         _sample_tree(lengths[b] + 1, single_root, log_charts[b], state, weights, stack, out[b])
 
@@ -74,14 +77,15 @@ def projective_sample(
     is int64, `[batch]`.
     """
     batch, nodes = arc_scores.shape[:2]
-    _, _, log_charts = run_inside_outside(arc_scores, lengths, mask, single_root, log_charts=True)
-    out = np.zeros(arc_scores.shape)
+    sums, log_charts = run_inside_outside(arc_scores, lengths, mask, single_root, SAMPLE, seeds=seeds)
+    out = sums.expected[0]
     over_batch(
         _sample,
         batch,
         lengths_to_numpy(lengths, batch, nodes - 1),
         single_root,
         log_charts,
+        sums.wide,
         to_numpy(seeds),
         out,
         work=10 * batch * nodes**2,

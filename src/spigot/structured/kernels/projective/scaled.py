@@ -14,6 +14,8 @@ from numba import njit
 
 from ...checks import OK
 from ..arcs.read import read_arc_scores
+from ..forest.rows import OUT_OF_RANGE
+from ..numerics.limbs import add_times
 from ..numerics.quads import LANES
 from .charts import (
     CHARTS,
@@ -35,7 +37,6 @@ from .charts import (
 from .potentials import level, set_potentials, set_slopes
 from .root import inside_root, outside_root
 
-OUT_OF_RANGE = -1
 SMALLEST, LARGEST = 1e-250, 1e250
 """Z with the default offsets: no marginal can miss more than 1e-28, even if the rest of the tree came to 1e30."""
 PRODUCT = 1e280
@@ -130,7 +131,7 @@ def _new_chart(nodes):  # type: ignore[no-untyped-def]
 def sum_trees(  # type: ignore[no-untyped-def]
     start, stop, scores, lengths, mask, single_root, log_z, marginals, log_charts, status
 ):
-    """Set `log_z[b]`, `status[b]` and, unless they are empty, `marginals[b]` and `log_charts[b]`."""
+    """Set the limbs `log_z[b]`, `status[b]` and, unless they are empty, `marginals[b]` and `log_charts[b]`."""
     nodes = max(min(lengths[start:stop].max() + 1, scores.shape[1]), 1)
     arcs, best, total = np.empty((nodes, nodes)), np.empty(nodes), np.empty(nodes)
     charts = (_new_chart(nodes),)
@@ -144,7 +145,9 @@ def sum_trees(  # type: ignore[no-untyped-def]
         if not right:
             status[b] = OUT_OF_RANGE
             continue
-        log_z[b] = log_weight + offsets + best[: tokens + 1].sum()
+        for modifier in range(1, tokens + 1):
+            add_times(log_z[b], best[modifier], 1.0)
+        log_z[b, 2] += log_weight + offsets
         if marginals.size > 0:
             _collect(tokens, charts, marginals[b])
         if log_charts.size > 0:

@@ -1,18 +1,26 @@
-"""The three operators of a Gibbs distribution p(z) ∝ exp <scores, z>, each the derivative of the one before it.
+"""The operators of a Gibbs distribution p(z) ∝ exp <scores, z>, wired as the derivatives of each other.
 
-The gradient of log Z is the marginals. Their Jacobian, the Hessian of log Z, is symmetric: so the derivative along a
+The gradient of log Z is the marginals. Their Jacobian J, the Hessian of log Z, is symmetric: so the derivative along a
 direction (a product from the right) also turns a gradient for the marginals into one for the scores (a product from
-the left).
+the left). The gradient of log p(z) is z less the marginals, that of the entropy -J · scores.
+
+log p and the entropy are never the difference of two totals. Let `reduced` be the scores less a constant for each group
+of parts of which all structures choose the same number. In rows whose reduced log Z is small, they are differences of
+small numbers. In the others, which a forest sums, log Z has three limbs, and the entropy a recurrence of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor
 
+from ..forest.rows import Sums
+from ..forest.sums import ENTROPY, LOG_Z, MARGINALS
+from ..numerics.limbs import limbs_of
 from .operator import like_first, once_differentiable, operator
 
 Arguments = ParamSpec("Arguments")
@@ -20,15 +28,37 @@ WithDirection = ParamSpec("WithDirection")
 Expected = TypeVar("Expected", Tensor, tuple[Tensor, Tensor])
 
 
+class Reduced(NamedTuple):
+    """Scores less those of groups: the scores, float64, at most 0, 0 where there is no candidate, and the rest."""
+
+    scores: tuple[Tensor, ...]
+    offsets: Tensor
+    """What every structure of a row scores more, as limbs, `[batch, 3]`."""
+
+
+class GibbsOperators(NamedTuple):
+    """The operators of a family. All take the scores, other tensors and settings; see `gibbs_operators`."""
+
+    log_partition: Callable[..., Any]
+    marginals: Callable[..., Any]
+    jvp: Callable[..., Any]
+    log_prob: Callable[..., Any]
+    """Takes, after the scores, the chosen parts: 0/1, shaped like the scores, 0 where there is no candidate."""
+    entropy: Callable[..., Any]
+    entropy_slopes: Callable[..., Any]
+
+
 def gibbs_operators(
     family: str,
     log_partition: Callable[Arguments, Tensor],
     marginals: Callable[Arguments, Expected],
     jvp: Callable[WithDirection, Expected],
+    sums: Callable[..., Sums],
+    reduce: Callable[..., Reduced],
     *,
     triton: str | None = None,
-) -> tuple[Callable[Arguments, Tensor], Callable[Arguments, Expected], Callable[WithDirection, Expected]]:
-    """Register `FAMILY_log_partition`, `FAMILY_marginals` and `FAMILY_marginals_jvp`, and return them.
+) -> GibbsOperators:
+    """Register `FAMILY_log_partition` and its fellows, and return them.
 
     Args:
         family: the name of the structures.
@@ -37,14 +67,22 @@ def gibbs_operators(
         marginals: takes the same; returns E[z] in a tensor for each tensor of scores.
         jvp: takes the scores, a direction for each tensor of scores, and the rest; returns the derivative of the
             marginals as the scores move in that direction. It is not differentiable.
+        sums: takes the same as `marginals`, and what is wanted of `LOG_Z`, `MARGINALS`, `ENTROPY`.
+        reduce: takes the same as `marginals`.
         triton: see `operator`.
     """
-    arguments = len(signature(marginals).parameters)
+    parameters = signature(marginals)
+    arguments = len(parameters.parameters)
     count: int = len(signature(jvp).parameters) - arguments  # of tensors of scores
     no_gradient: tuple[None, ...] = (None,) * (arguments - count)
 
     def register(name: str, function: Callable[..., Any], **options: Any) -> Any:
-        return operator(name=f"{family}_{name}", triton=triton, **options)(function)
+        return operator(name=f"{family}_{name}", **options)(function)
+
+    def typed(function: Callable[..., Any], like: Callable[..., Any], result: Any) -> Callable[..., Any]:
+        """Give `function`, which takes any arguments, the signature of another."""
+        function.__signature__ = signature(like).replace(return_annotation=result)  # type: ignore[attr-defined]
+        return function
 
     def like_scores(*inputs: Any) -> Tensor | tuple[Tensor, ...]:
         return like_first(inputs[0]) if count == 1 else tuple(map(like_first, inputs[:count]))
@@ -57,21 +95,113 @@ def gibbs_operators(
         ctx.save_for_backward(*tensors)
         ctx.settings = inputs[len(tensors) :]
 
-    of_jvp: Any = register("marginals_jvp", jvp, fake=like_scores, backward=once_differentiable)
+    def each(parts: Any) -> tuple[Tensor, ...]:
+        return (parts,) if count == 1 else tuple(parts)
+
+    def by_row(grad: Tensor, part: Tensor) -> Tensor:
+        return grad.view(-1, *[1] * (part.dim() - 1)) * part
+
+    def inner(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
+        return sum((a * b).flatten(1).sum(1) for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
+
+    of_jvp: Any = register("marginals_jvp", jvp, triton=triton, fake=like_scores, backward=once_differentiable)
 
     def marginals_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        slopes: Any = of_jvp(*saved[:count], *grads, *saved[count:], *ctx.settings)
-        return *((slopes,) if count == 1 else slopes), *no_gradient
+        saved: Any = ctx.saved_tensors
+        return *each(of_jvp(*saved[:count], *grads, *saved[count:], *ctx.settings)), *no_gradient
 
-    of_marginals: Any = register("marginals", marginals, fake=like_scores, backward=marginals_backward, save=save)
+    compute: Callable[..., Any] = marginals
+
+    def at_most_one(*inputs: Any) -> Any:
+        expected = compute(*inputs)
+        for part in each(expected):
+            part.clamp_(max=1.0)  # sums of shares may round to more
+        return expected
+
+    of_marginals: Any = register(
+        "marginals",
+        typed(at_most_one, marginals, parameters.return_annotation),
+        triton=triton,
+        fake=like_scores,
+        backward=marginals_backward,
+        save=save,
+    )
 
     def log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        expected: Any = of_marginals(*ctx.saved_tensors, *ctx.settings)
-        parts: tuple[Tensor, ...] = (expected,) if count == 1 else expected
-        return *(grad.view(-1, *[1] * (part.dim() - 1)) * part for part in parts), *no_gradient
+        expected: tuple[Tensor, ...] = each(of_marginals(*ctx.saved_tensors, *ctx.settings))
+        return *(by_row(grad, part) for part in expected), *no_gradient
 
     of_log_partition: Any = register(
-        "log_partition", log_partition, fake=one_a_row, backward=log_partition_backward, save=save
+        "log_partition", log_partition, triton=triton, fake=one_a_row, backward=log_partition_backward, save=save
     )
-    return of_log_partition, of_marginals, of_jvp
+
+    def log_prob(*inputs: Any) -> Tensor:
+        scores, chosen, others = inputs[:count], inputs[count : 2 * count], inputs[2 * count :]
+        if triton is not None and not scores[0].is_cpu:
+            reduced = tuple(part.to(scores[0].dtype) for part in reduce(*scores, *others).scores)
+            kept = (r.masked_fill(s == -torch.inf, -torch.inf) for r, s in zip(reduced, scores, strict=True))
+            return (inner(reduced, chosen) - of_log_partition(*kept, *others)).clamp(max=0.0)
+        log_z = torch.from_numpy(sums(*scores, *others, LOG_Z).log_z).to(scores[0].device)
+        total = -log_z
+        for part, one in zip(scores, chosen, strict=True):
+            limbs = limbs_of(torch.where(one != 0, part, 0.0).double())
+            total = total + (limbs * one.unsqueeze(-1)).flatten(1, -2).sum(1)
+        # Rounding may bring the probability of a certain structure above 1.
+        return total.sum(1).clamp(max=0.0).to(scores[0].dtype)
+
+    def log_prob_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        saved: Any = ctx.saved_tensors
+        expected: tuple[Tensor, ...] = each(of_marginals(*saved[:count], *saved[2 * count :], *ctx.settings))
+        pairs = zip(saved[count : 2 * count], expected, strict=True)
+        slopes: list[Tensor | None] = [by_row(grad, one - part) for one, part in pairs]
+        return *slopes, *(None,) * count, *no_gradient
+
+    of_log_prob = register(
+        "log_prob", typed(log_prob, jvp, Tensor), fake=one_a_row, backward=log_prob_backward, save=save
+    )
+
+    def entropy_slopes(*inputs: Any) -> Any:
+        scores, others = inputs[:count], inputs[count:]
+        found = sums(*inputs, ENTROPY)
+        reduced = reduce(*inputs).scores
+        direction = (part.to(own.dtype) for part, own in zip(reduced, scores, strict=True))
+        slopes: tuple[Tensor, ...] = each(of_jvp(*scores, *direction, *others))
+        wide = torch.from_numpy(found.wide).to(scores[0].device)
+        result = tuple(
+            torch.where(wide.view(-1, *[1] * (slope.dim() - 1)), torch.from_numpy(own).to(slope), -slope)
+            for slope, own in zip(slopes, found.expected, strict=True)
+        )
+        return result[0] if count == 1 else result
+
+    of_entropy_slopes: Any = register(
+        "entropy_slopes",
+        typed(entropy_slopes, marginals, parameters.return_annotation),
+        fake=like_scores,
+        backward=once_differentiable,
+    )
+
+    def entropy(*inputs: Any) -> Tensor:
+        scores = inputs[:count]
+        found = sums(*inputs, MARGINALS)
+        reduced = reduce(*inputs)
+        expected = tuple(torch.from_numpy(part).to(scores[0].device).double() for part in found.expected)
+        log_z = torch.from_numpy(found.log_z).to(scores[0].device) - reduced.offsets
+        result = log_z.sum(1) - inner(reduced.scores, expected)
+        if found.wide.any():
+            of_wide = torch.from_numpy(sums(*inputs, ENTROPY).entropy).to(result)
+            result = torch.where(torch.from_numpy(found.wide).to(result.device), of_wide, result)
+        return result.clamp(min=0.0).to(scores[0].dtype)
+
+    def entropy_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        slopes: tuple[Tensor, ...] = each(of_entropy_slopes(*ctx.saved_tensors, *ctx.settings))
+        return *(by_row(grad, slope) for slope in slopes), *no_gradient
+
+    of_entropy = register(
+        "entropy", typed(entropy, marginals, Tensor), fake=one_a_row, backward=entropy_backward, save=save
+    )
+    return GibbsOperators(of_log_partition, of_marginals, of_jvp, of_log_prob, of_entropy, of_entropy_slopes)
+
+
+def group_limbs(best: Tensor, times: Tensor) -> Tensor:
+    """Return limbs of Σ best · times over all dimensions but the first; `times` are small integers."""
+    return (limbs_of(best) * times.unsqueeze(-1)).flatten(1, -2).sum(1)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
 from ...checks import OK, raise_for_status
+from ..forest.rows import OUT_OF_RANGE
+from ..forest.sums import SAMPLE
+from ..numerics.limbs import WIDE
 from ..numerics.splitmix import uniform
-from ..runtime.arrays import to_numpy
+from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
-from .sums import NO_SUBSET, forward, read_candidates, subset_mask
+from .sums import NO_SUBSET, forward, read_candidates, subset_mask, sum_wide_subsets
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -27,7 +29,9 @@ def _sample(start, stop, k, scores, lengths, mask, seeds, out, status):  # type:
         if status[b] != OK or left == 0:
             continue
         state[0] = np.uint64(seeds[b])
-        forward(count, left, values, rows[0], rows[1], shares, stays)
+        if forward(count, left, values, rows[0], rows[1], shares, stays) < -WIDE:
+            status[b] = OUT_OF_RANGE
+            continue
         for i in range(count - 1, -1, -1):
             if uniform(state) < shares[i, left]:
                 out[b, where[i]] = 1
@@ -43,9 +47,11 @@ def subset_sample(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int, 
     `seeds` is int64, `[batch]`.
     """
     batch, size = scores.shape
-    out = torch.zeros(scores.shape, dtype=scores.dtype)
+    out = np.zeros(scores.shape, to_numpy(scores).dtype)
     status = np.zeros(batch, dtype=np.int64)
-    arrays = (to_numpy(scores), to_numpy(lengths), subset_mask(mask), to_numpy(seeds), out.numpy(), status)
-    over_batch(_sample, batch, k, *arrays, work=20 * scores.numel() * min(k, size))
+    values, sizes, candidates, row_seeds = to_numpy(scores), to_numpy(lengths), subset_mask(mask), to_numpy(seeds)
+    work = 20 * scores.numel() * min(k, size)
+    over_batch(_sample, batch, k, values, sizes, candidates, row_seeds, out, status, work=work)
+    sum_wide_subsets(k, sizes, values, candidates, status, np.zeros((batch, 3)), out, SAMPLE, seeds=row_seeds)
     raise_for_status(status, "scores", NO_SUBSET)
-    return out.to(scores.device)
+    return like_scores(out, scores)

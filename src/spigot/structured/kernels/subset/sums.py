@@ -5,11 +5,14 @@ e_k, the elementary symmetric polynomial of the weights exp(score), by one candi
     e[i, c] = e[i - 1, c] + exp(score i) · e[i - 1, c - 1]      subsets of c of the first i candidates
 
 The share of the second term is the probability that i is in, given that c of the first i are. Given the shares, the
-way back, from c = k at the last candidate, adds and multiplies positive numbers only. So it is right for scores of any
-size. The inner loops run along c, in vector code. Cells from which k cannot be reached are left out.
+way back, from c = k at the last candidate, adds and multiplies positive numbers only. The largest score is taken off
+all; if log e_k is very small then, the row is `OUT_OF_RANGE`, and its forest is summed. The inner loops run along c, in
+vector code. Cells from which k cannot be reached are left out.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +20,14 @@ from numba import njit
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
+from ..forest.sums import LOG_Z, MARGINALS, SLOPES, Forest
 from ..numerics.exponential import exp_nonpositive, log1p_fraction
-from ..runtime.arrays import mask_to_numpy, to_numpy
-from ..runtime.gibbs import gibbs_operators
+from ..numerics.limbs import WIDE, add_times
+from ..runtime.arrays import like_scores, mask_to_numpy, to_numpy
+from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
 from ..runtime.parallel import over_batch
+from .forest import subset_forest
 
 NO_SUBSET = "too few candidates"
 
@@ -148,7 +155,12 @@ def _sum_subsets(start, stop, k, scores, lengths, mask, direction, log_z, expect
         status[b], count, chosen, peak = read_candidates(b, lengths[b], k, scores, mask, where, values)
         if status[b] != OK or chosen == 0:
             continue
-        log_z[b] = forward(count, chosen, values, rows[0], rows[1], shares, stays) + chosen * peak
+        reduced = forward(count, chosen, values, rows[0], rows[1], shares, stays)
+        if reduced < -WIDE:
+            status[b] = OUT_OF_RANGE
+            continue
+        add_times(log_z[b], peak, chosen)
+        log_z[b, 2] += reduced
         if expected.size == 0:
             continue
         if dual:
@@ -168,34 +180,60 @@ def subset_mask(mask: Tensor | None) -> np.ndarray:
 
 
 def _run(
-    scores: Tensor,
-    lengths: Tensor,
-    mask: Tensor | None,
-    k: int,
-    marginals: bool = False,
-    direction: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Return log Z and, if asked for, the marginals, or their slopes if there is a direction."""
+    scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int, wanted: int = LOG_Z, direction: Tensor | None = None
+) -> Sums:
+    """Return the sums; see `forest/sums.py` for what is wanted."""
     batch, size = scores.shape
-    log_z = torch.zeros(batch, dtype=torch.float64)
-    wanted = marginals or direction is not None
-    expected = torch.zeros(scores.shape if wanted else (0, 0), dtype=scores.dtype)
+    log_z = np.zeros((batch, 3))
+    values, sizes, candidates = to_numpy(scores), to_numpy(lengths), subset_mask(mask)
+    expected = np.zeros(values.shape if wanted != LOG_Z else (0, 0), values.dtype)
+    towards = to_numpy(scores.new_empty(0, 0) if direction is None else direction)
     status = np.zeros(batch, dtype=np.int64)
     over_batch(
         _sum_subsets,
         batch,
         k,
-        to_numpy(scores),
-        to_numpy(lengths),
-        subset_mask(mask),
-        to_numpy(scores.new_empty(0, 0) if direction is None else direction),
-        log_z.numpy(),
-        expected.numpy(),
+        values,
+        sizes,
+        candidates,
+        towards,
+        log_z,
+        expected if wanted in (MARGINALS, SLOPES) else expected[:0],
         status,
         work=20 * scores.numel() * min(k, size),
     )
+    sums = sum_wide_subsets(k, sizes, values, candidates, status, log_z, expected, wanted, direction=(towards,))
     raise_for_status(status, "scores", NO_SUBSET)
-    return log_z.to(scores), expected.to(scores)
+    return sums
+
+
+def sum_wide_subsets(
+    k: int,
+    sizes: np.ndarray,
+    values: np.ndarray,
+    candidates: np.ndarray,
+    status: np.ndarray,
+    log_z: np.ndarray,
+    expected: np.ndarray,
+    wanted: int,
+    **options: Any,
+) -> Sums:
+    """Sum the rows that are `OUT_OF_RANGE`; see `sum_wide_rows`."""
+
+    def forest_of(length: int, _: np.ndarray) -> Forest:
+        return subset_forest(length, min(k, length))
+
+    return sum_wide_rows(forest_of, sizes, (values,), (candidates,), status, log_z, (expected,), wanted, **options)
+
+
+def _reduce(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Reduced:
+    """Take the largest score off all."""
+    valid = (torch.arange(scores.size(1), device=scores.device) < lengths[:, None]) & (scores != -torch.inf)
+    valid = valid if mask is None else valid & mask
+    wide = scores.double().masked_fill(~valid, -torch.inf)
+    peak = wide.amax(1, keepdim=True).nan_to_num(neginf=0.0) if scores.size(1) else wide.new_zeros(len(wide), 1)
+    chosen = lengths.clamp(max=k).double()[:, None]
+    return Reduced((torch.where(valid, wide - peak, 0.0),), group_limbs(peak, chosen))
 
 
 def _log_partition(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
@@ -209,19 +247,17 @@ def _log_partition(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int)
         mask: bool, shaped like `scores`; True = candidate.
         k: at least 1. All candidates of a shorter row are chosen.
     """
-    return _run(scores, lengths, mask, k)[0]
+    return like_scores(_run(scores, lengths, mask, k).log_z.sum(1), scores)
 
 
 def _marginals(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
     """Return the probability of each candidate, shaped like `scores`; see `subset_log_partition`."""
-    return _run(scores, lengths, mask, k, marginals=True)[1]
+    return like_scores(_run(scores, lengths, mask, k, MARGINALS).expected[0], scores)
 
 
 def _marginals_jvp(scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
     """Return the derivative of the marginals as the scores move in `direction`, which is read at candidates only."""
-    return _run(scores, lengths, mask, k, direction=direction)[1]
+    return like_scores(_run(scores, lengths, mask, k, SLOPES, direction).expected[0], scores)
 
 
-subset_log_partition, subset_marginals, subset_marginals_jvp = gibbs_operators(
-    "subset", _log_partition, _marginals, _marginals_jvp
-)
+SUBSET = gibbs_operators("subset", _log_partition, _marginals, _marginals_jvp, _run, _reduce)
