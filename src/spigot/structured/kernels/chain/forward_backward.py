@@ -118,7 +118,8 @@ def _last(row, mu):  # type: ignore[no-untyped-def]
     for j in range(row.size):
         mu[j] = exp_nonpositive(row[j])
         mass += mu[j]
-    mu /= mass
+    for j in range(row.size):
+        mu[j] = min(mu[j] / mass, 1.0)
 
 
 # Summing in any order lets the sum be a vector; which order that is depends on the number of tags alone.
@@ -129,10 +130,10 @@ def _share_out(shares, mu, mu_before):  # type: ignore[no-untyped-def]
     for p in range(tags):
         total = 0.0
         for j in range(tags):
-            pair = shares[p, j] * mu[j]
+            pair = min(shares[p, j] * mu[j], 1.0)
             shares[p, j] = pair
             total += pair
-        mu_before[p] = total
+        mu_before[p] = min(total, 1.0)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})

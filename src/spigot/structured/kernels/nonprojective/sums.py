@@ -246,7 +246,7 @@ def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | No
 
 def _marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc; differentiable once. See `nonprojective_log_partition`."""
-    return like_scores(_run(arc_scores, lengths, mask, single_root, MARGINALS).expected[0], arc_scores)
+    return like_scores(np.minimum(_run(arc_scores, lengths, mask, single_root, MARGINALS).expected[0], 1.0), arc_scores)
 
 
 def _marginals_jvp(

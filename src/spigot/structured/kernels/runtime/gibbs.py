@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
+from math import prod
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -113,21 +114,8 @@ def gibbs_operators(
         saved: Any = ctx.saved_tensors
         return *each(of_jvp(*saved[:count], *grads, *saved[count:], *ctx.settings)), *no_gradient
 
-    compute: Callable[..., Any] = marginals
-
-    def at_most_one(*inputs: Any) -> Any:
-        expected = compute(*inputs)
-        for part in each(expected):
-            part.clamp_(max=1.0)  # sums of shares may round to more
-        return expected
-
     of_marginals: Any = register(
-        "marginals",
-        typed(at_most_one, marginals, parameters.return_annotation),
-        triton=triton,
-        fake=like_scores,
-        backward=marginals_backward,
-        save=save,
+        "marginals", marginals, triton=triton, fake=like_scores, backward=marginals_backward, save=save
     )
 
     def log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -146,8 +134,8 @@ def gibbs_operators(
             return (inner(reduced, chosen) - of_log_partition(*kept, *others)).clamp(max=0.0)
         total = -sums(*scores, *others, LOG_Z).log_z
         for part, one in zip(scores, chosen, strict=True):
-            cells = part[0].numel() if part.size(0) else 0
-            add_chosen(to_numpy(part).reshape(-1, cells), to_numpy(one).reshape(-1, cells), total)
+            shape = part.size(0), prod(part.shape[1:])
+            add_chosen(to_numpy(part).reshape(shape), to_numpy(one).reshape(shape), total)
         # Rounding may bring the probability of a certain structure above 1.
         return like_scores_of(np.minimum(total.sum(1), 0.0), scores[0])
 
