@@ -45,7 +45,7 @@ class GibbsOperators(NamedTuple):
 
     log_partition: Callable[..., Any]
     marginals: Callable[..., Any]
-    jvp: Callable[..., Any]
+    marginals_jvp: Callable[..., Any]
     log_prob: Callable[..., Any]
     """Takes, after the scores, the chosen parts: 0/1, shaped like the scores, 0 where there is no candidate."""
     entropy: Callable[..., Any]
