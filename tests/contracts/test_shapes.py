@@ -6,7 +6,7 @@ from pathlib import Path
 
 CONTRACTS = Path(__file__).parent
 # The tests left out take long, and call the same methods as the others.
-FAST = "not true_derivative and not samples_follow"
+FAST = "not true_derivative and not samples_follow and not very_different"
 
 
 def test_annotations_hold_at_run_time():

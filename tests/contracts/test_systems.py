@@ -70,7 +70,7 @@ SURROGATES = public_classes("spigot.structured", Surrogate)
 @pytest.mark.parametrize("name", sorted(SURROGATES))
 @pytest.mark.parametrize("kind", JOINT)
 def test_every_surrogate_trains_or_is_refused(kind, name):
-    surrogate = SURROGATES[name]
+    surrogate = SURROGATES[name]()
     # Semantic graphs have no marginals, and no system runs its end task again.
     if surrogate.needs_downstream or (kind == "semantics-then-sentiment" and surrogate.needs_marginals):
         with pytest.raises(ValueError, match=f"surrogate.*got '{name}'|name: expected one that .*, got '{name}'"):

@@ -8,7 +8,8 @@ chosen. A cell that `lengths`, `mask` or the structure rules out is never read (
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, final
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -111,8 +112,22 @@ class Structure(ABC, Generic[Parts]):
         return total.to(common_dtype(scores))
 
 
+class AccurateSums(NamedTuple):
+    """What is not computed as the difference of two totals, so that no digits are lost where scores are large."""
+
+    log_prob: Callable[..., Tensor]
+    """Takes scores, the parts of structures (0 where there is no candidate), lengths and mask; returns log p."""
+    entropy: Callable[..., Tensor]
+    """Takes scores, lengths and mask."""
+
+
 class MarginalStructure(Structure[Parts]):
     """A structure whose Gibbs distribution p(z) ∝ exp <scores, z> can be summed exactly."""
+
+    @property
+    def accurate(self) -> AccurateSums | None:
+        """Log-probabilities and entropies that are right for scores of any size; None: both are differences."""
+        return None
 
     @abstractmethod
     def log_partition(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
@@ -162,24 +177,20 @@ class MarginalStructure(Structure[Parts]):
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
         allowed = self.part_mask(scores, lengths, mask)
-        chosen = map_parts(widen, masked(reading.parts, allowed))
-        log_prob = self.log_prob_of_parts(map_parts(widen, scores), chosen, lengths, mask)
+        wide, chosen = map_parts(widen, scores), map_parts(widen, masked(reading.parts, allowed))
+        if self.accurate is None:
+            log_prob = self.score(wide, chosen, lengths, mask) - self.log_partition(wide, lengths, mask)
+        else:
+            log_prob = self.accurate.log_prob(wide, chosen, lengths, mask)
         excluded = rows_excluded(self, reading.parts, allowed, lengths)
         log_prob = log_prob if excluded is None else log_prob.masked_fill(excluded, -torch.inf)
         return log_prob.to(common_dtype(scores))
 
-    def log_prob_of_parts(
-        self, scores: Parts, chosen: Parts, lengths: Tensor | None = None, mask: Parts | None = None
-    ) -> Tensor:
-        """Return log p of a structure, given its parts `chosen`, 0 where there is no candidate; `[batch]`.
-
-        The difference of two totals loses digits where scores are large: override it to do better, and `entropy` too.
-        """
-        return self.score(scores, chosen, lengths, mask) - self.log_partition(scores, lengths, mask)
-
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
         wide = map_parts(widen, scores)
+        if self.accurate is not None:
+            return self.accurate.entropy(wide, lengths, mask).to(common_dtype(scores))
         expected = self.score(wide, self.marginals(wide, lengths, mask), lengths, mask)
         return (self.log_partition(wide, lengths, mask) - expected).to(common_dtype(scores))
 

@@ -33,7 +33,7 @@ class SystemConfig(BaseModel, ABC):
     @field_validator("surrogate")
     @classmethod
     def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
-        if value.named_class.needs_downstream:
+        if value.build().needs_downstream:
             raise ValueError(f"name: expected a surrogate that does not run the end task again, got {value.name!r}")
         return value
 

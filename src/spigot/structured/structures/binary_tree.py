@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
+from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, mask_or_none, narrow, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
@@ -83,10 +83,15 @@ class BinaryTree(MarginalStructure[Tensor]):
         span_scores, shares = _sum_labels(wide)
         return (BINARY_TREE.marginals(span_scores, sizes, None).unsqueeze(3) * shares).to(scores.dtype)
 
-    def log_prob_of_parts(
+    @property
+    def accurate(self) -> AccurateSums:
+        """Log-probabilities and entropies that are right for scores of any size."""
+        return AccurateSums(self._log_prob, self._entropy)
+
+    def _log_prob(
         self, scores: Spans, chosen: Spans, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> PerRow:
-        """Return log p of 0/1 candidates; see the base class."""
+        """Return log p of the chosen candidates."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:
             return BINARY_TREE.log_prob(wide, chosen, sizes, candidates)
@@ -95,7 +100,7 @@ class BinaryTree(MarginalStructure[Tensor]):
         of_spans = BINARY_TREE.log_prob(span_scores, chosen.sum(3).double(), sizes, None)
         return of_spans + of_labels.flatten(1).sum(1)
 
-    def entropy(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+    def _entropy(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
         wide, sizes, candidates = self._arguments(scores, lengths, mask)
         if not self.labels:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
+from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, narrow, refuse_rows, widen
 from ..parts.categories import IndicesForm, category_part_mask
 from ..polytopes.simplex import Simplex
@@ -60,14 +60,19 @@ class Categorical(MarginalStructure[Tensor]):
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return narrow(candidates.masked_fill(empty, 0).softmax(1).masked_fill(empty, 0), scores)
 
-    def log_prob_of_parts(
+    @property
+    def accurate(self) -> AccurateSums:
+        """Log-probabilities and entropies that are right for scores of any size."""
+        return AccurateSums(self._log_prob, self._entropy)
+
+    def _log_prob(
         self, scores: Categories, chosen: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None
     ) -> PerRow:
-        """Return log p of 0/1 candidates; see the base class."""
+        """Return log p of the chosen candidates."""
         log_p = self._log_probabilities(scores, lengths, mask)
         return (torch.where(chosen != 0, log_p, 0.0) * chosen).sum(1)
 
-    def entropy(self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None) -> PerRow:
+    def _entropy(self, scores: Categories, lengths: Lengths | None = None, mask: CategoryMask | None = None) -> PerRow:
         """Return the entropy of softmax(s) in nats, shape `[batch]`; differentiable."""
         log_p = self._log_probabilities(scores, lengths, mask)
         finite = log_p != -torch.inf

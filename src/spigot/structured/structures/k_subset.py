@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
+from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, narrow, refuse_rows
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, SUBSET
@@ -76,14 +76,19 @@ class KSubset(MarginalStructure[Tensor]):
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
         return narrow(SUBSET.marginals(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 
-    def log_prob_of_parts(
+    @property
+    def accurate(self) -> AccurateSums:
+        """Log-probabilities and entropies that are right for scores of any size."""
+        return AccurateSums(self._log_prob, self._entropy)
+
+    def _log_prob(
         self, scores: Categories, chosen: Categories, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> PerRow:
-        """Return log p of 0/1 candidates; see the base class."""
+        """Return log p of the chosen candidates."""
         wide, *others = category_arguments("scores", scores, lengths, mask)
         return SUBSET.log_prob(wide, chosen, *others, self.k)
 
-    def entropy(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+    def _entropy(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
         return narrow(SUBSET.entropy(*category_arguments("scores", scores, lengths, mask), self.k), scores)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
+from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import mask_or_none, narrow, widen
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.sample import chain_sample
@@ -78,18 +78,23 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
         return _typed(scores, CHAIN.marginals(*self._arguments(scores, lengths, mask)))
 
-    def log_prob_of_parts(
+    @property
+    def accurate(self) -> AccurateSums:
+        """Log-probabilities and entropies that are right for scores of any size."""
+        return AccurateSums(self._log_prob, self._entropy)
+
+    def _log_prob(
         self,
         scores: LinearChainParts,
         chosen: LinearChainParts,
         lengths: Lengths | None = None,
         mask: LinearChainParts | None = None,
     ) -> PerRow:
-        """Return log p of 0/1 candidates; see the base class."""
+        """Return log p of the chosen candidates."""
         emissions, transitions, *others = self._arguments(scores, lengths, mask)
         return CHAIN.log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
 
-    def entropy(
+    def _entropy(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..base import AccurateSums
 from ..checks import constant, narrow
 from ..kernels.projective.argmax import projective_argmax
 from ..kernels.projective.sample import projective_sample
@@ -46,14 +47,19 @@ class ProjectiveTree(DependencyTree):
         """Return the probability of each arc, shaped like `scores`; differentiable (true derivative)."""
         return narrow(PROJECTIVE.marginals(*self._arguments(scores, lengths, mask)), scores)
 
-    def log_prob_of_parts(
+    @property
+    def accurate(self) -> AccurateSums:
+        """Log-probabilities and entropies that are right for scores of any size."""
+        return AccurateSums(self._log_prob, self._entropy)
+
+    def _log_prob(
         self, scores: Arcs, chosen: Arcs, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> PerRow:
-        """Return log p of 0/1 candidates; see the base class."""
+        """Return log p of the chosen candidates."""
         wide, *others = self._arguments(scores, lengths, mask)
         return PROJECTIVE.log_prob(wide, chosen, *others)
 
-    def entropy(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
+    def _entropy(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
         return narrow(PROJECTIVE.entropy(*self._arguments(scores, lengths, mask)), scores)
 

@@ -99,7 +99,8 @@ def _log_partition(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) ->
 
 def _marginals(span_scores: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
     """Return the probability of each span, shaped like `span_scores`; see `binary_tree_log_partition`."""
-    return like_scores(sum_binary_trees(span_scores, lengths, mask, MARGINALS)[0].expected[0], span_scores)
+    sums, _ = sum_binary_trees(span_scores, lengths, mask, MARGINALS)
+    return like_scores(np.minimum(sums.expected[0], 1.0), span_scores)
 
 
 def _marginals_jvp(span_scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:

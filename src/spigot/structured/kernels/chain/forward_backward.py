@@ -49,9 +49,10 @@ def _best_emission(b, i, emissions, mask):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+# NaN is found elsewhere; without it, the maximum is vector code.
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz"})
 def _best_transition(table):  # type: ignore[no-untyped-def]
-    """Return the highest score in a table, by row, so that it is vector code."""
+    """Return the highest score in a table."""
     best = -np.inf
     for p in range(table.shape[0]):
         for j in range(table.shape[1]):
@@ -117,7 +118,8 @@ def _last(row, mu):  # type: ignore[no-untyped-def]
     for j in range(row.size):
         mu[j] = exp_nonpositive(row[j])
         mass += mu[j]
-    mu /= mass
+    for j in range(row.size):
+        mu[j] = min(mu[j] / mass, 1.0)
 
 
 # Summing in any order lets the sum be a vector; which order that is depends on the number of tags alone.
@@ -128,10 +130,10 @@ def _share_out(shares, mu, mu_before):  # type: ignore[no-untyped-def]
     for p in range(tags):
         total = 0.0
         for j in range(tags):
-            pair = shares[p, j] * mu[j]
+            pair = min(shares[p, j] * mu[j], 1.0)
             shares[p, j] = pair
             total += pair
-        mu_before[p] = total
+        mu_before[p] = min(total, 1.0)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})

@@ -151,6 +151,17 @@ def _sums(scores, mask, direction, length, single_root, dual, marginals, logarit
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _is_wide(scores, mask, length, best):  # type: ignore[no-untyped-def]
+    """Return whether a candidate is more than `WIDE` worse than the best head of its modifier."""
+    for head in range(length + 1):
+        for modifier in range(1, length + 1):
+            candidate = head != modifier and (mask.size == 0 or mask[head, modifier])
+            if candidate and -np.inf < scores[head, modifier] < best[modifier] - WIDE:
+                return True
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _all_sums(start, stop, scores, lengths, mask, direction, single_root, dual, marginals, log_z, out, status):  # type: ignore[no-untyped-def]
     best = np.empty(scores.shape[1])
     for b in range(start, stop):
@@ -168,7 +179,8 @@ def _all_sums(start, stop, scores, lengths, mask, direction, single_root, dual, 
             )
             if status[b] != TINY:
                 break
-        if status[b] == OK and reduced < -WIDE:
+        # Logarithms far below 0 divide each other on the way, and what is left may matter.
+        if status[b] == OK and logarithmic and _is_wide(scores[b], candidates, length, best):
             status[b] = OUT_OF_RANGE
             written[:] = 0.0
         elif status[b] == OK:
@@ -234,7 +246,7 @@ def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | No
 
 def _marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc; differentiable once. See `nonprojective_log_partition`."""
-    return like_scores(_run(arc_scores, lengths, mask, single_root, MARGINALS).expected[0], arc_scores)
+    return like_scores(np.minimum(_run(arc_scores, lengths, mask, single_root, MARGINALS).expected[0], 1.0), arc_scores)
 
 
 def _marginals_jvp(

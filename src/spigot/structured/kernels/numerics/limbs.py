@@ -47,6 +47,15 @@ def gap(x, y):  # type: ignore[no-untyped-def]
     return ((x[0] - y[0]) + (x[1] - y[1])) + (x[2] - y[2])
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def add_chosen(scores, chosen, total):  # type: ignore[no-untyped-def]
+    """Add scores[b, p] · chosen[b, p] to the limbs total[b], for all parts that are chosen."""
+    for b in range(scores.shape[0]):
+        for p in range(scores.shape[1]):
+            if chosen[b, p] != 0.0:
+                add_times(total[b], np.float64(scores[b, p]), np.float64(chosen[b, p]))
+
+
 def limbs_of(numbers: Tensor) -> Tensor:
     """Return the limbs of float64 numbers, in a new last dimension; those that are not finite are in limb 0."""
     coarse = (numbers / COARSE).round() * COARSE

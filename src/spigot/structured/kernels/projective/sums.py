@@ -78,7 +78,7 @@ def _log_partition(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | No
 def _marginals(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor | None, single_root: bool) -> Tensor:
     """Return the probability of each arc, shaped like `arc_scores`; see `projective_log_partition`."""
     sums, _ = run_inside_outside(arc_scores, lengths, mask, single_root, MARGINALS)
-    return like_scores(sums.expected[0], arc_scores)
+    return like_scores(np.minimum(sums.expected[0], 1.0), arc_scores)
 
 
 def _marginals_jvp(

@@ -13,14 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
+from math import prod
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..forest.rows import Sums
 from ..forest.sums import ENTROPY, LOG_Z, MARGINALS
-from ..numerics.limbs import limbs_of
+from ..numerics.limbs import add_chosen, limbs_of
+from .arrays import like_scores as like_scores_of
+from .arrays import to_numpy
 from .operator import like_first, once_differentiable, operator
 
 Arguments = ParamSpec("Arguments")
@@ -41,7 +45,7 @@ class GibbsOperators(NamedTuple):
 
     log_partition: Callable[..., Any]
     marginals: Callable[..., Any]
-    jvp: Callable[..., Any]
+    marginals_jvp: Callable[..., Any]
     log_prob: Callable[..., Any]
     """Takes, after the scores, the chosen parts: 0/1, shaped like the scores, 0 where there is no candidate."""
     entropy: Callable[..., Any]
@@ -110,21 +114,8 @@ def gibbs_operators(
         saved: Any = ctx.saved_tensors
         return *each(of_jvp(*saved[:count], *grads, *saved[count:], *ctx.settings)), *no_gradient
 
-    compute: Callable[..., Any] = marginals
-
-    def at_most_one(*inputs: Any) -> Any:
-        expected = compute(*inputs)
-        for part in each(expected):
-            part.clamp_(max=1.0)  # sums of shares may round to more
-        return expected
-
     of_marginals: Any = register(
-        "marginals",
-        typed(at_most_one, marginals, parameters.return_annotation),
-        triton=triton,
-        fake=like_scores,
-        backward=marginals_backward,
-        save=save,
+        "marginals", marginals, triton=triton, fake=like_scores, backward=marginals_backward, save=save
     )
 
     def log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -141,13 +132,12 @@ def gibbs_operators(
             reduced = tuple(part.to(scores[0].dtype) for part in reduce(*scores, *others).scores)
             kept = (r.masked_fill(s == -torch.inf, -torch.inf) for r, s in zip(reduced, scores, strict=True))
             return (inner(reduced, chosen) - of_log_partition(*kept, *others)).clamp(max=0.0)
-        log_z = torch.from_numpy(sums(*scores, *others, LOG_Z).log_z).to(scores[0].device)
-        total = -log_z
+        total = -sums(*scores, *others, LOG_Z).log_z
         for part, one in zip(scores, chosen, strict=True):
-            limbs = limbs_of(torch.where(one != 0, part, 0.0).double())
-            total = total + (limbs * one.unsqueeze(-1)).flatten(1, -2).sum(1)
+            shape = part.size(0), prod(part.shape[1:])
+            add_chosen(to_numpy(part).reshape(shape), to_numpy(one).reshape(shape), total)
         # Rounding may bring the probability of a certain structure above 1.
-        return total.sum(1).clamp(max=0.0).to(scores[0].dtype)
+        return like_scores_of(np.minimum(total.sum(1), 0.0), scores[0])
 
     def log_prob_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         saved: Any = ctx.saved_tensors
@@ -160,18 +150,21 @@ def gibbs_operators(
         "log_prob", typed(log_prob, jvp, Tensor), fake=one_a_row, backward=log_prob_backward, save=save
     )
 
+    def in_double(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Widen the scores: what is left of a probability times a large score would be too coarse in float32."""
+        return *(part.double() for part in inputs[:count]), *inputs[count:]
+
     def entropy_slopes(*inputs: Any) -> Any:
-        scores, others = inputs[:count], inputs[count:]
-        found = sums(*inputs, ENTROPY)
-        reduced = reduce(*inputs).scores
-        direction = (part.to(own.dtype) for part, own in zip(reduced, scores, strict=True))
-        slopes: tuple[Tensor, ...] = each(of_jvp(*scores, *direction, *others))
+        scores: tuple[Tensor, ...] = inputs[:count]
+        wider = in_double(inputs)
+        found = sums(*wider, ENTROPY)
+        slopes: tuple[Tensor, ...] = each(of_jvp(*wider[:count], *reduce(*inputs).scores, *inputs[count:]))
         wide = torch.from_numpy(found.wide).to(scores[0].device)
-        result = tuple(
-            torch.where(wide.view(-1, *[1] * (slope.dim() - 1)), torch.from_numpy(own).to(slope), -slope)
-            for slope, own in zip(slopes, found.expected, strict=True)
-        )
-        return result[0] if count == 1 else result
+        result = []
+        for slope, own in zip(slopes, found.expected, strict=True):
+            rows = wide.view(-1, *[1] * (slope.dim() - 1))
+            result.append(torch.where(rows, torch.from_numpy(own).to(slope), -slope).to(scores[0].dtype))
+        return result[0] if count == 1 else tuple(result)
 
     of_entropy_slopes: Any = register(
         "entropy_slopes",
@@ -181,14 +174,14 @@ def gibbs_operators(
     )
 
     def entropy(*inputs: Any) -> Tensor:
-        scores = inputs[:count]
-        found = sums(*inputs, MARGINALS)
+        scores: tuple[Tensor, ...] = inputs[:count]
+        found = sums(*in_double(inputs), MARGINALS)
         reduced = reduce(*inputs)
         expected = tuple(torch.from_numpy(part).to(scores[0].device).double() for part in found.expected)
         log_z = torch.from_numpy(found.log_z).to(scores[0].device) - reduced.offsets
         result = log_z.sum(1) - inner(reduced.scores, expected)
         if found.wide.any():
-            of_wide = torch.from_numpy(sums(*inputs, ENTROPY).entropy).to(result)
+            of_wide = torch.from_numpy(sums(*in_double(inputs), ENTROPY).entropy).to(result)
             result = torch.where(torch.from_numpy(found.wide).to(result.device), of_wide, result)
         return result.clamp(min=0.0).to(scores[0].dtype)
 

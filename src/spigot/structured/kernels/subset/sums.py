@@ -252,7 +252,7 @@ def _log_partition(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int)
 
 def _marginals(scores: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
     """Return the probability of each candidate, shaped like `scores`; see `subset_log_partition`."""
-    return like_scores(_run(scores, lengths, mask, k, MARGINALS).expected[0], scores)
+    return like_scores(np.minimum(_run(scores, lengths, mask, k, MARGINALS).expected[0], 1.0), scores)
 
 
 def _marginals_jvp(scores: Tensor, direction: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
