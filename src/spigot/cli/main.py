@@ -20,6 +20,7 @@ from spigot.cli.console import abandon_output, prepare_streams
 from spigot.cli.convert import convert
 from spigot.cli.data import data
 from spigot.cli.demo import demo
+from spigot.cli.draw import draw
 from spigot.cli.errors import INTERRUPTED, RUNTIME, Terminated, describe
 from spigot.cli.evaluate import evaluate
 from spigot.cli.parse import parse
@@ -65,7 +66,7 @@ def spigot(
     """Train and run parsers that backpropagate through hard structured decisions."""
 
 
-for command in (demo, data, convert, train, evaluate, parse, score):
+for command in (demo, data, convert, train, evaluate, parse, draw, score):
     app.command()(command)
 
 
