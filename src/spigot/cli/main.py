@@ -26,6 +26,7 @@ from spigot.cli.evaluate import evaluate
 from spigot.cli.parse import parse
 from spigot.cli.score import score
 from spigot.cli.train import train
+from spigot.cli.view import view
 
 
 class _CarrierError(Exception):
@@ -66,7 +67,7 @@ def spigot(
     """Train and run parsers that backpropagate through hard structured decisions."""
 
 
-for command in (demo, data, convert, train, evaluate, parse, draw, score):
+for command in (demo, data, convert, train, evaluate, parse, draw, view, score):
     app.command()(command)
 
 

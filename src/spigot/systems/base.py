@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
+from spigot.structured import StructuredArgmax
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
 from spigot.systems.config import SystemConfig
@@ -30,10 +31,16 @@ class System(Pretrained, ABC):
     config: Any
     tasks: dict[str, Task]
     """The tasks by name, the end task first."""
+    parse_layer: StructuredArgmax | None
+    """What makes the output of the intermediate parser that the end task reads; None: there is no such parser.
+
+    It is called once for a batch of the end task.
+    """
 
     def __init__(self, config: SystemConfig, tasks: Mapping[str, Task] | None = None) -> None:
         super().__init__()
         self.config = config
+        self.parse_layer = None
         self.tasks = dict(config.make_tasks({}) if tasks is None else tasks)
 
     @classmethod
