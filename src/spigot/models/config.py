@@ -46,6 +46,12 @@ class NamedTreeStructure(Named[MarginalStructure], base=MarginalStructure, packa
         super().__init__(name, **arguments)
 
 
+def over_the_default(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """Check the table of a `Named` field; one without a name changes the arguments of the field's default."""
+    default = cls.model_fields[str(info.field_name)].default
+    return type(default).over(default, value)
+
+
 class PartConfig(_Strict):
     """The part of a task."""
 
@@ -59,11 +65,7 @@ class _Encoding(PartConfig):
 
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
 
-    @field_validator("encoder", "scorer", "structure", mode="before", check_fields=False)
-    @classmethod
-    def _over_the_default(cls, value: Any, info: ValidationInfo) -> Any:
-        default = cls.model_fields[str(info.field_name)].default
-        return type(default).over(default, value)
+    _defaults = field_validator("encoder", "scorer", "structure", mode="before", check_fields=False)(over_the_default)
 
     @property
     def word_dim(self) -> int | None:

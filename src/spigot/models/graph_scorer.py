@@ -66,16 +66,30 @@ class GraphScorer(nn.Module):
                 raise ValueError("syntax: expected None, as the parser reads no syntactic tree, got one")
             states = self.tree_feature(states, syntax)
         if barred is None:
-            barred = self._all_but_tops(states)
+            barred = self.barred(states)
         labels = self.label(states, pairs).float().masked_fill(barred, -torch.inf)
         arcs = self.arc(states, pairs).squeeze(-1).float()
         return SemanticGraphParts(self.predicate(states).float(), arcs, labels)
 
-    def _all_but_tops(self, states: Tensor) -> Tensor:
+    def barred(self, states: Tensor, unknown: bool = False) -> Tensor:
+        """Return the roles that an arc cannot have, bool `[1, head, 1, role]`: all but tops at ROOT, tops elsewhere.
+
+        `unknown`: the role unknown to the training data, too.
+        """
         top = torch.zeros(len(self.roles), dtype=torch.bool, device=states.device)
         top[self.roles.names[TOP]] = True
         root = torch.arange(states.shape[1], device=states.device) == 0
-        return (root[:, None] != top)[None, :, None]
+        barred = root[:, None] != top
+        if unknown:
+            barred[:, 0] = True
+        return barred[None, :, None]
+
+    @torch.no_grad()
+    def parse(self, states: Tensor, lengths: Tensor, syntax: Tensor | None = None) -> Decoded:
+        """Return the graphs of highest score that use no role unknown to the training data."""
+        # Barred at once: scores of all labels of all pairs are large, and each copy of them takes its time.
+        parts = self.score(states, syntax, barred=self.barred(states, unknown=True))
+        return Decoded(*self.structure.decode(parts, lengths))
 
     def predictable(self, parts: SemanticGraphParts) -> SemanticGraphParts:
         """Return the scores with that of the role unknown to the training data at -inf: it is never predicted."""
