@@ -142,6 +142,8 @@ class TrainingConfig(_Strict):
     halve_every: int = Field(10, ge=1)
     warmup_epochs: float = Field(0.0, ge=0)
     """Epochs over which the learning rate grows linearly from 0, with schedule "linear"."""
+    start: HomePath | None = None
+    """A whole run to go on from: its weights and vocabulary. Words, roles and labels that it lacks stay unknown."""
     selection: str | None = None
     """The dev score that decides which epoch is kept; None: see `Recipe.selection`."""
     mixed_precision: Literal["no", "bf16"] = "no"
@@ -237,6 +239,8 @@ class Recipe(_Strict):
         if selection is not None and selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)
             raise ValueError(f'training.selection: expected {expected} in this system, got "{selection}"')
+        if how.init is not None and self.training.start is not None:
+            raise ValueError("intermediate.init: expected none beside training.start, which is a whole run, got one")
         if how.frozen and not self.system.separate_parts:
             raise ValueError("intermediate.frozen: expected a system whose parts share no encoder, got true")
         if how.frozen and facts.passes_gradient and not facts.relaxes:

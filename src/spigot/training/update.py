@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ class Updates:
     def update(self, batch: Batch, epoch: int, number: int, position: float) -> float:
         """Make an update; return the loss summed over the sentences of this process.
 
-        `number` is the number of the step in its epoch, `position` its position in the run, in epochs.
+        `number` is the number of the step in its epoch, `position` its position in the run, in epochs. Where
+        the loss or the norm of a gradient is not finite, the parameters stay as they are and the result is nan.
         """
         how = self.recipe.training
         # Dropout inside the layers is seeded at each step, so that a resumed run draws the same.
@@ -71,17 +73,21 @@ class Updates:
             self.processes.accelerator.backward(loss)
         reached = self.system.reached(batch.task, weight)
         self.processes.add_gradients([p for name in reached for p in self.groups[name]])
-        self._scale_and_clip(len(batch.sentences))
-        self.optimizer.step()
+        norms = self._scale_and_clip(len(batch.sentences))
+        value = float(sum(norms, loss.detach()))
+        if math.isfinite(value):
+            self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return float(loss.detach()) if math.isfinite(value) else math.nan
 
-    def _scale_and_clip(self, sentences: int) -> None:
-        """Average over the sentences of the batch, then clip each group's gradient."""
+    def _scale_and_clip(self, sentences: int) -> list[Tensor]:
+        """Average over the sentences of the batch, then clip each group's gradient; return the norms before."""
+        norms = []
         for parameters in self.groups.values():
             gradients = [p.grad for p in parameters if p.grad is not None]
             if not gradients:
                 continue
             torch._foreach_div_(gradients, float(sentences))
             if self.recipe.training.clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, self.recipe.training.clip_norm)
+                norms.append(nn.utils.clip_grad_norm_(parameters, self.recipe.training.clip_norm))
+        return norms

@@ -14,7 +14,7 @@ from spigot.models.encoders.base import Column, Encoder
 from spigot.models.encoders.characters import CharacterCNN
 from spigot.models.encoders.word_vectors import WordVectors, init_table
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=8192)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -48,10 +48,10 @@ class BiLSTMEncoder(WordVectors, Encoder):
         word_dim: Size = 100,
         second: Literal["lemma", "word", "none"] = "lemma",
         second_dim: Size = 50,
-        tag_dim: Annotated[int, Field(ge=0)] = 50,
-        character_dim: Annotated[int, Field(ge=0)] = 0,
+        tag_dim: Annotated[int, Field(ge=0, le=8192)] = 50,
+        character_dim: Annotated[int, Field(ge=0, le=8192)] = 0,
         hidden: Size = 200,
-        layers: Size = 2,
+        layers: Annotated[int, Field(ge=1, le=32)] = 2,
         interleaved: bool = False,
         word_dropout: Annotated[float, Field(ge=0)] = 0.25,
         drop_all_inputs: bool = False,
