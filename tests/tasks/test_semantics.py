@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spigot import SemanticGraph, SemanticGraphParts
-from spigot.models.semantic_parser import Decoded
+from spigot.models.graph_scorer import Decoded
 from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.tasks.semantics import graph_hinge
 

@@ -38,9 +38,12 @@ def test_two_processes_give_the_result_of_one(tmp_path, system):
     tables = content(system, batch_tokens=30)
     wanted = recipe(system, batch_tokens=30)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "spigot"]
-    result = subprocess.run(
-        [*command, *arguments(tmp_path, tables)], env=ENVIRONMENT, capture_output=True, text=True, timeout=600
-    )
+    given = arguments(tmp_path, tables)
+    if system == "spigot" and not torch.cuda.is_available():
+        # As README writes it: without a device it is the processor's two processes that share the run.
+        where = given.index("--device")
+        del given[where : where + 2]
+    result = subprocess.run([*command, *given], env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     assert "cpu:0 x 2" in result.stderr
     assert result.stderr.count("epoch 2  ") == 1  # one of the two speaks
