@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from spigot import SemanticGraph, SemanticGraphParts
-from spigot.models.graph_scorer import Decoded
+from spigot.models.graph_scorer import Decoded, over_threshold
 from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.tasks.semantics import graph_hinge, graph_nll
 
@@ -136,3 +136,21 @@ def test_graph_nll_reads_no_padding_and_bears_barred_roles():
     losses.sum().backward()
     inside = [leaf.grad[:, :3] if leaf.dim() == 2 else leaf.grad[:, :3, :3] for leaf in leaves]
     assert all(torch.isfinite(grad).all() for grad in inside)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.35, 0.5, 0.8])
+def test_a_threshold_is_for_the_probability_of_the_best_label(threshold):
+    parts, _ = random_case(7, batch=8, n=6)
+    parts.labels[0, :, :, 2] = -torch.inf
+    parts.labels[1, 2] = -torch.inf
+    parts.arcs[2, 3, 4] = -torch.inf
+    none = torch.zeros_like(parts.arcs)[..., None]
+    probabilities = torch.cat([none, parts.arcs[..., None] + parts.labels], -1).softmax(-1)[..., 1:]
+    best, label = probabilities.max(-1)
+    # Predicates that are always there, and no role that excludes itself: each arc is chosen by itself.
+    open_parts = parts._replace(predicates=torch.full_like(parts.predicates, 50.0))
+    found = Decoded(*SemanticGraph().decode(over_threshold(open_parts, threshold)))
+    n = torch.arange(6)
+    expected = torch.where((best > threshold) & (n > 0) & (n[:, None] != n), label, -1)
+    assert torch.equal(found.arc_labels, expected)
+    assert (expected >= 0).any()

@@ -173,7 +173,8 @@ class Multitask(System):
             if isinstance(part, TreeScorer):
                 predictions = part.trees(scored[name], lengths)
             elif isinstance(part, GraphScorer):
-                predictions = part.graphs(part.parse(states[name], lengths, arcs), sentences)
+                threshold = getattr(self.config.parts[name], "threshold", None)
+                predictions = part.graphs(part.parse(states[name], lengths, arcs, threshold), sentences)
             else:
                 predictions = part.tags(part.score(states[name]), lengths)
             parsed = self.tasks[name].annotate(parsed, predictions)
