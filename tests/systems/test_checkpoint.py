@@ -54,6 +54,18 @@ def test_the_files_are_json_and_safetensors(saved):
     assert load_file(saved / WEIGHTS).keys() == tiny_model().state_dict().keys()
 
 
+def test_weights_in_half_precision(tmp_path):
+    model = tiny_model()
+    model.save_pretrained(tmp_path / "whole")
+    model.save_pretrained(tmp_path / "half", half=True)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.7 * sizes[0]
+    loaded = SyntaxThenSemantics.from_pretrained(tmp_path / "half")
+    for (name, tensor), known in zip(loaded.state_dict().items(), model.state_dict().values(), strict=True):
+        assert tensor.dtype == known.dtype, name
+        torch.testing.assert_close(tensor, known.half().to(known.dtype), rtol=0, atol=0)
+
+
 def test_saving_again_replaces_the_files(saved):
     other = tiny_model(seed=5)
     other.save_pretrained(saved)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from spigot.data.sentence import TOP, Arc, Graph, Sentence
 from spigot.data.vocabulary import Roles
@@ -85,10 +87,17 @@ class GraphScorer(nn.Module):
         return barred[None, :, None]
 
     @torch.no_grad()
-    def parse(self, states: Tensor, lengths: Tensor, syntax: Tensor | None = None) -> Decoded:
-        """Return the graphs of highest score that use no role unknown to the training data."""
+    def parse(
+        self, states: Tensor, lengths: Tensor, syntax: Tensor | None = None, threshold: float | None = None
+    ) -> Decoded:
+        """Return the graphs of highest score that use no role unknown to the training data.
+
+        `threshold`: how probable a labelled arc has to be instead, see `over_threshold`.
+        """
         # Barred at once: scores of all labels of all pairs are large, and each copy of them takes its time.
         parts = self.score(states, syntax, barred=self.barred(states, unknown=True))
+        if threshold is not None:
+            parts = over_threshold(parts, threshold)
         return Decoded(*self.structure.decode(parts, lengths))
 
     def predictable(self, parts: SemanticGraphParts) -> SemanticGraphParts:
@@ -124,3 +133,16 @@ class GraphScorer(nn.Module):
         for row, token in torch.nonzero(decoded.predicates).tolist():
             predicates[row].add(token)
         return [Graph(tuple(a), frozenset(p - {0})) for a, p in zip(arcs, predicates, strict=True)]
+
+
+def over_threshold(parts: SemanticGraphParts, threshold: float) -> SemanticGraphParts:
+    """Return scores by which an arc is chosen if its best label is more probable than `threshold`.
+
+    Probabilities are those of `graph_nll`: a pair of tokens has one of the labels, or no arc. In the graph of highest
+    score a label is more probable than no arc. F1 is highest with a threshold of half of it (Lipton et al. 2014).
+    """
+    best = parts.labels.amax(-1).clamp(min=torch.finfo(parts.labels.dtype).min)  # where all labels are barred, too
+    log_best = parts.arcs + best - F.softplus(parts.arcs + parts.labels.logsumexp(-1))
+    log_odds = log_best - torch.log1p(-log_best.exp().clamp(max=1 - 1e-6))
+    needed = math.log(threshold / (1 - threshold))
+    return parts._replace(arcs=log_odds - needed, labels=parts.labels - best[..., None])

@@ -53,8 +53,11 @@ class Pretrained(nn.Module, ABC):
     def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
         """Make the model, with arbitrary weights, from the two descriptions."""
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all."""
+    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
+        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all.
+
+        `half`: weights are stored in half precision, in half of the space; a model that is loaded has float32 again.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         head = {"format": FORMAT, "kind": self.kind, **self.to_config()}
@@ -62,7 +65,12 @@ class Pretrained(nn.Module, ABC):
             text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
             with open_output(folder / name) as file:
                 file.write(text)
-        save_tensors(self.state_dict(), folder / WEIGHTS)
+        weights = self.state_dict()
+        if half:
+            weights = {
+                name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+            }
+        save_tensors(weights, folder / WEIGHTS)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:

@@ -16,9 +16,8 @@ from spigot.models.tree_scorer import ScoredArcs, TreeScorer
 from spigot.structured import StructuredArgmax
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch, Reader
-from spigot.systems.config import SystemConfig
 from spigot.systems.gradient import scale_gradient
-from spigot.systems.multitask_config import MultitaskConfig, SemanticsPart, SyntaxPart
+from spigot.systems.multitask_config import MultitaskConfig, Part, SemanticsPart, SyntaxPart
 from spigot.systems.syntax_words import count_crossing
 from spigot.tasks.base import Task
 
@@ -61,7 +60,8 @@ class Multitask(System):
         self.scorers = nn.ModuleDict()
         feature = None if config.tree is None else config.tree_feature
         for task in config.task_kinds:
-            self.scorers[task] = _scorer(config, task, self._encoder(task).output_dim, known.names[task], feature)
+            width = self._encoder(task).output_dim
+            self.scorers[task] = _scorer(config.parts[task], width, known.names[task], feature)
         self.parse_layer: StructuredArgmax | None = None
         if config.tree is not None:
             self.parse_layer = StructuredArgmax(self.parts[config.tree].structure, config.surrogate.build())
@@ -173,7 +173,8 @@ class Multitask(System):
             if isinstance(part, TreeScorer):
                 predictions = part.trees(scored[name], lengths)
             elif isinstance(part, GraphScorer):
-                predictions = part.graphs(part.parse(states[name], lengths, arcs), sentences)
+                threshold = getattr(self.config.parts[name], "threshold", None)
+                predictions = part.graphs(part.parse(states[name], lengths, arcs, threshold), sentences)
             else:
                 predictions = part.tags(part.score(states[name]), lengths)
             parsed = self.tasks[name].annotate(parsed, predictions)
@@ -191,9 +192,8 @@ class Multitask(System):
         return lengths, found
 
 
-def _scorer(config: SystemConfig, task: str, width: int, names: Any, feature: NamedTreeFeature | None) -> nn.Module:
-    """Return the part of a task."""
-    part = config.parts[task]  # type: ignore[attr-defined]
+def _scorer(part: Part, width: int, names: Any, feature: NamedTreeFeature | None) -> nn.Module:
+    """Return what a part's description describes."""
     if isinstance(part, SyntaxPart):
         return TreeScorer(part.scorer, part.structure, width, names)
     if isinstance(part, SemanticsPart):

@@ -34,6 +34,8 @@ class SemanticsPart(PartConfig):
 
     kind: Literal["semantics"]
     scorer: NamedScorer = NamedScorer("Biaffine")
+    threshold: float | None = Field(None, gt=0, lt=1)
+    """How probable a labelled arc has to be, for loss "nll": see `over_threshold`; None: the graph of highest score."""
 
     _defaults = field_validator("scorer", mode="before")(over_the_default)
 

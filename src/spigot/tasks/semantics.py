@@ -127,9 +127,9 @@ def graph_nll(parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tens
     scores = F.pad(parts.arcs[..., None] + parts.labels, (1, 0))
     node = torch.arange(scores.shape[1], device=scores.device)
     inside = node <= lengths[:, None]
-    pairs = inside[:, :, None] & (inside & (node > 0))[:, None]
+    pairs = inside[:, :, None] & (inside & (node > 0))[:, None] & (node[:, None] != node)
     target = (gold.arc_labels + 1).masked_fill(~pairs, -1)
     of_pairs = F.cross_entropy(scores.flatten(0, 2), target.flatten(), ignore_index=-1, reduction="none")
     flags = gold.predicates.to(parts.predicates.dtype)
-    of_tokens = F.binary_cross_entropy_with_logits(parts.predicates, flags, inside.to(flags.dtype), reduction="none")
+    of_tokens = F.binary_cross_entropy_with_logits(parts.predicates, flags, reduction="none").masked_fill(~inside, 0)
     return of_pairs.view(target.shape).sum((1, 2)) + of_tokens.sum(1)
