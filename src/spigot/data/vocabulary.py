@@ -74,6 +74,8 @@ class Vocabulary:
 
     `characters` are those of the words as they are written; characters that occur once are unknown.
 
+    `resources` is what encoders need besides, such as a tokenizer, in JSON types.
+
     A word or lemma that does not occur in the training data is also looked up by other spellings (see `variants`).
     """
 
@@ -85,6 +87,7 @@ class Vocabulary:
         tags: Sequence[str],
         vector_words: Sequence[str] = (),
         characters: Sequence[str] = (UNKNOWN,),
+        resources: Mapping[str, Any] | None = None,
     ) -> None:
         total = len(words) + len(vector_words)
         if len(counts) not in (len(words), total):
@@ -96,6 +99,7 @@ class Vocabulary:
         self.lemmas = Index(lemmas)
         self.tags = Index(tags)
         self.characters = Index(characters)
+        self.resources = dict(resources or {})
 
     @classmethod
     def build(
@@ -203,7 +207,8 @@ class Vocabulary:
         """Return what `from_dict` needs, in JSON types."""
         trained = self.trained_words
         counted = self.counts if self.counts[trained:].any() else self.counts[:trained]
-        return {
+        resources = {"resources": self.resources} if self.resources else {}
+        return resources | {
             "words": self.words.strings[:trained],
             "counts": counted.tolist(),
             "lemmas": self.lemmas.strings,
