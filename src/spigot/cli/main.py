@@ -20,6 +20,7 @@ from spigot.cli.console import abandon_output, prepare_streams
 from spigot.cli.convert import convert
 from spigot.cli.data import data
 from spigot.cli.demo import demo
+from spigot.cli.draw import draw
 from spigot.cli.errors import INTERRUPTED, RUNTIME, USER, Terminated, describe
 from spigot.cli.evaluate import evaluate
 from spigot.cli.info import info
@@ -69,7 +70,20 @@ def spigot(
     """Train and run parsers that backpropagate through hard structured decisions."""
 
 
-for command in (demo, data, convert, recipes, train, evaluate, parse, score, info, package, push):
+for command in (
+    demo,
+    data,
+    convert,
+    recipes,
+    train,
+    evaluate,
+    parse,
+    draw,
+    score,
+    info,
+    package,
+    push,
+):
     app.command()(command)
 
 
