@@ -10,14 +10,19 @@ pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'to
 from fastapi.testclient import TestClient
 
 from spigot.view.app import make_app
-from tests.models.tiny import SENTENCES, sentiment_model, syntax_model, tiny_model
+from tests.models.tiny import SENTENCES, WORDS_ALONE, multitask_model, sentiment_model, syntax_model, tiny_model
 
 TEXT = "the dog wants to sleep ."
 
 
+def words_model(**settings):
+    """A system that reads words alone, as typed text gives them."""
+    return tiny_model(encoder=WORDS_ALONE, **settings)
+
+
 @pytest.fixture(scope="module")
 def client():
-    systems = {"one": tiny_model(), "other": tiny_model(seed=1), "none": tiny_model(syntax=False)}
+    systems = {"one": words_model(), "other": words_model(seed=1), "none": words_model(syntax=False)}
     return TestClient(make_app(systems, SENTENCES[:5]), base_url="http://127.0.0.1")
 
 
@@ -46,7 +51,7 @@ def test_it_knows_its_models(client):
     answer = client.get("/api/models").json()
     assert answer["gold"] == 5
     one, _, none = answer["models"]
-    assert (one["name"], one["end"], one["end_kind"]) == ("one", "semantics", "semantics")
+    assert (one["name"], one["end_tasks"]) == ("one", {"semantics": "semantics"})
     assert one["settings"] == {"step_size": 1.0, "max_norm": None, "steps": 1, "hull": False}
     assert one["surrogate"].startswith("SPIGOT(")
     assert none["surrogate"] is None
@@ -75,7 +80,7 @@ def test_the_update_adds_up(client):
     from spigot.systems.decision import arc_weights, decision, score_gradient
 
     answer = client.post("/api/update", json={"gold": 1, "model": "one", "target": "gold", "max_norm": 1.0}).json()
-    system = tiny_model()
+    system = words_model()
     problem = decision(system, [SENTENCES[1]])
     expected = arc_weights(system, -score_gradient(problem, SPIGOT(max_norm=1.0)))
     found = {(h, m, label): spigot for h, m, label, *_, spigot, _ in answer["rows"] if spigot}
@@ -114,19 +119,36 @@ def test_a_classifier_moves_a_graph():
     client = TestClient(make_app({"s": sentiment_model()}, SENTENCES[:2]), base_url="http://127.0.0.1")
     losses = []
     for target in ("positive", "negative"):
-        answer = client.post("/api/update", json={"text": TEXT, "model": "s", "target": target}).json()
+        answer = client.post("/api/update", json={"gold": 0, "model": "s", "target": target}).json()
         losses.append(answer["loss"])
     assert losses[0] != losses[1]
-    message = refused(client.post("/api/update", json={"text": TEXT, "model": "s", "target": "neutral"}))
+    message = refused(client.post("/api/update", json={"gold": 0, "model": "s", "target": "neutral"}))
     assert message == "target: expected negative or positive, got 'neutral'"
 
 
 def test_systems_without_trees_and_graphs_show_what_they_have():
-    client = TestClient(make_app({"c": sentiment_model(None), "t": syntax_model()}), base_url="http://127.0.0.1")
-    first, second = client.post("/api/parse", json={"text": TEXT}).json()["drawings"]
+    systems = {"c": sentiment_model(None), "t": syntax_model()}
+    client = TestClient(make_app(systems, SENTENCES[:1]), base_url="http://127.0.0.1")
+    first, second, *_ = client.post("/api/parse", json={"gold": 0}).json()["drawings"]
     assert first["title"].split(" (")[0] in ("c: negative", "c: positive")
-    assert words(first["svg"]) == words(second["svg"]) == TEXT.split()
+    assert words(first["svg"]) == words(second["svg"]) == list(SENTENCES[0].forms)
     assert [m["surrogate"] for m in client.get("/api/models").json()["models"]] == [None, None]
+
+
+def test_each_of_several_end_tasks_can_be_chosen():
+    client = TestClient(make_app({"m": multitask_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
+    (model,) = client.get("/api/models").json()["models"]
+    (task,) = model["end_tasks"]
+    body = {"gold": 0, "model": "m"}
+    chosen, first = (client.post("/api/update", json=more).json() for more in ({**body, "task": task}, body))
+    assert chosen == first
+    assert any(row[-2] for row in chosen["rows"])
+    assert refused(client.post("/api/update", json={**body, "task": "syntax"})).startswith("task: expected one of")
+
+
+def test_input_without_what_a_model_reads_is_refused():
+    client = TestClient(make_app({"m": tiny_model()}), base_url="http://127.0.0.1")
+    assert "tags" in refused(client.post("/api/parse", json={"text": TEXT}))
 
 
 def test_mistakes_are_one_line(client):

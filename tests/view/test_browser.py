@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.models.tiny import SENTENCES, tiny_model
+from tests.models.tiny import SENTENCES, WORDS_ALONE, tiny_model
 
 TEXT = "the dog <b>wants</b> to sleep ."
 SCREENS = [(1200, "light"), (375, "dark")]
@@ -20,7 +20,10 @@ def address():
     pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'torch-spigot[view]'")
     from spigot.view.app import make_app
 
-    app = make_app({"one": tiny_model(max_norm=1.0), "other": tiny_model(seed=1)}, SENTENCES[:30])
+    app = make_app(
+        {"one": tiny_model(max_norm=1.0, encoder=WORDS_ALONE), "other": tiny_model(seed=1, encoder=WORDS_ALONE)},
+        SENTENCES[:30],
+    )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -23,7 +23,7 @@ ArcWeights = dict[tuple[int, int, str], float]
 """By head, modifier and label; "" is the arc itself."""
 
 
-def decision(system: System, sentences: Sequence[Sentence]) -> Problem[Any]:
+def decision(system: System, sentences: Sequence[Sentence], task: str | None = None) -> Problem[Any]:
     """Return the problem that the intermediate parser solves for a batch; its `downstream` is the end task's loss.
 
     The end task is computed without dropout. `gradient_at(z)` of the result is ∇ẑL, `loss_at(z)` the losses.
@@ -31,15 +31,18 @@ def decision(system: System, sentences: Sequence[Sentence]) -> Problem[Any]:
     Args:
         system: a system with an intermediate parser.
         sentences: at least one, annotated for the end task.
+        task: the end task, by default the first of the system's `end_tasks`.
 
     Raises:
-        ValueError: the system has no intermediate parser.
+        ValueError: the system has no intermediate parser, or the task does not read it.
     """
     layer = system.parse_layer
-    if layer is None:
+    if layer is None or not system.end_tasks:
         raise ValueError("system: expected one with an intermediate parser, got one without")
-    name = next(iter(system.tasks))
-    task, part = system.tasks[name], system.parts[name]
+    name = system.end_tasks[0] if task is None else task
+    if name not in system.end_tasks:
+        raise ValueError(f"task: expected one of {', '.join(system.end_tasks)}, got {name!r}")
+    end, part = system.tasks[name], system.parts[name]
     batch = Batch(name, sentences, device=system.device)
     calls: list[dict[str, Any]] = []
 
@@ -54,9 +57,9 @@ def decision(system: System, sentences: Sequence[Sentence]) -> Problem[Any]:
         handle = layer.register_forward_hook(hook, with_kwargs=True)
         try:
             system.eval()
-            tokens, dropped = batch.encode(part)
+            tokens, dropped = batch.encode(system.reader(name))
             output = system.output(batch, tokens, dropped, 1.0)
-            return task.losses(part, output, [batch.share(gold) for gold in task.gold(part, sentences)], tokens.lengths)
+            return end.losses(part, output, [batch.share(gold) for gold in end.gold(part, sentences)], tokens.lengths)
         finally:
             handle.remove()
             system.train(training)

@@ -20,13 +20,12 @@ ROWS = 600
 
 def model_answer(name: str, system: System) -> dict[str, Any]:
     """Return what the page has to know of a system."""
-    layer, task = system.parse_layer, system.end
+    layer = system.parse_layer
     return {
         "name": name,
         "kind": system.config.kind,
         "tasks": list(system.tasks),
-        "end": task.name,
-        "end_kind": task.kind,
+        "end_tasks": {name: system.tasks[name].kind for name in system.end_tasks},
         "surrogate": None if layer is None else repr(layer.surrogate),
         "settings": _settings(None if layer is None else layer.surrogate),
     }

@@ -45,6 +45,8 @@ class UpdateBody(_Body):
     """What the page asks for to see the update of the end task's loss."""
 
     model: str
+    task: str | None = None
+    """The end task; None: the first."""
     target: str = Field("own", max_length=20_000)
     """gold, own, the name of another model, or lines as `target_of` reads them."""
     step_size: float = Field(1.0, gt=0, le=1000)
@@ -97,12 +99,16 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
         if body.model not in systems:
             raise UserError(f"model: expected one of {', '.join(systems)}, got {body.model!r}")
         system = systems[body.model]
-        if system.parse_layer is None:
+        if not system.end_tasks:
             raise UserError(f"model: expected one with an intermediate parser, got {body.model}, which has none")
+        task = body.task or system.end_tasks[0]
+        if task not in system.end_tasks:
+            raise UserError(f"task: expected one of {', '.join(system.end_tasks)}, got {task!r}")
         sentence = sentence_of(body.text, body.gold, gold)
         spigot = SPIGOT(body.step_size, body.max_norm, "hull" if body.hull else None, body.steps)
         ste = StraightThrough(body.max_norm)
-        found = update_of(system, target_of(body.target, sentence, system, systems), spigot, {"STE": ste})
+        target = target_of(body.target, sentence, task, system, systems)
+        found = update_of(system, target, spigot, {"STE": ste}, task)
         return update_answer(found, body.width)
 
     return app

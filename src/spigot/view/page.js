@@ -70,6 +70,7 @@ async function updatePieces() {
   const answer = await ask("/api/update", {
     ...question(),
     model: $("model").value,
+    task: $("task").value,
     target,
     step_size: Number($("step_size").value),
     max_norm: cap === "" ? null : Number(cap),
@@ -135,9 +136,10 @@ function chooseTargets() {
   const options = [];
   if (state.gold !== null) options.push(["gold", "gold"]);
   options.push(["own", "the model's own prediction"]);
-  for (const other of state.models) if (other.name !== model.name && other.end === model.end) options.push([other.name, `${other.name}'s prediction`]);
-  if (model.end_kind === "sentiment") options.push(["negative", "negative"], ["positive", "positive"]);
-  if (model.end_kind === "semantics") options.push(["edited", "a graph of my own"]);
+  const task = $("task").value, kind = model.end_tasks[task];
+  for (const other of state.models) if (other.name !== model.name && other.tasks.includes(task)) options.push([other.name, `${other.name}'s prediction`]);
+  if (kind === "sentiment") options.push(["negative", "negative"], ["positive", "positive"]);
+  if (kind === "semantics") options.push(["edited", "a graph of my own"]);
   $("target").replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
   if (options.some(([value]) => value === before)) $("target").value = before;
   $("own-target").hidden = $("target").value !== "edited";
@@ -148,6 +150,9 @@ function setModel() {
   if (!model) return;
   for (const name of ["step_size", "max_norm", "steps"]) $(name).value = model.settings[name] ?? "";
   $("hull").checked = model.settings.hull;
+  const tasks = Object.keys(model.end_tasks);
+  $("task").replaceChildren(...tasks.map((task) => element("option", task, { value: task })));
+  $("task-label").hidden = tasks.length < 2;
   chooseTargets();
 }
 
@@ -191,6 +196,7 @@ $("tab-parse").addEventListener("click", () => turn("parse"));
 $("tab-update").addEventListener("click", () => turn("update"));
 $("find").addEventListener("input", () => listGold().catch((error) => { $("error").textContent = error.message; }));
 $("model").addEventListener("change", () => { setModel(); show(); });
+$("task").addEventListener("change", () => { chooseTargets(); show(); });
 $("target").addEventListener("change", () => { $("own-target").hidden = $("target").value !== "edited"; if (!$("own-target").hidden) return; show(); });
 for (const name of ["apart", "step_size", "max_norm", "steps", "hull", "own-target"]) $(name).addEventListener("change", show);
 let width = innerWidth;

@@ -32,21 +32,22 @@ def sentence_of(text: str, number: int | None, gold: Sequence[Sentence]) -> Sent
     return sentence
 
 
-def target_of(target: str, sentence: Sentence, system: System, systems: Mapping[str, System]) -> Sentence:
-    """Return the sentence with the annotation that the end task's loss compares with.
+def target_of(target: str, sentence: Sentence, name: str, system: System, systems: Mapping[str, System]) -> Sentence:
+    """Return the sentence with the annotation that an end task's loss compares with.
 
     Args:
         target: "gold": that of the sentence; "own": what the system itself predicts; the name of a system: what that
             predicts; else the annotation itself: a graph as lines "head modifier label", head 0 for tops; a sentiment
             as "negative" or "positive".
         sentence: the sentence.
+        name: the end task.
         system: the system that has the loss.
         systems: all systems by name.
 
     Raises:
         UserError: there is no such annotation.
     """
-    task = system.end
+    task = system.tasks[name]
     found = sentence
     if target == "own" or target in systems:
         found = (system if target == "own" else systems[target]).parse([sentence])[0]

@@ -56,13 +56,17 @@ class Update(NamedTuple):
     moves: dict[str, Move]
 
 
-def update_of(system: System, sentence: Sentence, spigot: SPIGOT, others: Mapping[str, Surrogate]) -> Update:
+def update_of(
+    system: System, sentence: Sentence, spigot: SPIGOT, others: Mapping[str, Surrogate], task: str | None = None
+) -> Update:
     """Return SPIGOT's update of a sentence, which is annotated for the end task, and what other surrogates move.
+
+    `task` is the end task, by default the first of the system's `end_tasks`.
 
     Raises:
         ValueError: the system has no intermediate parser.
     """
-    problem = decision(system, [sentence])
+    problem = decision(system, [sentence], task)
     structure = problem.argmax()
     path = spigot.path(problem, structure, problem.gradient_at(structure))
 
