@@ -139,7 +139,7 @@ def test_each_of_several_end_tasks_can_be_chosen():
     client = TestClient(make_app({"m": multitask_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
     (model,) = client.get("/api/models").json()["models"]
     (task,) = model["end_tasks"]
-    body = {"gold": 0, "model": "m"}
+    body = {"gold": 0, "model": "m", "target": "gold"}
     chosen, first = (client.post("/api/update", json=more).json() for more in ({**body, "task": task}, body))
     assert chosen == first
     assert any(row[-2] for row in chosen["rows"])
