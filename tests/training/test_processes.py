@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,17 +16,24 @@ from spigot.training.plan import plan, tasks
 from spigot.training.state import STATE
 from tests.training.runs import content, metrics, recipe, same, train, weights
 
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = os.environ | {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+}
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+(TORCHRUN,) = re.findall(r"`(torchrun [^`]*) train \.\.\.`", README)
 
 
 def arguments(folder, tables):
-    """Return the command line that trains a recipe's tables, after `spigot`."""
+    """Return the command line that trains a recipe's tables, after `spigot`; no option says which device."""
     settings = []
     for section, table in tables.items():
         for key, value in table.items():
             settings += ["--set", f"{section}.{key}={toml(value)}"]
     (folder / "empty.toml").write_text("")
-    return ["train", str(folder / "empty.toml"), "--out", str(folder / "run"), "--device", "cpu", *settings]
+    return ["train", str(folder / "empty.toml"), "--out", str(folder / "run"), *settings]
 
 
 def toml(value):
@@ -37,10 +47,8 @@ def test_two_processes_give_the_result_of_one(tmp_path, system):
     # Small batches: some have a single sentence, and leave the second process without any.
     tables = content(system, batch_tokens=30)
     wanted = recipe(system, batch_tokens=30)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "spigot"]
-    result = subprocess.run(
-        [*command, *arguments(tmp_path, tables)], env=ENVIRONMENT, capture_output=True, text=True, timeout=600
-    )
+    command = [*shlex.split(TORCHRUN), *arguments(tmp_path, tables)]
+    result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     assert "cpu:0 x 2" in result.stderr
     assert result.stderr.count("epoch 2  ") == 1  # one of the two speaks
@@ -84,7 +92,8 @@ run()
 
 
 def test_a_signal_saves_the_run_and_it_goes_on(tmp_path):
-    command = [sys.executable, "-c", SIGNALLED, *arguments(tmp_path, content("spigot", batch_tokens=30))]
+    tables = content("spigot", batch_tokens=30)
+    command = [sys.executable, "-c", SIGNALLED, *arguments(tmp_path, tables), "--device", "cpu"]
     result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     run, wanted = tmp_path / "run", recipe("spigot", batch_tokens=30)
     assert result.returncode == 143
