@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from spigot.errors import UserError
-from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, CheckpointError, Pretrained
+from spigot.systems.checkpoint import CONFIG, SHARED, VOCABULARY, WEIGHTS, CheckpointError, Pretrained, upload
 from spigot.systems.loading import load_system
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES, system, tiny_model, tiny_vocabularies
@@ -172,7 +173,7 @@ def test_push_to_hub_sends_the_checkpoint_alone(tmp_path, monkeypatch):
     calls = []
 
     class Api:
-        def create_repo(self, repo_id, exist_ok):
+        def create_repo(self, repo_id, exist_ok, token):
             calls.append(("create", repo_id, exist_ok))
 
         def upload_folder(self, **options):
@@ -180,9 +181,19 @@ def test_push_to_hub_sends_the_checkpoint_alone(tmp_path, monkeypatch):
 
     monkeypatch.setattr("spigot.systems.checkpoint.HfApi", Api)
     tiny_model().push_to_hub("some/model", tmp_path)
-    files = sorted([CONFIG, VOCABULARY, WEIGHTS, "README.md"])
-    assert calls == [("create", "some/model", True), ("upload", "some/model", files, str(tmp_path))]
+    assert calls == [("create", "some/model", True), ("upload", "some/model", sorted(SHARED), str(tmp_path))]
     assert {path.name for path in tmp_path.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS}
+    tiny_model().push_to_hub("hf://some/other")
+    assert [call[1] for call in calls[2:]] == ["some/other", "some/other"]
+    assert not Path(calls[3][3]).exists()
+    with pytest.raises(CheckpointError, match="expected a folder, got none"):
+        upload(tmp_path / "none", "some/model")
+
+
+def test_files_have_the_modes_that_the_umask_says(tmp_path):
+    tiny_model().save_pretrained(tmp_path)
+    (tmp_path / "plain").write_text("")
+    assert {path.stat().st_mode for path in tmp_path.iterdir()} == {(tmp_path / "plain").stat().st_mode}
 
 
 def test_the_base_class_has_no_description_of_its_own():

@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import torch
@@ -25,6 +26,8 @@ HUB = "hf://"
 SMALL = 10_000
 """Numbers up to this are taken for sizes without a look at the weights."""
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
+SHARED = (CONFIG, VOCABULARY, WEIGHTS, "README.md", "run.json", "recipe.json", "metrics.jsonl", "LICENSE*")
+"""What is shared of a folder: on the hub, in a package."""
 
 
 class CheckpointError(UserError):
@@ -84,20 +87,41 @@ class Pretrained(nn.Module, ABC):
             raise CheckpointError(f"{folder}: expected an intact checkpoint: {reason(error)}") from error
         return model.to(device).eval()
 
-    def push_to_hub(self, repo_id: str, folder: str | Path, **options: Any) -> None:
-        """Save to `folder` and upload it to the hub as `repo_id` (`options` go to `HfApi.upload_folder`)."""
-        self.save_pretrained(folder)
-        api = HfApi()
-        api.create_repo(repo_id, exist_ok=True)
-        allowed = [CONFIG, VOCABULARY, WEIGHTS, "README.md"]
-        api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=allowed, **options)
+    def push_to_hub(self, repo_id: str, folder: str | Path | None = None, **options: Any) -> None:
+        """Save to `folder` (None: one that is deleted again) and upload it, see `upload`."""
+        with TemporaryDirectory() as made:
+            self.save_pretrained(made if folder is None else folder)
+            upload(made if folder is None else folder, repo_id, **options)
+
+
+def upload(folder: str | Path, repo_id: str, **options: Any) -> str:
+    """Upload what is shared of a checkpoint's folder to the hub; return the address of the commit.
+
+    Args:
+        folder: with a checkpoint and perhaps a model card (README.md) and the account of its training.
+        repo_id: "OWNER/NAME", made if need be; "hf://" may precede it.
+        options: arguments of `HfApi.upload_folder` (`token`, `revision`, `commit_message`, ...).
+
+    Raises:
+        CheckpointError: there is no checkpoint, or the hub refuses.
+    """
+    found, name = find_checkpoint(folder, {}), repo_id.removeprefix(HUB)
+    api = HfApi()
+    try:
+        api.create_repo(name, exist_ok=True, token=options.get("token"))
+        return str(api.upload_folder(repo_id=name, folder_path=str(found), allow_patterns=[*SHARED], **options))
+    except (HFValidationError, HfHubHTTPError, OSError) as error:
+        raise CheckpointError(f"{HUB}{name}: expected a place to upload to: {reason(error)}") from error
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a safetensors file, whole or not at all: if that fails, what was there stays. Raises OSError."""
     part = path.with_name(f"{path.name}.part")
     try:
+        part.touch()
+        mode = part.stat().st_mode
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata)
+        part.chmod(mode)  # as the umask has it; safetensors lets the owner alone read
         os.replace(part, path)
     except SafetensorError as error:  # its form of a full disk
         raise OSError(f"{path}: not saved: {reason(error)}") from error
