@@ -15,6 +15,7 @@ from spigot.systems.base import System, Vectors
 from spigot.systems.loading import load_system
 from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import Corpora
+from spigot.training.sizes import within_memory
 
 
 def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] = lambda line: None) -> System:
@@ -31,7 +32,10 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
     for name, found in vectors.items():
         tell(_coverage(name, corpora.train[name], found, f"{recipe.data.root / str(paths[name])}"))
     try:
-        return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
+        with within_memory():
+            return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
+    except RecipeError:
+        raise
     except ValueError as error:
         raise RecipeError(f"system.{error}") from error
 
