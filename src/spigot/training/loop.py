@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from spigot.systems.base import Candidates
 from spigot.systems.batch import Batch
+from spigot.systems.checkpoint import WEIGHTS
 from spigot.training.build import build_system
-from spigot.training.config import Recipe
+from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
-from spigot.training.processes import Processes
+from spigot.training.processes import Processes, make_accelerator
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals
 from spigot.training.state import RECIPE, STATE, FolderLock, check_folder, load_state, parse_progress, save_state
-from spigot.training.update import Updates
+from spigot.training.update import DivergedError, Updates
 
 SAVE_SECONDS = 600
 """Seconds between two saves within an epoch; it is also saved at its end and when interrupted."""
@@ -47,11 +47,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, out: Path, *, resume: bool = False, device: str | None = None) -> None:
         self.recipe, self.out = recipe, out
         check_folder(out, recipe, resume)
-        self.accelerator = Accelerator(
-            cpu=device == "cpu",
-            mixed_precision=recipe.training.mixed_precision,
-            log_with="tensorboard",
-            project_dir=str(out),
+        self.accelerator = make_accelerator(
+            device, mixed_precision=recipe.training.mixed_precision, log_with="tensorboard", project_dir=str(out)
         )
         self.processes = Processes(self.accelerator)
         self.main = self.processes.first
@@ -107,7 +104,13 @@ class Trainer:
         for (number, step), meter in self.report.track(
             list(enumerate(steps))[self.step :], title, len(steps), self.step
         ):
-            loss = self.updates.update(self._batch(step), epoch, number, epoch + number / len(steps))
+            try:
+                loss = self.updates.update(self._batch(step), epoch, number, epoch + number / len(steps))
+            except DivergedError as error:
+                self._save()
+                where = f"step {number + 1} of epoch {epoch + 1}"
+                what = f"training: {error} at {where}; {self.out} has all before it"
+                raise DivergedError(f"{what}; try a smaller training.learning_rate or clip_norm") from None
             self.losses.add(step.task, loss, len(step.sentences))
             # The progress bar shows the loss of the first process, scaled up to all processes.
             meter.add(step.task, loss * self.processes.count, len(step.sentences))
@@ -225,6 +228,9 @@ class Trainer:
         check_unchanged(progress.files, self.files)
         self.epoch, self.step, self.seconds = progress.epoch, progress.step, progress.seconds
         self.history.rows = progress.history
+        best = self.history.best()
+        if self.main and best is not None and not (self.out / WEIGHTS).is_file():
+            raise RecipeError(f"--resume: expected {self.out / WEIGHTS}, from epoch {best['epoch']}, got none")
         # The first process continues with the sums of all processes; the others start at zero.
         self.losses = Losses({k: (total if self.main else 0.0, int(n)) for k, (total, n) in progress.losses.items()})
 

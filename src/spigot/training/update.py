@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spigot.errors import UserError
 from spigot.systems.base import System
 from spigot.systems.batch import Batch
 from spigot.training.config import Recipe
 from spigot.training.plan import end_task_weight, learning_rate
 from spigot.training.processes import Processes
+
+
+class DivergedError(UserError):
+    """A loss or a gradient that is not finite; the weights are those before it."""
 
 
 def seed_of(*numbers: int) -> int:
@@ -54,6 +60,8 @@ class Updates:
     def update(self, batch: Batch, epoch: int, number: int, position: float) -> float:
         """Make an update; return the loss summed over the sentences of this process.
 
+        Raises DivergedError, and changes nothing, if the loss or a gradient is not finite in any process.
+
         `number` is the number of the step in its epoch, `position` its position in the run, in epochs.
         """
         how = self.recipe.training
@@ -68,10 +76,15 @@ class Updates:
         if losses.numel():
             self.processes.accelerator.backward(loss)
         self.processes.add_gradients(self._reached(batch.task, weight))
-        self._scale_and_clip(len(batch.sentences))
+        norms = self._scale_and_clip(len(batch.sentences))
+        value = float(loss.detach())
+        (diverged,) = self.processes.any(not all(map(math.isfinite, (value, *norms))))
+        if diverged:
+            self.optimizer.zero_grad(set_to_none=True)
+            raise DivergedError(f"expected a finite loss and gradient of {batch.task}, got {value:g}")
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return value
 
     def _reached(self, task: str, weight: float) -> list[nn.Module]:
         """Return the parts that get a gradient from a batch of a task."""
@@ -80,12 +93,15 @@ class Updates:
             return [parts[task]]
         return [parts[task], parts[intermediate]]
 
-    def _scale_and_clip(self, sentences: int) -> None:
-        """Average over the sentences of the batch, then clip each part's gradient."""
+    def _scale_and_clip(self, sentences: int) -> list[float]:
+        """Average over the sentences of the batch, then clip each part's gradient; return the norms before that."""
+        norms = []
+        limit = self.recipe.training.clip_norm
         for part in self.system.parts.values():
             gradients = [p.grad for p in part.parameters() if p.grad is not None]
             if not gradients:
                 continue
             torch._foreach_div_(gradients, float(sentences))
-            if self.recipe.training.clip_norm is not None:
-                nn.utils.clip_grad_norm_(part.parameters(), self.recipe.training.clip_norm)
+            norm = nn.utils.clip_grad_norm_(part.parameters(), math.inf if limit is None else limit)
+            norms.append(norm)
+        return torch.stack(norms).tolist() if norms else []
