@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from spigot.cli.device import checked_device
+from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,6 +48,21 @@ def parse(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Parse every N-th sentence from the I-th on; ids are those in the whole input."
+        ),
+    ] = None,
+    max_length: Annotated[
+        int,
+        typer.Option(
+            "--max-length",
+            min=1,
+            help="Sentences of more tokens are left out, and named on stderr: memory grows with the square of the "
+            "length (1 GB for 1000 tokens and 50 labels).",
+        ),
+    ] = MAX_LENGTH,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse sentences with a trained system; memory does not grow with the size of the input.
@@ -57,6 +73,8 @@ def parse(
     from spigot.systems.loading import load_system
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
+    if shard is not None:
+        parse_shard(shard)  # before anything is loaded
     model = load_system(run, checked_device(device))
     if to is None:
         formats = [task.format for task in model.tasks.values()]
@@ -70,7 +88,7 @@ def parse(
         sentences = read_sentences(file, source)
     if window is None:
         window = 1 if file == "-" and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW
-    good = _UntilError(sentences)
+    good = _UntilError(short_enough(in_shard(sentences, shard), max_length))
     write(_at_once(parse_stream(model.parse, good, batch_tokens, window)))
     if good.error is not None:
         raise good.error

@@ -120,6 +120,12 @@ class System(Pretrained, ABC):
             weight: a factor on the gradient that the end task sends into the intermediate parser; 0 stops it.
         """
 
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Called once, with each task's training sentences, on a system that goes on from an earlier run.
+
+        What they hold, and the system barred because its own training data had it nowhere, becomes possible.
+        """
+
     def start_joint_training(self) -> None:
         """Called once: after pre-training, before the first step of the end task."""
 
