@@ -14,13 +14,14 @@ from .conllu import read_conllu
 from .conllx import read_conllx
 from .errors import DataError
 from .files import BOM, DAMAGED_GZIP, Readable, display_name, open_lines
+from .json_lines import read_json_lines
 from .mrp import read_mrp
 from .plain import read_plain
 from .sdp import read_sdp
 from .sentence import SEMANTICS, SYNTAX, Sentence
 from .sst import read_sst
 
-Format: TypeAlias = Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"]
+Format: TypeAlias = Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "json", "sst", "text"]
 
 READERS: dict[str, Callable[[Readable, str, str | None], Iterator[Sentence]]] = {
     "conllu": read_conllu,
@@ -29,6 +30,7 @@ READERS: dict[str, Callable[[Readable, str, str | None], Iterator[Sentence]]] = 
     "sdp": lambda source, tree, graph: read_sdp(source, graph=graph or SEMANTICS, tree=tree),
     "sdp2014": lambda source, tree, graph: read_sdp(source, graph=graph or SEMANTICS, tree=tree, frames=False),
     "mrp": lambda source, tree, graph: read_mrp(source, graph or SEMANTICS),
+    "json": lambda source, tree, graph: read_json_lines(source),
     "sst": lambda source, tree, graph: read_sst(source),
     "text": lambda source, tree, graph: read_plain(source),
 }
@@ -40,6 +42,7 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".conll09": "conll2009",
     ".sdp": "sdp",
     ".mrp": "mrp",
+    ".jsonl": "json",
     ".sst": "sst",
     ".txt": "text",
 }
@@ -54,11 +57,12 @@ def read_sentences(
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
-        format: "conllu", "conllx", "conll2009", "sdp" (2015), "sdp2014", "mrp", "sst" or "text" (one tokenised
-            sentence a line). None: by the extension of the name (.conllu, .conllx, .conll, .conll09, .sdp, .mrp,
-            .sst, .txt; also with .gz), else by the first lines: "#SDP" opens an SDP file, `{"` an MRP file, ten
-            tab-separated columns (after any comments) are CoNLL-U, five are SST, text without tabs is text.
-        tree: the name of the trees, in formats that have some.
+        format: "conllu", "conllx", "conll2009", "sdp" (2015), "sdp2014", "mrp", "json" (as `spigot parse`
+            writes it), "sst" or "text" (one tokenised sentence a line). None: by the extension of the name (.conllu,
+            .conllx, .conll, .conll09, .sdp, .mrp, .jsonl, .sst, .txt; also with .gz), else by the first lines: "#SDP"
+            opens an SDP file, `{"` a JSON file, or with "input" in its first line an MRP file, ten tab-separated
+            columns (after any comments) are CoNLL-U, five are SST, text without tabs is text.
+        tree: the name of the trees, in formats that have some but do not name them.
         graph: the name of the graphs; None: "semantics", and the column DEPS of CoNLL-U is not read.
 
     Raises:
@@ -118,7 +122,7 @@ def _format_of_line(name: str, number: int, line: str | bytes) -> Format | None:
     if text.startswith("#SDP"):
         return "sdp"
     if text.startswith('{"'):
-        return "mrp"
+        return "mrp" if '"input":' in text else "json"
     if not text.strip() or text.startswith("#"):
         return None
     width = len(text.rstrip("\r\n").split("\t"))
