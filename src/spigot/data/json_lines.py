@@ -228,7 +228,7 @@ def _surface(content: dict[str, Any], forms: tuple[str, ...]) -> Surface | None:
     if not good:
         raise ValueError(f"spans: expected a list of [start, end] within the text, got {shown(str(spans))}")
     place: dict[str, Any] = {key: content.get(key, usual) for key, usual in _PLACE.items()}
-    for key, usual in _PLACE.items():
-        if type(place[key]) is not type(usual):
-            raise ValueError(f"{key}: expected {type(usual).__name__}, got {shown(str(place[key]))}")
+    for key, default in _PLACE.items():
+        if type(place[key]) is not type(default):
+            raise ValueError(f"{key}: expected {type(default).__name__}, got {shown(str(place[key]))}")
     return Surface(text, tuple((a, b) for a, b in _of_length("spans", spans, len(forms))), **place)

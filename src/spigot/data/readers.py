@@ -23,7 +23,9 @@ from .sst import read_sst
 
 Format: TypeAlias = Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "json", "sst", "text"]
 
-READERS: dict[str, Callable[[Readable, str, str | None], Iterator[Sentence]]] = {
+Readers: TypeAlias = dict[str, Callable[[Readable, str, str | None], Iterator[Sentence]]]
+
+READERS: Readers = {
     "conllu": read_conllu,
     "conllx": lambda source, tree, graph: read_conllx(source, tree),
     "conll2009": lambda source, tree, graph: read_conll2009(source, tree, graph or SEMANTICS),
@@ -51,7 +53,12 @@ _FORMAT_OF_WIDTH: dict[int, Format] = {10: "conllu", 5: "sst"}
 
 
 def read_sentences(
-    source: Readable, format: Format | None = None, *, tree: str = SYNTAX, graph: str | None = None
+    source: Readable,
+    format: Format | None = None,
+    *,
+    tree: str = SYNTAX,
+    graph: str | None = None,
+    text: Callable[[Readable], Iterator[Sentence]] = read_plain,
 ) -> Iterator[Sentence]:
     """Return an iterator over the sentences of a file, which holds one sentence at a time.
 
@@ -64,24 +71,26 @@ def read_sentences(
             columns (after any comments) are CoNLL-U, five are SST, text without tabs is text.
         tree: the name of the trees, in formats that have some but do not name them.
         graph: the name of the graphs; None: "semantics", and the column DEPS of CoNLL-U is not read.
+        text: how to read text; by default each line is a sentence, its tokens between blanks.
 
     Raises:
         ValueError: no such format.
         DataError: while reading, see the reader of the format; another table than these whose format is not given.
     """
+    readers = {**READERS, "text": lambda source, tree, graph: text(source)}
     if format is None and isinstance(source, str | PathLike):
         suffix = PurePath(os.fspath(source).removesuffix(".gz")).suffix
         guess = FORMAT_OF_EXTENSION.get(suffix)
         if guess is not None:
-            return _guessed(READERS[guess](source, tree, graph), f"{guess}, from its suffix {suffix}")
+            return _guessed(readers[guess](source, tree, graph), f"{guess}, from its suffix {suffix}")
     if format is None:
-        return _read_unknown(source, tree, graph)
+        return _read_unknown(source, tree, graph, readers)
     if format not in READERS:
         raise ValueError(f"format: expected one of {', '.join(READERS)}, got {format!r}")
-    return READERS[format](source, tree, graph)
+    return readers[format](source, tree, graph)
 
 
-def _read_unknown(source: Readable, tree: str, graph: str | None) -> Iterator[Sentence]:
+def _read_unknown(source: Readable, tree: str, graph: str | None, readers: Readers) -> Iterator[Sentence]:
     with open_lines(source) as lines:
         iterator = iter(lines)
         head: list[str | bytes] = []
@@ -97,7 +106,7 @@ def _read_unknown(source: Readable, tree: str, graph: str | None) -> Iterator[Se
             else:
                 head.append(line)
                 format = _format_of_line(display_name(source), len(head), line)
-        sentences = READERS[format](_Lines(display_name(source), chain(head, iterator)), tree, graph)
+        sentences = readers[format](_Lines(display_name(source), chain(head, iterator)), tree, graph)
         yield from _guessed(sentences, f"{format}, from its first lines")
 
 

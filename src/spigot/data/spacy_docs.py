@@ -49,7 +49,8 @@ def import_spacy() -> Any:
     try:
         import spacy
     except ImportError:
-        raise UserError("raw text: expected spaCy, which is not installed: pip install 'torch-spigot[text]'") from None
+        message = "raw text: expected spaCy, which is not installed: pip install 'torch-spigot[text]'"
+        raise UserError(f"{message} (or give tokens between blanks: --tokenized)") from None
     return spacy
 
 

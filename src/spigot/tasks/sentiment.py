@@ -70,11 +70,6 @@ class Sentiment(Task):
         """Write SST."""
         write_sst(sentences, target)
 
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the label and its probability."""
-        label, probability = _prediction(sentence)
-        return {"sentiment": label, "probability": round(probability, 6)}
-
     def comments(self, sentence: Sentence) -> list[str]:
         """Return the label and its probability."""
         label, probability = _prediction(sentence)
