@@ -12,9 +12,9 @@ from spigot.data.conllu import read_conllu, write_conllu
 from spigot.data.conllx import write_conllx
 from spigot.data.json_lines import read_json_lines
 from spigot.data.mrp import read_mrp
-from spigot.data.parse import Parse
 from spigot.data.sdp import read_sdp, write_sdp
 from spigot.data.spacy_docs import pipeline
+from spigot.systems.parse import Parse
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES
 
@@ -134,6 +134,15 @@ def test_letters_of_all_alphabets(spigot, runs):
     code, out, _ = spigot("parse", runs / "run", "--tokenized", "--to", "json", stdin="naïve 犬 😀\n")
     assert code == 0
     assert json.loads(out)["forms"] == ["naïve", "犬", "😀"]
+
+
+def test_text_without_the_tags_that_a_model_reads(spigot, refused, runs):
+    line = refused("parse", runs / "tagged", "--to", "json", stdin="the dog sleeps\n")
+    assert line == (
+        "sentence '1': expected tags and lemmas, which this model reads beside words, got no tags; "
+        "give it tagged input (spigot parse --spacy PIPELINE tags text), or use a model of words alone"
+    )
+    assert spigot("parse", runs / "tagged", "--to", "json", stdin=INPUTS["conllu"])[0] == 0
 
 
 def test_refusals(refused, runs, tmp_path):

@@ -4,9 +4,9 @@ import sys
 import pytest
 
 from spigot.data.conllu import read_conllu
-from spigot.data.parse import Parse
 from spigot.data.raw import LONGEST, paragraphs, read_raw
 from spigot.errors import UserError
+from spigot.systems.parse import Parse
 
 TEXT = "The dog barked.  Did it\nsleep?OK\n\n   \nNo: it doesn't\tsleep.\n"
 

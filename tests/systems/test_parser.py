@@ -9,32 +9,30 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import spigot
-from spigot.data.parse import Parse
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.systems import checkpoint
 from spigot.systems.checkpoint import CheckpointError, find_checkpoint
+from spigot.systems.parse import Parse
 from spigot.systems.parser import Parser, bare
-from tests.models.tiny import SENTENCES, syntax_model, tiny_model
+from tests.models.tiny import SENTENCES, WORDS_ALONE, syntax_model, tiny_model
 
 TEXT = "The dog wants to sleep.  It barks!\n\nA liar waits"
 
 
 @pytest.fixture(scope="module")
 def parser():
-    return Parser(tiny_model())
+    return Parser(tiny_model(encoder=WORDS_ALONE))
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A model package that is installed under three names."""
     package = tmp_path / "my_model"
-    syntax_model().save_pretrained(package)
-    (package / "__init__.py").write_text(
-        "from pathlib import Path\nfolder = lambda: Path(__file__).parent\nbroken = 1\n"
-    )
+    tiny_model(encoder=WORDS_ALONE).save_pretrained(package)
+    (package / "__init__.py").write_text("from pathlib import Path\npath = lambda: Path(__file__).parent\nbroken = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    names = {"en": "my_model", "fn": "my_model:folder", "bad": "my_model:broken", "none": "no_such_module"}
+    names = {"en": "my_model", "fn": "my_model:path", "bad": "my_model:broken", "none": "no_such_module"}
     entries = [EntryPoint(name, value, checkpoint.MODELS) for name, value in names.items()]
     monkeypatch.setattr(checkpoint, "entry_points", lambda group: entries)
     yield package
@@ -44,7 +42,7 @@ def folder(tmp_path, monkeypatch):
 def test_names_are_installed_models_or_folders(folder, monkeypatch):
     assert find_checkpoint("en") == find_checkpoint("fn") == find_checkpoint(str(folder)) == folder
     parser = spigot.load("en")
-    assert (parser.system.kind, parser.language, parser.tree) == ("syntax-alone", "en", "syntax")
+    assert (parser.system.kind, parser.language, parser.tree) == ("syntax-then-semantics", "en", "syntax")
     # A path is never a name.
     monkeypatch.chdir(folder.parent)
     with pytest.raises(CheckpointError, match=r"\./en: expected a folder, got none"):
@@ -125,7 +123,8 @@ def test_texts(parser):
     assert parser([""]) == [[]]
 
 
-def test_documents_of_spacy_keep_their_tags(parser):
+def test_documents_of_spacy_keep_their_tags():
+    parser = Parser(tiny_model())
     spacy = pytest.importorskip("spacy")
     words, tags = ["The", "dog", "sleeps", "."], ["DT", "NN", "VBZ", "."]
     doc = spacy.tokens.Doc(spacy.Vocab(), words=words, tags=tags, lemmas=["the", "dog", "sleep", "."])
@@ -133,6 +132,7 @@ def test_documents_of_spacy_keep_their_tags(parser):
     assert parse.tags == tuple(tags)
     assert parse.lemmas == ("the", "dog", "sleep", ".")
     assert parse == parser(Sentence("1", tuple(words), parse.lemmas, parse.tags))
+    parser = Parser(tiny_model(encoder=WORDS_ALONE))
     starts = spacy.tokens.Doc(spacy.Vocab(), words=words * 2, sent_starts=[True, False, False, False] * 2)
     assert [p.text for p in parser(starts)] == ["The dog sleeps ."] * 2
 

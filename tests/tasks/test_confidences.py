@@ -9,7 +9,8 @@ from spigot.data.sentence import Arc, Graph, Sentence, Tree
 from spigot.structured import NonProjectiveTree, ProjectiveTree, SemanticGraph, SemanticGraphParts
 from spigot.tasks.semantics import Semantics, arc_marginals
 from spigot.tasks.syntax import Syntax
-from tests.models.tiny import SENTENCES, sentiment_model, syntax_model, tiny_model
+from tests.contracts.test_systems import EXAMPLES
+from tests.models.tiny import SENTENCES
 
 N = 3
 
@@ -100,6 +101,9 @@ def test_arcs_have_their_marginals_over_all_graphs():
             expected = labelled.get(((h, m), role), 0.0) / arc[h, m]
             assert float(labels[0, h, m, role]) == pytest.approx(expected, rel=1e-4)
     assert not arcs[0, :, 0].any()
+    given, _ = arc_marginals(parts, structure.part_mask(parts, torch.tensor([n])), apart=True)
+    scores = [parts.arcs[0, 0, 1] + parts.labels[0, 0, 1, role] for role in range(roles)]
+    assert float(given[0, 0, 1]) == pytest.approx(1 - float(torch.tensor([0, *scores]).softmax(0)[0]), rel=1e-5)
     predicted = bare(n).with_graph("dm", Graph((Arc(0, 2, "x"), Arc(2, 1, "y")), frozenset({2})))
     part = Part(structure, Labels(x=0, y=1))
     (found,) = Semantics(name="dm").confidences(part, parts, [predicted], torch.tensor([n]))
@@ -107,7 +111,7 @@ def test_arcs_have_their_marginals_over_all_graphs():
     assert found.labels == pytest.approx((float(labels[0, 0, 2, 0]), float(labels[0, 2, 1, 1])))
 
 
-@pytest.mark.parametrize("example", [tiny_model, sentiment_model, syntax_model])
+@pytest.mark.parametrize("example", [*EXAMPLES.values()])
 def test_a_system_gives_them_when_asked(example):
     system = example()
     without = system.parse(SENTENCES[:6])
@@ -119,6 +123,9 @@ def test_a_system_gives_them_when_asked(example):
             found = sentence.confidences.get(name)
             if name == "sentiment":
                 assert found is None
+                continue
+            if name == "tags":
+                assert len(found.labels) == len(sentence)
                 continue
             n = len(sentence.graphs[name].arcs) if name in sentence.graphs else len(sentence)
             assert len(found.arcs) == len(found.labels) == n

@@ -137,7 +137,7 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool) -> Write:
     from spigot.data.files import open_output
     from spigot.data.json_lines import write_json_lines
     from spigot.data.mrp import write_mrp
-    from spigot.data.parse import write_drawings
+    from spigot.systems.parse import write_drawings
 
     tasks = list(parser.system.tasks.values())
     outputs = {task.outputs for task in tasks}

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from spigot.data.parse import Parse
 from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
 from spigot.errors import UserError
 from spigot.systems.base import System
 from spigot.systems.loading import load_system
+from spigot.systems.parse import Parse
 from spigot.systems.streaming import PARSING_BUDGET, PARSING_WINDOW, parse_all
 
 

@@ -10,15 +10,17 @@ from functools import cached_property
 from html import escape
 from typing import Any, NamedTuple
 
-from .conllu import only_name, write_parses
-from .draw import draw_graph, draw_tree
-from .errors import WriteError
-from .files import Writable
-from .json_lines import object_of_sentence, sentence_of_object
-from .mrp import write_mrp
-from .sdp import write_sdp
-from .sentence import Confidence, Graph, Sentence, Surface, Tree
-from .surface import spaces_after, surface_of
+from spigot.data.conllu import only_name, write_parses
+from spigot.data.draw import draw_graph, draw_tree
+from spigot.data.errors import WriteError
+from spigot.data.files import Writable
+from spigot.data.json_lines import object_of_sentence, sentence_of_object
+from spigot.data.mrp import write_mrp
+from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Confidence, Graph, Sentence, Surface, Tree
+from spigot.data.surface import spaces_after, surface_of
+from spigot.drawing.parses import draw
+from spigot.drawing.svg import WIDTH
 
 
 class Token(NamedTuple):
@@ -114,7 +116,7 @@ class Parse:
 
     def to_spacy(self, vocab: Any = None, tree: str | None = None) -> Any:
         """Return a spaCy `Doc` of one sentence: see `spigot.data.spacy_docs.doc_of`."""
-        from .spacy_docs import doc_of
+        from spigot.data.spacy_docs import doc_of
 
         return doc_of([self.sentence], vocab, only_name("tree", self.sentence, self.trees, tree))
 
@@ -126,8 +128,12 @@ class Parse:
             drawings = [f"{name}:\n{drawing}" for name, drawing in zip(names, drawings, strict=True)]
         return "\n\n".join(drawings) or self.text
 
+    def to_svg(self, width: float = WIDTH) -> str:
+        """Return a drawing as SVG: see `spigot.drawing`. Raises a ValueError without a tree or a graph."""
+        return draw(self.sentence, width=width)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return self.to_svg() if self.trees or self.graphs else f"<p>{escape(self.text)}</p>"
 
     def _graph(self, name: str | None) -> str:
         found = only_name("graph", self.sentence, self.graphs, name)

@@ -10,11 +10,11 @@ from spigot.builtin import generate
 from spigot.data.conllu import read_conllu, write_parses
 from spigot.data.json_lines import read_json_lines, sentence_of_object, write_json_lines
 from spigot.data.mrp import read_mrp
-from spigot.data.parse import Parse
 from spigot.data.readers import read_sentences
 from spigot.data.sdp import read_sdp
 from spigot.data.sentence import TOP, Arc, Confidence, Graph, Sentence, Surface, Tree
 from spigot.errors import UserError
+from spigot.systems.parse import Parse
 
 GOLD = [replace(sentence, sentiment=None) for sentence in generate(30, seed=7)]
 TEXT = "He  didn't\n(sleep)."
@@ -137,7 +137,8 @@ def test_several_graphs_are_several_lines_of_mrp_and_one_of_them_sdp():
 def test_it_is_drawn():
     assert "ARG1 → He/1" in str(Parse(example()))
     assert str(Parse(example(trees={}, graphs={}))) == TEXT
-    assert "&gt;" in Parse(example())._repr_html_()
+    assert Parse(example())._repr_html_().startswith("<svg ")
+    assert Parse(example(trees={}, graphs={}))._repr_html_() == "<p>He  didn&#x27;t\n(sleep).</p>"
 
 
 UD = """# newpar id = p1
