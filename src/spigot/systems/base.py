@@ -145,8 +145,11 @@ class System(Pretrained, ABC):
 
     # -- parsing -------------------------------------------------------------------------------------------
 
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+    def parse(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
         """Return the sentences with predictions for all tasks. They are one batch; callers split long lists.
+
+        `confidence`: also their confidences, by the name of each task (see `Task.confidences`). The parts run once more
+        for them.
 
         Raises:
             InputError: a sentence lacks what the system `needs`.
@@ -155,7 +158,20 @@ class System(Pretrained, ABC):
             return []
         check_columns(sentences, self.needs)
         with torch.inference_mode():
-            return self.predict(sentences)
+            parsed = self.predict(sentences)
+            return self.confident(sentences, parsed) if confidence else parsed
+
+    def confident(self, sentences: Sequence[Sentence], parsed: Sequence[Sentence]) -> list[Sentence]:
+        """Return `parsed`, the predictions for `sentences`, with confidences."""
+        result = list(parsed)
+        for name, task in self.tasks.items():
+            batch = Batch(name, sentences, device=self.device)
+            tokens, dropped = batch.encode(self.reader(name))
+            output = self.output(batch, tokens, dropped, 0.0)
+            found = task.confidences(self.parts[name], output, parsed, tokens.lengths)
+            if found is not None:
+                result = [s.with_confidence(name, each) for s, each in zip(result, found, strict=True)]
+        return result
 
     @abstractmethod
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
