@@ -56,7 +56,6 @@ class SemanticsThenSentiment(System):
         vectors = vectors or {}
         self.semantics: SemanticParser | None = None
         self.pruner: Pruner | None = None
-        self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
             self.semantics = SemanticParser(
                 config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")

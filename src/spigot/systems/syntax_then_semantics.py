@@ -84,7 +84,6 @@ class SyntaxThenSemantics(System):
         vectors = vectors or {}
         words, roles, syntax_known, labels = vocabularies
         self.syntax: SyntacticParser | None = None
-        self.parse_layer: StructuredArgmax | None = None
         if config.syntax is not None and syntax_known is not None:
             self.syntax = SyntacticParser(config.syntax, syntax_known, labels, vectors.get("syntax"))
             self.parse_layer = StructuredArgmax(self.syntax.structure, config.surrogate.build())
