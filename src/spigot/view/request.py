@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from spigot.data.json_lines import SENTIMENTS
 from spigot.data.sentence import Arc, Graph, Sentence
 from spigot.errors import UserError
 from spigot.systems.base import System
 from spigot.tasks.semantics import Semantics
-from spigot.tasks.sentiment import LABELS, Sentiment
+from spigot.tasks.sentiment import Sentiment
 
 LONGEST = 200
 """The most tokens of a sentence."""
@@ -61,9 +62,9 @@ def target_of(target: str, sentence: Sentence, name: str, system: System, system
 
 
 def _class(target: str) -> int:
-    if target not in LABELS:
-        raise UserError(f"target: expected {' or '.join(LABELS)}, got {target[:40]!r}")
-    return LABELS.index(target)
+    if target not in SENTIMENTS:
+        raise UserError(f"target: expected {' or '.join(SENTIMENTS)}, got {target[:40]!r}")
+    return SENTIMENTS.index(target)
 
 
 def _graph(lines: str, length: int) -> Graph:
