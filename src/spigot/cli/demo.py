@@ -56,4 +56,4 @@ def demo(
         emit("semantic graph, the end task:")
         emit(draw_graph(sentence))
     emit("")
-    emit(f"Parse your own:  echo 'the dog wants to sleep .' | spigot parse {out} --to json")
+    emit(f"Parse your own:  echo 'the dog wants to sleep .' | spigot parse {out} --tokenized --to text")

@@ -132,6 +132,12 @@ class System(Pretrained, ABC):
             weight: a factor on the gradient that the end task sends into the intermediate parser; 0 stops it.
         """
 
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Called once, with each task's training sentences, on a system that goes on from an earlier run.
+
+        What they hold, and the system barred because its own training data had it nowhere, becomes possible.
+        """
+
     def start_joint_training(self) -> None:
         """Called once: after pre-training, before the first step of the end task."""
 
@@ -151,8 +157,11 @@ class System(Pretrained, ABC):
 
     # -- parsing -------------------------------------------------------------------------------------------
 
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+    def parse(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
         """Return the sentences with predictions for all tasks. They are one batch; callers split long lists.
+
+        `confidence`: also their confidences, by the name of each task (see `Task.confidences`). The parts run once more
+        for them.
 
         Raises:
             InputError: a sentence lacks what the system `needs`.
@@ -161,7 +170,20 @@ class System(Pretrained, ABC):
             return []
         check_columns(sentences, self.needs)
         with torch.inference_mode():
-            return self.predict(sentences)
+            parsed = self.predict(sentences)
+            return self.confident(sentences, parsed) if confidence else parsed
+
+    def confident(self, sentences: Sequence[Sentence], parsed: Sequence[Sentence]) -> list[Sentence]:
+        """Return `parsed`, the predictions for `sentences`, with confidences."""
+        result = list(parsed)
+        for name, task in self.tasks.items():
+            batch = Batch(name, sentences, device=self.device)
+            tokens, dropped = batch.encode(self.reader(name))
+            output = self.output(batch, tokens, dropped, 0.0)
+            found = task.confidences(self.parts[name], output, parsed, tokens.lengths)
+            if found is not None:
+                result = [s.with_confidence(name, each) for s, each in zip(result, found, strict=True)]
+        return result
 
     @abstractmethod
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:

@@ -7,7 +7,9 @@ import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 import torch
@@ -23,6 +25,8 @@ from spigot.errors import UserError
 
 FORMAT = 1
 HUB = "hf://"
+MODELS = "spigot.models"
+"""The group of entry points of installed models."""
 SMALL = 10_000
 """Numbers up to this are taken for sizes without a look at the weights."""
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
@@ -74,9 +78,9 @@ class Pretrained(nn.Module, ABC):
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:
-        """Load a model, in evaluation mode, from a local folder or the hub ("hf://organisation/name").
+        """Load a model, in evaluation mode; `source` is as in `find_checkpoint`.
 
-        The hub is asked only for a name that begins with "hf://". `hub` goes to
+        `hub` goes to
         `huggingface_hub.snapshot_download` (`revision`, `token`, `local_files_only`, ...). Raises CheckpointError.
         """
         folder = find_checkpoint(source, hub)
@@ -149,21 +153,48 @@ def _check_sizes(config: Any, weights: Mapping[str, torch.Tensor]) -> None:
             raise ValueError(f"{key}: expected a size that the {most} weights can have, got {shown(str(value))}")
 
 
-def find_checkpoint(source: str | Path, hub: dict[str, Any]) -> Path:
-    """Return the folder of a checkpoint; one whose name begins with "hf://" is downloaded from the hub."""
+def find_checkpoint(source: str | Path, hub: Mapping[str, Any] | None = None) -> Path:
+    """Return the folder of a checkpoint.
+
+    A name without a slash is first looked for among the installed model packages. One that begins with "hf://" is
+    downloaded from the hub. Everything else is a folder.
+    """
     if str(source).startswith(HUB):
-        return _download(str(source), hub)
+        return _download(str(source), hub or {})
+    models = installed_models() if isinstance(source, str) and not set(source) & {"/", "\\"} else {}
     folder = Path(os.path.expanduser(source))
+    if str(source) in models:
+        folder = _folder_of(models[str(source)])
     if folder.is_file():
         raise CheckpointError(f"{folder}: expected a folder, got a file")
     if folder.is_dir():
         if not (folder / CONFIG).is_file():
             raise CheckpointError(f"{folder}: expected a checkpoint, got no {CONFIG}")
         return folder
-    raise CheckpointError(f"{source}: expected a folder, got none (models on the hub are {HUB}OWNER/NAME)")
+    known = f"an installed model ({', '.join(sorted(models)) or 'there is none'}) or "
+    known = "" if set(str(source)) & {"/", "\\"} else known
+    raise CheckpointError(f"{source}: expected {known}a folder, got none (models on the hub are {HUB}OWNER/NAME)")
 
 
-def _download(source: str, hub: dict[str, Any]) -> Path:
+def installed_models() -> dict[str, EntryPoint]:
+    """Return the installed models by name: the entry points of the group `spigot.models`.
+
+    Each is a module with a function `path`, which returns the folder of the checkpoint, or such a function or path.
+    """
+    return {entry.name: entry for entry in entry_points(group=MODELS)}
+
+
+def _folder_of(entry: EntryPoint) -> Path:
+    """Return the folder of an installed model."""
+    try:
+        value = entry.load()
+        value = getattr(value, "path", value) if isinstance(value, ModuleType) else value
+        return Path(value() if callable(value) else value)
+    except Exception as error:  # it is someone else's program
+        raise CheckpointError(f"{entry.name}: expected a model in {entry.value}: {reason(error)}") from error
+
+
+def _download(source: str, hub: Mapping[str, Any]) -> Path:
     try:
         return Path(snapshot_download(source[len(HUB) :], allow_patterns=[CONFIG, VOCABULARY, WEIGHTS], **hub))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

@@ -30,6 +30,8 @@ class SystemConfig(BaseModel, ABC):
 
     kind: str
     """The system's key in `SYSTEMS`."""
+    language: str = "en"
+    """The language of its sentences, by the code that spaCy has for it: raw text is cut into tokens by its rules."""
     surrogate: NamedSurrogate = NamedSurrogate("Detach")
     """What stands in for the gradient of the intermediate parser's argmax."""
 

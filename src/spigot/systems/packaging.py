@@ -10,9 +10,8 @@ import shutil
 from pathlib import Path
 
 from spigot.errors import UserError
-from spigot.systems.checkpoint import SHARED
+from spigot.systems.checkpoint import MODELS, SHARED
 
-GROUP = "spigot.models"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 VERSION = re.compile(r"\d+(\.\d+)*")
 
@@ -65,7 +64,7 @@ def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", des
         if (folder / file).is_file():
             shutil.copyfile(folder / file, model / file)
     described = " ".join((description or f"The model {name} of spigot").split()).replace("\\", "").replace('"', "'")
-    project = _PROJECT.format(name=name, version=version, description=described, group=GROUP, module=module)
+    project = _PROJECT.format(name=name, version=version, description=described, group=MODELS, module=module)
     (out / "pyproject.toml").write_text(project, "utf-8")
     (out / module / "__init__.py").write_text(_MODULE.format(name=name), "utf-8")
     card = folder / "README.md"

@@ -95,6 +95,11 @@ class SemanticsThenSentiment(System):
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
         return system
 
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Allow the roles between tags that the training graphs have."""
+        if self.config.prune_by_tags and "semantics" in train and self.semantics is not None:
+            self.semantics.tag_pairs.admit(train["semantics"], self.tasks["semantics"].name)
+
     def start_joint_training(self) -> None:
         """Copy the parser's weights into the pruner, which fixes the candidates."""
         if self.pruner is not None and self.semantics is not None:

@@ -116,6 +116,11 @@ class SyntaxThenSemantics(System):
             system.syntax.start_from(start)
         return system
 
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Allow the roles between tags that the training graphs have."""
+        if self.config.prune_by_tags and "semantics" in train:
+            self.semantics.tag_pairs.admit(train["semantics"], self.tasks["semantics"].name)
+
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the vocabularies in JSON types."""
         return to_dicts(self.vocabularies._asdict())

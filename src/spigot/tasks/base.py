@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spigot.data.errors import DataError
 from spigot.data.files import Writable, display_name
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import Confidence, Sentence
 from spigot.evaluation.report import Measure
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -93,13 +93,25 @@ class Task(BaseModel, ABC):
     def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Any]) -> list[Sentence]:
         """Return each sentence with its prediction."""
 
+    def confidences(
+        self, part: Any, output: Any, sentences: Sequence[Sentence], lengths: Tensor
+    ) -> list[Confidence] | None:
+        """Return how sure a part is of its predictions, which `sentences` hold; None, by default: it cannot say.
+
+        The numbers are probabilities in the Gibbs distribution of the part's scores, p(z) ∝ exp <s, z>. If the part was
+        trained with a hinge loss, only the order of its scores was trained, and they need not be calibrated.
+
+        Args:
+            part: the part of the task.
+            output: its output for these sentences.
+            sentences: the sentences with predictions.
+            lengths: tokens in each sentence, `[batch]`.
+        """
+        return None
+
     @abstractmethod
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write predictions in the task's format, with comments if the format has comments."""
-
-    @abstractmethod
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the prediction in JSON types."""
 
     def comments(self, sentence: Sentence) -> list[str]:
         """Return the prediction as comments for the file of another task; by default none."""

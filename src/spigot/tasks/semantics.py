@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
 from spigot.data.sdp import write_sdp
-from spigot.data.sentence import Graph, Sentence
+from spigot.data.sentence import Confidence, Graph, Sentence
 from spigot.data.vocabulary import Roles
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import Measure, graph_measures, label_measures
@@ -87,14 +87,50 @@ class Semantics(Task):
         """Return the sentences with graphs."""
         return [s.with_graph(self.name, graph) for s, graph in zip(sentences, predictions, strict=True)]
 
+    def confidences(
+        self, part: Any, output: SemanticGraphParts, sentences: Sequence[Sentence], lengths: Tensor
+    ) -> list[Confidence]:
+        """Return the probability of each arc, and that of its label given the arc, with roles that may all repeat.
+
+        With "nll" that is what the part was trained to give: each pair of tokens by itself. With "hinge" it is the
+        marginal in the Gibbs distribution of `arc_marginals`, exact for a part whose roles may all repeat:
+        `SemanticGraph` has no marginals, for want of a fast sum over graphs in which some roles may not repeat.
+        """
+        parts = part.predictable(output)
+        allowed = part.structure.part_mask(parts, lengths)
+        arcs, labels = arc_marginals(parts, allowed, apart=self.loss == "nll")
+        found = []
+        for row, sentence in enumerate(sentences):
+            at = [(row, arc.head, arc.modifier) for arc in sentence.graphs[self.name].arcs]
+            roles = [part.roles.names[arc.label] for arc in sentence.graphs[self.name].arcs]
+            index = torch.tensor(at, dtype=torch.long, device=arcs.device).view(-1, 3).unbind(1)
+            of_arcs = arcs[index].tolist()
+            of_labels = labels[(*index, torch.tensor(roles, dtype=torch.long, device=arcs.device))].tolist()
+            found.append(Confidence(tuple(of_arcs), tuple(of_labels)))
+        return found
+
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write SDP."""
         write_sdp(sentences, target, comments=comments, graph=self.name)
 
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return predicates and arcs (head, modifier, label); tokens count from 1, and arcs from 0 mark tops."""
-        graph = sentence.graphs[self.name]
-        return {"predicates": sorted(graph.predicates), "arcs": graph.arcs}
+
+def arc_marginals(parts: SemanticGraphParts, allowed: SemanticGraphParts, apart: bool = False) -> tuple[Tensor, Tensor]:
+    """Return p(arc), `[batch, head, modifier]`, and p(label | arc), `[batch, head, modifier, label]`.
+
+    In p(graph) ∝ exp(score) over graphs in which an arc needs its predicate and one label, and nothing else: given its
+    predicate, each pair of tokens is a choice of its own among the labels and no arc, which scores 0.
+
+    Args:
+        parts: scores.
+        allowed: which parts may be chosen (bool): `SemanticGraph.part_mask`.
+        apart: whether predicates have no part in it: p(arc) is that given its predicate.
+    """
+    scores = (parts.arcs[..., None] + parts.labels).masked_fill(~allowed.labels, -torch.inf)
+    odds = scores.logsumexp(3)
+    predicates = torch.sigmoid(parts.predicates + F.softplus(odds).sum(2)).masked_fill(~allowed.predicates, 0)
+    arcs = torch.sigmoid(odds) if apart else predicates[:, :, None] * torch.sigmoid(odds)
+    # Where there is no arc, the softmax of nothing would be NaN.
+    return arcs, scores.masked_fill(~allowed.arcs[..., None], 0).softmax(3)
 
 
 def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:

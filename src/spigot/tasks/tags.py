@@ -13,7 +13,7 @@ from torch import Tensor
 from spigot.data.conllu import write_conllu
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import Confidence, Sentence
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.report import Measure, label_measures, tag_measures
 from spigot.evaluation.tagging import TagScore, tagging
@@ -81,10 +81,14 @@ class Tags(Task):
         """Return the sentences with these tags in place of their own."""
         return [replace(s, tags=tags) for s, tags in zip(sentences, predictions, strict=True)]
 
+    def confidences(
+        self, part: Any, output: Tensor, sentences: Sequence[Sentence], lengths: Tensor
+    ) -> list[Confidence]:
+        """Return the softmax of each tag's score."""
+        numbers = gold_tags(sentences, part.labels).to(output.device).clamp(min=0)
+        rows = output.softmax(-1).gather(2, numbers[..., None]).squeeze(2).tolist()
+        return [Confidence(labels=tuple(row[1 : len(s) + 1])) for row, s in zip(rows, sentences, strict=True)]
+
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write CoNLL-U without trees."""
         write_conllu(sentences, target, self.name)
-
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the tags."""
-        return {"tags": sentence.tags}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from spigot.data.json_lines import SENTIMENTS
 from spigot.data.sentence import Sentence
 from spigot.drawing.layout import Panel
 from spigot.drawing.parses import draw
 from spigot.drawing.svg import svg
 from spigot.structured import SPIGOT
 from spigot.systems.base import System
-from spigot.tasks.sentiment import LABELS
 from spigot.view.update import Move, Update, move_panel, step_panels
 
 ROWS = 600
@@ -49,7 +49,7 @@ def parse_answer(name: str, given: Sentence, found: Sentence, width: int) -> dic
     graphs = [key for key in found.graphs if found.graphs[key] is not given.graphs.get(key)]
     title = name
     if found.sentiment is not None and found.probability is not None:
-        title += f": {LABELS[found.sentiment]} ({found.probability:.2f})"
+        title += f": {SENTIMENTS[found.sentiment]} ({found.probability:.2f})"
     if not trees and not graphs:
         return {"title": title, "svg": svg([Panel(found.forms, found.tags, (), ())], width=width)}
     return {"title": title, "svg": draw(found, trees=trees, graphs=graphs, width=width)}
