@@ -119,13 +119,12 @@ def _scores(triples: list[Triple], tree: str, graph: str, rounds: int, seed: int
 
     if not triples:
         return {}
-    found = {}
-    trees = [[attachment(t[0], t[k], tree=tree).head_counts for t in triples] for k in (2, 1)]
-    graphs = [[graph_score(t[0], t[k], graph) for t in triples] for k in (2, 1)]
-    found["UAS"] = compared(*trees, rounds, seed)
-    found["UF"] = compared(*([score.unlabelled for score in side] for side in graphs), rounds, seed)
-    found["LF"] = compared(*([score.labelled for score in side] for side in graphs), rounds, seed)
-    return found
+    trees = [[attachment(t[0], t[side], tree=tree).head_counts for t in triples] for side in (1, 2)]
+    graphs = [[graph_score(t[0], t[side], graph) for t in triples] for side in (1, 2)]
+    unlabelled = [[score.unlabelled for score in side] for side in graphs]
+    labelled = [[score.labelled for score in side] for side in graphs]
+    counts = {"UAS": trees, "UF": unlabelled, "LF": labelled}
+    return {name: compared(after, before, rounds, seed) for name, (before, after) in counts.items()}
 
 
 def _json(scores: dict[str, Comparison]) -> dict[str, Any]:
