@@ -124,7 +124,7 @@ def _only(sentence: Sentence, graph: bool, name: str | None, path: str) -> Sente
     if name not in held and len(held) > 1:
         known = ", ".join(held)
         raise DataError(path, None, f"sentence {sentence.id!r}: expected one {kind}, got {known} (--name says which)")
-    found: Any = held[name] if name in held else next(iter(held.values()))
+    found: Any = held[name] if name is not None and name in held else next(iter(held.values()))
     trees, graphs = ({}, {SEMANTICS: found}) if graph else ({SYNTAX: found}, {})
     return replace(sentence, trees=trees, graphs=graphs)
 
