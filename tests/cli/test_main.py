@@ -209,3 +209,9 @@ def test_exit_code_of_the_process():
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr == f"spigot: error: {missing}: no such file or directory\n"
+
+
+def test_brackets_in_help_texts_are_shown(spigot):
+    code, out, _ = spigot("train", "--help")
+    assert code == 0
+    assert "A TOML file with a [data] table" in " ".join(out.split())

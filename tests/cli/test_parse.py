@@ -238,6 +238,28 @@ def test_what_was_read_before_an_error_is_written(spigot, runs, window):
     assert "expected 10 tab-separated columns, got 2" in err
 
 
+def test_shards_are_the_whole_and_their_ids_are_unique(spigot, refused, runs):
+    parse = ("parse", runs / "run", "--to", "json")
+    whole = read_json(spigot(*parse, stdin=plain())[1])
+    shards = [read_json(spigot(*parse, "--shard", f"{k}/3", stdin=plain())[1]) for k in (1, 2, 3)]
+    assert [len(shard) for shard in shards] == [2, 2, 1]
+    for k, shard in enumerate(shards):
+        assert shard == whole[k::3]
+    for wrong in ("0/3", "4/3", "3", "a/b", "1/" + "9" * 5000):
+        assert "--shard: expected I/N with 1 <= I <= N" in refused(*parse, "--shard", wrong, stdin=plain())
+
+
+def test_a_sentence_that_is_too_long_is_named_and_the_rest_is_parsed(spigot, runs):
+    text = f"a b .\n{'x ' * 1001}\nc d .\n"
+    for to in ("json", "sdp", "conllu"):
+        code, out, err = spigot("parse", runs / "run", "--to", to, stdin=text)
+        assert (code, err) == (0, "spigot: left out: sentence '2' of 1001 tokens; --max-length is 1000\n")
+        assert "x x" not in " ".join(out.split())
+        assert "c" in out
+    code, out, err = spigot("parse", runs / "run", "--to", "json", "--max-length", 2, stdin="a b\na b c\n")
+    assert [s["id"] for s in read_json(out)] == ["1"]
+
+
 def test_drawings_and_mrp(spigot, runs):
     objects = spigot("parse", runs / "run", "--to", "json", stdin=INPUTS["conllu"])[1]
     parses = [Parse(sentence) for sentence in read_json_lines(io.StringIO(objects))]

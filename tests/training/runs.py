@@ -15,7 +15,7 @@ SYSTEMS = {
     "sa": {"system": system("Marginals"), "tasks": {"syntax": {"loss": "nll"}}},
     "ste": {"system": system("StraightThrough")},
     "spigot": {"system": system("SPIGOT", max_norm=1.0)},
-    "multitask": {"system": multitask_system(), "tasks": {"pos": {"sample": 0.5, "loss_weight": 0.3}}},
+    "multitask": {"system": multitask_system(), "tasks": {"pos": {"loss_weight": 0.3}}},
     "sentiment": {"system": sentiment_system({"name": "SPIGOT", "max_norm": 0.2}, dropout=0.0)},
 }
 

@@ -17,10 +17,10 @@ def test_every_task_is_trained_and_scored(whole):
     rows = metrics(out)
     assert [set(row["loss"]) for row in rows] == [{"semantics", "pos", "syntax"}] * 2
     assert [set(row["dev"]) for row in rows] == [{"uf", "lf", "pos.accuracy", "uas", "las"}] * 2
-    assert rows[0]["sentences"] == 24 + 24 + 12
+    assert rows[0]["sentences"] == 3 * 24
     means = [(row["dev"]["lf"] + row["dev"]["pos.accuracy"] + row["dev"]["las"]) / 3 for row in rows]
     assert trainer.history.best()["epoch"] == 1 + means.index(max(means))
-    for name in ("semantics", "syntax"):
+    for name in rows[0]["loss"]:
         assert rows[1]["loss"][name] < rows[0]["loss"][name]
     dev = trainer.corpora.dev["pos"]
     best = rows[means.index(max(means))]["dev"]

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +16,13 @@ from spigot.training.plan import plan, tasks
 from spigot.training.state import STATE
 from tests.training.runs import content, metrics, recipe, same, train, weights
 
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = os.environ | {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+}
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+(TORCHRUN,) = re.findall(r"`(torchrun [^`]*) train \.\.\.`", README)
 
 
 def arguments(folder, tables):
@@ -37,7 +46,7 @@ def test_two_processes_give_the_result_of_one(tmp_path, system):
     # Small batches: some have a single sentence, and leave the second process without any.
     tables = content(system, batch_tokens=30)
     wanted = recipe(system, batch_tokens=30)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "spigot"]
+    command = shlex.split(TORCHRUN)
     given = arguments(tmp_path, tables)
     if system == "spigot" and not torch.cuda.is_available():
         # As README writes it: without a device it is the processor's two processes that share the run.

@@ -30,6 +30,7 @@ from spigot.cli.push import push
 from spigot.cli.recipes import recipes
 from spigot.cli.score import score
 from spigot.cli.train import train
+from spigot.cli.view import view
 
 
 class _CarrierError(Exception):
@@ -79,6 +80,7 @@ for command in (
     evaluate,
     parse,
     draw,
+    view,
     score,
     info,
     package,

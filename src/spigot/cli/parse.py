@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from spigot.cli.device import checked_device
+from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,6 +70,21 @@ def parse(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Parse every N-th sentence from the I-th on; ids are those in the whole input."
+        ),
+    ] = None,
+    max_length: Annotated[
+        int,
+        typer.Option(
+            "--max-length",
+            min=1,
+            help="Sentences of more tokens are left out, and named on stderr: memory grows with the square of the "
+            "length (1 GB for 1000 tokens and 50 labels).",
+        ),
+    ] = MAX_LENGTH,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.
@@ -83,6 +99,8 @@ def parse(
     from spigot.systems.parser import load
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
+    if shard is not None:
+        parse_shard(shard)  # before anything is loaded
     if tokenized and (spacy is not None or lines is not None):
         raise typer.BadParameter("expected no --spacy and no --lines beside it", param_hint="--tokenized")
     parser = load(run, checked_device(device))
@@ -98,7 +116,7 @@ def parse(
         return read_raw(text, spacy or BLANK + parser.language, by_line=by_line, at_once=at_once)
 
     sentences = raw(file) if spacy is not None else read_sentences(file, source, text=raw)
-    good = _UntilError(sentences)
+    good = _UntilError(short_enough(in_shard(sentences, shard), max_length))
     write(_at_once(parse_stream(lambda batch: parser.parse_batch(batch, confidence), good, batch_tokens, window)))
     if good.error is not None:
         raise good.error

@@ -88,14 +88,31 @@ class Row(NamedTuple):
         return above, below
 
 
-def lay_out(panel: Panel, width: float) -> list[Row]:
+Columns = dict[int, tuple[float, float]]
+"""For each word, half of the least width of its column and the least distance from the middle of the word before."""
+
+
+def common_columns(panels: Sequence[Panel]) -> Columns:
+    """Return columns in which the words of all panels, which are the same, stand below each other."""
+    columns: Columns = {}
+    for panel in panels:
+        before = 0.0
+        for word in _row(panel, 1, len(panel.words), {}).words if panel.words else ():
+            half, distance = columns.get(word.number, (0.0, 0.0))
+            columns[word.number] = max(half, word.half), max(distance, word.x - before)
+            before = word.x
+    return columns
+
+
+def lay_out(panel: Panel, width: float, columns: Columns | None = None) -> list[Row]:
     """Return the rows of a panel; a row of more than one word is at most `width` wide."""
+    columns = columns or {}
     rows: list[Row] = []
     first, count = 1, len(panel.words)
     while first <= count:
-        last, row = first, _row(panel, first, first)
+        last, row = first, _row(panel, first, first, columns)
         while last < count:
-            longer = _row(panel, first, last + 1)
+            longer = _row(panel, first, last + 1, columns)
             if longer.width > width:
                 break
             last, row = last + 1, longer
@@ -114,19 +131,21 @@ class _Piece(NamedTuple):
     """In numbers of words, those beyond the row too, so that long arcs stay outside short ones."""
 
 
-def _row(panel: Panel, first: int, last: int) -> Row:
+def _row(panel: Panel, first: int, last: int, columns: Columns) -> Row:
     sides = [_pieces(arcs, first, last) for arcs in (panel.above, panel.below)]
     levels = [levels_of([piece.interval for piece in side], [p.arc.head == 0 for p in side]) for side in sides]
     ports = [_ports(side, level) for side, level in zip(sides, levels, strict=True)]
     upright = {p.arc.modifier: text_width(p.arc.label, LABEL) for side in sides for p in side if p.arc.head == 0}
-    halves, x = {}, {}
+    halves: dict[int, float] = {}
+    x: dict[int, float] = {}
     position = MARGIN
     for number in range(first, last + 1):
         tag = panel.tags[number - 1] if panel.tags else ""
         texts = (text_width(panel.words[number - 1], FORM), text_width(tag, TAG), text_width(str(number), TAG))
         fan = max(2 * max((abs(o) for o in port.get(number, {}).values()), default=0.0) for port in ports) + PORT
-        halves[number] = max(*texts, fan, upright.get(number, 0.0), 12.0) / 2
-        x[number] = position + halves[number]
+        least, distance = columns.get(number, (0.0, 0.0))
+        halves[number] = max(max(*texts, fan, upright.get(number, 0.0), 12.0) / 2, least)
+        x[number] = max(position + halves[number], x[number - 1] + distance if number > first else 0.0)
         position = x[number] + halves[number] + GAP
     right_edge = position - GAP + MARGIN
     # Short arcs first: what they move apart, longer ones need no longer.

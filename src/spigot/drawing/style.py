@@ -24,7 +24,7 @@ font-family:-apple-system,"Segoe UI",Roboto,Helvetica,Arial,"Liberation Sans",sa
 .spigot-drawing .down .line{stroke-dasharray:5 3}
 .spigot-drawing .tip{fill:currentColor}
 .spigot-drawing .label{fill:currentColor;font-size:11px;text-anchor:middle;paint-order:stroke;stroke:var(--paper);
-stroke-width:4px;stroke-linejoin:round}
+stroke-width:6px;stroke-linejoin:round}
 .spigot-drawing .arc:hover .line{stroke-width:2.75px}
 .spigot-drawing .arc:hover .label{font-weight:700}
 """

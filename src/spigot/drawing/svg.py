@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from .arcs import DrawnArc
-from .layout import CORNER, CUT, Panel, Row, Segment, lay_out
+from .layout import CORNER, CUT, Panel, Row, Segment, common_columns, lay_out
 from .measure import text_width
 from .style import STYLE
 
@@ -17,13 +17,20 @@ LEVEL = 18.0
 """The distance between levels."""
 FIRST = 8.0
 """How much further level 1 lies from the words."""
-CAPTION, WORD, TAGS, NUMBERS, BETWEEN = 22.0, 20.0, 14.0, 13.0, 16.0
-"""Heights: of a caption, of a line of words, tags and numbers, and of what separates rows."""
+CAPTION, CAPTION_LINE, WORD, TAGS, NUMBERS, BETWEEN = 22.0, 16.0, 20.0, 14.0, 13.0, 16.0
+"""Heights: of a caption, of each line of it after the first, of words, tags and numbers, and of what separates rows."""
 EDGE = 8.0
 _NO_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def svg(panels: Sequence[Panel], *, width: float = WIDTH, title: str = "", key: Sequence[DrawnArc] = ()) -> str:
+def svg(
+    panels: Sequence[Panel],
+    *,
+    width: float = WIDTH,
+    title: str = "",
+    key: Sequence[DrawnArc] = (),
+    beside: Sequence[Panel] = (),
+) -> str:
     """Return panels, one below the other, as an SVG element.
 
     Args:
@@ -31,18 +38,22 @@ def svg(panels: Sequence[Panel], *, width: float = WIDTH, title: str = "", key: 
         width: the greatest width in pixels; sentences that need more are wrapped.
         title: a name for readers who do not see the drawing.
         key: arcs whose roles are explained at the top, by their labels.
+        beside: panels of other drawings, below whose words those of these panels shall stand.
     """
     body: list[str] = []
     y, widest = EDGE, 0.0
     for line in _key_lines(key, width):
         widest = max(widest, _key(line, y, body))
         y += CAPTION
+    group = [*panels, *beside]
+    columns = common_columns(group) if len({tuple(panel.words) for panel in group}) == 1 else {}
     for panel in panels:
-        rows = lay_out(panel, width - 2 * EDGE)
-        if panel.caption:
-            body.append(_put("caption", 0, y + 13, panel.caption))
-            widest = max(widest, text_width(panel.caption, 12))
-            y += CAPTION
+        rows = lay_out(panel, width - 2 * EDGE, columns)
+        for text in _wrapped(panel.caption, width - 2 * EDGE):
+            body.append(_put("caption", 0, y + 13, text))
+            widest = max(widest, text_width(text, 12))
+            y += CAPTION_LINE
+        y += CAPTION - CAPTION_LINE if panel.caption else 0
         for row in rows:
             y = _draw_row(panel, row, y, len(rows) > 1, body)
             widest = max(widest, row.width)
@@ -161,6 +172,17 @@ def _key(arcs: Sequence[DrawnArc], y: float, body: list[str]) -> float:
 def _put(name: str, x: float, y: float, text: str, more: str = "") -> str:
     """Return a text of a class; `x` does not count the edge."""
     return f'<text class="{name}" x="{_number(EDGE + x)}" y="{_number(y)}"{more}>{_text(text)}</text>'
+
+
+def _wrapped(caption: str, width: float) -> list[str]:
+    """Return a caption as lines."""
+    lines: list[str] = []
+    for word in caption.split():
+        if lines and text_width(f"{lines[-1]} {word}", 12) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _text(text: str) -> str:

@@ -40,15 +40,22 @@ class TagPairs(nn.Module):
 
     def observe(self, sentences: Sequence[Sentence], graph: str = SEMANTICS) -> None:
         """From now on allow, between known tags, what occurs in the graphs of this name."""
+        restricted = torch.ones_like(self.allowed)
+        restricted[0] = restricted[:, 0] = False
+        restricted[..., self._top] = False
+        self.allowed &= self._seen(sentences, graph) | ~restricted
+
+    def admit(self, sentences: Sequence[Sentence], graph: str = SEMANTICS) -> None:
+        """From now on allow also what occurs in the graphs of this name."""
+        self.allowed |= self._seen(sentences, graph)
+
+    def _seen(self, sentences: Sequence[Sentence], graph: str) -> Tensor:
         seen = torch.zeros_like(self.allowed)
         for sentence in sentences:
             tags = [self._tags[ROOT], *(self._tags[tag] for tag in sentence.tags)]
             for head, modifier, label in sentence.graphs[graph].arcs if graph in sentence.graphs else ():
                 seen[tags[head], tags[modifier], self._roles[label]] = True
-        restricted = torch.ones_like(seen)
-        restricted[0] = restricted[:, 0] = False
-        restricted[..., self._top] = False
-        self.allowed &= seen | ~restricted
+        return seen
 
     def forward(self, tags: Tensor) -> Tensor:
         """Return what `tags[batch, n]` allow, bool `[batch, head, modifier, role]`."""

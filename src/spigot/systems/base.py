@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
 from spigot.models.encoders.base import Column
+from spigot.structured import StructuredArgmax
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
 from spigot.systems.columns import check_columns
@@ -32,10 +33,16 @@ class System(Pretrained, ABC):
     config: Any
     tasks: dict[str, Task]
     """The tasks by name, the end task first."""
+    parse_layer: StructuredArgmax | None
+    """What makes the output of the intermediate parser that the end task reads; None: there is no such parser.
+
+    It is called once for a batch of one of the `end_tasks`.
+    """
 
     def __init__(self, config: SystemConfig, tasks: Mapping[str, Task] | None = None) -> None:
         super().__init__()
         self.config = config
+        self.parse_layer = None
         self.tasks = dict(config.make_tasks({}) if tasks is None else tasks)
 
     @classmethod
@@ -103,6 +110,11 @@ class System(Pretrained, ABC):
         return None if name is None else self.tasks[name]
 
     @property
+    def end_tasks(self) -> list[str]:
+        """The names of the tasks that read the output of `parse_layer`; by default the end task."""
+        return [] if self.parse_layer is None else [next(iter(self.tasks))]
+
+    @property
     def device(self) -> torch.device:
         """The device that the parameters are on."""
         return next(self.parameters()).device
@@ -118,6 +130,12 @@ class System(Pretrained, ABC):
             tokens: this process's rows of them, encoded with the vocabulary of the task's part.
             dropped: which tokens word dropout chose, see `Vocabulary.encode`.
             weight: a factor on the gradient that the end task sends into the intermediate parser; 0 stops it.
+        """
+
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Called once, with each task's training sentences, on a system that goes on from an earlier run.
+
+        What they hold, and the system barred because its own training data had it nowhere, becomes possible.
         """
 
     def start_joint_training(self) -> None:

@@ -62,7 +62,6 @@ class Multitask(System):
         for task in config.task_kinds:
             width = self._encoder(task).output_dim
             self.scorers[task] = _scorer(config.parts[task], width, known.names[task], feature)
-        self.parse_layer: StructuredArgmax | None = None
         if config.tree is not None:
             self.parse_layer = StructuredArgmax(self.parts[config.tree].structure, config.surrogate.build())
 
@@ -122,6 +121,11 @@ class Multitask(System):
         if self._reads_tree(task) and weight != 0:
             found.append(str(self.config.tree))
         return found if self.config.encoder_per_task else ["encoder", *found]
+
+    @property
+    def end_tasks(self) -> list[str]:
+        """The graphs, which read the tree."""
+        return [name for name in self.tasks if self._reads_tree(name)]
 
     def _reads_tree(self, task: str) -> bool:
         return self.config.tree is not None and self.config.task_kinds[task] == "semantics"

@@ -84,7 +84,6 @@ class SyntaxThenSemantics(System):
         vectors = vectors or {}
         words, roles, syntax_known, labels = vocabularies
         self.syntax: SyntacticParser | None = None
-        self.parse_layer: StructuredArgmax | None = None
         if config.syntax is not None and syntax_known is not None:
             self.syntax = SyntacticParser(config.syntax, syntax_known, labels, vectors.get("syntax"))
             self.parse_layer = StructuredArgmax(self.syntax.structure, config.surrogate.build())
@@ -116,6 +115,11 @@ class SyntaxThenSemantics(System):
         if isinstance(start, SyntacticParser) and system.syntax is not None:
             system.syntax.start_from(start)
         return system
+
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Allow the roles between tags that the training graphs have."""
+        if self.config.prune_by_tags and "semantics" in train:
+            self.semantics.tag_pairs.admit(train["semantics"], self.tasks["semantics"].name)
 
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the vocabularies in JSON types."""

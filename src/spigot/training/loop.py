@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from spigot.errors import UserError
 from spigot.systems.base import Candidates
@@ -23,7 +22,7 @@ from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
-from spigot.training.processes import Processes
+from spigot.training.processes import Processes, make_accelerator
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals
 from spigot.training.state import RECIPE, STATE, FolderLock, check_folder, load_state, parse_progress, save_state
@@ -58,12 +57,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, out: Path, *, resume: bool = False, device: str | None = None) -> None:
         self.recipe, self.out = recipe, out
         check_folder(out, recipe, resume)
-        self.accelerator = Accelerator(
-            # Without a device, processes of torchrun would else each train by themselves.
-            cpu=device == "cpu" or not _has_device(),
-            mixed_precision=recipe.training.mixed_precision,
-            log_with="tensorboard",
-            project_dir=str(out),
+        self.accelerator = make_accelerator(
+            device, mixed_precision=recipe.training.mixed_precision, log_with="tensorboard", project_dir=str(out)
         )
         self.processes = Processes(self.accelerator)
         self.main = self.processes.first
@@ -301,8 +296,3 @@ class Trainer:
             f"spigot {version('torch-spigot')}  torch {torch.__version__}  {self.processes.device}"
             f" x {self.processes.count}  {count:,} parameters  sentences: {'  '.join(sizes)}"
         )
-
-
-def _has_device() -> bool:
-    """Return whether there is something faster than the processor."""
-    return torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available()

@@ -82,12 +82,11 @@ class Updates:
 
     def _scale_and_clip(self, sentences: int) -> list[Tensor]:
         """Average over the sentences of the batch, then clip each group's gradient; return the norms before."""
-        norms = []
+        norms, limit = [], self.recipe.training.clip_norm
         for parameters in self.groups.values():
             gradients = [p.grad for p in parameters if p.grad is not None]
             if not gradients:
                 continue
             torch._foreach_div_(gradients, float(sentences))
-            if self.recipe.training.clip_norm is not None:
-                norms.append(nn.utils.clip_grad_norm_(parameters, self.recipe.training.clip_norm))
+            norms.append(nn.utils.clip_grad_norm_(parameters, math.inf if limit is None else limit))
         return norms
