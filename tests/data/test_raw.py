@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from spigot.data.raw import read_raw
+from spigot.data.errors import DataError
+from spigot.data.raw import _paragraphs, read_raw
 from spigot.errors import UserError
 
 TEXT = "The dog barked.  Did it sleep?\n\n   \nNo: it doesn't\tsleep.\n"
@@ -47,3 +48,11 @@ def test_a_pipeline_that_is_not_there(pipeline):
     with pytest.raises(UserError, match=f"--spacy {pipeline}: expected an installed spaCy pipeline: ") as caught:
         next(read_raw(io.StringIO(TEXT), pipeline))
     assert "\n" not in str(caught.value)
+
+
+def test_a_paragraph_that_spacy_would_refuse_is_named():
+    lines = ["short\n", "x" * 12 + "\n"]
+    found = _paragraphs(lines, 11)
+    assert next(found) == "short"
+    with pytest.raises(DataError, match=r":2: expected a paragraph of at most 11 characters, spaCy's limit, got 12"):
+        next(found)

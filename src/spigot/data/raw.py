@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from spigot.data.files import BOM, Readable, numbered_lines
+from spigot.data.errors import DataError
+from spigot.data.files import BOM, Readable, display_name, numbered_lines
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 
@@ -24,11 +25,11 @@ def read_raw(source: Readable, pipeline: str) -> Iterator[Sentence]:
 
     Raises:
         UserError: spaCy, or the pipeline, is not installed.
-        DataError: the text is not UTF-8.
+        DataError: the text is not UTF-8, or a line is longer than spaCy takes.
     """
     nlp = _load(pipeline)
     number = 0
-    for document in nlp.pipe(_paragraphs(source), batch_size=16):
+    for document in nlp.pipe(_paragraphs(source, nlp.max_length), batch_size=16):
         for span in document.sents:
             tokens = [token for token in span if not token.is_space]
             if tokens:
@@ -41,9 +42,12 @@ def read_raw(source: Readable, pipeline: str) -> Iterator[Sentence]:
                 )
 
 
-def _paragraphs(source: Readable) -> Iterator[str]:
+def _paragraphs(source: Readable, longest: int) -> Iterator[str]:
     for number, line in numbered_lines(source):
         text = (line.removeprefix(BOM) if number == 1 else line).strip()
+        if len(text) > longest:
+            limit = f"expected a paragraph of at most {longest} characters, spaCy's limit"
+            raise DataError(display_name(source), number, f"{limit}, got {len(text)} (end lines between paragraphs)")
         if text:
             yield text
 
