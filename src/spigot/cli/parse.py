@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from spigot.cli.device import checked_device
+from spigot.cli.kernels import announce_compilation
 from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
 from spigot.errors import UserError
 
@@ -73,6 +74,7 @@ def parse(
     from spigot.systems.loading import load_system
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
+    announce_compilation()
     if shard is not None:
         parse_shard(shard)  # before anything is loaded
     model = load_system(run, checked_device(device))
