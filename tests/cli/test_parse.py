@@ -256,7 +256,9 @@ def test_a_sentence_that_is_too_long_is_named_and_the_rest_is_parsed(spigot, run
         assert (code, err) == (0, "spigot: left out: sentence '2' of 1001 tokens; --max-length is 1000\n")
         assert "x x" not in " ".join(out.split())
         assert "c" in out
-    code, out, err = spigot("parse", runs / "run", "--to", "json", "--max-length", 2, "--tokenized", stdin="a b\na b c\n")
+    code, out, err = spigot(
+        "parse", runs / "run", "--to", "json", "--max-length", 2, "--tokenized", stdin="a b\na b c\n"
+    )
     assert [s["id"] for s in read_json(out)] == ["1"]
 
 
