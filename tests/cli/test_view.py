@@ -41,14 +41,14 @@ def test_it_serves_its_models_and_ends_when_told(runs, tmp_path):
 
 def test_gold_files_are_put_together(tmp_path):
     from spigot.builtin import generate
-    from spigot.cli.view import _gold
+    from spigot.cli.gold import read_together
     from spigot.data.conllu import write_conllu
     from spigot.data.sdp import write_sdp
 
     sentences = generate(3, seed=1)
     write_sdp(sentences, tmp_path / "a.sdp")
     write_conllu(sentences, tmp_path / "a.conllu")
-    found = _gold([str(tmp_path / "a.sdp"), str(tmp_path / "a.conllu")])
+    found = read_together([str(tmp_path / "a.sdp"), str(tmp_path / "a.conllu")])
     assert [s.graphs["semantics"].arcs for s in found] == [s.graphs["semantics"].arcs for s in sentences]
     assert [dict(s.trees) for s in found] == [dict(s.trees) for s in sentences]
 

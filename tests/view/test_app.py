@@ -58,12 +58,20 @@ def test_it_knows_its_models(client):
 
 
 def test_a_text_is_parsed_by_each_model_and_the_parses_compared(client):
-    answer = client.post("/api/parse", json={"text": TEXT}).json()
+    answer = client.post("/api/parse", json={"text": TEXT, "tokenized": True}).json()
     assert answer["tokens"] == TEXT.split()
     titles = [drawing["title"] for drawing in answer["drawings"]]
     assert titles[:3] == ["one", "other", "none"]
     assert titles[3].startswith("one and other")
     assert all(words(drawing["svg"])[: len(TEXT.split())] == TEXT.split() for drawing in answer["drawings"])
+
+
+def test_raw_text_is_cut_by_rules_and_parsed_with_confidences(client):
+    pytest.importorskip("spacy", reason="spacy is not installed: pip install 'torch-spigot[text]'")
+    answer = client.post("/api/parse", json={"text": "The dog doesn't\nsleep."}).json()
+    assert answer["tokens"] == ["The", "dog", "does", "n't", "sleep", "."]
+    titles = [e.text for e in ElementTree.fromstring(answer["drawings"][0]["svg"]).iter() if e.tag.endswith("title")]
+    assert sum("; confidence " in title for title in titles) >= 6
 
 
 def test_a_gold_sentence_is_compared_with_its_parse(client):
@@ -97,12 +105,14 @@ def test_the_update_adds_up(client):
 
 
 def test_several_steps_are_shown_one_by_one(client):
-    answer = client.post("/api/update", json={"text": TEXT, "model": "one", "steps": 3, "hull": True}).json()
+    answer = client.post(
+        "/api/update", json={"text": TEXT, "tokenized": True, "model": "one", "steps": 3, "hull": True}
+    ).json()
     assert len(answer["drawings"]) == 1 + 3 * 3 + 2
 
 
 def test_targets(client):
-    body = {"text": TEXT, "model": "one"}
+    body = {"text": TEXT, "tokenized": True, "model": "one"}
     losses = {}
     for target in ("own", "other", "0 3 __TOP__\n3 2 ARG1"):
         losses[target] = client.post("/api/update", json={**body, "target": target}).json()["loss"]
@@ -139,7 +149,7 @@ def test_each_of_several_end_tasks_can_be_chosen():
     client = TestClient(make_app({"m": multitask_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
     (model,) = client.get("/api/models").json()["models"]
     (task,) = model["end_tasks"]
-    body = {"gold": 0, "model": "m"}
+    body = {"gold": 0, "model": "m", "target": "gold"}
     chosen, first = (client.post("/api/update", json=more).json() for more in ({**body, "task": task}, body))
     assert chosen == first
     assert any(row[-2] for row in chosen["rows"])
@@ -148,17 +158,17 @@ def test_each_of_several_end_tasks_can_be_chosen():
 
 def test_input_without_what_a_model_reads_is_refused():
     client = TestClient(make_app({"m": tiny_model()}), base_url="http://127.0.0.1")
-    assert "tags" in refused(client.post("/api/parse", json={"text": TEXT}))
+    assert "tags" in refused(client.post("/api/parse", json={"text": TEXT, "tokenized": True}))
 
 
 def test_mistakes_are_one_line(client):
     assert refused(client.post("/api/parse", json={"text": " \n "})) == "text: expected a sentence, got none"
-    long = refused(client.post("/api/parse", json={"text": "a " * 201}))
+    long = refused(client.post("/api/parse", json={"text": "a " * 201, "tokenized": True}))
     assert long == "text: expected at most 200 tokens, got 201"
     assert refused(client.post("/api/parse", json={"text": "a" * 20_001})).startswith("text: ")
     assert refused(client.post("/api/parse", json={"gold": 5})) == "gold: expected a number below 5, got 5"
     assert refused(client.post("/api/parse", json={"txt": TEXT})).startswith("txt: ")
-    unknown = client.post("/api/update", json={"text": TEXT, "model": "x"})
+    unknown = client.post("/api/update", json={"text": TEXT, "tokenized": True, "model": "x"})
     assert refused(unknown) == "model: expected one of one, other, none, got 'x'"
-    without = client.post("/api/update", json={"text": TEXT, "model": "none"})
+    without = client.post("/api/update", json={"text": TEXT, "tokenized": True, "model": "none"})
     assert refused(without) == "model: expected one with an intermediate parser, got none, which has none"

@@ -67,6 +67,7 @@ def texts(page, selector: str) -> list[str]:
 
 
 def test_a_sentence_is_typed_and_its_tree_and_graph_are_seen(page):
+    page.check("#tokenized")
     page.fill("#text", TEXT)
     page.press("#text", "Enter")
     page.wait_for_selector("svg .arc.below")
@@ -100,6 +101,7 @@ def test_the_loss_moves_arcs(page, see):
 
 
 def test_a_graph_of_ones_own_is_a_target(page, see):
+    page.check("#tokenized")
     page.fill("#text", "the dog sleeps")
     page.click("#tab-update")
     page.wait_for_selector("#loss")
@@ -117,6 +119,7 @@ def test_a_graph_of_ones_own_is_a_target(page, see):
 
 def test_mistakes_are_one_line_on_the_page(page, see):
     page.allowed = {"422"}
+    page.check("#tokenized")
     page.click("button.go")
     see(page.locator("#error")).to_have_text("text: expected a sentence, got none")
     page.fill("#text", "a " * 300)

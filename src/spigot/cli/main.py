@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from spigot.cli.compare import compare
 from spigot.cli.compile import compile_kernels
 from spigot.cli.console import abandon_output, prepare_streams
 from spigot.cli.convert import convert
@@ -85,6 +86,7 @@ for command in (
     draw,
     view,
     score,
+    compare,
     info,
     package,
     push,

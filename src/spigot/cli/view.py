@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from spigot.cli.device import checked_device
 from spigot.errors import UserError
-
-if TYPE_CHECKING:
-    from spigot.data.sentence import Sentence
 
 
 def view(
@@ -29,6 +25,7 @@ def view(
 
     The page is on the loopback address of this machine; it asks nothing of others.
     """
+    from spigot.cli.gold import read_together
     from spigot.systems.loading import load_system
 
     try:
@@ -41,7 +38,7 @@ def view(
     named = checked_device(device)
     sources = [run] if other is None else [run, other]
     systems = {name: load_system(source, named) for name, source in _names(sources).items()}
-    app = make_app(systems, _gold(gold or []))
+    app = make_app(systems, read_together(gold or []))
     try:
         listening = socket.create_server(("127.0.0.1", port))
     except OSError as error:
@@ -60,23 +57,3 @@ def _names(sources: list[str]) -> dict[str, str]:
     if len(whole) < len(sources):
         raise UserError(f"OTHER: expected another model, got {sources[0]} twice")
     return whole
-
-
-def _gold(paths: list[str]) -> list[Sentence]:
-    """Return the sentences of all files; annotations of one sentence in several files are put together."""
-    from spigot.data.readers import read_sentences
-    from spigot.evaluation.matching import match
-
-    sentences: list[Sentence] = []
-    for path in paths:
-        found = list(read_sentences(path))
-        if not found:
-            raise UserError(f"{path}: expected sentences, got none")
-        if not sentences:
-            sentences = found
-            continue
-        sentences = [
-            replace(one, trees={**one.trees, **two.trees}, graphs={**one.graphs, **two.graphs})
-            for one, two in match(sentences, found, paths[0], path)
-        ]
-    return sentences

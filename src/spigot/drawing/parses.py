@@ -97,8 +97,13 @@ def _names(kind: str, held: Sequence[Mapping[str, object]], wanted: Sequence[str
 
 
 def _tree(sentence: Sentence, name: str | None) -> list[DrawnArc]:
-    return [] if name is None else tree_arcs(sentence.trees[name])
+    return [] if name is None else tree_arcs(sentence.trees[name], _sure(sentence, name))
 
 
 def _graph(sentence: Sentence, name: str | None) -> list[DrawnArc]:
-    return [] if name is None else graph_arcs(sentence.graphs[name])
+    return [] if name is None else graph_arcs(sentence.graphs[name], _sure(sentence, name))
+
+
+def _sure(sentence: Sentence, name: str) -> tuple[float, ...]:
+    """Return the confidences of the arcs of a tree or graph, none if they were not asked for."""
+    return sentence.confidences[name].arcs if name in sentence.confidences else ()

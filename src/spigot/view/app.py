@@ -30,6 +30,8 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field("", max_length=20_000)
+    tokenized: bool = False
+    """Whether the tokens of the text stand between blanks."""
     gold: int | None = Field(None, ge=0)
     """The number of a gold sentence, instead of a text."""
     width: int = Field(900, ge=200, le=4000)
@@ -58,6 +60,7 @@ class UpdateBody(_Body):
 def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> FastAPI:
     """Return the application for one or two systems by name and, perhaps, sentences with gold annotations."""
     app = FastAPI(title="spigot", docs_url=None, redoc_url=None, openapi_url=None)
+    language = next(iter(systems.values())).config.language
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
 
     @app.exception_handler(UserError)
@@ -85,8 +88,8 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
 
     @app.post("/api/parse")
     def parse(body: ParseBody) -> dict[str, Any]:
-        sentence = sentence_of(body.text, body.gold, gold)
-        parsed = [(name, system.parse([sentence])[0]) for name, system in systems.items()]
+        sentence = sentence_of(body.text, body.tokenized, body.gold, gold, language)
+        parsed = [(name, system.parse([sentence], confidence=True)[0]) for name, system in systems.items()]
         drawings = [parse_answer(name, sentence, found, body.width) for name, found in parsed]
         if body.gold is not None:
             parsed.insert(0, ("gold", sentence))
@@ -104,7 +107,7 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
         task = body.task or system.end_tasks[0]
         if task not in system.end_tasks:
             raise UserError(f"task: expected one of {', '.join(system.end_tasks)}, got {task!r}")
-        sentence = sentence_of(body.text, body.gold, gold)
+        sentence = sentence_of(body.text, body.tokenized, body.gold, gold, language)
         spigot = SPIGOT(body.step_size, body.max_norm, "hull" if body.hull else None, body.steps)
         ste = StraightThrough(body.max_norm)
         target = target_of(body.target, sentence, task, system, systems)

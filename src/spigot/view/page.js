@@ -37,7 +37,7 @@ function drawing(title, svg) {
 function question() {
   const body = { width: Math.max(200, Math.floor($("result").clientWidth)) };
   if (state.gold !== null) body.gold = state.gold;
-  else body.text = $("text").value;
+  else Object.assign(body, { text: $("text").value, tokenized: $("tokenized").checked });
   return body;
 }
 
@@ -198,7 +198,7 @@ $("find").addEventListener("input", () => listGold().catch((error) => { $("error
 $("model").addEventListener("change", () => { setModel(); show(); });
 $("task").addEventListener("change", () => { chooseTargets(); show(); });
 $("target").addEventListener("change", () => { $("own-target").hidden = $("target").value !== "edited"; if (!$("own-target").hidden) return; show(); });
-for (const name of ["apart", "step_size", "max_norm", "steps", "hull", "own-target"]) $(name).addEventListener("change", show);
+for (const name of ["tokenized", "apart", "step_size", "max_norm", "steps", "hull", "own-target"]) $(name).addEventListener("change", show);
 let width = innerWidth;
 addEventListener("resize", () => { if (innerWidth !== width && $("result").childElementCount) { width = innerWidth; show(); } });
 start().catch((error) => { $("error").textContent = error.message; });

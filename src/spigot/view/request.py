@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from spigot.data.json_lines import SENTIMENTS
 from spigot.data.sentence import Arc, Graph, Sentence
+from spigot.data.spacy_docs import BLANK, pipeline
 from spigot.errors import UserError
 from spigot.systems.base import System
 from spigot.tasks.semantics import Semantics
@@ -16,14 +17,19 @@ LONGEST = 200
 """The most tokens of a sentence."""
 
 
-def sentence_of(text: str, number: int | None, gold: Sequence[Sentence]) -> Sentence:
-    """Return a gold sentence, or the tokens of a text. Raises UserError."""
+def sentence_of(text: str, tokenized: bool, number: int | None, gold: Sequence[Sentence], language: str) -> Sentence:
+    """Return a gold sentence, or a text as one sentence. Raises UserError.
+
+    Its tokens are those of spaCy's rules for the language; of a `tokenized` text, what stands between blanks.
+    """
     if number is not None:
         if number >= len(gold):
             raise UserError(f"gold: expected a number below {len(gold)}, got {number}")
         sentence = gold[number]
     else:
         forms = tuple(text.split())
+        if not tokenized and forms:
+            forms = tuple(token.text for token in pipeline(BLANK + language).make_doc(text) if not token.is_space)
         blank = ("_",) * len(forms)
         sentence = Sentence("1", forms, blank, blank)
     if not len(sentence):

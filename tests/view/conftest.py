@@ -1,3 +1,0 @@
-from tests.browser import browser
-
-__all__ = ["browser"]
