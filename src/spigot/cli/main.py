@@ -26,6 +26,7 @@ from spigot.cli.evaluate import evaluate
 from spigot.cli.info import info
 from spigot.cli.package import package
 from spigot.cli.parse import parse
+from spigot.cli.parse_corpus import parse_corpus
 from spigot.cli.push import push
 from spigot.cli.recipes import recipes
 from spigot.cli.score import score
@@ -79,6 +80,7 @@ for command in (
     train,
     evaluate,
     parse,
+    parse_corpus,
     draw,
     view,
     score,
