@@ -120,11 +120,11 @@ def _scores(triples: list[Triple], tree: str, graph: str, rounds: int, seed: int
     if not triples:
         return {}
     found = {}
-    trees = [[attachment(t[0], t[k], tree=tree).head_counts for t in triples] for k in (2, 1)]
-    graphs = [[graph_score(t[0], t[k], graph) for t in triples] for k in (2, 1)]
-    found["UAS"] = compared(*trees, rounds, seed)
-    found["UF"] = compared(*([score.unlabelled for score in side] for side in graphs), rounds, seed)
-    found["LF"] = compared(*([score.labelled for score in side] for side in graphs), rounds, seed)
+    ours, theirs = ([attachment(t[0], t[k], tree=tree).head_counts for t in triples] for k in (2, 1))
+    found["UAS"] = compared(ours, theirs, rounds, seed)
+    new, old = ([graph_score(t[0], t[k], graph) for t in triples] for k in (2, 1))
+    for name, part in (("UF", "unlabelled"), ("LF", "labelled")):
+        found[name] = compared([getattr(s, part) for s in new], [getattr(s, part) for s in old], rounds, seed)
     return found
 
 
