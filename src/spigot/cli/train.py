@@ -21,7 +21,7 @@ def train(
         str | None,
         typer.Option(
             "--data",
-            help="A TOML file with a \\[data] table, a folder with data.toml, or a shipped name.",
+            help="A TOML file with a [data] table, a folder with data.toml, or a shipped name.",
         ),
     ] = None,
     settings: Annotated[
