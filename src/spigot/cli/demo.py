@@ -80,12 +80,13 @@ def _train(recipe: Recipe, out: Path, title: str) -> None:
 
 
 def _pipeline(recipe: Recipe) -> Recipe:
-    """Return a recipe whose syntactic parser is trained first, and then kept as it is."""
+    """Return a recipe whose syntactic parser is trained first, for as many epochs in all, and then kept as it is."""
     from spigot.training.recipe import parse_recipe
 
     content = json.loads(recipe.model_dump_json(exclude_unset=True))
     content["system"]["surrogate"] = {"name": "Detach"}
-    content["intermediate"] = {"pretrain_epochs": max(1, recipe.intermediate.pretrain_epochs), "frozen": True}
+    epochs = recipe.intermediate.pretrain_epochs + recipe.training.epochs
+    content["intermediate"] = {"pretrain_epochs": epochs, "frozen": True}
     return parse_recipe(content, "demo")
 
 
