@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -37,8 +38,19 @@ def test_info_says_what_a_model_is(spigot, run):
     assert content["surrogate"].startswith("SPIGOT(")
     assert content["dev"].keys() == {"uas", "las", "uf", "lf"}
     assert content["versions"].keys() == {"python", "torch-spigot", "torch", "numba", "numpy"}
+    assert content["encoders"] == {"semantics": "BiLSTMEncoder", "syntax": "BiLSTMEncoder"}
+    assert content["words"].keys() == {"semantics", "syntax"}
+    assert content["licence"] == "unknown"
     lines = spigot("info", run)[1].splitlines()
     assert "reads: lemmas, tags, words" in lines
+
+
+def test_info_has_the_licence_that_the_card_names(spigot, run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    text = (copy / "README.md").read_text("utf-8")
+    (copy / "README.md").write_text(text.replace("license: unknown", "license: cc-by-sa-4.0"), "utf-8")
+    assert json.loads(spigot("info", copy, "--json")[1])["licence"] == "cc-by-sa-4.0"
 
 
 def test_info_of_a_checkpoint_without_a_run(spigot, runs):

@@ -252,11 +252,13 @@ def test_shards_are_the_whole_and_their_ids_are_unique(spigot, refused, runs):
 def test_a_sentence_that_is_too_long_is_named_and_the_rest_is_parsed(spigot, runs):
     text = f"a b .\n{'x ' * 1001}\nc d .\n"
     for to in ("json", "sdp", "conllu"):
-        code, out, err = spigot("parse", runs / "run", "--to", to, stdin=text)
+        code, out, err = spigot("parse", runs / "run", "--tokenized", "--to", to, stdin=text)
         assert (code, err) == (0, "spigot: left out: sentence '2' of 1001 tokens; --max-length is 1000\n")
         assert "x x" not in " ".join(out.split())
         assert "c" in out
-    code, out, err = spigot("parse", runs / "run", "--to", "json", "--max-length", 2, stdin="a b\na b c\n")
+    code, out, err = spigot(
+        "parse", runs / "run", "--to", "json", "--max-length", 2, "--tokenized", stdin="a b\na b c\n"
+    )
     assert [s["id"] for s in read_json(out)] == ["1"]
 
 

@@ -79,8 +79,17 @@ def test_demo(spigot, refused, tmp_path):
     code, text, err = spigot("demo", "--out", out, *changed, "--set", "intermediate.pretrain_epochs=0")
     assert code == 0
     assert "built-in corpus" in err
-    assert "On 20 new sentences of the built-in corpus:" in text
-    for expected in ("UAS", "LF", "syntactic tree", "semantic graph", f"spigot parse {out}"):
+    assert "on 20 new sentences of the built-in corpus:" in text
+    shown = (
+        "heads of three tokens",
+        "SPIGOT",
+        "pipeline",
+        "UAS",
+        "LF",
+        "right: gold",
+        f"-m spigot parse {out}",
+    )
+    for expected in shown:
         assert expected in text
     assert refused("demo", "--out", out).startswith(f"--out {out}: expected a new or empty folder")
     code, text, _ = spigot("parse", out, "--to", "json", stdin="the dog sleeps .\n")

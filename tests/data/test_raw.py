@@ -5,6 +5,7 @@ import pytest
 
 from spigot.data.conllu import read_conllu
 from spigot.data.raw import LONGEST, paragraphs, read_raw
+from spigot.data.spacy_docs import pipeline
 from spigot.errors import UserError
 from spigot.systems.parse import Parse
 
@@ -92,3 +93,12 @@ def test_a_pipeline_that_is_not_there(pipeline):
     with pytest.raises(UserError, match=f"--spacy {pipeline}: expected an installed spaCy pipeline: ") as caught:
         next(read_raw(io.StringIO(TEXT), pipeline))
     assert "\n" not in str(caught.value)
+
+
+def test_a_paragraph_that_a_pipeline_would_refuse_is_named(monkeypatch):
+    pytest.importorskip("spacy")
+    monkeypatch.setattr(pipeline("blank:en"), "max_length", 11)
+    found = read_raw(io.StringIO("short\n\n" + "x" * 12 + "\n"), "blank:en", at_once=True)
+    assert next(found).forms == ("short",)
+    with pytest.raises(UserError, match=r"of at most 11 characters, the pipeline's limit, got 13 from character 7 on"):
+        next(found)

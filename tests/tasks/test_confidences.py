@@ -124,7 +124,7 @@ def test_a_system_gives_them_when_asked(example):
             if name == "sentiment":
                 assert found is None
                 continue
-            if name == "tags":
+            if system.tasks[name].outputs == "tags":
                 assert len(found.labels) == len(sentence)
                 continue
             n = len(sentence.graphs[name].arcs) if name in sentence.graphs else len(sentence)

@@ -119,12 +119,13 @@ def _scores(triples: list[Triple], tree: str, graph: str, rounds: int, seed: int
 
     if not triples:
         return {}
-    trees = [[attachment(t[0], t[side], tree=tree).head_counts for t in triples] for side in (1, 2)]
-    graphs = [[graph_score(t[0], t[side], graph) for t in triples] for side in (1, 2)]
-    unlabelled = [[score.unlabelled for score in side] for side in graphs]
-    labelled = [[score.labelled for score in side] for side in graphs]
-    counts = {"UAS": trees, "UF": unlabelled, "LF": labelled}
-    return {name: compared(after, before, rounds, seed) for name, (before, after) in counts.items()}
+    found = {}
+    ours, theirs = ([attachment(t[0], t[k], tree=tree).head_counts for t in triples] for k in (2, 1))
+    found["UAS"] = compared(ours, theirs, rounds, seed)
+    new, old = ([graph_score(t[0], t[k], graph) for t in triples] for k in (2, 1))
+    for name, part in (("UF", "unlabelled"), ("LF", "labelled")):
+        found[name] = compared([getattr(s, part) for s in new], [getattr(s, part) for s in old], rounds, seed)
+    return found
 
 
 def _json(scores: dict[str, Comparison]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from spigot.cli.console import emit, emit_json
 from spigot.cli.device import checked_device
+from spigot.cli.kernels import announce_compilation
 
 if TYPE_CHECKING:
     from spigot.systems.base import System
@@ -31,6 +32,7 @@ def evaluate(
     from spigot.evaluation import report
     from spigot.systems.loading import load_system
 
+    announce_compilation()
     formats = {"sdp": sdp, "conllu": conllu, "sst": sst}
     if not any(formats.values()) and not gold:
         hint = ", ".join(f"--{name}" for name in (*formats, "gold"))

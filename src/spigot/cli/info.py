@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what a model reads and predicts, how large it is, its scores on dev, and how it was trained."""
-    from spigot.systems.card import ABOUT
+    from spigot.systems.card import ABOUT, licence
     from spigot.systems.checkpoint import WEIGHTS, find_checkpoint, read_json
     from spigot.systems.loading import load_system
 
@@ -28,9 +29,12 @@ def info(
         "reads": sorted(system.needs),
         "predicts": {name: task.outputs for name, task in system.tasks.items()},
         "surrogate": repr(system.config.surrogate.build()) if system.intermediate is not None else None,
+        "encoders": {name: table["name"] for name, table in _encoders(system.config.model_dump(mode="json"))},
+        "words": {name: len(system.reader(name).vocabulary.words) for name in system.tasks},
         "parameters": sum(parameter.numel() for parameter in system.parameters()),
         "megabytes": round((folder / WEIGHTS).stat().st_size / 1e6, 1),
         **{key: about.get(key) for key in ("date", "versions", "command", "epoch", "dev")},
+        "licence": licence(folder),
     }
     if as_json:
         emit_json(content)
@@ -38,6 +42,15 @@ def info(
     for key, value in content.items():
         if value is not None:
             emit(f"{key}: {_text(value)}")
+
+
+def _encoders(config: dict[str, Any], part: str = "all") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the encoders in a system's description, each with the part that it is in."""
+    for key, value in config.items():
+        if key == "encoder":
+            yield part, value
+        elif isinstance(value, dict):
+            yield from _encoders(value, key)
 
 
 def _text(value: Any) -> str:

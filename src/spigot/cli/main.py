@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from spigot.cli.compare import compare
+from spigot.cli.compile import compile_kernels
 from spigot.cli.console import abandon_output, prepare_streams
 from spigot.cli.convert import convert
 from spigot.cli.data import data
@@ -91,6 +92,7 @@ for command in (
     push,
 ):
     app.command()(command)
+app.command("compile")(compile_kernels)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from spigot.cli.device import checked_device
+from spigot.cli.kernels import announce_compilation
 from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
 from spigot.errors import UserError
 
@@ -99,6 +100,7 @@ def parse(
     from spigot.systems.parser import load
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
+    announce_compilation()
     if shard is not None:
         parse_shard(shard)  # before anything is loaded
     if tokenized and (spacy is not None or lines is not None):

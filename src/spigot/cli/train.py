@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from spigot.cli.console import emit_json
+from spigot.cli.kernels import announce_compilation
 
 
 def train(
@@ -20,7 +21,7 @@ def train(
         str | None,
         typer.Option(
             "--data",
-            help="A TOML file with a \\[data] table, a folder with data.toml, or a shipped name.",
+            help="A TOML file with a [data] table, a folder with data.toml, or a shipped name.",
         ),
     ] = None,
     settings: Annotated[
@@ -40,6 +41,7 @@ def train(
     from spigot.training.loop import Interrupted, Trainer
     from spigot.training.recipe import load_recipe
 
+    announce_compilation()
     if device not in (None, "cpu"):
         raise typer.BadParameter(f"expected 'cpu' or nothing, got {device!r}", param_hint="--device")
     settings = [*(settings or []), *([] if start is None else [f"training.start={json.dumps(start)}"])]

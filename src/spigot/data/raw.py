@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from spigot.data.files import BOM, Readable, numbered_lines
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import pieces, pipeline
+from spigot.errors import UserError
 
 TOGETHER = 16
 """Paragraphs that a pipeline gets at a time."""
@@ -39,7 +40,7 @@ def read_raw(source: Readable, pipeline: str, *, by_line: bool = False, at_once:
         at_once: whether to yield a paragraph's sentences before the next one is read.
 
     Raises:
-        UserError: spaCy, or the pipeline, is not installed.
+        UserError: spaCy, or the pipeline, is not installed, or takes no paragraph of this length.
         DataError: the text is not UTF-8.
     """
     lines = (line.removeprefix(BOM) if number == 1 else line for number, line in numbered_lines(source))
@@ -49,7 +50,7 @@ def read_raw(source: Readable, pipeline: str, *, by_line: bool = False, at_once:
 def sentences_of(parts: Iterable[Paragraph], name: str, *, first: int = 1, at_once: bool = False) -> Iterator[Sentence]:
     """Yield the sentences of paragraphs by a spaCy pipeline; their ids count from `first`."""
     nlp = pipeline(name)
-    pairs = ((part.text, part) for part in parts)
+    pairs = ((_checked(part, nlp.max_length), part) for part in parts)
     docs: Iterable[tuple[Any, Paragraph]] = (
         ((nlp(text), part) for text, part in pairs) if at_once else nlp.pipe(pairs, as_tuples=True, batch_size=TOGETHER)
     )
@@ -57,6 +58,16 @@ def sentences_of(parts: Iterable[Paragraph], name: str, *, first: int = 1, at_on
         for sentence, _ in pieces(doc, first, part.start, part.begins):
             first += 1
             yield sentence
+
+
+def _checked(part: Paragraph, longest: int) -> str:
+    """Return a paragraph's text. Raises UserError if it is longer than the pipeline takes."""
+    if len(part.text) > longest:
+        limit = f"expected paragraphs of at most {longest} characters, the pipeline's limit"
+        raise UserError(
+            f"raw text: {limit}, got {len(part.text)} from character {part.start} on (end lines between them)"
+        )
+    return part.text
 
 
 def paragraphs(lines: Iterable[str], by_line: bool = False) -> Iterator[Paragraph]:

@@ -43,7 +43,7 @@ def changed_heads(
     total = Changes()
     for token, (right, old, new) in enumerate(heads, 1):
         if old != new:
-            a, b, c = (new, token) in arcs, (token, new) in arcs, (token, old) in arcs
+            a, b, c = ((new, token) in arcs, (token, new) in arcs, (token, old) in arcs)
             total += Changes(1, int(a), int(b), int(c), int(a or b or c), int(new == right), int(old == right))
     return total
 

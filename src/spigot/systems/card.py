@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from spigot.data.files import read_text
 from spigot.systems.base import System
 
 ABOUT, CARD = "about.json", "README.md"
 UNKNOWN_LICENCE = "unknown"
 """Until somebody who knows the data's licences has put one in its place."""
+
+
+def licence(folder: Path) -> str:
+    """Return the licence that the card in a folder names; without one it is unknown."""
+    path = folder / CARD
+    lines = read_text(path).splitlines() if path.is_file() else []
+    head = lines[1 : lines.index("---", 1)] if lines[:1] == ["---"] and "---" in lines[1:] else []
+    found = [line.partition(":")[2].strip() for line in head if line.startswith("license:")]
+    return found[0] if found and found[0] else UNKNOWN_LICENCE
 
 
 def card(system: System, about: Mapping[str, Any]) -> str:
