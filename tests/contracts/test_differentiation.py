@@ -336,6 +336,43 @@ def test_the_perturbed_loss_says_that_it_has_no_second_derivative():
         jacrev(jacrev(loss))(scores.detach())
 
 
+def test_several_gradients_at_once():
+    scores, tree = torch.zeros(1, 4, 4, requires_grad=True), spigot.ProjectiveTree()
+    arcs = structured_argmax(scores, tree, spigot.SPIGOT())
+    with pytest.raises(RuntimeError, match=r"SPIGOT: expected torch\.func\.jacrev for several gradients"):
+        torch.autograd.grad(arcs, scores, torch.ones(2, 1, 4, 4), is_grads_batched=True)
+
+
+@pytest.mark.parametrize("name", ["part_mask", "argmax", "log_partition", "marginals", "entropy"])
+def test_lengths_alone_are_mapped(name):
+    scores, lengths = torch.randn(1, 4, 4), torch.tensor([[3], [1]])
+    function = getattr(spigot.ProjectiveTree(), name)
+    assert torch.equal(
+        vmap(lambda n: function(scores, n))(lengths), torch.stack([function(scores, n) for n in lengths])
+    )
+
+
+def test_whether_arcs_are_trees_within_vmap():
+    tree = spigot.ProjectiveTree()
+    arcs = torch.stack([tree.argmax(torch.zeros(1, 4, 4)), torch.zeros(1, 4, 4)])
+    assert vmap(tree.contains)(arcs).tolist() == [[True], [False]]
+
+
+@pytest.mark.filterwarnings("ignore:Hull")
+@every_structure
+def test_masks_hold_in_forward_mode(case):
+    scores = map_parts(lambda part: part.nan_to_num(0).double(), batch_of(case.shape, SIZES, 1))
+    several = [case.structure.argmax(map_parts(lambda part, f=f: part * f, scores), LENGTHS) for f in (1, -1, 0)]
+    mask = map_parts(lambda *parts: torch.stack(parts).any(0), *several)
+    flat = tensors(scores)
+    names = ["log_partition", "marginals", "entropy"] if isinstance(case.structure, MarginalStructure) else []
+    maps = [getattr(case.structure, name) for name in names]
+    for function in [*maps, case.structure.relaxation.project, case.structure.hull.project]:
+        loss = weighted(lambda *parts, f=function: tensors(f(like(scores, parts), LENGTHS, mask)), flat)
+        slope = sum((a * b).sum() for a, b in zip(gradients(loss, flat), flat, strict=True))
+        assert torch.allclose(jvp(loss, flat, flat)[1], slope, atol=1e-9)
+
+
 def test_an_error_within_transforms_names_the_row():
     scores = torch.zeros(2, 1, 4, 4)
     scores[1, 0, 2, 1] = float("nan")

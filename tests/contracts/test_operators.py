@@ -166,6 +166,7 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "project_onto_face": face_of_constraints,
     "onto_face": hull,
     "sum_of_gamma": gamma,
+    "are_trees": lambda _: ((scores(*TREE) > 0).float(), LENGTHS, True, True),
     "refuse": lambda _: (torch.tensor([False, False]), "message"),
     "project_onto_hull": lambda masked: hull_in_graph(masked, grad=True),
     "project_onto_hull_vjp": hull_in_graph_vjp,

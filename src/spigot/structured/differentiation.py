@@ -8,7 +8,7 @@ for `vmap` folds the new dimension into the batch, of which all structures have 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -37,6 +37,11 @@ def is_exporting() -> bool:
     return torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
 
 
+def is_batched(value: Tensor) -> bool:
+    """Return whether a tensor stands for several by other means than `torch.func`: `is_grads_batched` of autograd."""
+    return not torch.compiler.is_compiling() and bool(torch._C._functorch.is_legacy_batchedtensor(value))
+
+
 def is_tracked(*values: Any) -> bool:
     """Return whether a derivative of what is computed from `values` may be asked for.
 
@@ -47,9 +52,13 @@ def is_tracked(*values: Any) -> bool:
     return is_transformed() or forward_ad._current_level >= 0
 
 
+def no_derivatives() -> AbstractContextManager[Any]:
+    """Return a context without autograd and forward mode."""
+    return torch.no_grad() if forward_ad._current_level < 0 else _neither()
+
+
 @contextmanager
-def no_derivatives() -> Iterator[None]:
-    """Turn off autograd and forward mode."""
+def _neither() -> Iterator[None]:
     with torch.no_grad(), forward_ad._set_fwd_grad_enabled(False):
         yield
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from .base import Structure
 from .checks import as_lengths, check_instance, check_scores, widen
-from .differentiation import Function, apply, is_traced, is_tracked, no_derivatives, same
+from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .noise import per_row
 from .parts.base import Parts, flatten, like, map_parts, masked, tensors
 from .problem import Problem
@@ -35,6 +35,9 @@ class _Forms:
     each: tuple[tuple[Any, int], ...]
 
 
+_NO_FORMS = _Forms(())
+
+
 class _CustomGradient(Function):
     """Calls a `CustomSurrogate`. Autograd tracks tensors only, so those of `problem` are separate arguments."""
 
@@ -45,6 +48,8 @@ class _CustomGradient(Function):
         """Return the output's tensors, those that the surrogate saves, and the forms of these."""
         count = len(tensors(problem.scores))
         output, saved = surrogate.forward(_with_tensors(problem, lengths, flat[:count], flat[count:]))
+        if not saved:
+            return *tensors(output), _NO_FORMS
         forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
         return *tensors(output), *(part for parts in saved for part in tensors(parts)), _Forms(forms)
 
@@ -55,12 +60,15 @@ class _CustomGradient(Function):
         count = len(tensors(ctx.problem.scores))
         ctx.name, ctx.count, ctx.masks, ctx.forms = ctx.problem.surrogate, count, len(flat) - count, forms.each
         ctx.save_for_backward(lengths, *flat, *outputs)
-        ctx.mark_non_differentiable(*outputs[count:])
+        if forms.each:
+            ctx.mark_non_differentiable(*outputs[count:])
 
     @staticmethod
     def backward(ctx: Any, *all_grads: Tensor) -> tuple[Tensor | None, ...]:
         lengths, *flat = ctx.saved_tensors
         grads = all_grads[: ctx.count]
+        if any(map(is_batched, grads)):
+            raise RuntimeError(f"{ctx.name}: expected torch.func.jacrev for several gradients, got is_grads_batched")
         count, masks = ctx.count, ctx.masks
         problem = _with_tensors(ctx.problem, lengths, tuple(flat[:count]), tuple(flat[count : count + masks]))
         output = like(problem.scores, tuple(flat[count + masks : 2 * count + masks]))
