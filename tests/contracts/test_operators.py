@@ -53,7 +53,7 @@ def graph_decoding(masked: bool) -> Arguments:
 
 def graph_hull_vjp(masked: bool) -> Arguments:
     projected = ops.project_graph_hull(*graph(masked), FLAGS)
-    return *projected, *(scores(*shape) for shape in GRAPH)
+    return *projected, *(scores(*shape, grad=True) for shape in GRAPH)
 
 
 def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool = False) -> Arguments:
@@ -64,7 +64,7 @@ def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool 
 def face_of_constraints(masked: bool) -> Arguments:
     point, _, _, a, _, a_eq, _ = arguments = linear_program(masked)
     _, free, tight = ops.project_onto_constraints(*arguments)
-    return point, a, a_eq, free, tight
+    return point.requires_grad_(), a, a_eq, free, tight
 
 
 def hull(_: bool) -> Arguments:
@@ -86,11 +86,11 @@ def hull_in_graph(masked: bool, grad: bool = False) -> Arguments:
 
 def hull_in_graph_vjp(masked: bool) -> Arguments:
     flat, *others = hull_in_graph(masked)
-    return flat, torch.ones_like(flat), *others
+    return flat, torch.ones_like(flat).requires_grad_(), *others
 
 
 def birkhoff_vjp(masked: bool) -> Arguments:
-    return ops.project_birkhoff(scores(*SQUARE), LENGTHS, *masks(masked, SQUARE)), scores(*SQUARE)
+    return ops.project_birkhoff(scores(*SQUARE), LENGTHS, *masks(masked, SQUARE)), scores(*SQUARE, grad=True)
 
 
 def gamma(_: bool) -> Arguments:
@@ -166,6 +166,8 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "project_onto_face": face_of_constraints,
     "onto_face": hull,
     "sum_of_gamma": gamma,
+    "are_trees": lambda _: ((scores(*TREE) > 0).float(), LENGTHS, True, True),
+    "refuse": lambda _: (torch.tensor([False, False]), "message"),
     "project_onto_hull": lambda masked: hull_in_graph(masked, grad=True),
     "project_onto_hull_vjp": hull_in_graph_vjp,
 }

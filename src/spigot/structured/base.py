@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .checks import kind_of, lengths_or_none, refuse_rows, widen
+from .differentiation import is_traced
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import CompactForm, Reading, is_integer, read_structure
 from .seeds import draw_row_seeds
@@ -172,7 +173,7 @@ class MarginalStructure(Structure[Parts]):
         candidate.
 
         Raises:
-            ValueError: a row is no structure at all. Under `torch.compile` this is not checked.
+            ValueError: a row is no structure at all. Under `torch.compile` and `torch.func` this is not checked.
         """
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
@@ -196,8 +197,8 @@ class MarginalStructure(Structure[Parts]):
 
 
 def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Parts], lengths: Tensor | None) -> None:
-    """Raise a ValueError for the first row of `reading` that is known and no structure; not under `torch.compile`."""
-    if reading.is_member or torch.compiler.is_compiling():
+    """Raise a ValueError for the first row of `reading` that is known and no structure, if values may be looked at."""
+    if reading.is_member or is_traced():
         return
     bad = ~structure.contains(reading.parts, lengths)
     bad = bad if reading.known is None else bad & reading.known
@@ -210,7 +211,7 @@ def rows_excluded(structure: Structure[Parts], parts: Parts, allowed: Parts, len
     Padding does not count.
     """
     excluded = map_parts(lambda part, cells: (part > 0) & ~cells, parts, allowed)
-    if not torch.compiler.is_compiling() and not any(bool(part.any()) for part in tensors(excluded)):
+    if not is_traced() and not any(bool(part.any()) for part in tensors(excluded)):
         return None
     possible = structure.part_mask(map_parts(lambda part: torch.zeros_like(widen(part)), parts), lengths)
     return flatten(map_parts(torch.logical_and, excluded, possible)).any(1)

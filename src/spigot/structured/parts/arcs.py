@@ -25,7 +25,7 @@ def arc_part_mask(arc_scores: Tensor, lengths: Tensor | None = None, mask: Tenso
     valid = possible & (arc_scores != float("-inf"))
     if lengths is not None:
         inside = node <= lengths_or_none(arc_scores, lengths)[:, None]
-        valid &= inside[:, :, None] & inside[:, None, :]
+        valid = valid & inside[:, :, None] & inside[:, None, :]
     return valid if mask is None else valid & mask
 
 

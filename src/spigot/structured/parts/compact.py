@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..checks import kind_of, lengths_or_none, refuse_rows
+from ..differentiation import is_traced
 from .base import Parts, tensors
 
 
@@ -115,7 +116,7 @@ def read_structure(
     bad = meant & ((integers < least) | (integers >= end))
     if ignore_index is not None and ignore_index >= least:
         bad = bad | (meant & (integers == ignore_index))
-    if torch.compiler.is_compiling() or bool(bad.any()):
+    if is_traced() or bool(bad.any()):
         missing = meant & (integers == ignore_index)
         some = _by_row(missing).any(1)
         ignored = some & _by_row(missing | ~meant).all(1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
 from ..checks import as_lengths, lengths_or_none, refuse_rows
+from ..differentiation import is_exporting, is_traced
 from ..parts.base import Parts, common_dtype, flatten, like, map_parts, tensors
 from ..polytopes.hull import Hull
 from .axes import check_axes, check_lengths, sizes_of
@@ -166,7 +167,13 @@ class DynamicProgram(MarginalStructure[Parts]):
 
         What this function returns is differentiable in the scores.
         """
-        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        if is_exporting():
+            # What it would return are not even numbers.
+            raise RuntimeError(
+                f"{type(self).__name__}: expected log_partition, log_prob, entropy or a projection in torch.export, "
+                "got what is a derivative of the recurrence"
+            )
+        if is_traced():
             return torch.func.vjp(lambda *parts: self._run(semiring, parts, lengths), *leaves)
         # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
         again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)

@@ -106,7 +106,9 @@ class BinaryTree(MarginalStructure[Tensor]):
         if not self.labels:
             return narrow(BINARY_TREE.entropy(wide, sizes, candidates), scores)
         span_scores, shares = _sum_labels(wide)
-        of_labels = torch.special.entr(shares).sum(3) * BINARY_TREE.marginals(span_scores, sizes, None)
+        # Not `torch.special.entr`, whose derivative at 0 is infinite.
+        surprise = -shares.where(shares > 0, 1).log()
+        of_labels = (shares * surprise).sum(3) * BINARY_TREE.marginals(span_scores, sizes, None)
         return (BINARY_TREE.entropy(span_scores, sizes, None) + of_labels.flatten(1).sum(1)).to(scores.dtype)
 
     def sample_seeded(

@@ -118,5 +118,5 @@ def one_hot_parts(predicates: GraphPredicates, arc_labels: ArcLabels, like: Sema
     arcs = arc_labels >= 0
     labels = torch.zeros_like(like.labels)
     if labels.size(3):
-        labels.scatter_(3, arc_labels.clamp(min=0).unsqueeze(3), arcs.unsqueeze(3).to(labels.dtype))
+        labels = labels.scatter(3, arc_labels.clamp(min=0).unsqueeze(3), arcs.unsqueeze(3).to(labels.dtype))
     return SemanticGraphParts(predicates.to(like.predicates.dtype), arcs.to(like.arcs.dtype), labels)

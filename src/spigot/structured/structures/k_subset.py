@@ -66,7 +66,7 @@ class KSubset(MarginalStructure[Tensor]):
         refuse_rows(valid.sum(1) < chosen[:, 0], f"scores: {NO_SUBSET} that mask and -inf scores leave")
         order = candidates.sort(dim=1, descending=True, stable=True).indices
         first = torch.arange(scores.size(1), device=scores.device) < chosen
-        return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
+        return torch.zeros_like(candidates).scatter(1, order, first.to(scores.dtype))
 
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""

@@ -25,7 +25,7 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..numerics.threshold import threshold
 from ..runtime.arrays import lengths_to_numpy, mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
 from .argmax import NO_MATCHING, match, read_square
 
@@ -230,7 +230,16 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return project_birkhoff_grad(ctx.saved_tensors[0], grad), None, None
 
 
-@operator(fake=like_first, backward=once_differentiable)
+def _save_projected(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[0])
+
+
+def _backward_of_grad(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    # Linear and symmetric in the gradient; in the projection it is constant almost everywhere.
+    return None, project_birkhoff_grad(ctx.saved_tensors[0], grad)
+
+
+@operator(fake=like_first, backward=_backward_of_grad, save=_save_projected, jvp="symmetric", moving=(1,))
 def project_birkhoff_grad(projected: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient for the point, given the one for what `project_birkhoff` made of it."""
     out = torch.zeros(projected.shape, dtype=projected.dtype)
@@ -239,7 +248,7 @@ def project_birkhoff_grad(projected: Tensor, grad: Tensor) -> Tensor:
     return out.to(projected.device)
 
 
-@operator(fake=like_first, backward=_backward, save=_save_output)
+@operator(fake=like_first, backward=_backward, save=_save_output, jvp="symmetric")
 def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
     """Project each matrix onto the doubly stochastic ones, whose cells that are no candidates are 0.
 

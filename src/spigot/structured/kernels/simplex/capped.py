@@ -105,7 +105,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return off_mean(grad.unsqueeze(2), output.unsqueeze(2), 1.0).squeeze(2), None, None, None
 
 
-@operator(fake=like_first, backward=_backward, save=_save_output)
+@operator(fake=like_first, backward=_backward, save=_save_output, jvp="symmetric")
 def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
     """Project each row onto the numbers between 0 and 1 that sum to k, over its candidates.
 
