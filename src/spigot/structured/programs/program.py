@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base import MarginalStructure, Polytope
 from ..checks import as_lengths, lengths_or_none, refuse_rows
+from ..k_best import check_k
 from ..parts.base import Parts, common_dtype, flatten, like, map_parts, tensors
 from ..polytopes.hull import Hull
 from .axes import check_axes, check_lengths, sizes_of
@@ -82,14 +83,8 @@ class DynamicProgram(MarginalStructure[Parts]):
     def top_k(
         self, scores: Parts, k: int, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> tuple[Parts, Tensor]:
-        """Return the k structures with the highest scores, best first.
-
-        Returns:
-            the structures, of the type of the scores, `[batch, k, ...]`; and their scores, `[batch, k]`. Where a row
-            has fewer than k, the rest are zeros, and score -inf.
-        """
-        if k < 1:
-            raise ValueError(f"k: expected at least 1, got {k}")
+        """Return the k structures with the highest scores, best first, in one pass; see the base class."""
+        check_k(k)
         leaves, sizes = self._constants(scores, lengths, mask)
         (best,), pull = self._differentiated(TopK(k), leaves, sizes)
         self._refuse_infeasible(best[:, 0])

@@ -52,9 +52,7 @@ class ProjectiveTree(DependencyTree):
         """Log-probabilities and entropies that are right for scores of any size."""
         return AccurateSums(self._log_prob, self._entropy)
 
-    def _log_prob(
-        self, scores: Arcs, chosen: Arcs, lengths: Lengths | None = None, mask: Mask | None = None
-    ) -> PerRow:
+    def _log_prob(self, scores: Arcs, chosen: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log p of the chosen candidates."""
         wide, *others = self._arguments(scores, lengths, mask)
         return PROJECTIVE.log_prob(wide, chosen, *others)
