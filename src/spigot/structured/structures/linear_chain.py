@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import mask_or_none, narrow, widen
+from ..k_best import check_k
 from ..kernels.chain.argmax import chain_argmax
+from ..kernels.chain.k_best import chain_k_best
 from ..kernels.chain.sample import chain_sample
 from ..kernels.chain.shared import SHARED_CHAIN
 from ..kernels.chain.sums import CHAIN
@@ -36,8 +37,6 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     Ties: the last position takes the smallest of its best tags. Each earlier position takes the smallest of the tags
     that are best before the tag of the next position.
     """
-
-    nested: ClassVar[bool] = False
 
     @property
     def relaxation(self) -> Polytope[LinearChainParts]:
@@ -73,28 +72,15 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """Return the highest-scoring sequence (Viterbi 1967), 0/1, shaped and typed like `scores`."""
         return _typed(scores, chain_argmax(*self._arguments(_detached(scores), lengths, mask)))
 
-    def require(
-        self, scores: LinearChainParts, required: LinearChainParts, valid: LinearChainParts
-    ) -> tuple[LinearChainParts, LinearChainParts]:
-        """Exclude all other tags at a position with a required one, and all other pairs at a step."""
-        tags = valid.emissions & (required.emissions | ~required.emissions.any(2, keepdim=True))
-        taken = required.transitions.flatten(2).any(2)[..., None, None]
-        return scores, LinearChainParts(tags, valid.transitions & (required.transitions | ~taken))
-
     def top_k(
         self, scores: LinearChainParts, k: int, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> tuple[LinearChainParts, Tensor]:
-        """Return the k best sequences; see the base class."""
-        check_chains("scores", scores, lengths, mask)
-        if not scores.is_shared:
-            return super().top_k(scores, k, lengths, mask)
-        steps = max(scores.emissions.size(1) - 1, 0)
-        each = scores._replace(transitions=scores.transitions.expand(-1, steps, -1, -1))
-        if mask is not None:
-            pairs = mask.transitions.expand(scores.transitions.shape).expand(-1, steps, -1, -1)
-            mask = mask._replace(transitions=pairs)
-        found, totals = super().top_k(each, k, lengths, mask)
-        return found._replace(transitions=found.transitions.sum(2, keepdim=True)), totals
+        """Return the k best sequences, in one pass; see the base class. Ties are those of the argmax."""
+        check_k(k)
+        tags, totals = chain_k_best(k, *self._arguments(_detached(scores), lengths, mask))
+        found = TagsForm().to_parts(tags.flatten(0, 1), scores, None)
+        several = LinearChainParts(*(part.unflatten(0, (-1, k)) for part in found))
+        return several, totals.to(common_dtype(scores))
 
     def log_partition(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
