@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, final
+from typing import Any, ClassVar, Generic, NamedTuple, final
 
 import torch
 from torch import Tensor
 
 from .checks import kind_of, lengths_or_none, refuse_rows, widen
 from .differentiation import is_traced
+from .k_best import k_best
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import CompactForm, Reading, is_integer, read_structure
 from .seeds import draw_row_seeds
@@ -32,6 +33,9 @@ class Polytope(ABC, Generic[Parts]):
 class Structure(ABC, Generic[Parts]):
     """A set of 0/1 structures, with a method that finds the one of the highest score."""
 
+    nested: ClassVar[bool] = True
+    """Whether a row may have a structure with all the parts of another and more; False makes `top_k` faster."""
+
     @abstractmethod
     def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return which cells of `scores` are parts that may be chosen (bool, shaped like `scores`)."""
@@ -42,6 +46,40 @@ class Structure(ABC, Generic[Parts]):
 
         Not differentiable, so the result is detached: gradients come from `structured_argmax` and a `Surrogate`.
         """
+
+    def top_k(
+        self, scores: Parts, k: int, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> tuple[Parts, Tensor]:
+        """Return the k structures with the highest scores, best first, detached.
+
+        Exact, in float64. Here it takes an argmax for each part of each structure that is returned. Equal scores come
+        in an order that depends on the row alone.
+
+        Returns:
+            the structures, of the types of the scores, `[batch, k, ...]`; and their scores, `[batch, k]`. Where a row
+            has fewer than k, the rest are zeros, and score -inf.
+        """
+        return k_best(self, scores, k, lengths, mask)
+
+    def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
+        """Return scores and candidates whose argmax is the best structure with all required parts.
+
+        Where there is none, the argmax may be anything without one of them, or an error. This method adds more to
+        them than all others can score; what scores less than 1e-15 of that sum is rounded away. Most structures need
+        only exclude what cannot stand beside the required parts.
+
+        Args:
+            scores: float64.
+            required: bool, shaped like them; all are candidates.
+            valid: the candidates, bool.
+        """
+        sizes = flatten(map_parts(lambda part, cells: part.masked_fill(~cells, 0).abs(), scores, valid)).sum(1)
+        bonus = 2 * sizes + 1
+
+        def raised(part: Tensor, cells: Tensor) -> Tensor:
+            return torch.where(cells, part + bonus.view(-1, *[1] * (part.dim() - 1)), part)
+
+        return map_parts(raised, scores, required), valid
 
     @property
     @abstractmethod

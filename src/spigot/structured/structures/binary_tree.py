@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ class BinaryTree(MarginalStructure[Tensor]):
     of these.
     """
 
+    nested: ClassVar[bool] = False
+
     labels: bool = False
 
     @property
@@ -67,6 +70,14 @@ class BinaryTree(MarginalStructure[Tensor]):
             return narrow(binary_tree_argmax(wide, sizes, candidates), scores)
         spans = binary_tree_argmax(wide.amax(3), sizes, None)
         return (spans.unsqueeze(3) * _one_hot(wide)).to(scores.dtype)
+
+    def require(self, scores: Spans, required: SpanMask, valid: SpanMask) -> tuple[Spans, SpanMask]:
+        """Exclude all spans that cross a required one, and its other labels."""
+        if not self.labels:
+            return scores, valid & ~_crossing(required)
+        taken = required.any(3)
+        others = taken.unsqueeze(3) & ~required
+        return scores, valid & ~_crossing(taken).unsqueeze(3) & ~others
 
     def log_partition(self, scores: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
@@ -150,3 +161,20 @@ def _sum_labels(scores: Tensor) -> tuple[Tensor, Tensor]:
     # The gradient of a sum over nothing is NaN, so spans without a label sum zeros instead.
     something = wide.masked_fill(none, 0)
     return something.logsumexp(3).masked_fill(none.squeeze(3), -torch.inf), something.softmax(3).masked_fill(none, 0)
+
+
+def _crossing(spans: Tensor) -> Tensor:
+    """Return which spans, `[batch, first, last]`, overlap one of `spans` without either being within the other."""
+    proper = torch.ones(spans.shape[1:], dtype=torch.bool, device=spans.device).triu()
+
+    def before(cells: Tensor, dim: int) -> Tensor:
+        """Return whether there is a cell at a smaller index."""
+        return cells.cumsum(dim) - cells.long() > 0
+
+    def behind(cells: Tensor, dim: int) -> Tensor:
+        return before(cells.flip(dim), dim).flip(dim)
+
+    # first < i <= last < j for a span i .. j, or i < first <= j < last.
+    ahead = behind(behind(spans, 2) & proper, 1)
+    earlier = before(before(spans, 1) & proper, 2)
+    return (ahead | earlier) & proper

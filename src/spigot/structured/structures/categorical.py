@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, narrow, refuse_rows, widen
+from ..k_best import check_k
 from ..parts.categories import IndicesForm, category_part_mask
 from ..polytopes.simplex import Simplex
 from ..seeds import gumbel
@@ -22,6 +24,8 @@ class Categorical(MarginalStructure[Tensor]):
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. In a tie the
     smallest index is taken. A row of length 0 has the empty structure: zeros, log-partition 0.
     """
+
+    nested: ClassVar[bool] = False
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
@@ -45,6 +49,29 @@ class Categorical(MarginalStructure[Tensor]):
     def argmax(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
         return _first_best(self._candidates(constant(scores), lengths, mask)).to(scores.dtype)
+
+    def require(
+        self, scores: Categories, required: CategoryMask, valid: CategoryMask
+    ) -> tuple[Categories, CategoryMask]:
+        """Exclude all categories but the required one."""
+        return scores, valid & (required | ~required.any(1, keepdim=True))
+
+    def top_k(
+        self, scores: Categories, k: int, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the k best categories by sorting; see the base class. Ties go to the smaller index."""
+        check_k(k)
+        candidates = self._candidates(constant(scores), lengths, mask)
+        best = candidates.sort(dim=1, descending=True, stable=True)
+        number = min(k, scores.size(1))
+        totals, indices = best.values[:, :number], best.indices[:, :number]
+        empty = (candidates == -torch.inf).all(1)
+        chosen = torch.nn.functional.one_hot(indices, scores.size(1)) * (totals > -torch.inf).unsqueeze(2)
+        # A row of length 0 has the empty structure.
+        totals = torch.cat([torch.where(empty, 0.0, totals[:, 0])[:, None], totals[:, 1:]], 1) if number else totals
+        pad = torch.nn.functional.pad
+        structures = pad(chosen, (0, 0, 0, k - number)).to(scores.dtype)
+        return structures, pad(totals, (0, k - number), value=-torch.inf).to(scores.dtype)
 
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_k exp s_k, shape `[batch]`."""

@@ -27,6 +27,7 @@ class DependencyTree(MarginalStructure[Tensor]):
 
     projective: ClassVar[bool]
     """Whether arcs must not cross."""
+    nested: ClassVar[bool] = False
 
     single_root: bool = True
 
@@ -48,6 +49,11 @@ class DependencyTree(MarginalStructure[Tensor]):
     def part_mask(self, scores: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> ArcMask:
         """Return which arcs may be chosen (bool, shaped like `scores`)."""
         return arc_part_mask(scores, lengths, mask)
+
+    def require(self, scores: Arcs, required: ArcMask, valid: ArcMask) -> tuple[Arcs, ArcMask]:
+        """Exclude all other arcs into a modifier with a required one."""
+        others = [dim for dim in range(1, required.dim()) if dim != 2]
+        return scores, valid & (required | ~required.any(others, keepdim=True))
 
     def _arguments(
         self, scores: Arcs, lengths: Lengths | None, mask: Mask | None

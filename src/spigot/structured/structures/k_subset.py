@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ class KSubset(MarginalStructure[Tensor]):
     Args:
         k: the size of the subsets, at least 1.
     """
+
+    nested: ClassVar[bool] = False
 
     k: int
 
@@ -67,6 +70,12 @@ class KSubset(MarginalStructure[Tensor]):
         order = candidates.sort(dim=1, descending=True, stable=True).indices
         first = torch.arange(scores.size(1), device=scores.device) < chosen
         return torch.zeros_like(candidates).scatter(1, order, first.to(scores.dtype))
+
+    def require(
+        self, scores: Categories, required: CategoryMask, valid: CategoryMask
+    ) -> tuple[Categories, CategoryMask]:
+        """Put the required categories above all others: only the order of scores matters."""
+        return scores.masked_fill(required, torch.finfo(scores.dtype).max), valid
 
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -28,6 +29,8 @@ class Matching(Structure[Tensor]):
     general rows choose in order, and each takes the first of its best columns that is free.
     """
 
+    nested: ClassVar[bool] = False
+
     @property
     def relaxation(self) -> Polytope[Tensor]:
         """The doubly stochastic matrices; this is also the convex hull."""
@@ -52,3 +55,8 @@ class Matching(Structure[Tensor]):
     def argmax(self, scores: Pairs, lengths: Lengths | None = None, mask: Mask | None = None) -> Pairs:
         """Return the perfect matching of the highest score, 0/1, shaped and typed like `scores`."""
         return narrow(matching_argmax(*square_arguments("scores", constant(scores), lengths, mask)), scores)
+
+    def require(self, scores: Pairs, required: PairMask, valid: PairMask) -> tuple[Pairs, PairMask]:
+        """Exclude all other pairs in the row and in the column of a required one."""
+        taken = required.any(1, keepdim=True) | required.any(2, keepdim=True)
+        return scores, valid & (required | ~taken)
