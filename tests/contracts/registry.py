@@ -36,6 +36,11 @@ def arc_shape(size: int) -> tuple[int, ...]:
     return (size + 1, size + 1)
 
 
+def labelled_arc_shape(size: int) -> tuple[int, ...]:
+    """Return the shape of one row of scores of arcs with two labels."""
+    return (size + 1, size + 1, 2)
+
+
 def category_shape(size: int) -> tuple[int, ...]:
     """Return the shape of one row of scores over `size` categories."""
     return (size,)
@@ -134,6 +139,8 @@ STRUCTURES = [
     StructureCase("projective-multi-root", spigot.ProjectiveTree(False), arc_shape, lambda n: n),
     StructureCase("nonprojective", spigot.NonProjectiveTree(), arc_shape, lambda size: size),
     StructureCase("nonprojective-multi-root", spigot.NonProjectiveTree(False), arc_shape, lambda n: n),
+    StructureCase("projective-labelled", spigot.ProjectiveTree(labels=True), labelled_arc_shape, lambda n: n),
+    StructureCase("nonprojective-labelled", spigot.NonProjectiveTree(labels=True), labelled_arc_shape, lambda n: n),
     StructureCase("categorical", spigot.Categorical(), category_shape, lambda size: min(size, 1)),
     StructureCase("semantic-graph", spigot.SemanticGraph([True, False, True]), graph_shapes, None, may_be_empty=True),
     StructureCase(
@@ -169,6 +176,9 @@ POLYTOPES = [
     PolytopeCase("hull-projective", spigot.Hull(spigot.ProjectiveTree()), arc_shape, spigot.ProjectiveTree()),
     PolytopeCase("hull-nonprojective", spigot.Hull(spigot.NonProjectiveTree()), arc_shape, spigot.NonProjectiveTree()),
     PolytopeCase("single-head", spigot.SingleHead(), arc_shape, spigot.ProjectiveTree()),
+    PolytopeCase(
+        "single-head-labelled", spigot.SingleHead(labels=True), labelled_arc_shape, spigot.ProjectiveTree(labels=True)
+    ),
     PolytopeCase("labeled-arcs", spigot.LabeledArcs(), graph_shapes, spigot.SemanticGraph(), may_be_zero=True),
     PolytopeCase(
         "clipped-arcs", spigot.ClippedArcs(), graph_shapes, spigot.SemanticGraph(), may_be_zero=True, nearest=False
