@@ -30,6 +30,7 @@ def masks(wanted: bool, *shapes: tuple[int, ...]) -> tuple[Tensor | None, ...]:
 
 LENGTHS = torch.tensor([3, 2])
 SEEDS = torch.tensor([1, 2])
+SIZES = torch.tensor([2, 0])
 TREE, SPANS, SQUARE, ROW = (2, 4, 4), (2, 3, 3), (2, 3, 3), (2, 5)
 CHAIN = (2, 3, 2), (2, 2, 2, 2)
 GRAPH = (2, 4), (2, 4, 4), (2, 4, 4, 2)
@@ -143,19 +144,19 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "chain_entropy": lambda masked: chain(masked, grad=True),
     "chain_entropy_slopes": chain,
     "chain_sample": lambda masked: (*chain(masked), SEEDS),
-    "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(2,)),
-    "subset_marginals": of_one_tensor(*ROW, grad=True, more=(2,)),
-    "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(2,)),
-    "subset_log_prob": of_one_tensor(*ROW, twice=True, more=(2,)),
-    "subset_entropy": of_one_tensor(*ROW, grad=True, more=(2,)),
-    "subset_entropy_slopes": of_one_tensor(*ROW, more=(2,)),
-    "subset_sample": of_one_tensor(*ROW, more=(2, SEEDS)),
+    "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
+    "subset_marginals": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
+    "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(SIZES, True)),
+    "subset_log_prob": of_one_tensor(*ROW, twice=True, more=(SIZES, True)),
+    "subset_entropy": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
+    "subset_entropy_slopes": of_one_tensor(*ROW, more=(SIZES, True)),
+    "subset_sample": of_one_tensor(*ROW, more=(SIZES, False, SEEDS)),
     "matching_argmax": of_one_tensor(*SQUARE),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
     "linear_program_argmax": linear_program,
     "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
-    "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(2,)),
+    "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
     "off_mean": simplex,
     "project_birkhoff": of_one_tensor(*SQUARE, grad=True),
     "project_birkhoff_grad": birkhoff_vjp,

@@ -448,7 +448,8 @@ def test_scores_of_very_different_sizes(case, scale, dtype):
         marginals = flatten(case.structure.marginals(scores))[0].double()
         entropy = case.structure.entropy(scores)[0].double()
         assert ((marginals >= 0) & (marginals <= 1)).all()
-        assert marginals.sum().item() == pytest.approx(case.parts(size), abs=10 * tolerance)
+        if case.parts is not None:
+            assert marginals.sum().item() == pytest.approx(case.parts(size), abs=10 * tolerance)
         assert -tolerance <= entropy <= math.log(len(structures)) + tolerance
         drawn = case.structure.sample(map_parts(lambda part: part.expand(8, *part.shape[1:]), scores))
         drawn_log_p = case.structure.log_prob(

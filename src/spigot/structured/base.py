@@ -57,6 +57,13 @@ class Structure(ABC, Generic[Parts]):
         """How structures are written in integers, such as heads or tags; None: not at all."""
         return None
 
+    def map_rows(self, function: Callable[[Tensor], Tensor]) -> Structure[Parts]:
+        """Return the structure with other settings of rows, if it has such: what `function` makes of them.
+
+        Whoever calls methods with other rows than those of the batch, such as some of them, asks for this first.
+        """
+        return self
+
     def to_parts(self, compact: Any, scores: Parts, lengths: Tensor | None = None) -> Parts:
         """Return the structures that integers write, as 0/1 parts in the shapes and types of `scores`.
 
