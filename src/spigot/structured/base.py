@@ -17,11 +17,17 @@ from torch import Tensor
 from .checks import kind_of, lengths_or_none, refuse_rows, widen
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import CompactForm, Reading, is_integer, read_structure
+from .parts.rows import over_rows
 from .seeds import draw_row_seeds
 
 
 class Polytope(ABC, Generic[Parts]):
     """A convex set of (relaxed) structures onto which a point can be projected."""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the point that is a row, all others being the batch; None: the first axis is the batch."""
+        return None
 
     @abstractmethod
     def project(self, point: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -30,6 +36,11 @@ class Polytope(ABC, Generic[Parts]):
 
 class Structure(ABC, Generic[Parts]):
     """A set of 0/1 structures, with a method that finds the one of the highest score."""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the scores that is a row, all others being the batch; None: the first axis is the batch."""
+        return None
 
     @abstractmethod
     def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -64,6 +75,7 @@ class Structure(ABC, Generic[Parts]):
         """
         return self
 
+    @over_rows()
     def to_parts(self, compact: Any, scores: Parts, lengths: Tensor | None = None) -> Parts:
         """Return the structures that integers write, as 0/1 parts in the shapes and types of `scores`.
 
@@ -79,6 +91,7 @@ class Structure(ABC, Generic[Parts]):
         """
         return read_structure("compact", compact, scores, self.compact_form, lengths).parts
 
+    @over_rows("structure")
     def to_compact(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
         """Return the integers that write 0/1 parts, int64: the inverse of `to_parts`; -1 where they mean nothing.
 
@@ -90,6 +103,7 @@ class Structure(ABC, Generic[Parts]):
             raise TypeError(f"structure: expected one with a compact form, got {type(self).__name__}")
         return form.to_integers(structure, lengths_or_none(tensors(structure)[0], lengths))
 
+    @over_rows("structure")
     def contains(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
         """Return whether each row of 0/1 parts is a structure: bool, `[batch]`.
 
@@ -108,6 +122,7 @@ class Structure(ABC, Generic[Parts]):
         found = self.argmax(wanted, lengths)
         return (flatten(found) == flatten(inside)).all(1)
 
+    @over_rows()
     def score(self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return <scores, structure> for each row, shape `[batch]`, over candidate parts; differentiable in both.
 
@@ -145,6 +160,7 @@ class MarginalStructure(Structure[Parts]):
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
 
     @final
+    @over_rows()
     def sample(
         self,
         scores: Parts,
@@ -170,6 +186,7 @@ class MarginalStructure(Structure[Parts]):
         `seeds.uniform` and `seeds.gumbel` give random numbers of that kind.
         """
 
+    @over_rows()
     def log_prob(
         self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
@@ -193,6 +210,7 @@ class MarginalStructure(Structure[Parts]):
         log_prob = log_prob if excluded is None else log_prob.masked_fill(excluded, -torch.inf)
         return log_prob.to(common_dtype(scores))
 
+    @over_rows()
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
         wide = map_parts(widen, scores)

@@ -37,8 +37,6 @@ def check_size(k: int | Tensor) -> None:
     if isinstance(k, Tensor):
         if not is_integer(k):
             raise TypeError(f"k: expected integers, got {k.dtype}")
-        if k.dim() > 1:
-            raise ValueError(f"k: expected one number or shape [batch], got {list(k.shape)}")
         refuse_rows(k.view(-1) < 0, "k: expected numbers of at least 0")
     elif not isinstance(k, int) or k < 0:
         raise ValueError(f"k: expected an integer of at least 0, or a tensor of such, got {k!r}")

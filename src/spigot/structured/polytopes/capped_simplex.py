@@ -10,6 +10,7 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.simplex.capped import project_capped_simplex
 from ..parts.categories import check_size, subset_arguments
+from ..parts.rows import over_rows
 from ..shapes import Categories, Lengths, Mask
 
 
@@ -24,14 +25,22 @@ class CappedSimplex(Polytope[Tensor]):
         k: the sum, at least 0, or a tensor of integers, `[batch]`, one for each row; a row with fewer than k categories
             sums to the number of its categories.
         at_most: Σ z <= k instead.
+        dim: the axis of the categories; see `Categorical`.
     """
 
     k: int | Tensor
     at_most: bool = False
+    dim: int = -1
 
     def __post_init__(self) -> None:
         check_size(self.k)
 
+    @property
+    def axis(self) -> int:
+        """`dim`."""
+        return self.dim
+
+    @over_rows("point")
     def project(self, point: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the nearest point of the polytope. CUDA tensors are projected on the CPU.
 

@@ -13,6 +13,7 @@ from ..checks import constant, lengths_or_full, narrow, refuse_rows
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, SUBSET
 from ..parts.categories import IndicesForm, category_part_mask, check_size, subset_arguments, subset_sizes
+from ..parts.rows import over_rows
 from ..polytopes.capped_simplex import CappedSimplex
 from ..shapes import Categories, CategoryMask, Lengths, Mask, PerRow, Seeds
 
@@ -31,18 +32,25 @@ class KSubset(MarginalStructure[Tensor]):
     Args:
         k: the size of the subsets, at least 0, or a tensor of integers, `[batch]`, one for each row.
         at_most: subsets may be smaller. Then the argmax takes positive scores alone.
+        dim: the axis of the categories; see `Categorical`.
     """
 
     k: int | Tensor
     at_most: bool = False
+    dim: int = -1
 
     def __post_init__(self) -> None:
         check_size(self.k)
 
     @property
+    def axis(self) -> int:
+        """`dim`."""
+        return self.dim
+
+    @property
     def relaxation(self) -> Polytope[Tensor]:
         """Numbers between 0 and 1 that sum to k, or to at most k; this is also the convex hull."""
-        return CappedSimplex(self.k, self.at_most)
+        return CappedSimplex(self.k, self.at_most, self.dim)
 
     @property
     def hull(self) -> Polytope[Tensor]:
@@ -58,12 +66,14 @@ class KSubset(MarginalStructure[Tensor]):
         """Return the structure of other rows; see the base class."""
         if isinstance(self.k, int) or self.k.dim() == 0:
             return self
-        return KSubset(function(self.k), self.at_most)
+        return KSubset(function(self.k), self.at_most, self.dim)
 
+    @over_rows()
     def part_mask(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
+    @over_rows()
     def argmax(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""
         valid = self.part_mask(scores, lengths, mask)
@@ -79,10 +89,12 @@ class KSubset(MarginalStructure[Tensor]):
         first = first & (values > 0) if self.at_most else first
         return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
 
+    @over_rows()
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_z exp <scores, z>, the elementary symmetric polynomial of exp scores, shape `[batch]`."""
         return narrow(SUBSET.log_partition(*self._arguments(scores, lengths, mask)), scores)
 
+    @over_rows()
     def marginals(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the probability of each category, shaped like `scores`; differentiable (true derivative)."""
         return narrow(SUBSET.marginals(*self._arguments(scores, lengths, mask)), scores)
@@ -103,6 +115,7 @@ class KSubset(MarginalStructure[Tensor]):
         """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
         return narrow(SUBSET.entropy(*self._arguments(scores, lengths, mask)), scores)
 
+    @over_rows()
     def sample_seeded(
         self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Categories:
