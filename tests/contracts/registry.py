@@ -162,6 +162,7 @@ STRUCTURES = [
     StructureCase("pcfg", spigot.PCFG(), pcfg_shapes, lambda size: max(3 * size - 1, 0), counts=True),
     StructureCase("ctc", spigot.CTC(), ctc_shapes, None, unique=True),
     StructureCase("matching", spigot.Matching(), square_shape, lambda size: size),
+    StructureCase("matching-at-most", spigot.Matching(at_most_one=True), square_shape, None, may_be_empty=True),
     StructureCase("linear-program", spigot.LinearProgram(*KNAPSACK), category_shape, None, widest=4),
 ]
 
@@ -172,6 +173,13 @@ POLYTOPES = [
         "linear-constraints", spigot.LinearConstraints(*KNAPSACK), category_shape, spigot.LinearProgram(*KNAPSACK)
     ),
     PolytopeCase("birkhoff", spigot.Birkhoff(), square_shape, spigot.Matching()),
+    PolytopeCase(
+        "birkhoff-at-most",
+        spigot.Birkhoff(at_most_one=True),
+        square_shape,
+        spigot.Matching(at_most_one=True),
+        may_be_zero=True,
+    ),
     PolytopeCase("capped-simplex", spigot.CappedSimplex(2), category_shape, spigot.KSubset(2)),
     PolytopeCase(
         "capped-simplex-at-most",

@@ -29,6 +29,7 @@ def masks(wanted: bool, *shapes: tuple[int, ...]) -> tuple[Tensor | None, ...]:
 
 
 LENGTHS = torch.tensor([3, 2])
+PAIR_LENGTHS = torch.tensor([[3, 2], [2, 3]])
 SEEDS = torch.tensor([1, 2])
 SIZES = torch.tensor([2, 0])
 TREE, SPANS, SQUARE, ROW = (2, 4, 4), (2, 3, 3), (2, 3, 3), (2, 5)
@@ -91,7 +92,11 @@ def hull_in_graph_vjp(masked: bool) -> Arguments:
 
 
 def birkhoff_vjp(masked: bool) -> Arguments:
-    return ops.project_birkhoff(scores(*SQUARE), LENGTHS, *masks(masked, SQUARE)), scores(*SQUARE)
+    return ops.project_birkhoff(scores(*SQUARE), PAIR_LENGTHS, *masks(masked, SQUARE), True), scores(*SQUARE)
+
+
+def of_pairs(grad: bool = False) -> Callable[[bool], Arguments]:
+    return lambda masked: (scores(*SQUARE, grad=grad), PAIR_LENGTHS, *masks(masked, SQUARE), not masked)
 
 
 def gamma(_: bool) -> Arguments:
@@ -151,14 +156,14 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "subset_entropy": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
     "subset_entropy_slopes": of_one_tensor(*ROW, more=(SIZES, True)),
     "subset_sample": of_one_tensor(*ROW, more=(SIZES, False, SEEDS)),
-    "matching_argmax": of_one_tensor(*SQUARE),
+    "matching_argmax": of_pairs(),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
     "linear_program_argmax": linear_program,
     "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
     "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
     "off_mean": simplex,
-    "project_birkhoff": of_one_tensor(*SQUARE, grad=True),
+    "project_birkhoff": of_pairs(grad=True),
     "project_birkhoff_grad": birkhoff_vjp,
     "project_labeled_arcs": lambda masked: (*graph(masked, grad=True), False),
     "project_graph_hull": lambda masked: (*graph(masked, grad=True), FLAGS),

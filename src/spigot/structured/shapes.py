@@ -44,6 +44,8 @@ Spans: TypeAlias = Float[Tensor, "batch first last *label"]
 SpanMask: TypeAlias = Bool[Tensor, "batch first last *label"]
 
 Pairs: TypeAlias = Float[Tensor, "batch row column"]
+PairLengths: TypeAlias = Int[Tensor, "batch *sides"]
+"""One number for rows and columns alike, or two."""
 PairMask: TypeAlias = Bool[Tensor, "batch row column"]
 
 GraphPredicates: TypeAlias = Bool[Tensor, "batch node"]
