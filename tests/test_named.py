@@ -92,7 +92,7 @@ def test_arguments_reach_the_constructor():
     assert named.build() == spigot.SPIGOTEG(step_size=0.3, steps=2)
     assert named.named_class is spigot.SPIGOTEG
     assert named.arguments == {"step_size": 0.3, "steps": 2}
-    assert named.settings == {"step_size": 0.3, "max_norm": None, "steps": 2}
+    assert named.settings == {"step_size": 0.3, "max_norm": None, "steps": 2, "normalize": False}
     assert NamedSurrogate("SPIGOT", polytope="hull").build() == spigot.SPIGOT(polytope="hull")
     # An integer is a number: it is converted to the annotated type.
     assert isinstance(NamedSurrogate("SPIGOT", step_size=2).build().step_size, float)

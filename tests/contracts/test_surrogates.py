@@ -299,13 +299,13 @@ def test_a_second_derivative_is_true_or_an_error(case, surrogate):
     assert torch.allclose(slope, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("surrogate", [spigot.SPIGOT(steps=3), spigot.SPIGOTCE(steps=2), spigot.SPIGOTEG(steps=2)])
-def test_steps_that_need_the_loss_ask_for_it_at_once(surrogate):
+@pytest.mark.parametrize("several", [spigot.SPIGOT(steps=3), spigot.SPIGOTCE(steps=2), spigot.SPIGOTEG(steps=2)])
+def test_steps_that_need_the_loss_ask_for_it_at_once(several):
     leaf = torch.randn(2, 3, 3, requires_grad=True)
-    with pytest.raises(ValueError, match=f"downstream: {type(surrogate).__name__} evaluates the loss again"):
-        structured_argmax(leaf, ProjectiveTree(), surrogate)
-    assert structured_argmax(leaf.detach(), ProjectiveTree(), surrogate).shape == leaf.shape
-    structured_argmax(leaf, ProjectiveTree(), surrogate, downstream=lambda z: z.sum((1, 2))).sum().backward()
+    with pytest.raises(ValueError, match=f"downstream: {type(several).__name__} evaluates the loss again"):
+        structured_argmax(leaf, ProjectiveTree(), several)
+    assert structured_argmax(leaf.detach(), ProjectiveTree(), several).shape == leaf.shape
+    structured_argmax(leaf, ProjectiveTree(), several, downstream=lambda z: z.sum((1, 2))).sum().backward()
 
 
 @pytest.mark.parametrize("kind", [spigot.Marginals, spigot.SparseMAP])

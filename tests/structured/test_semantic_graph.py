@@ -43,7 +43,7 @@ def compact(graph, parts):
 @pytest.mark.parametrize("deterministic", [(False,) * 3, (True, False, True), (True,) * 3])
 def test_score_is_that_of_the_best_graph(deterministic, integers):
     graph = SemanticGraph(deterministic)
-    for n in (1, 2, 3, 4, 5):
+    for n in (2, 3, 4, 5):
         parts = random_parts(12, n, 3, seed=n, integers=integers)
         predicates, arc_labels = graph.decode(parts)
         scores = graph.score_decoded(parts, predicates, arc_labels)
@@ -199,8 +199,7 @@ def test_empty_batch_and_empty_sentence():
     assert arc_labels.shape == (0, 4, 4)
     alone = random_parts(2, 1, 3, seed=0)
     decoded = SemanticGraph().argmax(alone)
-    assert torch.equal(decoded.predicates, (alone.predicates > 0).float())
-    assert not decoded.arcs.any()
+    assert not any(part.any() for part in decoded)
 
 
 @pytest.mark.parametrize("name", ["predicates", "arcs", "labels"])
