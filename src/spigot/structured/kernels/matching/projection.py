@@ -225,15 +225,16 @@ def _project_grad(start, stop, slack, z, grad, out):  # type: ignore[no-untyped-
     """
     rows, size = z.shape[1:]
     matrix, where = np.empty((size, size)), np.empty(size, np.int64)
-    means, step = np.empty(rows), np.empty(size)
+    means, step, sums = np.empty(rows), np.empty(size), np.empty(size)
     tight, free = np.empty(rows, np.bool_), np.empty(size, np.bool_)
     for b in range(start, stop):
         step[:] = 0.0
+        sums[:] = 0.0
+        for i in range(rows):
+            for j in range(size):
+                sums[j] += z[b, i, j]
         for j in range(size):
-            total = 0.0
-            for i in range(rows):
-                total += z[b, i, j]
-            free[j] = total > 1.0 - slack
+            free[j] = sums[j] > 1.0 - slack
         for i in range(rows):
             count, total, whole = 0, 0.0, 0.0
             for j in range(size):
