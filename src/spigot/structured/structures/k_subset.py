@@ -87,7 +87,7 @@ class KSubset(MarginalStructure[Tensor]):
         values, order = candidates.sort(dim=1, descending=True, stable=True)
         first = torch.arange(scores.size(1), device=scores.device) < chosen[:, None]
         first = first & (values > 0) if self.at_most else first
-        return torch.zeros_like(candidates).scatter_(1, order, first.to(scores.dtype))
+        return torch.zeros_like(candidates).scatter(1, order, first.to(scores.dtype))
 
     @over_rows()
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:

@@ -122,7 +122,7 @@ class LabelledStructure(MarginalStructure[Tensor]):
 
 def _with_labels(parts: Tensor, label: Tensor, scores: Tensor) -> Tensor:
     """Return 0/1 parts with one label each, shaped and typed like `scores`."""
-    return torch.zeros_like(scores).scatter_(-1, label.unsqueeze(-1), parts.unsqueeze(-1).to(scores.dtype))
+    return torch.zeros_like(scores).scatter(-1, label.unsqueeze(-1), parts.unsqueeze(-1).to(scores.dtype))
 
 
 def _sum_labels(scores: Tensor) -> Tensor:
