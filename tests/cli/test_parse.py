@@ -123,6 +123,15 @@ def test_letters_of_all_alphabets(spigot, runs):
     assert json.loads(out)["forms"] == ["naïve", "犬", "😀"]
 
 
+def test_text_without_the_tags_that_a_model_reads(spigot, refused, runs):
+    line = refused("parse", runs / "tagged", "--to", "json", stdin="the dog sleeps\n")
+    assert line == (
+        "sentence '1': expected tags and lemmas, which this model reads beside words, got no tags; "
+        "give it tagged input (spigot parse --spacy PIPELINE tags text), or use a model of words alone"
+    )
+    assert spigot("parse", runs / "tagged", "--to", "json", stdin=INPUTS["conllu"])[0] == 0
+
+
 def test_refusals(refused, runs, tmp_path):
     run = runs / "run"
     (tmp_path / "bad.sdp").write_text("#SDP 2015\n#1\n1\ta\n\n")

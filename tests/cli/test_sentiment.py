@@ -117,7 +117,7 @@ def test_train(spigot, tmp_path):
 
     settings = {"builtin": {"train": {"semantics": 10, "sentiment": 12}, "dev": 4}}
     text = [*lines(sentiment_system(), "system"), *lines(settings, "data")]
-    text += ["intermediate.sample = 0.5", "training.epochs = 1", "tasks.semantics.min_role_count = 1"]
+    text += ["tasks.semantics.sample = 0.5", "training.epochs = 1", "tasks.semantics.min_role_count = 1"]
     (tmp_path / "recipe.toml").write_text("\n".join(text) + "\n")
     code, out, err = spigot("train", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--device", "cpu")
     assert code == 0, err

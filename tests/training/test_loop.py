@@ -42,6 +42,8 @@ def test_what_a_run_leaves(tmp_path):
         CONFIG,
         VOCABULARY,
         WEIGHTS,
+        "README.md",
+        "about.json",
         "metrics.jsonl",
         "recipe.json",
         "tensorboard",

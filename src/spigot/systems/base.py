@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
+from spigot.models.encoders.base import Column
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
+from spigot.systems.columns import check_columns
 from spigot.systems.config import SystemConfig
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
@@ -24,7 +26,7 @@ Vectors = dict[str, Tensor]
 
 
 class System(Pretrained, ABC):
-    """One part for each task; parts share no parameters."""
+    """One part for each task. Parts may share parameters, see `groups`."""
 
     config_class: ClassVar[type[SystemConfig]]
     config: Any
@@ -61,11 +63,33 @@ class System(Pretrained, ABC):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The part of each task, by name: see `Task`. Each has its own learning rate and clipping.
+        """The part of each task, by name: see `Task`.
 
         By default the system's attributes that have the names of the tasks.
         """
         return {name: getattr(self, name) for name in self.tasks}
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters in groups with a learning rate, averages and clipping of their own; each is in one.
+
+        By default those of each part, under the name of its task, whose settings hold for it.
+        """
+        return {name: list(part.parameters()) for name, part in self.parts.items()}
+
+    def reached(self, task: str, weight: float) -> list[str]:
+        """Return the groups that get a gradient from a batch of a task; `weight` is that of `output`."""
+        intermediate = self.config.intermediate
+        return [task] if intermediate in (None, task) or weight == 0 else [task, intermediate]
+
+    def reader(self, task: str) -> Any:
+        """Return what turns a task's sentences into tokens, see `Reader`; by default its part."""
+        return self.parts[task]
+
+    @property
+    def needs(self) -> frozenset[Column]:
+        """What it reads of a sentence: words, and perhaps tags and lemmas; no column that was empty in training."""
+        readers = [self.reader(task) for task in self.tasks]
+        return frozenset(column for each in readers for column in each.needs if each.vocabulary.holds(column))
 
     @property
     def end(self) -> Task:
@@ -116,9 +140,14 @@ class System(Pretrained, ABC):
     # -- parsing -------------------------------------------------------------------------------------------
 
     def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predictions for all tasks. They are one batch; callers split long lists."""
+        """Return the sentences with predictions for all tasks. They are one batch; callers split long lists.
+
+        Raises:
+            InputError: a sentence lacks what the system `needs`.
+        """
         if not sentences:
             return []
+        check_columns(sentences, self.needs)
         with torch.inference_mode():
             return self.predict(sentences)
 
@@ -135,6 +164,7 @@ class System(Pretrained, ABC):
             raise ValueError(f"task: expected one of {', '.join(self.tasks)}, got {task!r}")
         if not sentences:
             return []
+        check_columns(sentences, self.needs)
         with torch.inference_mode():
             return self.predict_task(task, sentences, annotated)
 

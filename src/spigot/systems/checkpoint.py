@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ HUB = "hf://"
 SMALL = 10_000
 """Numbers up to this are taken for sizes without a look at the weights."""
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
+SHARED = (CONFIG, VOCABULARY, WEIGHTS, "about.json", "README.md", "LICENSE")
+"""What is published of a checkpoint's folder, as far as it is there."""
 
 
 class CheckpointError(UserError):
@@ -50,8 +53,11 @@ class Pretrained(nn.Module, ABC):
     def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
         """Make the model, with arbitrary weights, from the two descriptions."""
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all."""
+    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
+        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all.
+
+        `half`: weights are stored in half precision, in half of the space; a model that is loaded has float32 again.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         head = {"format": FORMAT, "kind": self.kind, **self.to_config()}
@@ -59,7 +65,12 @@ class Pretrained(nn.Module, ABC):
             text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
             with open_output(folder / name) as file:
                 file.write(text)
-        save_tensors(self.state_dict(), folder / WEIGHTS)
+        weights = self.state_dict()
+        if half:
+            weights = {
+                name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+            }
+        save_tensors(weights, folder / WEIGHTS)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:
@@ -84,13 +95,18 @@ class Pretrained(nn.Module, ABC):
             raise CheckpointError(f"{folder}: expected an intact checkpoint: {reason(error)}") from error
         return model.to(device).eval()
 
-    def push_to_hub(self, repo_id: str, folder: str | Path, **options: Any) -> None:
-        """Save to `folder` and upload it to the hub as `repo_id` (`options` go to `HfApi.upload_folder`)."""
-        self.save_pretrained(folder)
-        api = HfApi()
-        api.create_repo(repo_id, exist_ok=True)
-        allowed = [CONFIG, VOCABULARY, WEIGHTS, "README.md"]
-        api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=allowed, **options)
+    def push_to_hub(self, repo_id: str, **options: Any) -> None:
+        """Upload the model to the hub as `repo_id`; `options` go to `HfApi.upload_folder`."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            push_folder(Path(folder), repo_id, **options)
+
+
+def push_folder(folder: Path, repo_id: str, private: bool | None = None, **options: Any) -> str:
+    """Upload a checkpoint's folder to the hub, with its card; return the address of the commit."""
+    api = HfApi()
+    api.create_repo(repo_id, private=private, exist_ok=True)
+    return str(api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=list(SHARED), **options))
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
@@ -98,11 +114,19 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict
     part = path.with_name(f"{path.name}.part")
     try:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata)
+        os.chmod(part, 0o666 & ~_umask())  # safetensors makes it readable for its owner alone
         os.replace(part, path)
     except SafetensorError as error:  # its form of a full disk
         raise OSError(f"{path}: not saved: {reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the permissions that new files do not get; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _check_sizes(config: Any, weights: Mapping[str, torch.Tensor]) -> None:

@@ -25,6 +25,9 @@ class SystemConfig(BaseModel, ABC):
     needs_intermediate: ClassVar[tuple[str, ...]] = ("surrogate",)
     """Keys that a recipe may give only if the system has an intermediate parser."""
 
+    separate_parts: ClassVar[bool] = True
+    """Whether parts share no parameters, so that one can be frozen while others are trained."""
+
     kind: str
     """The system's key in `SYSTEMS`."""
     surrogate: NamedSurrogate = NamedSurrogate("Detach")
@@ -46,6 +49,11 @@ class SystemConfig(BaseModel, ABC):
     @abstractmethod
     def intermediate(self) -> str | None:
         """The task whose hard output the end task reads; None: there is none."""
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The tasks whose scores decide which epoch is kept: see `Recipe.selection`."""
+        return (next(iter(self.task_kinds)),)
 
     def same_part(self, task: str, other: SystemConfig) -> bool:
         """Return whether a part fits into another system; settings that matter before training alone may differ."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
+from spigot.models.graph_scorer import Decoded
+from spigot.models.semantic_parser import SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.structured.structures.first_order_graph import one_hot_parts

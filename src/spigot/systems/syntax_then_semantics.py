@@ -11,7 +11,8 @@ from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels, Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
-from spigot.models.syntactic_parser import ScoredArcs, SyntacticParser
+from spigot.models.syntactic_parser import SyntacticParser
+from spigot.models.tree_scorer import ScoredArcs
 from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
@@ -105,7 +106,7 @@ class SyntaxThenSemantics(System):
         words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
         syntax: SyntaxWords | tuple[None, None] = (None, None)
         if config.syntax is not None and isinstance(start, SyntacticParser):
-            count_crossing(config.syntax, tasks["syntax"], train.get("syntax", ()))
+            count_crossing(config.syntax.structure, tasks["syntax"], train.get("syntax", ()))
             syntax = _words_of(start, tasks["syntax"])
         elif config.syntax is not None:
             syntax = syntax_words(config.syntax, tasks["syntax"], train["syntax"], vectors.get("syntax"))

@@ -22,9 +22,8 @@ Comments = Callable[[Sentence], Sequence[str]]
 class Task(BaseModel, ABC):
     """One task of a system; its fields are the keys of a recipe's table [tasks.NAME].
 
-    A *part* is the module that a system has for the task: `part(tokens, dropped)` gives the task's output, and
-    `part.vocabulary` and `part.word_dropout` say how sentences become tokens. A task's
-    docstring says what else it needs of its part. Scores are sums of counts: `score(a) + score(b)` is that of both.
+    A *part* is the module that a system has for the task, and that the task's output comes from. A task's docstring
+    says what it needs of it. Scores are sums of counts: `score(a) + score(b)` is that of both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +43,10 @@ class Task(BaseModel, ABC):
     """The name of the task in its system, and of the annotation that it reads and writes (`sentence.trees[name]`)."""
     betas: tuple[Decay, Decay] | None = None
     """Decay of Adam's averages for the task's part; None: that of [training]."""
+    loss_weight: float = Field(1.0, gt=0)
+    """Factor on the task's loss; it matters to parameters that the task shares with others."""
+    sample: float = Field(1.0, gt=0, le=1)
+    """Share of the task's training sentences in an epoch of several tasks; each epoch draws anew."""
 
     @property
     def score_names(self) -> tuple[str, ...]:

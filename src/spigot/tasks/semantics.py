@@ -1,4 +1,4 @@
-"""Semantic dependency graphs, by NeurboParser's hinge loss (Peng et al. 2017; section 4.1.1)."""
+"""Semantic dependency graphs: NeurboParser's hinge loss (Peng et al. 2017; section 4.1.1), or log-losses of parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from spigot.data.sentence import Graph, Sentence
 from spigot.data.vocabulary import Roles
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import Measure, graph_measures, label_measures
-from spigot.models.semantic_parser import Decoded, gold_graphs
+from spigot.models.graph_scorer import Decoded
+from spigot.models.semantic_parser import gold_graphs
 from spigot.structured import SemanticGraph, SemanticGraphParts
 from spigot.tasks.base import Comments, Task
 
@@ -27,7 +28,10 @@ FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
 
 
 class Semantics(Task):
-    """Labelled graphs, from `SemanticGraphParts` of scores. The part has `roles` and a `structure`."""
+    """Labelled graphs, from `SemanticGraphParts` of scores. The part has `roles` and a `structure`.
+
+    The loss of a sentence is, with "hinge", `graph_hinge` of the whole graph; with "nll", `graph_nll` of its parts.
+    """
 
     part_name = "semantic parser"
     outputs = "graphs"
@@ -36,6 +40,7 @@ class Semantics(Task):
 
     kind: Literal["semantics"] = "semantics"
     name: str = "semantics"
+    loss: Literal["hinge", "nll"] = "hinge"
     min_role_count: int = Field(30, ge=1)
     """Roles with fewer training arcs are never predicted."""
 
@@ -56,7 +61,9 @@ class Semantics(Task):
         return gold_graphs(sentences, part.roles, self.name)
 
     def losses(self, part: Any, output: SemanticGraphParts, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
-        """Return `graph_hinge`."""
+        """Return `graph_hinge` or `graph_nll`."""
+        if self.loss == "nll":
+            return graph_nll(output, Decoded(*gold), lengths)
         return graph_hinge(part.structure, output, Decoded(*gold), lengths)
 
     def score(self, gold: Iterable[Sentence], predicted: Iterable[Sentence]) -> GraphScore:
@@ -109,3 +116,20 @@ def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decod
     false_negatives = chosen.flatten(1).sum(1) - correct
     cost = FALSE_POSITIVE * false_positives + FALSE_NEGATIVE * false_negatives
     return F.relu(structure.score_decoded(parts, *best) + cost - structure.score_decoded(parts, *gold))
+
+
+def graph_nll(parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:
+    """Return -Σ log p(part) for each sentence, `[batch]`: each pair of tokens and each predicate by itself.
+
+    A pair has one of its roles or no arc, which scores 0, as in a graph of highest score; a token is a predicate or
+    none (Dozat & Manning 2018, with one distribution in place of theirs over arcs and over labels).
+    """
+    scores = F.pad(parts.arcs[..., None] + parts.labels, (1, 0))
+    node = torch.arange(scores.shape[1], device=scores.device)
+    inside = node <= lengths[:, None]
+    pairs = inside[:, :, None] & (inside & (node > 0))[:, None] & (node[:, None] != node)
+    target = (gold.arc_labels + 1).masked_fill(~pairs, -1)
+    of_pairs = F.cross_entropy(scores.flatten(0, 2), target.flatten(), ignore_index=-1, reduction="none")
+    flags = gold.predicates.to(parts.predicates.dtype)
+    of_tokens = F.binary_cross_entropy_with_logits(parts.predicates, flags, reduction="none").masked_fill(~inside, 0)
+    return of_pairs.view(target.shape).sum((1, 2)) + of_tokens.sum(1)

@@ -16,7 +16,8 @@ from spigot.data.sentence import Sentence, Tree
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.attachment import AttachmentScore, attachment
 from spigot.evaluation.report import Measure, label_measures, tree_measures
-from spigot.models.syntactic_parser import ScoredArcs, gold_heads, gold_labels
+from spigot.models.syntactic_parser import gold_heads, gold_labels
+from spigot.models.tree_scorer import ScoredArcs
 from spigot.structured import (
     MarginalStructure,
     Structure,

@@ -12,6 +12,7 @@ from torch import nn
 from spigot.data.sentence import Sentence
 from spigot.data.vectors import read_vectors
 from spigot.systems.base import System, Vectors
+from spigot.systems.checkpoint import reason
 from spigot.systems.loading import load_system
 from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import Corpora
@@ -22,6 +23,8 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
 
     `tell` gets a line about each task's vectors: how many words of the training data have one.
     """
+    if recipe.training.start is not None:
+        return _whole(recipe, recipe.training.start)
     start = _start(recipe)
     # A trained part has its own vocabulary.
     needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
@@ -34,6 +37,10 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
         return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
     except ValueError as error:
         raise RecipeError(f"system.{error}") from error
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+            raise RecipeError("system: expected sizes whose weights fit into memory, got larger ones") from error
+        raise
 
 
 def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: str) -> str:
@@ -49,6 +56,21 @@ def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: 
 def _vectors(path: Path) -> Vectors:
     words, rows = read_vectors(path)
     return dict(zip(words, torch.from_numpy(rows), strict=True))
+
+
+def _whole(recipe: Recipe, path: Path) -> System:
+    """Return the system of a recipe with the weights and the vocabulary of a whole run."""
+    old = load_system(path)
+    if old.kind != recipe.system_class.kind:
+        raise RecipeError(f"training.start: expected a run of kind {recipe.system_class.kind!r}, got {old.kind!r}")
+    tasks = {name: task.model_dump(mode="json", exclude={"name"}) for name, task in recipe.made_tasks.items()}
+    config = {"system": recipe.system.model_dump(mode="json"), "tasks": tasks}
+    try:
+        system = recipe.system_class.rebuild(config, old.to_vocabulary())
+        system.load_state_dict(old.state_dict())
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise RecipeError(f"training.start: expected a run with the [system] of this recipe: {reason(error)}") from None
+    return system
 
 
 def _start(recipe: Recipe) -> nn.Module | None:

@@ -44,11 +44,11 @@ class Processes:
         set_here = torch.tensor(flags, dtype=torch.float32, device=self.device)
         return (self.accelerator.reduce(set_here, "sum") > 0).tolist()
 
-    def add_gradients(self, parts: Iterable[nn.Module]) -> None:
-        """Sum the gradients of all processes; a process without a sentence takes part."""
+    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Sum the gradients of all processes for some parameters; a process without a sentence takes part."""
         if self.count == 1:
             return
-        parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
+        parameters = [p for p in parameters if p.requires_grad]
         # A parameter without a gradient in any process gets none: with zeros, Adam would move it by its momentum.
         reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
         reached = self.accelerator.reduce(reached, "sum").tolist()
