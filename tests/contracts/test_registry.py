@@ -50,8 +50,9 @@ def classes_of_the_core():
                     yield cls
 
 
-REFINED = {("DynamicProgram", "entropy")}
-"""What a class computes more exactly than its base, which has log Z and marginals alone to make it from."""
+REFINED = {("DynamicProgram", "entropy"), ("KSubset", "map_rows")}
+"""What a class computes more exactly than its base, which has log Z and marginals alone to make it from, and settings
+of rows, which others do not have."""
 
 FASTER = {"require", "top_k"}
 """What every structure can do with its argmax alone, and some do faster, or without rounding."""

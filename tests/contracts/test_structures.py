@@ -171,8 +171,9 @@ def test_wrong_shapes_and_types_are_named(case):
     argmax = case.structure.argmax
     with pytest.raises(TypeError, match=r": expected a floating-point tensor, got torch.int64"):
         argmax(map_parts(lambda part: torch.zeros(part.shape, dtype=torch.int64), scores))
-    with pytest.raises(ValueError, match=": expected shape"):
-        argmax(map_parts(lambda part: part[0], scores))
+    if case.structure.axis is None:
+        with pytest.raises(ValueError, match=": expected shape"):
+            argmax(map_parts(lambda part: part[0], scores))
     with pytest.raises(ValueError, match=r"lengths: expected shape \[3\], got \[2\]"):
         argmax(scores, lengths[:2])
     with pytest.raises(TypeError, match="lengths: expected integers"):

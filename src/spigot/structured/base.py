@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, NamedTuple, final
+from typing import Any, Generic, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -19,11 +19,17 @@ from .differentiation import is_traced
 from .k_best import k_best
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import CompactForm, Reading, is_integer, read_structure
+from .parts.rows import over_rows
 from .seeds import draw_row_seeds
 
 
 class Polytope(ABC, Generic[Parts]):
     """A convex set of (relaxed) structures onto which a point can be projected."""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the point that is a row, all others being the batch; None: the first axis is the batch."""
+        return None
 
     @abstractmethod
     def project(self, point: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -33,8 +39,13 @@ class Polytope(ABC, Generic[Parts]):
 class Structure(ABC, Generic[Parts]):
     """A set of 0/1 structures, with a method that finds the one of the highest score."""
 
-    nested: ClassVar[bool] = True
+    nested: bool = True
     """Whether a row may have a structure with all the parts of another and more; False makes `top_k` faster."""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the scores that is a row, all others being the batch; None: the first axis is the batch."""
+        return None
 
     @abstractmethod
     def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -96,6 +107,14 @@ class Structure(ABC, Generic[Parts]):
         """How structures are written in integers, such as heads or tags; None: not at all."""
         return None
 
+    def map_rows(self, function: Callable[[Tensor], Tensor]) -> Structure[Parts]:
+        """Return the structure with other settings of rows, if it has such: what `function` makes of them.
+
+        Whoever calls methods with other rows than those of the batch, such as some of them, asks for this first.
+        """
+        return self
+
+    @over_rows()
     def to_parts(self, compact: Any, scores: Parts, lengths: Tensor | None = None) -> Parts:
         """Return the structures that integers write, as 0/1 parts in the shapes and types of `scores`.
 
@@ -111,6 +130,7 @@ class Structure(ABC, Generic[Parts]):
         """
         return read_structure("compact", compact, scores, self.compact_form, lengths).parts
 
+    @over_rows("structure")
     def to_compact(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
         """Return the integers that write 0/1 parts, int64: the inverse of `to_parts`; -1 where they mean nothing.
 
@@ -122,6 +142,7 @@ class Structure(ABC, Generic[Parts]):
             raise TypeError(f"structure: expected one with a compact form, got {type(self).__name__}")
         return form.to_integers(structure, lengths_or_none(tensors(structure)[0], lengths))
 
+    @over_rows("structure")
     def contains(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
         """Return whether each row of 0/1 parts is a structure: bool, `[batch]`.
 
@@ -140,6 +161,7 @@ class Structure(ABC, Generic[Parts]):
         found = self.argmax(wanted, lengths)
         return (flatten(found) == flatten(inside)).all(1)
 
+    @over_rows()
     def score(self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return <scores, structure> for each row, shape `[batch]`, over candidate parts; differentiable in both.
 
@@ -177,6 +199,7 @@ class MarginalStructure(Structure[Parts]):
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
 
     @final
+    @over_rows()
     def sample(
         self,
         scores: Parts,
@@ -202,6 +225,7 @@ class MarginalStructure(Structure[Parts]):
         `seeds.uniform` and `seeds.gumbel` give random numbers of that kind.
         """
 
+    @over_rows()
     def log_prob(
         self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
@@ -225,6 +249,7 @@ class MarginalStructure(Structure[Parts]):
         log_prob = log_prob if excluded is None else log_prob.masked_fill(excluded, -torch.inf)
         return log_prob.to(common_dtype(scores))
 
+    @over_rows()
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
         wide = map_parts(widen, scores)

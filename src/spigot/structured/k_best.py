@@ -37,6 +37,7 @@ def k_best(
 ) -> tuple[Parts, Tensor]:
     """Return the k best structures of each row, best first; see `Structure.top_k`."""
     check_k(k)
+    check_rows(structure, scores)
     valid = structure.part_mask(scores, lengths, mask)
     wide = masked(map_parts(lambda part: part.detach().double(), scores), valid)
     search = _Search(structure, wide, lengths)
@@ -79,6 +80,13 @@ def check_k(k: int) -> None:
     """Raise an error unless k is a whole number, at least 1."""
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise ValueError(f"k: expected a whole number, at least 1, got {k!r}")
+
+
+def check_rows(structure: Any, scores: Parts) -> None:
+    """Raise an error if rows are along another axis than the second of two."""
+    shape = list(tensors(scores)[0].shape)
+    if structure.axis is not None and (len(shape) != 2 or structure.axis % 2 != 1):
+        raise ValueError(f"scores: expected shape [batch, category] here, got {shape} with dim={structure.axis}")
 
 
 def stacked(flat: Tensor, scores: Parts) -> Parts:
@@ -136,15 +144,17 @@ class _Search(Generic[Parts]):
             required, valid = (unflatten(cells, scores) for cells in (wanted, allowed))
             changed, candidates = self.structure.require(scores, required, valid)
             lengths = None if self.lengths is None else self.lengths[rows.to(self.lengths.device)]
-            best = [None if one is None else flatten(one).bool()[0] for one in self._rows(changed, lengths, candidates)]
+            own_rows = self.structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)])
+            ones = self._rows(own_rows, changed, lengths, candidates)
+            best = [None if one is None else flatten(one).bool()[0] for one in ones]
             found += [None if one is None or (wanted[k] & ~one).any() else one for k, one in enumerate(best)]
         return found
 
-    def _rows(self, scores: Parts, lengths: Tensor | None, mask: Parts) -> list[Parts | None]:
+    def _rows(self, structure: Any, scores: Parts, lengths: Tensor | None, mask: Parts) -> list[Parts | None]:
         """Return the best structure of each row, a batch of one, or None if it has none."""
         rows = tensors(scores)[0].size(0)
         try:
-            best = self.structure.argmax(scores, lengths, mask)
+            best = structure.argmax(scores, lengths, mask)
         except ValueError:
             # The arguments are right, since the first argmax took them: some row has no structure.
             if rows == 1:
@@ -154,6 +164,7 @@ class _Search(Generic[Parts]):
                 one
                 for half in halves
                 for one in self._rows(
+                    structure.map_rows(lambda setting, half=half: setting[half]),
                     map_parts(lambda part, half=half: part[half], scores),
                     None if lengths is None else lengths[half],
                     map_parts(lambda part, half=half: part[half], mask),

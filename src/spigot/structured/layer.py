@@ -21,6 +21,7 @@ from .checks import as_lengths, check_instance, check_scores, widen
 from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .noise import per_row
 from .parts.base import Parts, flatten, like, map_parts, masked, tensors
+from .parts.rows import Rows, rows_of
 from .problem import Problem
 from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
@@ -205,6 +206,9 @@ def structured_argmax(
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
+    rows = rows_of("scores", scores, structure.axis)
+    if rows is not None:
+        return _of_rows(rows, scores, structure, surrogate, lengths, mask, downstream, loss_scale)  # type: ignore[return-value]
     lengths, given = as_lengths(lengths), tensors(scores)
     scale = None if loss_scale is None else _scale("loss_scale", loss_scale, given[0])
     with torch.autocast(given[0].device.type, enabled=False):
@@ -226,6 +230,34 @@ def structured_argmax(
             outputs = apply(_CustomGradient, problem, surrogate, lengths, *wide, *masks)[: len(given)]
         outputs = outputs if scale is None else apply(_ScaledGradient, 1 / scale, *outputs)
         return like(scores, tuple(part.to(own.dtype) for part, own in zip(outputs, given, strict=True)))
+
+
+def _of_rows(
+    rows: Rows,
+    scores: Any,
+    structure: Structure[Any],
+    surrogate: Surrogate,
+    lengths: Lengths | None,
+    mask: Any,
+    downstream: Callable[[Any], Tensor] | None,
+    loss_scale: float | Tensor | None,
+) -> Tensor:
+    """Return what the layer returns for scores of any shape."""
+
+    def of_rows(structures: Tensor) -> Tensor:
+        losses = downstream(rows.back(structures))  # type: ignore[misc]
+        return losses.flatten() if losses.shape == rows.batch else losses
+
+    output = structured_argmax(
+        rows.flat("scores", scores),
+        rows.owner(structure),
+        surrogate,
+        lengths=rows.flat("lengths", lengths),
+        mask=rows.flat("mask", mask),
+        downstream=None if downstream is None else of_rows,
+        loss_scale=rows.flat("loss_scale", loss_scale),
+    )
+    return rows.back(output)  # type: ignore[no-any-return]
 
 
 def _check_needs(surrogate: Surrogate, problem: Problem[Parts], scores: tuple[Tensor, ...]) -> None:

@@ -47,6 +47,7 @@ from .differentiation import Function, apply, keep
 from .noise import draw_noise, draw_seeds, mean_over_samples, per_row
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import check_parts, read_structure
+from .parts.rows import over_rows
 from .problem import Problem
 from .surrogates.once import differentiable_once
 from .surrogates.settings import check_choice, check_count, check_positive
@@ -55,6 +56,7 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 IGNORE_INDEX = -100
 
 
+@over_rows(owner="structure")
 def perceptron_loss(
     scores: Parts,
     target: Any,
@@ -72,6 +74,7 @@ def perceptron_loss(
     return _reduced(F.relu(_loss(case, scores, best)), case, scores, reduction)
 
 
+@over_rows(owner="structure")
 def hinge_loss(
     scores: Parts,
     target: Any,
@@ -122,6 +125,7 @@ def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: flo
     return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, wide)
 
 
+@over_rows(owner="structure")
 def negative_log_likelihood(
     scores: Parts,
     target: Any,
@@ -148,6 +152,7 @@ def negative_log_likelihood(
     return _reduced(F.relu(losses) if outside == "clip" else losses, case, scores, reduction)
 
 
+@over_rows(owner="structure")
 def sparsemap_loss(
     scores: Parts,
     target: Any,
@@ -168,6 +173,7 @@ def sparsemap_loss(
     return _reduced(_loss(case, scores, nearest, rest, structure.hull), case, scores, reduction)
 
 
+@over_rows(owner="structure")
 def perturbed_loss(
     scores: Parts,
     target: Any,

@@ -105,6 +105,7 @@ class Problem(Generic[Parts]):
         """Return the problem with each row repeated: row b becomes the rows b · times to (b + 1) · times - 1."""
         return replace(
             self,
+            structure=self.structure.map_rows(lambda setting: _repeated(setting, times)),
             scores=_repeated(self.scores, times),
             lengths=None if self.lengths is None else _repeated(self.lengths, times),
             mask=_repeated(self.valid, times),

@@ -89,7 +89,8 @@ def read_structure(
 
     Args:
         name: what the caller calls `given`, for errors.
-        given: integers, which become 0/1 parts; or parts, which are returned as they are.
+        given: integers, which become 0/1 parts; or parts, which are returned as they are. A tuple of tensors of
+            integers, such as (heads, labels), is the same as these side by side in a last axis.
         scores: only their shapes and types matter.
         form: how integers are read; None: they are refused.
         lengths: the real size of each row.
@@ -101,6 +102,8 @@ def read_structure(
     """
     if isinstance(given, list):
         given = _tensor_of(name, given)
+    elif type(given) is tuple and all(is_integer(part) and part.shape == given[0].shape for part in given):
+        given = torch.stack(given, -1)
     if form is None or not is_integer(given):
         check_parts(name, given, scores, form)
         return Reading(given, None, False)

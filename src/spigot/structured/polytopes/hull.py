@@ -142,8 +142,9 @@ class Hull(Polytope[Parts]):
             if rows is None:
                 chosen = self.structure.argmax(unflatten(values, home), lengths, valid)
             else:
+                structure = self.structure.map_rows(lambda setting: setting[rows.to(setting.device)])
                 of_rows = None if lengths is None else lengths[rows]
-                chosen = self.structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
+                chosen = structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
             return flatten(chosen).double()
 
         sets = ActiveSets(flat, self._first(flat, start, valid, argmax), self.tolerance)
