@@ -20,7 +20,7 @@ from .surrogates.settings import check_choice
 Sense: TypeAlias = Literal["min", "max"]
 
 
-@over_rows(owner="structure")
+@over_rows("predicted", "structure")
 def spo_plus_loss(
     predicted: Parts,
     true: Parts,
@@ -52,7 +52,7 @@ def spo_plus_loss(
     return hinge_loss(scores, best, structure, cost, lengths=lengths, mask=mask, reduction=reduction)
 
 
-@over_rows(owner="structure")
+@over_rows("predicted", "structure")
 def regret(
     predicted: Parts,
     true: Parts,
