@@ -90,7 +90,7 @@ def over_rows(by: str = "scores", owner: str = "self") -> Callable[[Function], F
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             of = args[place] if len(args) > place else kwargs.get(owner)
-            axis = getattr(of, "axis", None)
+            axis = None if isinstance(of, type) else getattr(of, "axis", None)
             if axis is None:
                 return function(*args, **kwargs)
             given = dict(zip(names, args, strict=False)) | kwargs
