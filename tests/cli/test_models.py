@@ -117,6 +117,13 @@ def test_a_package_is_installed_and_found(spigot, run, tmp_path):
     assert load_system(folder).parse(SENTENCES[:3]) == load_system(run).parse(SENTENCES[:3])
 
 
+def test_a_package_can_have_its_weights_in_half_precision(spigot, run, tmp_path):
+    assert spigot("package", run, "--name", "small", "--half", "--out", tmp_path / "p")[0] == 0
+    small, whole = tmp_path / "p/spigot_model_small/model", run
+    assert (small / "model.safetensors").stat().st_size < 0.7 * (whole / "model.safetensors").stat().st_size
+    assert load_system(small).parse(SENTENCES[:3])
+
+
 def test_a_package_has_a_proper_name_and_place(refused, run, tmp_path):
     assert "--name: expected lower-case letters" in refused("package", run, "--name", "En!", "--out", tmp_path / "p")
     (tmp_path / "file").touch()

@@ -145,6 +145,17 @@ def test_systems_without_trees_and_graphs_show_what_they_have():
     assert [m["surrogate"] for m in client.get("/api/models").json()["models"]] == [None, None]
 
 
+def test_gold_annotation_is_not_taken_for_a_prediction():
+    systems = {"joint": tiny_model(), "trees": syntax_model()}
+    client = TestClient(make_app(systems, SENTENCES[:1]), base_url="http://127.0.0.1")
+    drawings = client.post("/api/parse", json={"gold": 0}).json()["drawings"]
+    sides = {d["title"].partition(":")[0]: 'class="arc above' in d["svg"] for d in drawings}
+    assert sides == {"joint": True, "trees": False, "gold and joint": True, "joint and trees": False}
+    body = {"gold": 0, "model": "joint", "target": "trees"}
+    message = refused(client.post("/api/update", json=body))
+    assert message == "target: expected a sentence with semantics, got 'trees', which has none"
+
+
 def test_each_of_several_end_tasks_can_be_chosen():
     client = TestClient(make_app({"m": multitask_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
     (model,) = client.get("/api/models").json()["models"]

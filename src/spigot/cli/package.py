@@ -14,6 +14,9 @@ def package(
     model: Annotated[str, typer.Argument(help="A run's folder.")],
     name: Annotated[str, typer.Option(help="What the model is called: `spigot parse NAME` finds it when installed.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the package: new or empty.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the weights in half precision, in half of the space.")
+    ] = False,
     version: Annotated[str, typer.Option("--version", help="The package's version.")] = "0.1.0",
 ) -> None:
     """Make a Python package of a model, torch-spigot-NAME, which pip installs and others find by its name."""
@@ -22,6 +25,8 @@ def package(
     from spigot.systems.packaging import make_package
 
     folder = find_checkpoint(model, {})
-    load_system(folder)  # nothing broken is packed
-    project = make_package(folder, name, out, version)
+    system = load_system(folder)  # nothing broken is packed
+    project, model_folder = make_package(folder, name, out, version)
+    if half:
+        system.save_pretrained(model_folder, half=True)
     emit(f"{project} {version} in {out}; install it with: pip install {out}")

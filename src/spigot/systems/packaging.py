@@ -26,7 +26,7 @@ description = "{description}"
 readme = "README.md"
 license-files = ["LICENSE*"]
 requires-python = ">=3.11"
-dependencies = ["torch-spigot[nlp]"]
+dependencies = ["torch-spigot[nlp,text]"]
 
 [project.entry-points."{group}"]
 {name} = "{module}"
@@ -45,8 +45,10 @@ def path() -> Path:
 '''
 
 
-def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", description: str = "") -> str:
-    """Write a package with the checkpoint of `folder` to `out`, a new or empty folder; return the name on PyPI.
+def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", description: str = "") -> tuple[str, Path]:
+    """Write a package with the checkpoint of `folder` to `out`, a new or empty folder.
+
+    Returns the name of the project, and the folder of the checkpoint in it.
 
     Raises:
         UserError: `name` or `version` is none of a package, or `out` has files.
@@ -71,4 +73,4 @@ def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", des
     (out / "README.md").write_text(card.read_text("utf-8") if card.is_file() else f"# {name}\n", "utf-8")
     if (folder / "LICENSE").is_file():
         shutil.copyfile(folder / "LICENSE", out / "LICENSE")
-    return f"torch-spigot-{name}"
+    return f"torch-spigot-{name}", model

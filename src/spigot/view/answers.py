@@ -43,16 +43,14 @@ def gold_answer(number: int, sentence: Sentence) -> dict[str, Any]:
     return {"number": number, "id": sentence.id, "text": " ".join(sentence.forms)}
 
 
-def parse_answer(name: str, given: Sentence, found: Sentence, width: int) -> dict[str, Any]:
+def parse_answer(name: str, found: Sentence, width: int) -> dict[str, Any]:
     """Return what a system predicted for a sentence: its trees and graphs drawn, its sentiment in the title."""
-    trees = [key for key in found.trees if found.trees[key] is not given.trees.get(key)]
-    graphs = [key for key in found.graphs if found.graphs[key] is not given.graphs.get(key)]
     title = name
     if found.sentiment is not None and found.probability is not None:
         title += f": {SENTIMENTS[found.sentiment]} ({found.probability:.2f})"
-    if not trees and not graphs:
+    if not found.trees and not found.graphs:
         return {"title": title, "svg": svg([Panel(found.forms, found.tags, (), ())], width=width)}
-    return {"title": title, "svg": draw(found, trees=trees, graphs=graphs, width=width)}
+    return {"title": title, "svg": draw(found, width=width)}
 
 
 def comparison_answers(

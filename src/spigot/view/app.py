@@ -18,7 +18,7 @@ from spigot.errors import UserError
 from spigot.structured import SPIGOT, StraightThrough
 from spigot.systems.base import System
 from spigot.view.answers import comparison_answers, gold_answer, model_answer, parse_answer, update_answer
-from spigot.view.request import sentence_of, target_of
+from spigot.view.request import bare, sentence_of, target_of
 from spigot.view.update import update_of
 
 HOSTS = ["127.0.0.1", "localhost"]
@@ -89,8 +89,8 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
     @app.post("/api/parse")
     def parse(body: ParseBody) -> dict[str, Any]:
         sentence = sentence_of(body.text, body.tokenized, body.gold, gold, language)
-        parsed = [(name, system.parse([sentence], confidence=True)[0]) for name, system in systems.items()]
-        drawings = [parse_answer(name, sentence, found, body.width) for name, found in parsed]
+        parsed = [(name, system.parse([bare(sentence)], confidence=True)[0]) for name, system in systems.items()]
+        drawings = [parse_answer(name, found, body.width) for name, found in parsed]
         if body.gold is not None:
             parsed.insert(0, ("gold", sentence))
         for first, second in pairwise(parsed):

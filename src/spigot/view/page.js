@@ -126,6 +126,11 @@ function turn(view) {
   for (const name of ["parse", "update"]) $(`tab-${name}`).setAttribute("aria-selected", String(name === view));
   $("settings").hidden = view !== "update";
   $("apart-label").hidden = view !== "parse" || (state.models.length < 2 && !state.golds);
+  refresh();
+}
+
+/** Show again what is asked for, if anything is. */
+function refresh() {
   if ($("text").value.trim() || state.gold !== null) show();
 }
 
@@ -195,10 +200,10 @@ $("text").addEventListener("keydown", (event) => { if (event.key === "Enter" && 
 $("tab-parse").addEventListener("click", () => turn("parse"));
 $("tab-update").addEventListener("click", () => turn("update"));
 $("find").addEventListener("input", () => listGold().catch((error) => { $("error").textContent = error.message; }));
-$("model").addEventListener("change", () => { setModel(); show(); });
-$("task").addEventListener("change", () => { chooseTargets(); show(); });
-$("target").addEventListener("change", () => { $("own-target").hidden = $("target").value !== "edited"; if (!$("own-target").hidden) return; show(); });
-for (const name of ["tokenized", "apart", "step_size", "max_norm", "steps", "hull", "own-target"]) $(name).addEventListener("change", show);
+$("model").addEventListener("change", () => { setModel(); refresh(); });
+$("task").addEventListener("change", () => { chooseTargets(); refresh(); });
+$("target").addEventListener("change", () => { $("own-target").hidden = $("target").value !== "edited"; if (!$("own-target").hidden) return; refresh(); });
+for (const name of ["tokenized", "apart", "step_size", "max_norm", "steps", "hull", "own-target"]) $(name).addEventListener("change", refresh);
 let width = innerWidth;
 addEventListener("resize", () => { if (innerWidth !== width && $("result").childElementCount) { width = innerWidth; show(); } });
 start().catch((error) => { $("error").textContent = error.message; });

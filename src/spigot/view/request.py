@@ -39,6 +39,11 @@ def sentence_of(text: str, tokenized: bool, number: int | None, gold: Sequence[S
     return sentence
 
 
+def bare(sentence: Sentence) -> Sentence:
+    """Return a sentence without trees, graphs and a sentiment, so that what a system says of it is its own."""
+    return replace(sentence, trees={}, graphs={}, sentiment=None, confidences={})
+
+
 def target_of(target: str, sentence: Sentence, name: str, system: System, systems: Mapping[str, System]) -> Sentence:
     """Return the sentence with the annotation that an end task's loss compares with.
 
@@ -57,7 +62,7 @@ def target_of(target: str, sentence: Sentence, name: str, system: System, system
     task = system.tasks[name]
     found = sentence
     if target == "own" or target in systems:
-        found = (system if target == "own" else systems[target]).parse([sentence])[0]
+        found = (system if target == "own" else systems[target]).parse([bare(sentence)])[0]
     elif target != "gold" and isinstance(task, Sentiment):
         found = replace(sentence, sentiment=_class(target))
     elif target != "gold" and isinstance(task, Semantics):
