@@ -65,7 +65,7 @@ class _CustomGradient(Function):
             ctx.mark_non_differentiable(*outputs[count:])
 
     @staticmethod
-    def backward(ctx: Any, *all_grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *all_grads: Any) -> tuple[Tensor | None, ...]:
         lengths, *flat = ctx.saved_tensors
         grads = all_grads[: ctx.count]
         if any(map(is_batched, grads)):
