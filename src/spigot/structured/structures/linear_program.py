@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import mask_or_none, narrow, widen
+from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
@@ -57,3 +61,39 @@ class LinearProgram(Structure[Tensor]):
         sizes = self.constraints.check("scores", scores, lengths, mask)
         wide, mask = widen(scores.detach()), mask_or_none(scores, mask)
         return narrow(linear_program_argmax(wide, sizes, mask, *self.constraints.tensors()), scores)
+
+    def top_k(
+        self, scores: Variables, k: int, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the k best solutions; see the base class. Each is excluded by a constraint before the next is sought.
+
+        Takes k integer programs for each row.
+        """
+        check_k(k)
+        first, valid = self.argmax(scores, lengths, mask), self.part_mask(scores, lengths, mask)
+        sizes = self.constraints.check("scores", scores, lengths, mask)
+        structures = scores.new_zeros(len(scores), k, scores.size(1))
+        totals = torch.full((len(scores), k), -torch.inf, dtype=torch.float64, device=scores.device)
+        values = scores.detach().double().masked_fill(~valid, 0)
+        for b in range(len(scores)):
+            program, found = self, first[b]
+            for place in range(k):
+                structures[b, place] = found
+                totals[b, place] = math.fsum(values[b][found > 0].tolist())
+                program = program._without(found)
+                if place + 1 == k or sizes[b] == 0:
+                    break
+                try:
+                    found = program.argmax(scores[b : b + 1], sizes[b : b + 1], valid[b : b + 1])[0]
+                except ValueError:
+                    # The arguments are those of the first argmax: there is no other solution.
+                    break
+        return structures, totals.to(scores.dtype)
+
+    def _without(self, solution: Tensor) -> LinearProgram:
+        """Return the program without one solution: another has a 1 less or a 1 more somewhere."""
+        a, b, a_eq, b_eq = self.constraints.tensors()
+        cut = torch.full((1, a.size(1)), -1.0, dtype=torch.float64)
+        cut[0, : len(solution)] += 2 * solution.detach().to(cut)
+        most = solution.detach().double().sum().cpu().view(1) - 1
+        return LinearProgram(torch.cat([a, cut]), torch.cat([b, most]), a_eq, b_eq)

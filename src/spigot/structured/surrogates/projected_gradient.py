@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple
 
 from ..base import Polytope, Structure
@@ -67,4 +67,5 @@ def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: S
         if polytope != "hull":
             raise ValueError(f'polytope: expected a Polytope, "hull" or None, got {polytope!r}')
         return structure.hull
-    return polytope
+    # A surrogate sees rows, whatever the axis of the scores was.
+    return polytope if polytope.axis in (None, -1) else replace(polytope, dim=-1)  # type: ignore[type-var]

@@ -104,7 +104,7 @@ def _argmax(
         out[b] = best[: scores.shape[1]]
 
 
-@operator(fake=like_first)
+@operator(fake=like_first, shared=("a", "b", "a_eq", "b_eq"))
 def linear_program_argmax(
     scores: Tensor, lengths: Tensor, mask: Tensor | None, a: Tensor, b: Tensor, a_eq: Tensor, b_eq: Tensor
 ) -> Tensor:

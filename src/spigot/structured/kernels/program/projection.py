@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.operator import like_first, operator
 from .constraints import NO_SOLUTION, candidates_of, satisfies, solver
 
 
@@ -109,7 +109,13 @@ def _backward(ctx: Any, grad: Tensor, *others: Tensor) -> tuple[Tensor | None, .
     return project_onto_face(grad, *ctx.saved_tensors), *[None] * 6
 
 
-@operator(fake=_fake_projection, backward=_backward, save=_save)
+@operator(
+    fake=_fake_projection,
+    backward=_backward,
+    save=_save,
+    jvp="symmetric",
+    shared=("a", "b", "a_eq", "b_eq"),
+)
 def project_onto_constraints(
     point: Tensor, lengths: Tensor, mask: Tensor | None, a: Tensor, b: Tensor, a_eq: Tensor, b_eq: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -141,7 +147,16 @@ def project_onto_constraints(
     )
 
 
-@operator(fake=like_first, backward=once_differentiable)
+def _save_face(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[1:])
+
+
+def _backward_of_face(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    # Linear and symmetric.
+    return project_onto_face(grad, *ctx.saved_tensors), *[None] * 4
+
+
+@operator(fake=like_first, backward=_backward_of_face, save=_save_face, jvp="symmetric", shared=("a", "a_eq"))
 def project_onto_face(grad: Tensor, a: Tensor, a_eq: Tensor, free: Tensor, tight: Tensor) -> Tensor:
     """Return the gradients along the faces that `project_onto_constraints` found: its derivative, a symmetric one."""
     values, free_rows, tight_rows = to_numpy(grad.double()), to_numpy(free), to_numpy(tight)
