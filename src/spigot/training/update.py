@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spigot.models.encoders.base import Encoder
 from spigot.systems.base import System
 from spigot.systems.batch import Batch
 from spigot.training.config import Recipe
@@ -34,6 +36,22 @@ def batch_losses(system: System, batch: Batch, random: np.random.Generator, weig
     return task.loss_weight * task.losses(part, output, gold, tokens.lengths)
 
 
+def _factors(system: System) -> dict[nn.Parameter, float]:
+    """Return the factors on the learning rate of the parameters that an encoder gives one; see `Encoder`."""
+    encoders = [module for module in system.modules() if isinstance(module, Encoder)]
+    return {p: factor for each in encoders for factor, slow in each.slow_parameters().items() for p in slow}
+
+
+def _by_factor(
+    parameters: Iterable[nn.Parameter], factors: dict[nn.Parameter, float]
+) -> dict[float, list[nn.Parameter]]:
+    """Return parameters by their factor, those without one first."""
+    found: dict[float, list[nn.Parameter]] = {1.0: []}
+    for parameter in parameters:
+        found.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+    return {factor: same for factor, same in found.items() if same}
+
+
 class Updates:
     """Makes updates; each group of parameters has its own learning rate, Adam averages and gradient clipping."""
 
@@ -43,9 +61,11 @@ class Updates:
         kind = torch.optim.Adam if how.optimizer == "adam" else torch.optim.AdamW
         own = {name: task.betas for name, task in system.tasks.items()}
         self.groups = system.groups()
+        factors = _factors(system)
         groups: list[dict[str, Any]] = [
-            {"params": parameters, "betas": own.get(name) or how.betas, "name": name}
+            {"params": same, "betas": own.get(name) or how.betas, "name": name, "factor": factor}
             for name, parameters in self.groups.items()
+            for factor, same in _by_factor(parameters, factors).items()
         ]
         self.optimizer = kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
 
@@ -64,7 +84,7 @@ class Updates:
         # Dropout inside the layers is seeded at each step, so that a resumed run draws the same.
         torch.manual_seed(seed_of(how.seed, epoch, number, self.processes.number))
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, position, group["name"])
+            group["lr"] = group["factor"] * learning_rate(self.recipe, position, group["name"])
         weight = end_task_weight(self.recipe, position)
         with self.processes.accelerator.autocast():
             losses = batch_losses(self.system, batch, np.random.default_rng([how.seed, epoch, number]), weight)

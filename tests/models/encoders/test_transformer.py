@@ -10,6 +10,8 @@ from spigot.signature import NamedError
 from spigot.systems.loading import load_system
 from spigot.systems.syntax_alone import SyntaxAlone, SyntaxAloneConfig
 from spigot.systems.syntax_words import SyntaxWords
+from spigot.training.loop import Trainer
+from spigot.training.recipe import parse_recipe
 from tests.models.tiny import SENTENCES, sentence, tiny_vocabularies
 
 transformers = pytest.importorskip("transformers")
@@ -148,6 +150,26 @@ def test_a_checkpoint_needs_nothing_else(folder, tmp_path):
     (tmp_path / "run/config.json").write_text(text.replace(str(folder), "/gone"), "utf-8")
     loaded = load_system(tmp_path / "run")
     assert loaded.parse(SENTENCES[:3]) == system.parse(SENTENCES[:3])
+
+
+def test_the_pre_trained_weights_have_a_rate_of_their_own(folder, tmp_path):
+    tables = {
+        "system": {
+            "kind": "syntax-alone",
+            "syntax": {"encoder": {"name": "Transformer", "model": str(folder), "rate": 0.25}, "scorer": {"hidden": 6}},
+        },
+        "data": {"builtin": {"train": {"syntax": 20}, "dev": 5}},
+        "training": {"epochs": 1, "schedule": "constant", "learning_rate": 1e-2, "weight_decay": 0.0},
+    }
+    trainer = Trainer(parse_recipe(tables, "test"), tmp_path / "run", device="cpu")
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    fast, slow = trainer.updates.optimizer.param_groups
+    assert (fast["factor"], slow["factor"]) == (1.0, 0.25)
+    trainer.fit()
+    assert slow["lr"] == pytest.approx(0.25 * fast["lr"])
+    after = trainer.model.state_dict()
+    key = "syntax.encoder.transformer.encoder.layer.0.output.dense.weight"
+    assert not torch.equal(before[key], after[key])
 
 
 def test_what_is_wrong_is_named(folder, tmp_path):
