@@ -36,6 +36,7 @@ MIRRORED = {
     "architecture": TOP / "ARCHITECTURE.md",
     "contributing": TOP / "CONTRIBUTING.md",
     "readme": TOP / "README.md",
+    "english": TOP / "models/en/README.md",
 }
 """Pages that stand elsewhere in the repository, so that they are read there too; the site has them in reference/."""
 

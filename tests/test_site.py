@@ -20,8 +20,8 @@ pytest.importorskip("sphinx")
 def site(tmp_path_factory):
     """The pages as HTML, from a copy: the build writes beside its sources."""
     top = tmp_path_factory.mktemp("site")
-    ignored = shutil.ignore_patterns("_build", "reference", "results", "__pycache__")
-    for name in ("docs", "experiments", "benchmarks", "src", "recipes"):
+    ignored = shutil.ignore_patterns("_build", "reference", "results", "__pycache__", "*.safetensors")
+    for name in ("docs", "experiments", "benchmarks", "src", "recipes", "models"):
         shutil.copytree(TOP / name, top / name, ignore=ignored)
     for page in [*TOP.glob("*.md"), *TOP.glob("*.cff")]:
         shutil.copy(page, top)
