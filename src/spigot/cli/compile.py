@@ -23,12 +23,17 @@ def compile_kernels() -> None:
     """
     from numba.core import event
 
-    logging.getLogger("spigot").setLevel(logging.ERROR)  # what such small corpora lack does not matter here
     compiled: list[str] = []
     began = time.monotonic()
-    with event.install_listener("numba:compile", compilation_listener(compiled.append)):
-        for name in RECIPES:
-            _run(name, compiled)
+    log = logging.getLogger("spigot")
+    level = log.level
+    log.setLevel(logging.ERROR)  # what such small corpora lack does not matter here
+    try:
+        with event.install_listener("numba:compile", compilation_listener(compiled.append)):
+            for name in RECIPES:
+                _run(name, compiled)
+    finally:
+        log.setLevel(level)
     typer.echo(f"spigot: {len(compiled)} functions compiled in {time.monotonic() - began:.0f} s", err=True)
 
 
