@@ -102,6 +102,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(model, folder, monkey
     work = work_on(model, folder)
     rows = list(parse_corpus(work, part_bytes=1000))
     assert (work.out / ".killed").exists()
+    assert not list(work.out.rglob("*.part"))
     assert sorted({row["part"] for row in rows}) == sorted(row["part"] for row in rows)
     assert_whole(work, model)
 

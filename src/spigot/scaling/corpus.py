@@ -8,7 +8,7 @@ from typing import Any
 
 from spigot.errors import UserError
 from spigot.scaling.actors import ColumnParser, PartParser, Work
-from spigot.scaling.output import fingerprint, missing, start_job
+from spigot.scaling.output import fingerprint, missing, remove_halves, start_job
 from spigot.scaling.parts import Ends, Part, cut, files_in
 from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, find_checkpoint
 
@@ -44,9 +44,9 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
     start_job(work.out, job)
     parts = [part for name in files for part in cut(work.folder, name, ends, part_bytes)]
     left = missing(work.out, parts, work.to)
-    if not left:
-        return
-    yield from _rows(ray, left, work, min(workers, len(left)))
+    if left:
+        yield from _rows(ray, left, work, min(workers, len(left)))
+    remove_halves(work.out)
 
 
 def _rows(ray: Any, parts: list[Part], work: Work, workers: int) -> Iterator[dict[str, Any]]:

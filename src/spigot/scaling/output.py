@@ -39,6 +39,12 @@ def whole(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def remove_halves(out: Path) -> None:
+    """Remove what workers that were killed had begun to write."""
+    for path in out.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def start_job(out: Path, job: dict[str, Any]) -> None:
     """Write what is parsed, and how; or check that this folder was begun in the same way.
 
