@@ -133,18 +133,18 @@ def test_calibration_counts_what_is_right(script, data, capsys):
     bins = calibration.bins_of([(0.05, False), (0.95, True), (1.0, True), (0.91, False)], 10)
     assert [(b.low, b.decisions, b.right) for b in bins] == [(0.0, 1, 0.0), (0.9, 3, pytest.approx(2 / 3))]
     assert calibration.calibration_error(bins) == pytest.approx((0.05 + 3 * abs(2.86 / 3 - 2 / 3)) / 4)
+    surest = [(0.9, True), (0.8, False), (0.1, True)]
+    assert calibration.right_of_surest(surest, 0.67) == pytest.approx(1 / 2)
     model.save_pretrained(data / "run")
     gold = [f"--gold=semantics={data / 'dev.sdp'}", f"--gold=syntax={data / 'dev.conllu'}"]
     calibration.main([str(data / "run"), *gold, "--out", str(data / "out.json")])
-    tasks = json.loads((data / "out.json").read_text())["tasks"]
+    rows = {(row["task"], row["kind"]): row for row in json.loads((data / "out.json").read_text())["rows"]}
     score = model.score("syntax", SENTENCES[3:])
     tokens = sum(map(len, SENTENCES[3:]))
-    heads = tasks["syntax"]["arcs"]["bins"]
-    assert sum(b["decisions"] for b in heads) == tokens
-    assert sum(b["decisions"] * b["right"] for b in heads) == pytest.approx(score.uas * tokens)
-    right = sum(b["decisions"] * b["right"] for b in tasks["syntax"]["labels"]["bins"])
-    assert right == pytest.approx(score.las * tokens)
-    graphs = model.score("semantics", SENTENCES)
-    arcs = sum(b["decisions"] * b["right"] for b in tasks["semantics"]["arcs"]["bins"])
-    assert arcs == pytest.approx(graphs.unlabelled.correct)
-    assert "syntax, arcs:" in capsys.readouterr().out
+    assert rows["syntax", "arcs"]["decisions"] == tokens
+    assert rows["syntax", "arcs"]["right"] == pytest.approx(score.uas)
+    labels, graphs = rows["syntax", "labels"], model.score("semantics", SENTENCES)
+    assert labels["decisions"] * labels["right"] == pytest.approx(score.las * tokens)
+    arcs = rows["semantics", "arcs"]["bins"]
+    assert sum(b["decisions"] * b["right"] for b in arcs) == pytest.approx(graphs.unlabelled.correct)
+    assert "syntax, arcs" in capsys.readouterr().out
