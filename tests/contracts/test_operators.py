@@ -57,14 +57,14 @@ def graph_hull_vjp(masked: bool) -> Arguments:
 
 
 def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool = False) -> Arguments:
-    constraints = spigot.LinearConstraints(*PACKING).tensors()
+    constraints = spigot.LinearConstraints(*PACKING).arguments()
     return scores(*ROW, grad=grad, dtype=dtype), LENGTHS + 2, *masks(masked, ROW), *constraints
 
 
 def face_of_constraints(masked: bool) -> Arguments:
-    point, _, _, a, _, a_eq, _ = arguments = linear_program(masked)
+    point, _, _, *constraints = arguments = linear_program(masked)
     _, free, tight = ops.project_onto_constraints(*arguments)
-    return point, a, a_eq, free, tight
+    return point, *constraints, free, tight
 
 
 def hull(_: bool) -> Arguments:
@@ -153,7 +153,7 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "matching_argmax": of_one_tensor(*SQUARE),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
-    "linear_program_argmax": linear_program,
+    "linear_program_argmax": lambda masked: (*linear_program(masked), torch.ones(5, dtype=torch.bool), ""),
     "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
     "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(2,)),
     "off_mean": simplex,

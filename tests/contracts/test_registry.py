@@ -50,8 +50,8 @@ def classes_of_the_core():
                     yield cls
 
 
-REFINED = {("DynamicProgram", "entropy")}
-"""What a class computes more exactly than its base, which has log Z and marginals alone to make it from."""
+REFINED = {("DynamicProgram", "entropy"), ("LinearProgram", "contains")}
+"""What a class computes more exactly than its base, which has log Z and marginals, or the argmax, to make it from."""
 
 
 @pytest.mark.parametrize("cls", list(classes_of_the_core()), ids=lambda cls: cls.__name__)

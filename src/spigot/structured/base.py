@@ -57,6 +57,11 @@ class Structure(ABC, Generic[Parts]):
         """How structures are written in integers, such as heads or tags; None: not at all."""
         return None
 
+    @property
+    def of_rows(self) -> Callable[[Tensor, int], Structure[Parts]] | None:
+        """Make the structure of some rows (int64) of a batch, given its size; None: all rows have this structure."""
+        return None
+
     def to_parts(self, compact: Any, scores: Parts, lengths: Tensor | None = None) -> Parts:
         """Return the structures that integers write, as 0/1 parts in the shapes and types of `scores`.
 

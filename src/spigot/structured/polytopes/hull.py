@@ -140,8 +140,9 @@ class Hull(Polytope[Parts]):
             if rows is None:
                 chosen = self.structure.argmax(unflatten(values, home), lengths, valid)
             else:
-                of_rows = None if lengths is None else lengths[rows]
-                chosen = self.structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
+                of_rows, make = None if lengths is None else lengths[rows], self.structure.of_rows
+                structure = self.structure if make is None else make(rows, len(flat))
+                chosen = structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
             return flatten(chosen).double()
 
         sets = ActiveSets(flat, self._first(flat, start, valid, argmax), self.tolerance)
