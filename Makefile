@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 DEMO ?= runs/demo
 
-.PHONY: help demo test format clean
+.PHONY: help demo test docs format clean
 
 help:
 	@echo "make demo    train a small parser through a hard parse, and parse sentences with it"
 	@echo "make test    formatter, linter, types, import contract and tests"
+	@echo "make docs    the documentation site, in docs/_build"
 	@echo "make format  format the code"
 	@echo "make clean   remove the virtual environment and the demo's run"
 
@@ -32,6 +33,9 @@ test: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2
+
+docs: $(VENV)/installed-dev
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .

@@ -522,6 +522,40 @@ def _times(seconds: Mapping[str, float], slower: str, faster: str = "spigot") ->
     return ratio(seconds[slower] / seconds[faster] if slower in seconds else None)
 
 
+def chain(result: Result) -> str:
+    """Return the tables of chain.py."""
+    others = ("plain torch", "torch-struct")
+
+    def cells(row: Result) -> list[str]:
+        seconds = row["seconds"]
+        ratios = [ratio(seconds[o] / seconds["spigot"] if o in seconds else None) for o in others]
+        return [*map(duration, (seconds["spigot"], *map(seconds.get, others))), *ratios]
+
+    return "\n\n".join(
+        [
+            _machine(result),
+            "The loss of a linear-chain CRF with its gradient, in float32: tags as targets, and transitions that are "
+            "the same at all positions. Shapes are `[batch, position, tag]`:",
+            table(
+                ["shape", "spigot", *others, *(f"{other} / spigot" for other in others)],
+                [[str(row["shape"]), *cells(row)] for row in result["losses"]],
+            ),
+            f"The {result['k_best'][0]['k']} best structures of four rows of 20 tokens, beside as many argmaxes:",
+            table(
+                ["structure", "k best", "k argmaxes", "k best / k argmaxes"],
+                [
+                    [
+                        row["structure"],
+                        *map(duration, row["seconds"].values()),
+                        ratio(row["seconds"]["k best"] / row["seconds"]["k argmaxes"]),
+                    ]
+                    for row in result["k_best"]
+                ],
+            ),
+        ]
+    )
+
+
 def _machine(result: Result) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items() if number is not None)
     threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
@@ -548,6 +582,7 @@ def main() -> None:
         "memory": memory,
         "structures": structures,
         "programs": programs,
+        "chain": chain,
     }
     page = HERE.parent / "docs" / "speed.md"
     text = page.read_text("utf-8")

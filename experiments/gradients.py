@@ -27,7 +27,8 @@ from spigot.data.batching import make_batches
 from spigot.data.conllu import read_conllu
 from spigot.data.sdp import read_sdp
 from spigot.data.sentence import SYNTAX, Sentence
-from spigot.models.semantic_parser import Decoded, gold_graphs
+from spigot.models.graph_scorer import Decoded
+from spigot.models.semantic_parser import gold_graphs
 from spigot.models.syntactic_parser import gold_heads
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from spigot.tasks.semantics import graph_hinge

@@ -3,3 +3,7 @@
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
+
+from tests.browser import browser
+
+__all__ = ["browser"]

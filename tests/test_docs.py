@@ -56,6 +56,8 @@ def test_links_lead_somewhere(page: Path) -> None:
             continue
         path, _, heading = link.partition("#")
         target = (page.parent / path).resolve() if path else page
+        if target.parent == DOCS / "reference":  # made when the site is built, whose test looks for dead links
+            continue
         assert target.exists(), link
         assert not heading or heading in anchors(target), link
 

@@ -126,3 +126,25 @@ def test_gradients_are_measured_on_sentences_with_both_annotations(script, data)
     assert (treebank["right_heads_pushed_down"], treebank["wrong_heads_moved_towards_gold"]) == (0, 1)
     assert 0 < capped["norm_on_scores"] <= 1 + 1e-6
     assert found["gradients"]["STE, cap 1"]["norm_on_scores"] <= 1 + 1e-6
+
+
+def test_calibration_counts_what_is_right(script, data, capsys):
+    calibration, model = script("calibration"), tiny_model()
+    bins = calibration.bins_of([(0.05, False), (0.95, True), (1.0, True), (0.91, False)], 10)
+    assert [(b.low, b.decisions, b.right) for b in bins] == [(0.0, 1, 0.0), (0.9, 3, pytest.approx(2 / 3))]
+    assert calibration.calibration_error(bins) == pytest.approx((0.05 + 3 * abs(2.86 / 3 - 2 / 3)) / 4)
+    model.save_pretrained(data / "run")
+    gold = [f"--gold=semantics={data / 'dev.sdp'}", f"--gold=syntax={data / 'dev.conllu'}"]
+    calibration.main([str(data / "run"), *gold, "--out", str(data / "out.json")])
+    tasks = json.loads((data / "out.json").read_text())["tasks"]
+    score = model.score("syntax", SENTENCES[3:])
+    tokens = sum(map(len, SENTENCES[3:]))
+    heads = tasks["syntax"]["arcs"]["bins"]
+    assert sum(b["decisions"] for b in heads) == tokens
+    assert sum(b["decisions"] * b["right"] for b in heads) == pytest.approx(score.uas * tokens)
+    right = sum(b["decisions"] * b["right"] for b in tasks["syntax"]["labels"]["bins"])
+    assert right == pytest.approx(score.las * tokens)
+    graphs = model.score("semantics", SENTENCES)
+    arcs = sum(b["decisions"] * b["right"] for b in tasks["semantics"]["arcs"]["bins"])
+    assert arcs == pytest.approx(graphs.unlabelled.correct)
+    assert "syntax, arcs:" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 """Hard structured decisions inside neural networks, and gradients to train through them.
 
-This package exports the core, `spigot.structured`. Python imports it when it is first used: commands that need no
-torch (`spigot --help`, `spigot score`) start at once.
+This package exports the core, `spigot.structured`, and `load` for the parsers. Python imports them when they are first
+used: commands that need no torch (`spigot --help`, `spigot score`) start at once.
 """
 
 from importlib import import_module
@@ -9,6 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .structured import *  # noqa: F403 (its __all__ is ours)
+    from .systems.parser import Parser
+
+
+def load(source: Any, device: Any = "cpu", **hub: Any) -> "Parser":
+    """Load a parser: see `spigot.systems.parser.load`."""
+    try:
+        from .systems.parser import load as load_parser
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(__name__):
+            raise
+        raise ImportError(f"spigot.load needs {error.name}: pip install 'torch-spigot[nlp,text]'") from None
+    return load_parser(source, device, **hub)
 
 
 def __getattr__(name: str) -> Any:

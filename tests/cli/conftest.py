@@ -34,10 +34,11 @@ def refused(spigot):
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
-    """A folder with two checkpoints, "run" and, without a syntactic parser, "neurbo"."""
-    from tests.models.tiny import tiny_model
+    """A folder with checkpoints: "run"; "neurbo", without a syntactic parser; "tagged", which reads tags and lemmas."""
+    from tests.models.tiny import WORDS_ALONE, tiny_model
 
     folder = tmp_path_factory.mktemp("runs")
-    tiny_model().save_pretrained(folder / "run")
-    tiny_model(syntax=False).save_pretrained(folder / "neurbo")
+    tiny_model(encoder=WORDS_ALONE).save_pretrained(folder / "run")
+    tiny_model(syntax=False, encoder=WORDS_ALONE).save_pretrained(folder / "neurbo")
+    tiny_model().save_pretrained(folder / "tagged")
     return folder

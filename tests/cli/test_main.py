@@ -209,3 +209,39 @@ def test_exit_code_of_the_process():
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr == f"spigot: error: {missing}: no such file or directory\n"
+
+
+def test_brackets_in_help_texts_are_shown(spigot):
+    code, out, _ = spigot("train", "--help")
+    assert code == 0
+    assert "A TOML file with a [data] table" in " ".join(out.split())
+
+
+def test_compile_names_what_it_compiles(spigot, monkeypatch):
+    monkeypatch.setattr("spigot.cli.compile.RECIPES", ("demo",))
+    code, out, err = spigot("compile")
+    lines = err.splitlines()
+    assert (code, out) == (0, "")
+    assert lines[0] == "spigot: compiling what demo uses ..."
+    assert re.fullmatch(r"spigot: demo: \d+ functions compiled, \d+ s", lines[1])
+    assert re.fullmatch(r"spigot: \d+ functions compiled in \d+ s", lines[2])
+
+
+def test_compilation_is_told_of_once_and_on_a_terminal_alone(monkeypatch, capsys):
+    from numba import njit
+    from numba.core import event
+
+    from spigot.cli.kernels import announce_compilation
+
+    listeners = []
+    with monkeypatch.context() as patch:
+        patch.setattr(event, "register", lambda kind, listener: listeners.append((kind, listener)))
+        announce_compilation()
+        assert listeners == []
+        patch.setattr(sys.stderr, "isatty", lambda: True)
+        announce_compilation()
+    ((kind, listener),) = listeners
+    with event.install_listener(kind, listener):
+        njit(lambda x: x + 1)(1)
+        njit(lambda x: x + 2)(1)
+    assert capsys.readouterr().err == "spigot: compiling kernels, once (`spigot compile` does it ahead of time) ...\n"

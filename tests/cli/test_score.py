@@ -1,9 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
+from spigot.builtin import generate
 from spigot.cli.main import app, main
+from spigot.data.conllu import write_conllu
+from spigot.data.json_lines import write_json_lines
+from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Graph
 
 GOLD_SDP = """\
 #SDP 2015
@@ -188,3 +194,30 @@ def test_missing_file_and_two_standard_inputs(write, capsys):
     assert capsys.readouterr().err == "spigot: error: nowhere.sdp: no such file or directory\n"
     assert main(["score", "-", "-"]) == 2
     assert capsys.readouterr().err == "spigot: error: -: expected standard input for one file only, got it for 2\n"
+
+
+def test_json_of_any_names_is_scored(spigot, tmp_path):
+    gold = generate(10, seed=3)
+    named = [
+        replace(s, trees={"ud": s.trees["syntax"]}, graphs={"dm": s.graphs["semantics"], "pb": Graph((), frozenset())})
+        for s in gold
+    ]
+    write_conllu(gold, tmp_path / "gold.conllu")
+    write_sdp(gold, tmp_path / "gold.sdp")
+    write_json_lines(named, tmp_path / "named.jsonl")
+    write_json_lines([replace(s, graphs={}) for s in named], tmp_path / "trees.jsonl")
+    files = {name: tmp_path / name for name in ("gold.conllu", "gold.sdp", "named.jsonl", "trees.jsonl")}
+
+    def scores(*arguments):
+        code, out, err = spigot("score", *arguments, "--json")
+        assert (code, err) == (0, "")
+        return {name: score["value"] for name, score in json.loads(out)["scores"].items()}
+
+    assert scores(files["gold.conllu"], files["trees.jsonl"])["LAS"] == 1
+    assert scores(files["gold.conllu"], files["named.jsonl"])["LAS"] == 1
+    assert scores(files["named.jsonl"], files["named.jsonl"], "--name", "ud")["UAS"] == 1
+    assert scores(files["named.jsonl"], files["gold.sdp"], "--name", "dm")["LF"] == 1
+    assert scores(files["named.jsonl"], files["gold.sdp"], "--name", "pb")["LF"] == 0
+    code, _, err = spigot("score", files["gold.sdp"], files["named.jsonl"])
+    assert code == 2
+    assert "expected one graph, got dm, pb (--name says which)" in err

@@ -49,7 +49,7 @@ def test_parse(spigot, folder):
         name = ("negative", "positive")[ours.sentiment]
         assert content["sentiment"] == name
         assert content["probability"] == pytest.approx(ours.probability, abs=1e-5)
-        assert [tuple(arc) for arc in content["arcs"]] == list(ours.graphs["semantics"].arcs)
+        assert [tuple(arc) for arc in content["graphs"]["semantics"]["arcs"]] == list(ours.graphs["semantics"].arcs)
         assert graph.graphs["semantics"].arcs == tuple(sorted(ours.graphs["semantics"].arcs))
         assert graph.id == ours.id
         assert f"# sentiment = {name}\n# probability = {ours.probability:.4f}\n1\t" in graph.source.block.text
@@ -57,7 +57,7 @@ def test_parse(spigot, folder):
 
 
 def test_comments_join_those_of_the_input(spigot, folder):
-    code, out, _ = spigot("parse", folder / "run", folder / "gold.sdp")
+    code, out, _ = spigot("parse", folder / "run", folder / "gold.sdp", "--to", "sdp")
     assert code == 0
     assert f"#{SENTENCES[0].id}\n# sentiment = " in out
     again = list(read_sdp(io.StringIO(out)))
@@ -65,12 +65,12 @@ def test_comments_join_those_of_the_input(spigot, folder):
 
 
 def test_a_baseline_has_no_graph(spigot, refused, folder):
-    code, out, _ = spigot("parse", folder / "bag", "--to", "json", stdin="the dog sleeps\n")
+    code, out, _ = spigot("parse", folder / "bag", "--tokenized", "--to", "json", stdin="the dog sleeps\n")
     assert code == 0
-    assert set(json.loads(out)) == {"id", "forms", "lemmas", "tags", "sentiment", "probability"}
+    assert set(json.loads(out)) == {"id", "text", "forms", "sentiment", "probability"}
     # Without graphs, sentiments are what it writes.
-    code, out, _ = spigot("parse", folder / "bag", stdin="the dog sleeps\n")
-    assert (code, out) == spigot("parse", folder / "bag", "--to", "sst", stdin="the dog sleeps\n")[:2]
+    code, out, _ = spigot("parse", folder / "bag", "--tokenized", stdin="the dog sleeps\n")
+    assert (code, out) == spigot("parse", folder / "bag", "--tokenized", "--to", "sst", stdin="the dog sleeps\n")[:2]
     line = refused("parse", folder / "bag", "--to", "sdp", stdin="the dog sleeps\n")
     assert f"expected a system with a semantic parser, got {folder / 'bag'}, which has none" in line
 
@@ -117,7 +117,7 @@ def test_train(spigot, tmp_path):
 
     settings = {"builtin": {"train": {"semantics": 10, "sentiment": 12}, "dev": 4}}
     text = [*lines(sentiment_system(), "system"), *lines(settings, "data")]
-    text += ["intermediate.sample = 0.5", "training.epochs = 1", "tasks.semantics.min_role_count = 1"]
+    text += ["tasks.semantics.sample = 0.5", "training.epochs = 1", "tasks.semantics.min_role_count = 1"]
     (tmp_path / "recipe.toml").write_text("\n".join(text) + "\n")
     code, out, err = spigot("train", tmp_path / "recipe.toml", "--out", tmp_path / "run", "--device", "cpu")
     assert code == 0, err

@@ -41,4 +41,4 @@ def test_from_the_shell(spigot, tmp_path, name):
     code, out, _ = spigot("parse", run, tmp_path / "dev.conllu", "--to", "json")
     first = json.loads(out.splitlines()[0])
     parsed = next(read_conllu(tmp_path / "parsed.conllu")).trees["syntax"]
-    assert parsed == Tree(tuple(first["heads"]), tuple(first["labels"]))
+    assert parsed == Tree(*map(tuple, first["trees"]["syntax"].values()))

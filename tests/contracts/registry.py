@@ -36,6 +36,11 @@ def arc_shape(size: int) -> tuple[int, ...]:
     return (size + 1, size + 1)
 
 
+def labelled_arc_shape(size: int) -> tuple[int, ...]:
+    """Return the shape of one row of scores of arcs with two labels."""
+    return (size + 1, size + 1, 2)
+
+
 def category_shape(size: int) -> tuple[int, ...]:
     """Return the shape of one row of scores over `size` categories."""
     return (size,)
@@ -134,6 +139,8 @@ STRUCTURES = [
     StructureCase("projective-multi-root", spigot.ProjectiveTree(False), arc_shape, lambda n: n),
     StructureCase("nonprojective", spigot.NonProjectiveTree(), arc_shape, lambda size: size),
     StructureCase("nonprojective-multi-root", spigot.NonProjectiveTree(False), arc_shape, lambda n: n),
+    StructureCase("projective-labelled", spigot.ProjectiveTree(labels=True), labelled_arc_shape, lambda n: n),
+    StructureCase("nonprojective-labelled", spigot.NonProjectiveTree(labels=True), labelled_arc_shape, lambda n: n),
     StructureCase("categorical", spigot.Categorical(), category_shape, lambda size: min(size, 1)),
     StructureCase("semantic-graph", spigot.SemanticGraph([True, False, True]), graph_shapes, None, may_be_empty=True),
     StructureCase(
@@ -147,12 +154,15 @@ STRUCTURES = [
     StructureCase("binary-tree", spigot.BinaryTree(), span_shape, spans_of),
     StructureCase("binary-tree-labelled", spigot.BinaryTree(labels=True), labelled_span_shape, spans_of),
     StructureCase("k-subset", spigot.KSubset(2), category_shape, lambda size: min(size, 2)),
+    StructureCase("k-subset-tensor", spigot.KSubset(torch.tensor(2)), category_shape, lambda size: min(size, 2)),
+    StructureCase("k-subset-at-most", spigot.KSubset(2, at_most=True), category_shape, None, may_be_empty=True),
     StructureCase("linear-chain", spigot.LinearChain(), chain_shapes, lambda size: max(2 * size - 1, 0)),
     StructureCase("semi-markov", spigot.SemiMarkov(), segmentation_shapes, None),
     StructureCase("monotone-alignment", spigot.MonotoneAlignment(), alignment_shape, None),
     StructureCase("pcfg", spigot.PCFG(), pcfg_shapes, lambda size: max(3 * size - 1, 0), counts=True),
     StructureCase("ctc", spigot.CTC(), ctc_shapes, None, unique=True),
     StructureCase("matching", spigot.Matching(), square_shape, lambda size: size),
+    StructureCase("matching-at-most", spigot.Matching(at_most_one=True), square_shape, None, may_be_empty=True),
     StructureCase("linear-program", spigot.LinearProgram(*KNAPSACK), category_shape, None, widest=4),
 ]
 
@@ -163,12 +173,29 @@ POLYTOPES = [
         "linear-constraints", spigot.LinearConstraints(*KNAPSACK), category_shape, spigot.LinearProgram(*KNAPSACK)
     ),
     PolytopeCase("birkhoff", spigot.Birkhoff(), square_shape, spigot.Matching()),
+    PolytopeCase(
+        "birkhoff-at-most",
+        spigot.Birkhoff(at_most_one=True),
+        square_shape,
+        spigot.Matching(at_most_one=True),
+        may_be_zero=True,
+    ),
     PolytopeCase("capped-simplex", spigot.CappedSimplex(2), category_shape, spigot.KSubset(2)),
+    PolytopeCase(
+        "capped-simplex-at-most",
+        spigot.CappedSimplex(2, at_most=True),
+        category_shape,
+        spigot.KSubset(2, at_most=True),
+        may_be_zero=True,
+    ),
     PolytopeCase("chain-simplices", spigot.ChainSimplices(), chain_shapes, spigot.LinearChain()),
     PolytopeCase("simplex", spigot.Simplex(), category_shape, spigot.Categorical()),
     PolytopeCase("hull-projective", spigot.Hull(spigot.ProjectiveTree()), arc_shape, spigot.ProjectiveTree()),
     PolytopeCase("hull-nonprojective", spigot.Hull(spigot.NonProjectiveTree()), arc_shape, spigot.NonProjectiveTree()),
     PolytopeCase("single-head", spigot.SingleHead(), arc_shape, spigot.ProjectiveTree()),
+    PolytopeCase(
+        "single-head-labelled", spigot.SingleHead(labels=True), labelled_arc_shape, spigot.ProjectiveTree(labels=True)
+    ),
     PolytopeCase("labeled-arcs", spigot.LabeledArcs(), graph_shapes, spigot.SemanticGraph(), may_be_zero=True),
     PolytopeCase(
         "clipped-arcs", spigot.ClippedArcs(), graph_shapes, spigot.SemanticGraph(), may_be_zero=True, nearest=False

@@ -29,9 +29,12 @@ def masks(wanted: bool, *shapes: tuple[int, ...]) -> tuple[Tensor | None, ...]:
 
 
 LENGTHS = torch.tensor([3, 2])
+PAIR_LENGTHS = torch.tensor([[3, 2], [2, 3]])
 SEEDS = torch.tensor([1, 2])
+SIZES = torch.tensor([2, 0])
 TREE, SPANS, SQUARE, ROW = (2, 4, 4), (2, 3, 3), (2, 3, 3), (2, 5)
 CHAIN = (2, 3, 2), (2, 2, 2, 2)
+SHARED_CHAIN = (2, 3, 2), (2, 1, 2, 2)
 GRAPH = (2, 4), (2, 4, 4), (2, 4, 4, 2)
 FLAGS = torch.tensor([True, False])
 PACKING = ([[1.0, 1, 1, 0, 0], [0, 0, 1, 1, 1]], [2.0, 1.0], [[1.0, 1, 1, 1, 1]], [2.0])
@@ -39,6 +42,11 @@ PACKING = ([[1.0, 1, 1, 0, 0], [0, 0, 1, 1, 1]], [2.0, 1.0], [[1.0, 1, 1, 1, 1]]
 
 def chain(masked: bool, grad: bool = False) -> Arguments:
     return *(scores(*shape, grad=grad) for shape in CHAIN), LENGTHS, *masks(masked, *CHAIN)
+
+
+def shared_chain(masked: bool, grad: bool = False) -> Arguments:
+    parts = (scores(*shape, grad=grad) for shape in SHARED_CHAIN)
+    return *parts, LENGTHS, *masks(masked, *SHARED_CHAIN)
 
 
 def graph(masked: bool, grad: bool = False) -> Arguments:
@@ -53,7 +61,7 @@ def graph_decoding(masked: bool) -> Arguments:
 
 def graph_hull_vjp(masked: bool) -> Arguments:
     projected = ops.project_graph_hull(*graph(masked), FLAGS)
-    return *projected, *(scores(*shape) for shape in GRAPH)
+    return *projected, *(scores(*shape, grad=True) for shape in GRAPH)
 
 
 def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool = False) -> Arguments:
@@ -64,7 +72,7 @@ def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool 
 def face_of_constraints(masked: bool) -> Arguments:
     point, _, _, *constraints = arguments = linear_program(masked)
     _, free, tight = ops.project_onto_constraints(*arguments)
-    return point, *constraints, free, tight
+    return point.requires_grad_(), *constraints, free, tight
 
 
 def hull(_: bool) -> Arguments:
@@ -86,11 +94,16 @@ def hull_in_graph(masked: bool, grad: bool = False) -> Arguments:
 
 def hull_in_graph_vjp(masked: bool) -> Arguments:
     flat, *others = hull_in_graph(masked)
-    return flat, torch.ones_like(flat), *others
+    return flat, torch.ones_like(flat).requires_grad_(), *others
 
 
 def birkhoff_vjp(masked: bool) -> Arguments:
-    return ops.project_birkhoff(scores(*SQUARE), LENGTHS, *masks(masked, SQUARE)), scores(*SQUARE)
+    projected = ops.project_birkhoff(scores(*SQUARE), PAIR_LENGTHS, *masks(masked, SQUARE), True)
+    return projected, scores(*SQUARE, grad=True)
+
+
+def of_pairs(grad: bool = False) -> Callable[[bool], Arguments]:
+    return lambda masked: (scores(*SQUARE, grad=grad), PAIR_LENGTHS, *masks(masked, SQUARE), not masked)
 
 
 def gamma(_: bool) -> Arguments:
@@ -142,22 +155,28 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "chain_log_prob": lambda masked: (*chain(masked)[:2], *chain(masked)),
     "chain_entropy": lambda masked: chain(masked, grad=True),
     "chain_entropy_slopes": chain,
+    "shared_chain_log_partition": lambda masked: shared_chain(masked, grad=True),
+    "shared_chain_marginals": lambda masked: shared_chain(masked, grad=True),
+    "shared_chain_marginals_jvp": lambda masked: (*shared_chain(masked)[:2], *shared_chain(masked)),
+    "shared_chain_log_prob": lambda masked: (*shared_chain(masked)[:2], *shared_chain(masked)),
+    "shared_chain_entropy": lambda masked: shared_chain(masked, grad=True),
+    "shared_chain_entropy_slopes": shared_chain,
     "chain_sample": lambda masked: (*chain(masked), SEEDS),
-    "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(2,)),
-    "subset_marginals": of_one_tensor(*ROW, grad=True, more=(2,)),
-    "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(2,)),
-    "subset_log_prob": of_one_tensor(*ROW, twice=True, more=(2,)),
-    "subset_entropy": of_one_tensor(*ROW, grad=True, more=(2,)),
-    "subset_entropy_slopes": of_one_tensor(*ROW, more=(2,)),
-    "subset_sample": of_one_tensor(*ROW, more=(2, SEEDS)),
-    "matching_argmax": of_one_tensor(*SQUARE),
+    "subset_log_partition": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
+    "subset_marginals": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
+    "subset_marginals_jvp": of_one_tensor(*ROW, twice=True, more=(SIZES, True)),
+    "subset_log_prob": of_one_tensor(*ROW, twice=True, more=(SIZES, True)),
+    "subset_entropy": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
+    "subset_entropy_slopes": of_one_tensor(*ROW, more=(SIZES, True)),
+    "subset_sample": of_one_tensor(*ROW, more=(SIZES, False, SEEDS)),
+    "matching_argmax": of_pairs(),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
     "linear_program_argmax": lambda masked: (*linear_program(masked), torch.ones(5, dtype=torch.bool), ""),
     "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
-    "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(2,)),
+    "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
     "off_mean": simplex,
-    "project_birkhoff": of_one_tensor(*SQUARE, grad=True),
+    "project_birkhoff": of_pairs(grad=True),
     "project_birkhoff_grad": birkhoff_vjp,
     "project_labeled_arcs": lambda masked: (*graph(masked, grad=True), False),
     "project_graph_hull": lambda masked: (*graph(masked, grad=True), FLAGS),
@@ -166,6 +185,8 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "project_onto_face": face_of_constraints,
     "onto_face": hull,
     "sum_of_gamma": gamma,
+    "are_trees": lambda _: ((scores(*TREE) > 0).float(), LENGTHS, True, True),
+    "refuse": lambda _: (torch.tensor([False, False]), "message"),
     "project_onto_hull": lambda masked: hull_in_graph(masked, grad=True),
     "project_onto_hull_vjp": hull_in_graph_vjp,
 }

@@ -1,23 +1,30 @@
 """What every system promises."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from spigot.data.sentence import Sentence
 from spigot.named import public_classes
 from spigot.structured import Surrogate
 from spigot.systems import SYSTEMS
 from spigot.systems.base import System
 from spigot.systems.batch import Batch
+from spigot.systems.columns import InputError
 from spigot.systems.loading import load_system
+from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig
 from spigot.training.config import Recipe
 from spigot.training.update import batch_losses
-from tests.models.tiny import SENTENCES, sentiment_model, syntax_model, tiny_model
+from tests.models.tiny import SENTENCES, multitask_model, sentiment_model, syntax_model, tiny_model, tiny_vocabularies
+from tests.models.tiny import system as system_table
 
 EXAMPLES = {
     "syntax-then-semantics": tiny_model,
     "semantics-then-sentiment": sentiment_model,
     "syntax-alone": syntax_model,
+    "multitask": multitask_model,
 }
 """For each kind a small system that knows the words of `SENTENCES`. With an intermediate task it takes a surrogate."""
 JOINT = [kind for kind, example in EXAMPLES.items() if example().intermediate is not None]
@@ -52,6 +59,36 @@ def test_every_task_is_predicted_and_has_a_part(kind):
         assert all(task.has_gold(s) for s in system.parse_task(name, bare))
     with pytest.raises(ValueError, match=r"task: expected one of .*, got 'tags'"):
         system.parse_task("tags", bare)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_input_without_what_a_system_reads_is_refused(kind):
+    system = EXAMPLES[kind]()
+    words = SENTENCES[0].forms
+    blank = ("_",) * len(words)
+    bare = Sentence("s1", words, blank, blank)
+    assert "words" in system.needs
+    if system.needs == {"words"}:
+        assert system.parse([bare])[0].forms == words
+    for column in system.needs - {"words"}:
+        wrong = dataclasses.replace(SENTENCES[0], **{column: blank})
+        for parse in (system.parse, lambda sentences: system.parse_task(system.end.name, sentences)):
+            with pytest.raises(InputError, match=rf"^sentence '.*': expected tags.*, got no {column}; "):
+                parse([SENTENCES[1], wrong])
+    for column in ("tags", "lemmas"):
+        short = dataclasses.replace(SENTENCES[0], **{column: ("x",)})
+        with pytest.raises(InputError, match=rf"^sentence '.*': expected {len(words)} {column}, one a word, got 1$"):
+            system.parse([short])
+    # Punctuation may have neither.
+    assert len(system.parse([Sentence("s2", (".", "!"), ("_", "_"), ("_", "_"))])) == 1
+
+
+def test_a_column_that_training_data_lacks_is_not_needed():
+    blank = [dataclasses.replace(s, lemmas=("_",) * len(s)) for s in SENTENCES]
+    config = SyntaxThenSemanticsConfig.model_validate(system_table())
+    system = SyntaxThenSemantics(config, tiny_vocabularies(blank)).eval()
+    assert system.needs == {"words", "tags"}
+    assert system.parse(blank[:2])[0].graphs
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

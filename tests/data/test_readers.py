@@ -73,7 +73,8 @@ def test_a_given_format_decides(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CONLLX.read_bytes())))
     assert [sentence.id for sentence in read_sentences("-", format="text")] == ["1", "2", "3", "4", "6"]
     with pytest.raises(
-        ValueError, match="format: expected one of conllu, conllx, conll2009, sdp, sdp2014, mrp, sst, text, got 'xml'"
+        ValueError,
+        match="format: expected one of conllu, conllx, conll2009, sdp, sdp2014, mrp, json, sst, text, got 'xml'",
     ):
         read_sentences("a.conllu", format="xml")
 

@@ -3,6 +3,8 @@
 from spigot.builtin import generate
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
 from spigot.data.vocabulary import Labels, Roles, Vocabulary
+from spigot.systems.multitask import Multitask
+from spigot.systems.multitask_config import MultitaskConfig
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
 from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.syntax_alone import SyntaxAlone, SyntaxAloneConfig
@@ -18,11 +20,17 @@ def parser(**encoder):
     return {"scorer": {"hidden": 6}, "encoder": sizes | encoder}
 
 
-def system(surrogate="SPIGOT", syntax=True, **settings):
-    """A system's table of a recipe."""
+WORDS_ALONE = {"second": "word", "tag_dim": 0}
+"""Arguments of an encoder that reads neither lemmas nor tags."""
+
+
+def system(surrogate="SPIGOT", syntax=True, encoder=None, **settings):
+    """A system's table of a recipe; `encoder` are arguments of both parsers' encoders."""
+    encoder = encoder or {}
     if not syntax:
-        return {"semantics": parser(), "syntax": False}
-    return {"semantics": parser(), "syntax": parser(), "surrogate": {"name": surrogate, **settings}}
+        return {"semantics": parser(**encoder), "syntax": False}
+    parts = {"semantics": parser(**encoder), "syntax": parser(**encoder)}
+    return parts | {"surrogate": {"name": surrogate, **settings}}
 
 
 def tiny_vocabularies(sentences=SENTENCES, syntax=True, vector_words=()):
@@ -47,6 +55,30 @@ def syntax_model(seed=0, **settings):
     torch.manual_seed(seed)
     config = SyntaxAloneConfig.model_validate({"syntax": parser() | settings})
     return SyntaxAlone(config, SyntaxWords(*tiny_vocabularies()[2:])).eval()
+
+
+def multitask_system(surrogate="SPIGOT", tree="syntax", graphs=("semantics",), **settings):
+    """A table [system] of trees, graphs and tags from one encoder; `tree` None: the graphs read no tree."""
+    scorer = {"name": "Perceptron", "hidden": 6}
+    parts = {name: {"kind": "semantics", "scorer": scorer} for name in graphs}
+    parts |= {"pos": {"kind": "tags"}, "syntax": {"kind": "syntax", "scorer": scorer}}
+    content = {
+        "kind": "multitask",
+        "parts": parts,
+        "encoder": {"word_dim": 6, "character_dim": 4, "hidden": 8, "layers": 1},
+    }
+    joint = {} if tree is None else {"tree": tree, "surrogate": {"name": surrogate}}
+    return content | joint | settings
+
+
+def multitask_model(surrogate="SPIGOT", seed=0, sentences=SENTENCES, tasks=None, **settings):
+    """An untrained system of several tasks over the words of some sentences, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = MultitaskConfig.model_validate(multitask_system(surrogate, **settings))
+    made = config.make_tasks({name: {"min_role_count": 1} for name in settings.get("graphs", ("semantics",))})
+    return Multitask.from_sentences(config, made, dict.fromkeys(made, sentences), {}).eval()
 
 
 def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):

@@ -42,6 +42,6 @@ def test_part_mask():
     scores[0, 1, 2] = float("-inf")
     mask = torch.ones(2, 4, 4, dtype=torch.bool)
     mask[0, 3, 1] = False
-    parts = arc_part_mask(scores, torch.tensor([3, 2]), mask)
+    parts = arc_part_mask("scores", scores, False, torch.tensor([3, 2]), mask)
     assert parts[0].int().tolist() == [[0, 1, 1, 1], [0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0]]
     assert parts[1].int().tolist() == [[0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]]

@@ -26,7 +26,7 @@ def test_the_module_is_the_function():
     expected = structured_argmax(scores, layer.structure, layer.surrogate, lengths=LENGTHS, mask=mask)
     assert torch.equal(layer(scores, LENGTHS, mask), expected)
     assert not list(layer.parameters())
-    assert "ProjectiveTree(single_root=True), SPIGOT(step_size=0.5" in repr(layer)
+    assert "ProjectiveTree(single_root=True, labels=False), SPIGOT(step_size=0.5" in repr(layer)
 
 
 def test_the_surrogate_cannot_be_differentiated_again():

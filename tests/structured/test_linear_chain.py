@@ -142,8 +142,8 @@ def test_what_only_a_chain_can_get_wrong():
         CHAIN.argmax(scores.emissions)
     with pytest.raises(TypeError, match=r"mask: expected LinearChainParts, got torch\.bool"):
         CHAIN.argmax(scores, None, scores.emissions > 0)
-    with pytest.raises(ValueError, match=r"scores.transitions: expected shape \[2, 2, 2, 2\], got \[2, 1, 2, 2\]"):
-        CHAIN.argmax(LinearChainParts(scores.emissions, scores.transitions[:, 1:]))
+    with pytest.raises(ValueError, match=r"scores.transitions: expected shape \[2, 2, 2, 2\], got \[2, 0, 2, 2\]"):
+        CHAIN.argmax(LinearChainParts(scores.emissions, scores.transitions[:, 2:]))
 
 
 def test_no_positions_at_all():

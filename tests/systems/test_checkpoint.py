@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from spigot.errors import UserError
-from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, CheckpointError, Pretrained
+from spigot.systems.checkpoint import CONFIG, SHARED, VOCABULARY, WEIGHTS, CheckpointError, Pretrained
 from spigot.systems.loading import load_system
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES, system, tiny_model, tiny_vocabularies
@@ -51,6 +52,18 @@ def test_the_files_are_json_and_safetensors(saved):
     assert (config["format"], config["kind"]) == (1, "syntax-then-semantics")
     assert set(json.loads((saved / VOCABULARY).read_text("utf-8"))) == {"semantics", "roles", "syntax", "labels"}
     assert load_file(saved / WEIGHTS).keys() == tiny_model().state_dict().keys()
+
+
+def test_weights_in_half_precision(tmp_path):
+    model = tiny_model()
+    model.save_pretrained(tmp_path / "whole")
+    model.save_pretrained(tmp_path / "half", half=True)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.7 * sizes[0]
+    loaded = SyntaxThenSemantics.from_pretrained(tmp_path / "half")
+    for (name, tensor), known in zip(loaded.state_dict().items(), model.state_dict().values(), strict=True):
+        assert tensor.dtype == known.dtype, name
+        torch.testing.assert_close(tensor, known.half().to(known.dtype), rtol=0, atol=0)
 
 
 def test_saving_again_replaces_the_files(saved):
@@ -168,21 +181,21 @@ def test_a_hub_id_is_downloaded(saved, monkeypatch):
     }
 
 
-def test_push_to_hub_sends_the_checkpoint_alone(tmp_path, monkeypatch):
+def test_push_to_hub_sends_the_checkpoint_alone(monkeypatch):
     calls = []
 
     class Api:
-        def create_repo(self, repo_id, exist_ok):
+        def create_repo(self, repo_id, exist_ok, private):
             calls.append(("create", repo_id, exist_ok))
 
         def upload_folder(self, **options):
-            calls.append(("upload", options["repo_id"], sorted(options["allow_patterns"]), options["folder_path"]))
+            files = {path.name for path in Path(options["folder_path"]).iterdir()}
+            calls.append(("upload", options["repo_id"], options["allow_patterns"], files))
 
     monkeypatch.setattr("spigot.systems.checkpoint.HfApi", Api)
-    tiny_model().push_to_hub("some/model", tmp_path)
-    files = sorted([CONFIG, VOCABULARY, WEIGHTS, "README.md"])
-    assert calls == [("create", "some/model", True), ("upload", "some/model", files, str(tmp_path))]
-    assert {path.name for path in tmp_path.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS}
+    tiny_model().push_to_hub("some/model")
+    files = {CONFIG, VOCABULARY, WEIGHTS}
+    assert calls == [("create", "some/model", True), ("upload", "some/model", list(SHARED), files)]
 
 
 def test_the_base_class_has_no_description_of_its_own():

@@ -61,8 +61,8 @@ def test_labels_may_be_off_and_uas_may_decide(tmp_path):
     assert [set(row["dev"]) for row in trainer.history.rows] == [{"uas"}] * 4
     (parsed,) = load_system(tmp_path / "run").parse(SENTENCES[:1])
     assert set(parsed.trees["syntax"].labels) == {"_"}
-    assert recipe(selection="uas").selection == "uas"
-    assert recipe().selection == "las"
+    assert recipe(selection="uas").selection == ("uas",)
+    assert recipe().selection == ("las",)
     with pytest.raises(RecipeError, match=r'training.selection: expected "uas" in this system, got "las"'):
         recipe(labels=False, selection="las")
 

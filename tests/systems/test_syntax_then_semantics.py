@@ -43,7 +43,8 @@ def test_parse(surrogate):
 @pytest.mark.parametrize("length", [1, 200])
 def test_parse_of_extreme_lengths(length):
     words = random.Random(0).choices([form for s in SENTENCES for form in s.forms], k=length)
-    given = [sentence("word"), sentence(" ".join(words)), SENTENCES[0]]
+    text = " ".join(words)
+    given = [sentence("word", lemmas="word", tags="NN"), sentence(text, lemmas=text, tags="NN " * length), SENTENCES[0]]
     parsed = tiny_model().parse(given)
     check(parsed, given)
     assert parsed[0].trees["syntax"].heads == (0,)

@@ -2,11 +2,12 @@ from itertools import product
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from spigot import SemanticGraph, SemanticGraphParts
-from spigot.models.semantic_parser import Decoded
+from spigot.models.graph_scorer import Decoded, over_threshold
 from spigot.structured.structures.first_order_graph import one_hot_parts
-from spigot.tasks.semantics import graph_hinge
+from spigot.tasks.semantics import graph_hinge, graph_nll
 
 DETERMINISTIC = (False, True, False)
 
@@ -101,3 +102,55 @@ def test_the_loss_of_no_sentence():
     gold = Decoded(torch.zeros(0, 3, dtype=torch.bool), torch.zeros(0, 3, 3, dtype=torch.int64))
     lengths = torch.zeros(0, dtype=torch.int64)
     assert graph_hinge(SemanticGraph((False, False)), parts, gold, lengths).shape == (0,)
+
+
+def test_graph_nll_is_the_log_loss_of_each_part():
+    parts, gold = random_case(5)
+    lengths = torch.tensor([3, 1, 2, 3])
+    losses = graph_nll(parts, gold, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        expected = 0.0
+        for i in range(length + 1):
+            sign = 1.0 if gold.predicates[row, i] else -1.0
+            expected -= F.logsigmoid(sign * parts.predicates[row, i])
+            for j in {*range(1, length + 1)} - {i}:
+                scores = torch.cat([torch.zeros(1), parts.arcs[row, i, j] + parts.labels[row, i, j]])
+                expected -= scores.log_softmax(0)[gold.arc_labels[row, i, j] + 1]
+        torch.testing.assert_close(losses[row], expected)
+
+
+def test_graph_nll_reads_no_padding_and_bears_barred_roles():
+    parts, gold = random_case(6)
+    gold.arc_labels[gold.arc_labels == 1] = 0
+    parts.labels[..., 1] = -torch.inf
+    lengths = torch.full((4,), 2)
+    given = [part.clone() for part in parts]
+    expected = graph_nll(SemanticGraphParts(*given), gold, lengths)
+    for part in given:
+        part[:, 3] = torch.nan
+    for part in given[1:]:
+        part[:, :, 3] = torch.nan
+    leaves = [part.requires_grad_() for part in given]
+    losses = graph_nll(SemanticGraphParts(*leaves), gold, lengths)
+    torch.testing.assert_close(losses, expected, rtol=0, atol=0)
+    losses.sum().backward()
+    inside = [leaf.grad[:, :3] if leaf.dim() == 2 else leaf.grad[:, :3, :3] for leaf in leaves]
+    assert all(torch.isfinite(grad).all() for grad in inside)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.35, 0.5, 0.8])
+def test_a_threshold_is_for_the_probability_of_the_best_label(threshold):
+    parts, _ = random_case(7, batch=8, n=6)
+    parts.labels[0, :, :, 2] = -torch.inf
+    parts.labels[1, 2] = -torch.inf
+    parts.arcs[2, 3, 4] = -torch.inf
+    none = torch.zeros_like(parts.arcs)[..., None]
+    probabilities = torch.cat([none, parts.arcs[..., None] + parts.labels], -1).softmax(-1)[..., 1:]
+    best, label = probabilities.max(-1)
+    # Predicates that are always there, and no role that excludes itself: each arc is chosen by itself.
+    open_parts = parts._replace(predicates=torch.full_like(parts.predicates, 50.0))
+    found = Decoded(*SemanticGraph().decode(over_threshold(open_parts, threshold)))
+    n = torch.arange(6)
+    expected = torch.where((best > threshold) & (n > 0) & (n[:, None] != n), label, -1)
+    assert torch.equal(found.arc_labels, expected)
+    assert (expected >= 0).any()

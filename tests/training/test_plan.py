@@ -13,16 +13,16 @@ CORPORA = Corpora(
 )
 
 
-def recipe(surrogate="SPIGOT", intermediate=None, **training):
+def recipe(surrogate="SPIGOT", intermediate=None, tasks=None, **training):
     system = {"surrogate": {"name": surrogate}} if surrogate else {"syntax": False}
-    content = {"system": system, "training": {"batch_tokens": 40, "epochs": 4} | training}
+    content = {"system": system, "training": {"batch_tokens": 40, "epochs": 4} | training, "tasks": tasks or {}}
     if intermediate is not None:
         content["intermediate"] = intermediate
     return parse_recipe(content, "test")
 
 
 def test_a_step_has_the_indices_of_its_sentences():
-    for step in plan(recipe(intermediate={"sample": 0.5}), CORPORA, 0):
+    for step in plan(recipe(tasks={"syntax": {"sample": 0.5}}), CORPORA, 0):
         assert step.sentences == [CORPORA.train[step.task][number] for number in step.numbers]
 
 
@@ -35,6 +35,16 @@ def test_every_sentence_of_both_corpora_once(epoch):
     steps = plan(recipe(), CORPORA, epoch)
     assert ids(steps, "syntax") == Counter(s.id for s in CORPORA.train["syntax"])
     assert ids(steps, "semantics") == Counter(s.id for s in CORPORA.train["semantics"])
+
+
+def test_a_task_is_sampled_beside_others_alone():
+    shares = {"semantics": {"sample": 0.5}, "syntax": {"sample": 0.2}}
+    sampled = recipe(tasks=shares, intermediate={"pretrain_epochs": 1})
+    assert ids(plan(sampled, CORPORA, 0), "syntax") == Counter(s.id for s in CORPORA.train["syntax"])
+    drawn = [ids(plan(sampled, CORPORA, epoch), "semantics") for epoch in (1, 2)]
+    assert [each.total() for each in drawn] == [len(each) for each in drawn] == [10, 10]
+    assert drawn[0] != drawn[1]
+    assert ids(plan(sampled, CORPORA, 1), "syntax").total() == 5
 
 
 def test_batches_are_of_one_task_and_keep_to_the_budget():

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +16,13 @@ from spigot.training.plan import plan, tasks
 from spigot.training.state import STATE
 from tests.training.runs import content, metrics, recipe, same, train, weights
 
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = os.environ | {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+}
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+(TORCHRUN,) = re.findall(r"`(torchrun [^`]*) train \.\.\.`", README)
 
 
 def arguments(folder, tables):
@@ -32,19 +41,23 @@ def toml(value):
     return json.dumps(value)
 
 
-@pytest.mark.parametrize("system", ["spigot", "sentiment"])
+@pytest.mark.parametrize("system", ["spigot", "sentiment", "multitask"])
 def test_two_processes_give_the_result_of_one(tmp_path, system):
     # Small batches: some have a single sentence, and leave the second process without any.
     tables = content(system, batch_tokens=30)
     wanted = recipe(system, batch_tokens=30)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "spigot"]
-    result = subprocess.run(
-        [*command, *arguments(tmp_path, tables)], env=ENVIRONMENT, capture_output=True, text=True, timeout=600
-    )
+    command = shlex.split(TORCHRUN)
+    given = arguments(tmp_path, tables)
+    if system == "spigot" and not torch.cuda.is_available():
+        # As README writes it: without a device it is the processor's two processes that share the run.
+        where = given.index("--device")
+        del given[where : where + 2]
+    result = subprocess.run([*command, *given], env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     assert "cpu:0 x 2" in result.stderr
     assert result.stderr.count("epoch 2  ") == 1  # one of the two speaks
     one = train(tmp_path / "one", wanted)
+    drawn = sum(len(step.sentences) for step in plan(wanted, one.corpora, 0))
     for task in tasks(wanted, 0):
         sizes = {len(step.sentences) for step in plan(wanted, one.corpora, 0) if step.task == task}
         assert 1 in sizes
@@ -53,11 +66,11 @@ def test_two_processes_give_the_result_of_one(tmp_path, system):
     for ours, theirs in zip(metrics(tmp_path / "run"), metrics(tmp_path / "one"), strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
         assert ours["dev"] == pytest.approx(theirs["dev"])
-        assert ours["sentences"] == theirs["sentences"] == 48
+        assert ours["sentences"] == theirs["sentences"] == drawn
     best, reference = (load_file(tmp_path / name / "model.safetensors") for name in ("run", "one"))
     for name, tensor in reference.items():
         # A constant added to all arcs changes no tree: this gradient is rounding alone, which Adam makes large.
-        if name != "syntax.arc.layers.4.bias":
+        if not name.endswith("syntax.arc.layers.4.bias"):
             torch.testing.assert_close(best[name], tensor, rtol=1e-4, atol=1e-5)
     best_row = one.history.best()
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()

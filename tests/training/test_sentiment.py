@@ -18,12 +18,12 @@ TASKS = {"semantics": {"min_role_count": 1}}
 BUILTIN = {"train": {"semantics": 20, "sentiment": 24}, "dev": 8}
 
 
-def recipe(surrogate="SPIGOT", intermediate=None, bag=False, **training):
+def recipe(surrogate="SPIGOT", intermediate=None, bag=False, tasks=None, **training):
     tables = {
         "system": sentiment_system(surrogate, bag),
         "data": {"builtin": BUILTIN},
         "training": HOW | training,
-        "tasks": {} if surrogate is None else TASKS,
+        "tasks": tasks or ({} if surrogate is None else TASKS),
     }
     return parse_recipe(tables | ({} if intermediate is None else {"intermediate": intermediate}), "test")
 
@@ -45,7 +45,8 @@ def neurbo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def joint(tmp_path_factory, neurbo):
     out = tmp_path_factory.mktemp("joint") / "run"
-    return train(out, recipe(intermediate={"init": neurbo, "sample": 0.5})), out
+    sampled = {"semantics": TASKS["semantics"] | {"sample": 0.5}}
+    return train(out, recipe(intermediate={"init": neurbo}, tasks=sampled)), out
 
 
 def test_a_run(joint, neurbo):
@@ -176,7 +177,7 @@ def test_a_written_recipe_can_be_read_again(joint):
 @pytest.mark.parametrize(
     ("surrogate", "tables", "message"),
     [
-        (None, {"intermediate": {"sample": 0.5}}, "intermediate: expected an intermediate parser beside it"),
+        (None, {"intermediate": {"pretrain_epochs": 1}}, "intermediate: expected an intermediate parser beside it"),
         (
             "StraightThrough",
             {"training": {"selection": "uas"}},
@@ -184,15 +185,15 @@ def test_a_written_recipe_can_be_read_again(joint):
         ),
         (
             "StraightThrough",
-            {"tasks": {"semantics": {"loss": "nll"}}},
-            "tasks.semantics.loss: no such key",
+            {"tasks": {"semantics": {"labels": False}}},
+            "tasks.semantics.labels: no such key",
         ),
         (
             "Marginals",
             {},
             "system.surrogate.name: expected a surrogate without marginals of semantic graphs, got 'Marginals'",
         ),
-        ("StraightThrough", {"intermediate": {"sample": 0.0}}, "intermediate.sample: "),
+        ("StraightThrough", {"tasks": {"semantics": {"sample": 0.0}}}, "tasks.semantics.sample: "),
     ],
 )
 def test_wrong_recipes(surrogate, tables, message):

@@ -14,7 +14,7 @@ from spigot.errors import UserError
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
 
-FORMATS = "conllu, conllx, conll2009, sdp, sdp-companion, sdp2014, mrp, sst, text"
+FORMATS = "conllu, conllx, conll2009, sdp, sdp-companion, sdp2014, mrp, json, sst, text"
 
 
 def convert(

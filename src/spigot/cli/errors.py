@@ -70,7 +70,6 @@ def _usage(error: BaseException) -> str:
     message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     if not message or context is None:
-        # Without a command, typer prints its help and then raises an error with an empty message.
         return message
     message = message.replace("Value error, ", "").removesuffix(".")
     return f"{message} (see '{context.command_path} --help')"

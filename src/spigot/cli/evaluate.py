@@ -9,13 +9,14 @@ import typer
 
 from spigot.cli.console import emit, emit_json
 from spigot.cli.device import checked_device
+from spigot.cli.kernels import announce_compilation
 
 if TYPE_CHECKING:
     from spigot.systems.base import System
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="A run's folder, or hf://OWNER/NAME on the hub.")],
+    run: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
     sdp: Annotated[Path | None, typer.Option(help="Gold graphs (SDP).")] = None,
     conllu: Annotated[Path | None, typer.Option(help="Gold trees (CoNLL-U).")] = None,
     sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,
@@ -31,6 +32,7 @@ def evaluate(
     from spigot.evaluation import report
     from spigot.systems.loading import load_system
 
+    announce_compilation()
     formats = {"sdp": sdp, "conllu": conllu, "sst": sst}
     if not any(formats.values()) and not gold:
         hint = ", ".join(f"--{name}" for name in (*formats, "gold"))

@@ -16,15 +16,24 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from spigot.cli.compare import compare
+from spigot.cli.compile import compile_kernels
 from spigot.cli.console import abandon_output, prepare_streams
 from spigot.cli.convert import convert
 from spigot.cli.data import data
 from spigot.cli.demo import demo
-from spigot.cli.errors import INTERRUPTED, RUNTIME, Terminated, describe
+from spigot.cli.draw import draw
+from spigot.cli.errors import INTERRUPTED, RUNTIME, USER, Terminated, describe
 from spigot.cli.evaluate import evaluate
+from spigot.cli.info import info
+from spigot.cli.package import package
 from spigot.cli.parse import parse
+from spigot.cli.parse_corpus import parse_corpus
+from spigot.cli.push import push
+from spigot.cli.recipes import recipes
 from spigot.cli.score import score
 from spigot.cli.train import train
+from spigot.cli.view import view
 
 
 class _CarrierError(Exception):
@@ -42,9 +51,9 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     name="spigot",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # it would eat [data]
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -65,8 +74,25 @@ def spigot(
     """Train and run parsers that backpropagate through hard structured decisions."""
 
 
-for command in (demo, data, convert, train, evaluate, parse, score):
+for command in (
+    demo,
+    data,
+    convert,
+    recipes,
+    train,
+    evaluate,
+    parse,
+    parse_corpus,
+    draw,
+    view,
+    score,
+    compare,
+    info,
+    package,
+    push,
+):
     app.command()(command)
+app.command("compile")(compile_kernels)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,13 +104,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
     try:
-        code = app(args=given, prog_name="spigot", standalone_mode=False)
+        code = app(args=given or ["--help"], prog_name="spigot", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except _CarrierError as carrier:
         return _fail(carrier.__cause__ or carrier, debug)
     except (Exception, KeyboardInterrupt, Terminated) as error:
         return _fail(error, debug)
+    if not given:
+        return USER
     return code if isinstance(code, int) else 0
 
 

@@ -1,42 +1,66 @@
-"""`spigot parse`: read sentences, write trees, graphs and sentiments, as a stream."""
+"""`spigot parse`: read sentences or raw text, write trees, graphs and sentiments, as a stream."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from spigot.cli.device import checked_device
+from spigot.cli.kernels import announce_compilation
+from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
+    from spigot.data.files import Readable
     from spigot.data.sentence import Sentence
-    from spigot.systems.base import System
+    from spigot.systems.parser import Parser
     from spigot.tasks.base import Task
+
+Write = Callable[[Iterable["Sentence"]], None]
 
 
 def parse(
-    run: Annotated[str, typer.Argument(help="A run's folder, or hf://OWNER/NAME on the hub.")],
-    file: Annotated[str, typer.Argument(help="Sentences; - is standard input.")] = "-",
+    run: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
+    file: Annotated[str, typer.Argument(help="Sentences or raw text; - is standard input.")] = "-",
     to: Annotated[
         str | None,
         typer.Option(
-            help="Output: json, a format (sdp, conllu, sst) or the name of a task; by default sdp, or what the system "
-            "predicts if that is no graph.",
+            help="Output: conllu, sdp, mrp, json, text (a drawing), sst, or the name of a task; by default conllu, or "
+            "sst of a system that predicts sentiments alone.",
             metavar="OUTPUT",
         ),
     ] = None,
     source: Annotated[
-        Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "sst", "text"] | None,
+        Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "json", "sst", "text"] | None,
         typer.Option("--from", help="Input format; by default taken from the file's name or first lines."),
     ] = None,
+    tokenized: Annotated[
+        bool, typer.Option("--tokenized", help="Text has one sentence a line, its tokens between blanks.")
+    ] = False,
     spacy: Annotated[
         str | None,
-        typer.Option(help="Read raw text through this spaCy pipeline (en_core_web_sm, or blank:en)."),
+        typer.Option(
+            help="The spaCy pipeline that reads raw text, tags it and cuts it (en_core_web_sm); by default rules for "
+            "the model's language (blank:en)."
+        ),
     ] = None,
+    lines: Annotated[
+        bool | None,
+        typer.Option(
+            "--lines/--paragraphs",
+            help="Whether each line of raw text ends a paragraph, or blank lines do. Default: lines with --window 1.",
+            show_default=False,
+        ),
+    ] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Add the confidence of each head, arc and label (conllu and json).")
+    ] = False,
+    keep_deps: Annotated[
+        bool, typer.Option("--keep-deps", help="Keep the column DEPS of CoNLL-U input beside new heads.")
+    ] = False,
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens parsed at a time.")] = 2048,
     window: Annotated[
         int | None,
@@ -47,31 +71,55 @@ def parse(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Parse every N-th sentence from the I-th on; ids are those in the whole input."
+        ),
+    ] = None,
+    max_length: Annotated[
+        int,
+        typer.Option(
+            "--max-length",
+            min=1,
+            help="Sentences of more tokens are left out, and named on stderr: memory grows with the square of the "
+            "length (1 GB for 1000 tokens and 50 labels).",
+        ),
+    ] = MAX_LENGTH,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
-    """Parse sentences with a trained system; memory does not grow with the size of the input.
+    """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.
 
-    JSON holds all predictions. SDP holds graphs, and sentiments as comments.
+    CoNLL-U and JSON hold all predictions: CoNLL-U a single graph in DEPS, several in MISC. SDP holds one graph, MRP a
+    line for each.
     """
+    from spigot.data.plain import read_plain
+    from spigot.data.raw import read_raw
     from spigot.data.readers import read_sentences
-    from spigot.systems.loading import load_system
+    from spigot.data.spacy_docs import BLANK
+    from spigot.systems.parser import load
     from spigot.systems.streaming import PARSING_WINDOW, parse_stream
 
-    model = load_system(run, checked_device(device))
-    if to is None:
-        formats = [task.format for task in model.tasks.values()]
-        to = "sdp" if "sdp" in formats else formats[0]
-    write = _write_json(model) if to == "json" else _write_task(model, _task(model, run, to))
-    if spacy is not None:
-        from spigot.data.raw import read_raw
-
-        sentences = read_raw(file, spacy)
-    else:
-        sentences = read_sentences(file, source)
+    announce_compilation()
+    if shard is not None:
+        parse_shard(shard)  # before anything is loaded
+    if tokenized and (spacy is not None or lines is not None):
+        raise typer.BadParameter("expected no --spacy and no --lines beside it", param_hint="--tokenized")
+    parser = load(run, checked_device(device))
+    write = _writer(parser, run, to, keep_deps)
     if window is None:
         window = 1 if file == "-" and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW
-    good = _UntilError(sentences)
-    write(_at_once(parse_stream(model.parse, good, batch_tokens, window)))
+    at_once = window == 1
+
+    def raw(text: Readable) -> Iterator[Sentence]:
+        if tokenized:
+            return read_plain(text)
+        by_line = at_once if lines is None else lines
+        return read_raw(text, spacy or BLANK + parser.language, by_line=by_line, at_once=at_once)
+
+    sentences = raw(file) if spacy is not None else read_sentences(file, source, text=raw)
+    good = _UntilError(short_enough(in_shard(sentences, shard), max_length))
+    write(_at_once(parse_stream(lambda batch: parser.parse_batch(batch, confidence), good, batch_tokens, window)))
     if good.error is not None:
         raise good.error
 
@@ -103,51 +151,69 @@ def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
         sys.stdout.flush()
 
 
-def _task(model: System, run: str, to: str) -> Task:
+def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool) -> Write:
+    """Return a function that writes predictions to standard output."""
+    from spigot.data.conllu import write_parses
+    from spigot.data.files import open_output
+    from spigot.data.json_lines import write_json_lines
+    from spigot.data.mrp import write_mrp
+    from spigot.systems.parse import write_drawings
+
+    tasks = list(parser.system.tasks.values())
+    outputs = {task.outputs for task in tasks}
+    graphs = [task.name for task in tasks if task.outputs == "graphs"]
+    if to is None:
+        to = "sst" if outputs == {"sentiments"} else "conllu"
+
+    def as_conllu(sentences: Iterable[Sentence]) -> None:
+        write_parses(sentences, "-", parser.tree, keep_deps, lambda s: [line for t in tasks for line in t.comments(s)])
+
+    def as_mrp(sentences: Iterable[Sentence]) -> None:
+        with open_output("-") as file:
+            for sentence in sentences:
+                for name in graphs:
+                    write_mrp([sentence], file, name)
+
+    def as_text(sentences: Iterable[Sentence]) -> None:
+        with open_output("-") as file:
+            write_drawings(sentences, file.write)
+
+    if to == "json":
+        return lambda sentences: write_json_lines(sentences, "-")
+    if to == "conllu" and outputs != {"sentiments"}:
+        return as_conllu
+    if to == "text" and outputs & {"trees", "graphs"}:
+        return as_text
+    if to == "mrp" and graphs:
+        return as_mrp
+    return _write_task(parser, _task(parser, run, to))
+
+
+def _task(parser: Parser, run: str, to: str) -> Task:
     """Return the task of a system that has this name or format."""
     from spigot.tasks import TASKS
 
-    found = [task for task in model.tasks.values() if to in (task.name, task.format)]
+    tasks = list(parser.system.tasks.values())
+    found = [task for task in tasks if to == task.name] or [task for task in tasks if to == task.format]
     if len(found) == 1:
         return found[0]
     if found:
         names = " or ".join(task.name for task in found)
         raise typer.BadParameter(f"expected {names}, got {to!r} (the format of all of them)", param_hint="--to")
     for kind, task in TASKS.items():
-        if to in (kind, task.format):
+        if to in (kind, task.format) or (to in ("mrp", "text") and task.format == "sdp"):
             raise typer.BadParameter(
                 f"expected a system with a {task.part_name}, got {run}, which has none", param_hint="--to"
             )
-    names = ", ".join(dict.fromkeys(name for task in model.tasks.values() for name in (task.format, task.name)))
-    raise typer.BadParameter(f"expected json, {names}, got {to!r}", param_hint="--to")
+    names = ", ".join(dict.fromkeys(["conllu", "sdp", "mrp", "json", "text", *(task.name for task in tasks)]))
+    raise typer.BadParameter(f"expected {names}, got {to!r}", param_hint="--to")
 
 
-def _write_task(model: System, task: Task) -> Callable[[Iterable[Sentence]], None]:
+def _write_task(parser: Parser, task: Task) -> Write:
     """Return a function that writes a task's predictions, with those of other tasks as comments."""
-    others = [other for other in model.tasks.values() if other is not task]
+    others = [other for other in parser.system.tasks.values() if other is not task]
 
     def comments(sentence: Sentence) -> list[str]:
         return [line for other in others for line in other.comments(sentence)]
 
     return lambda sentences: task.write(sentences, "-", comments)
-
-
-def _write_json(model: System) -> Callable[[Iterable[Sentence]], None]:
-    """Return a function that writes one JSON object per line."""
-    from spigot.data.files import open_output
-
-    def write(sentences: Iterable[Sentence]) -> None:
-        with open_output("-") as output:
-            for s in sentences:
-                content = {"id": s.id, "forms": s.forms, "lemmas": s.lemmas, "tags": s.tags}
-                for task in model.tasks.values():
-                    content |= _predictions(task, s)
-                output.write(json.dumps(content, ensure_ascii=False) + "\n")
-
-    return write
-
-
-def _predictions(task: Task, sentence: Sentence) -> dict[str, Any]:
-    """Return a task's predictions, in their own object if the task's name is not that of its kind."""
-    content = task.as_json(sentence)
-    return content if task.name == task.kind else {task.name: content}

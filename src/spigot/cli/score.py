@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 
 def score(
-    gold: Annotated[str, typer.Argument(help="Gold SDP or CoNLL-U file, also .gz; - is standard input.")],
-    system: Annotated[str, typer.Argument(help="File of the same format with a system's predictions.")],
+    gold: Annotated[str, typer.Argument(help="Gold file (SDP, CoNLL-U, JSON, ...), also .gz; - is standard input.")],
+    system: Annotated[str, typer.Argument(help="File with a system's predictions, in any of these formats.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
     file_format: Annotated[
-        Literal["sdp", "conllu", "conllx"] | None,
+        Literal["sdp", "conllu", "conllx", "mrp", "json"] | None,
         typer.Option("--format", help="Format of the files, if their names do not show it."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The tree or graph to score, where the gold file has several (JSON).")
     ] = None,
     against: Annotated[str | None, typer.Option(help="Another system's file to compare with.")] = None,
     punctuation: Annotated[
@@ -38,7 +41,8 @@ def score(
 ) -> None:
     """Score a system's trees or graphs against gold ones.
 
-    Sentences are matched by id. CoNLL-U files give UAS and LAS, SDP files labelled and unlabelled F1.
+    Sentences are matched by id. Trees give UAS and LAS, graphs labelled and unlabelled F1; of a file with both, graphs
+    are scored. A system's file may call its only tree or graph otherwise.
     """
     from spigot.data.readers import read_sentences
     from spigot.evaluation.punctuation import PUNCTUATION_RULES
@@ -49,7 +53,9 @@ def score(
         raise UserError(f"-: expected standard input for one file only, got it for {paths.count('-')}")
     golds, *systems = [list(read_sentences(path, file_format)) for path in paths]
     rule = PUNCTUATION_RULES[punctuation]
-    results = [_score(golds, sentences, gold, path, rule) for path, sentences in zip(paths[1:], systems, strict=True)]
+    results = [
+        _score(golds, sentences, gold, path, rule, name) for path, sentences in zip(paths[1:], systems, strict=True)
+    ]
     comparison = _compare(results, rounds, seed) if against is not None else {}
     if as_json:
         objects = [result.as_json(per_label) for result in results]
@@ -88,21 +94,39 @@ class _Result:
 
 
 def _score(
-    golds: Sequence[Sentence], systems: Sequence[Sentence], gold: str, system: str, rule: PunctuationRule
+    golds: Sequence[Sentence],
+    systems: Sequence[Sentence],
+    gold: str,
+    system: str,
+    rule: PunctuationRule,
+    name: str | None,
 ) -> _Result:
     from spigot.data.errors import DataError
     from spigot.evaluation.matching import match
 
     if not golds:
         raise DataError(gold, None, "expected sentences, got none")
-    graphs = bool(golds[0].graphs)
-    for path, sentences in ((gold, golds), (system, systems)):
-        for sentence in sentences:
-            if not (sentence.graphs if graphs else sentence.trees):
-                kind = "graph" if graphs else "tree"
-                raise DataError(path, None, f"sentence {sentence.id!r}: expected a {kind}, got none")
+    graphs = bool(golds[0].graphs) if name is None else name in golds[0].graphs
+    golds = [_only(sentence, graphs, name, gold) for sentence in golds]
+    systems = [_only(sentence, graphs, name, system) for sentence in systems]
     pairs = match(golds, systems, gold, system)
     return _score_graphs(pairs, system) if graphs else _score_trees(pairs, system, rule)
+
+
+def _only(sentence: Sentence, graph: bool, name: str | None, path: str) -> Sentence:
+    """Return a sentence with the graph or tree to score alone, under the default name."""
+    from spigot.data.errors import DataError
+    from spigot.data.sentence import SEMANTICS, SYNTAX
+
+    kind, held = ("graph", sentence.graphs) if graph else ("tree", sentence.trees)
+    if not held:
+        raise DataError(path, None, f"sentence {sentence.id!r}: expected a {kind}, got none")
+    if name not in held and len(held) > 1:
+        known = ", ".join(held)
+        raise DataError(path, None, f"sentence {sentence.id!r}: expected one {kind}, got {known} (--name says which)")
+    found: Any = held[name] if name is not None and name in held else next(iter(held.values()))
+    trees, graphs = ({}, {SEMANTICS: found}) if graph else ({SYNTAX: found}, {})
+    return replace(sentence, trees=trees, graphs=graphs)
 
 
 def _score_graphs(pairs: Iterable[tuple[Sentence, Sentence]], system: str) -> _Result:

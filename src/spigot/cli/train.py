@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spigot.cli.console import emit_json
+from spigot.cli.kernels import announce_compilation
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped recipe (paper/spigot).")],
+    recipe: Annotated[
+        str, typer.Argument(help="A TOML file, the name of a shipped recipe (paper/spigot), or a run's folder.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the run: new or empty, unless resuming.")],
     data: Annotated[
         str | None,
@@ -24,6 +28,12 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key (training.epochs=3); may be repeated."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A run to go on from, with its weights and vocabulary; the same as training.start."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     device: Annotated[str | None, typer.Option(help="'cpu': do not use a GPU.", metavar="cpu")] = None,
 ) -> None:
@@ -31,9 +41,11 @@ def train(
     from spigot.training.loop import Interrupted, Trainer
     from spigot.training.recipe import load_recipe
 
+    announce_compilation()
     if device not in (None, "cpu"):
         raise typer.BadParameter(f"expected 'cpu' or nothing, got {device!r}", param_hint="--device")
-    trainer = Trainer(load_recipe(recipe, settings or [], data), out, resume=resume, device=device)
+    settings = [*(settings or []), *([] if start is None else [f"training.start={json.dumps(start)}"])]
+    trainer = Trainer(load_recipe(recipe, settings, data), out, resume=resume, device=device)
     try:
         best = trainer.fit()
     except Interrupted as interrupted:

@@ -7,7 +7,8 @@ unusual comments, empty columns, columns with two spaces), so the text stays wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,15 +27,20 @@ from .blocks import (
     new_block,
     read_blocks,
     source_of,
+    with_comments,
     write_blocks,
 )
 from .conllx import new_rows, sentence_of_rows, split_rows, with_new_columns
 from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, read_enhanced
 from .errors import DataError, WriteError, shown
 from .files import Readable, Writable
+from .misc import MISC, graph_names, merged, misc_of_graphs, misc_of_tree, read_graph
 from .sentence import SYNTAX, Graph, Sentence, Tree
+from .surface import misc_of_space, spaces_after
 
 FORMAT = "conllu"
+_COMMENT_GRAPHS = re.compile(r"#\s*graphs\s*=")
+_EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
 
 
 def read_conllu(source: Readable, tree: str = SYNTAX, graph: str | None = None) -> Iterator[Sentence]:
@@ -49,7 +55,9 @@ def read_conllu(source: Readable, tree: str = SYNTAX, graph: str | None = None) 
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
         tree: the name of the trees: `sentence.trees[tree]`.
         graph: the name of the graphs in the column DEPS, `sentence.graphs[graph]`, for sentences where it is not
-            empty; empty nodes are taken out as in `arcs_between_words`. None: DEPS is not read.
+            empty; empty nodes are taken out as in `arcs_between_words`. None: DEPS is not read. The graphs that a
+            comment `graphs` names (see `spigot.data.misc`) are always read, under their names; a single one under this
+            one.
 
     Raises:
         DataError: wrong number of columns, ids out of order, heads that are no tree, comments without tokens.
@@ -66,11 +74,21 @@ def sentence_of_block(block: Block, number: int, tree: str = SYNTAX, graph: str 
     """
     rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
     sentence = sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
-    found = None if graph is None else _graph(block)
-    if graph is None or found is None:
+    graphs = _graphs(block, graph)
+    if not graphs:
         return sentence
-    original = replace(sentence, source=None).with_graph(graph, found)
+    original = replace(sentence, source=None, graphs=graphs)
     return replace(original, source=Source(FORMAT, block, original))
+
+
+def _graphs(block: Block, name: str | None) -> dict[str, Graph]:
+    """Return the graphs of a block by name."""
+    if names := graph_names(block):
+        if len(names) == 1:
+            return {names[0] if name is None else name: read_graph(block, names[0], alone=True)}
+        return {each: read_graph(block, each, alone=False) for each in names}
+    found = None if name is None else _graph(block)
+    return {} if name is None or found is None else {name: found}
 
 
 def _graph(block: Block) -> Graph | None:
@@ -102,6 +120,56 @@ def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SY
         return text if graph is None else _with_graph(text, sentence, sentence.graphs.get(graph))
 
     write_blocks(sentences, target, format=FORMAT, render=render)
+
+
+def write_parses(
+    sentences: Iterable[Sentence],
+    target: Writable,
+    tree: str | None = None,
+    keep_deps: bool = False,
+    comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
+) -> None:
+    """Write predictions as CoNLL-U: a tree and all graphs, with their confidences, as `spigot.data.misc` says.
+
+    Args:
+        sentences: what to write; the file grows as they come.
+        target: path ("-" is standard output, ".gz" is packed) or open text file.
+        tree: the name of the trees to write; None: each sentence's only one, if it has one.
+        keep_deps: whether to keep the DEPS that the sentence was read with where it has no graph; they belong to the
+            tree that was there before. Empty nodes stand and fall with them.
+        comments: what to write in comment lines of their own.
+
+    Raises:
+        ValueError: a sentence has several trees and `tree` is None, or it does not fit the format; the message names
+            the sentence.
+    """
+
+    def render(sentence: Sentence) -> str:
+        name = only_name("tree", sentence, sentence.trees, tree)
+        text = _render(sentence, None if name is None else sentence.trees.get(name))
+        text = _with_all_graphs(text, sentence, keep_deps)
+        found = sentence.confidences.get(name) if name is not None else None
+        cells = zip(misc_of_tree(found, len(sentence)), misc_of_graphs(sentence, sentence.graphs), strict=True)
+        text = _with_misc(text, [[*of_tree, *of_graphs] for of_tree, of_graphs in cells], list(sentence.graphs))
+        named = [f"# graphs = {' '.join(sentence.graphs)}"] if sentence.graphs else []
+        return with_comments(text, [*named, *(f"# {comment}" for comment in comments(sentence))])
+
+    write_blocks(sentences, target, format=FORMAT, render=render)
+
+
+def only_name(kind: str, sentence: Sentence, items: Mapping[str, object], name: str | None) -> str | None:
+    """Return `name`, or that of the only item; None if there is none.
+
+    Raises:
+        ValueError: there is no item of this name, or `name` is None and there are several; the message names the
+            sentence.
+    """
+    if name is not None and name not in items:
+        known = ", ".join(items) or "none"
+        raise WriteError(f"sentence {sentence.id}: expected a {kind} of it ({known}), got {name!r}")
+    if name is None and len(items) > 1:
+        raise WriteError(f"sentence {sentence.id}: expected the name of one {kind} of {', '.join(items)}, got none")
+    return next(iter(items), None) if name is None else name
 
 
 def token_list(sentence: Sentence) -> TokenList:
@@ -174,10 +242,52 @@ def _render(sentence: Sentence, tree: Tree | None) -> str:
     check_values(sentence, "id", (sentence.id,))
     if source is None:
         check_writable(sentence, tree)
-        comments = [f"# sent_id = {sentence.id}", f"# text = {' '.join(sentence.forms)}"]
-        return new_block(comments, new_rows(sentence, tree, coarse_tags=("_",) * len(sentence)))
+        return _new_block(sentence, tree)
     text = with_new_columns(sentence, tree, source)
     return text if sentence.id == source.original.id else _with_new_id(text, sentence.id)
+
+
+def _new_block(sentence: Sentence, tree: Tree | None) -> str:
+    """Return the text of a sentence that comes from elsewhere; with raw text, where its tokens lie in it."""
+    rows = list(new_rows(sentence, tree, coarse_tags=("_",) * len(sentence)))
+    surface = sentence.surface
+    if surface is None:
+        comments = [f"# sent_id = {sentence.id}", f"# text = {' '.join(sentence.forms)}"]
+        return new_block(comments, rows)
+    text = "".join(" " if character in "\t\r\n" else character for character in surface.text)
+    comments = [*(["# newpar"] if surface.paragraph else []), f"# sent_id = {sentence.id}", f"# text = {text}"]
+    for row, space, (start, end) in zip(rows, spaces_after(surface), surface.spans, strict=True):
+        row[MISC] = "|".join([*misc_of_space(space), f"TokenRange={surface.start + start}:{surface.start + end}"])
+    return new_block(comments, rows)
+
+
+def _with_all_graphs(text: str, sentence: Sentence, keep_deps: bool) -> str:
+    """Return a block's text with the only graph in DEPS; without DEPS if there are several, or none to keep."""
+    graphs = list(sentence.graphs.values())
+    lines = [line for line in text.split("\n") if not line.startswith("#") or not _COMMENT_GRAPHS.match(line)]
+    if not graphs and keep_deps:
+        return "\n".join(lines)
+    rows = [line.split("\t", 1)[0] for line in lines]
+    # Empty nodes are nodes of DEPS alone.
+    text = "\n".join(line for line, number in zip(lines, rows, strict=True) if not _EMPTY_NODE.fullmatch(number))
+    cells = iter(deps_columns(sentence, graphs[0]) if len(graphs) == 1 else ["_"] * len(sentence))
+
+    def update(columns: list[str]) -> list[str]:
+        columns[DEPS] = next(cells)
+        return columns
+
+    return map_rows(text, update)
+
+
+def _with_misc(text: str, items: Sequence[Sequence[str]], graphs: Sequence[str]) -> str:
+    """Return a block's text with these items in MISC, and without older ones of the same meaning."""
+    rows = iter(items)
+
+    def update(columns: list[str]) -> list[str]:
+        columns[MISC] = merged(columns[MISC], next(rows), graphs)
+        return columns
+
+    return map_rows(text, update)
 
 
 def _with_graph(text: str, sentence: Sentence, graph: Graph | None) -> str:

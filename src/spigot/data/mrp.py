@@ -19,6 +19,7 @@ from .blocks import Block, Source, fits_column, source_of
 from .errors import DataError, WriteError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
 from .sentence import SEMANTICS, TOP, Arc, Graph, Sentence
+from .surface import surface_of
 
 FORMAT = "mrp"
 VERSION = 1.1
@@ -56,7 +57,7 @@ def read_mrp(source: Readable, graph: str = SEMANTICS) -> Iterator[Sentence]:
 def write_mrp(sentences: Iterable[Sentence], target: Writable, graph: str = SEMANTICS) -> None:
     """Write sentences as MRP; one that was read from MRP and not changed as it stood there.
 
-    The raw text of others is their forms with blanks between them. Nodes are the tokens with arcs and the tops: the
+    The raw text of others is that of `surface_of`. Nodes are the tokens with arcs and the tops: the
     format does not know of other tokens. The key "framework" is the name of the graphs, left out where they have
     none of their own, and "time" is today's date.
 
@@ -161,34 +162,24 @@ def _object(sentence: Sentence, graph: Graph, name: str) -> dict[str, Any]:
     frames, n = frames_of(sentence, graph), len(sentence)
     if any(not (0 <= arc.head <= n and 1 <= arc.modifier <= n) for arc in graph.arcs):
         raise WriteError(f"sentence {sentence.id}: expected arcs between its {n} tokens, got {graph.arcs}")
-    nodes, starts = [], _starts(sentence.forms)
+    nodes, surface = [], surface_of(sentence)
     for token in nodes_of(graph):
-        form, label = sentence.forms[token - 1], sentence.lemmas[token - 1]
+        label, (start, end) = sentence.lemmas[token - 1], surface.spans[token - 1]
         node: dict[str, Any] = {"id": token - 1} | ({} if label == "_" else {"label": label})
         values = {"pos": sentence.tags[token - 1], "frame": frames[token - 1]}
         if known := {key: value for key, value in values.items() if value != "_"}:
             node |= {"properties": list(known), "values": list(known.values())}
-        start = starts[token - 1]
-        nodes.append(node | {"anchors": [{"from": start, "to": start + len(form)}]})
+        nodes.append(node | {"anchors": [{"from": start, "to": end}]})
     return {
         "id": sentence.id,
         "flavor": 0,
         **({} if name == SEMANTICS else {"framework": name}),
         "version": VERSION,
         "time": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "input": " ".join(sentence.forms),
+        "input": surface.text,
         "tops": [arc.modifier - 1 for arc in graph.arcs if arc.head == 0],
         "nodes": nodes,
         "edges": [
             {"source": arc.head - 1, "target": arc.modifier - 1, "label": arc.label} for arc in graph.arcs if arc.head
         ],
     }
-
-
-def _starts(forms: Iterable[str]) -> list[int]:
-    """Return where each form begins in the text of the forms with blanks between them."""
-    starts, position = [], 0
-    for form in forms:
-        starts.append(position)
-        position += len(form) + 1
-    return starts

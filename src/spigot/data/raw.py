@@ -2,63 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from spigot.data.files import BOM, Readable, numbered_lines
 from spigot.data.sentence import Sentence
+from spigot.data.spacy_docs import pieces, pipeline
 from spigot.errors import UserError
 
-BLANK = "blank:"
+TOGETHER = 16
+"""Paragraphs that a pipeline gets at a time."""
+LONGEST = 100_000
+"""Characters after which a paragraph is cut at the end of a line."""
 
 
-def read_raw(source: Readable, pipeline: str) -> Iterator[Sentence]:
-    """Yield the sentences of raw text, where every line is a paragraph; a few paragraphs are held at a time.
+class Paragraph(NamedTuple):
+    """A piece of text, the white space after it included."""
 
-    Lemmas and tags are the pipeline's (`lemma_` and `tag_`), "_" where it has none. Ids are running numbers.
+    text: str
+    start: int
+    """Where it begins in the whole text, in characters."""
+    begins: bool
+    """Whether it is the beginning of a paragraph, and not the rest of a long one."""
+
+
+def read_raw(source: Readable, pipeline: str, *, by_line: bool = False, at_once: bool = False) -> Iterator[Sentence]:
+    """Yield the sentences of raw text; a few paragraphs are held at a time.
+
+    Lemmas and tags are the pipeline's (`lemma_` and `tag_`), "_" where it has none. Ids are running numbers. Each
+    sentence has its `surface`.
 
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
         pipeline: an installed spaCy pipeline ("en_core_web_sm"), or "blank:" and a language ("blank:en") for
             spaCy's tokeniser and rules for the ends of sentences alone.
+        by_line: whether each line is a paragraph; otherwise blank lines stand between paragraphs.
+        at_once: whether to yield a paragraph's sentences before the next one is read.
 
     Raises:
-        UserError: spaCy, or the pipeline, is not installed.
+        UserError: spaCy, or the pipeline, is not installed, or takes no paragraph of this length.
         DataError: the text is not UTF-8.
     """
-    nlp = _load(pipeline)
-    number = 0
-    for document in nlp.pipe(_paragraphs(source), batch_size=16):
-        for span in document.sents:
-            tokens = [token for token in span if not token.is_space]
-            if tokens:
-                number += 1
-                yield Sentence(
-                    str(number),
-                    tuple(token.text for token in tokens),
-                    tuple(token.lemma_ or "_" for token in tokens),
-                    tuple(token.tag_ or "_" for token in tokens),
-                )
+    lines = (line.removeprefix(BOM) if number == 1 else line for number, line in numbered_lines(source))
+    yield from sentences_of(paragraphs(lines, by_line), pipeline, at_once=at_once)
 
 
-def _paragraphs(source: Readable) -> Iterator[str]:
-    for number, line in numbered_lines(source):
-        text = (line.removeprefix(BOM) if number == 1 else line).strip()
-        if text:
-            yield text
+def sentences_of(parts: Iterable[Paragraph], name: str, *, first: int = 1, at_once: bool = False) -> Iterator[Sentence]:
+    """Yield the sentences of paragraphs by a spaCy pipeline; their ids count from `first`."""
+    nlp = pipeline(name)
+    pairs = ((_checked(part, nlp.max_length), part) for part in parts)
+    docs: Iterable[tuple[Any, Paragraph]] = (
+        ((nlp(text), part) for text, part in pairs) if at_once else nlp.pipe(pairs, as_tuples=True, batch_size=TOGETHER)
+    )
+    for doc, part in docs:
+        for sentence, _ in pieces(doc, first, part.start, part.begins):
+            first += 1
+            yield sentence
 
 
-def _load(pipeline: str) -> Any:
-    try:
-        import spacy
-    except ImportError:
-        raise UserError("raw text: expected spaCy, which is not installed: pip install 'torch-spigot[text]'") from None
-    try:
-        if not pipeline.startswith(BLANK):
-            return spacy.load(pipeline)
-        nlp = spacy.blank(pipeline.removeprefix(BLANK))
-    except (OSError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"--spacy {pipeline}: expected an installed spaCy pipeline: {reason}") from None
-    nlp.add_pipe("sentencizer")
-    return nlp
+def _checked(part: Paragraph, longest: int) -> str:
+    """Return a paragraph's text. Raises UserError if it is longer than the pipeline takes."""
+    if len(part.text) > longest:
+        limit = f"expected paragraphs of at most {longest} characters, the pipeline's limit"
+        raise UserError(
+            f"raw text: {limit}, got {len(part.text)} from character {part.start} on (end lines between them)"
+        )
+    return part.text
+
+
+def paragraphs(lines: Iterable[str], by_line: bool = False) -> Iterator[Paragraph]:
+    """Yield the paragraphs of a text: each line, or what stands between blank lines.
+
+    A paragraph comes as soon as the line that ends it has been read.
+    """
+    held: list[str] = []
+    start = position = 0
+    begins = True
+    for line in lines:
+        blank = not line.strip()
+        if held or not blank:
+            held.append(line)
+        else:
+            start = position + len(line)
+        position += len(line)
+        long = position - start > LONGEST
+        if held and (by_line or blank or long):
+            yield Paragraph("".join(held), start, begins)
+            held, start, begins = [], position, by_line or blank
+    if held:
+        yield Paragraph("".join(held), start, begins)

@@ -60,6 +60,34 @@ class Graph:
     frames: tuple[str, ...] = ()
 
 
+class Confidence(NamedTuple):
+    """How sure a parser is of one annotation, in numbers from 0 to 1; see `Task.confidences` for what they are.
+
+    `arcs` has one number for each token's arc in a tree, for each arc of a graph in the order of `Graph.arcs`; `labels`
+    one for each of their labels, given the arc, or for each token's tag. Either may be empty.
+    """
+
+    arcs: tuple[float, ...] = ()
+    labels: tuple[float, ...] = ()
+
+
+class Surface(NamedTuple):
+    """The text that a sentence was found in, and where its tokens lie in it.
+
+    `spans` has (start, end) for each token, in characters of `text`: token m is `text[start:end]`. Words of a
+    multiword token that do not spell it have its span in common.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+    start: int = 0
+    """Where `text` begins in its document."""
+    after: str = " "
+    """The white space between this sentence and the next one."""
+    paragraph: bool = False
+    """Whether a paragraph begins here."""
+
+
 class Annotations(Mapping[str, T]):
     """Annotations by name: a mapping that cannot be changed. Equal to a dict of the same content."""
 
@@ -103,9 +131,13 @@ class Sentence:
     """The classifier's probability of `sentiment`."""
     source: Any = field(default=None, compare=False, repr=False)
     """What the reader needs to write the sentence back unchanged (comments, multiword tokens, ...)."""
+    surface: Surface | None = field(default=None, compare=False, repr=False)
+    """The raw text, where the sentence comes from raw text; `spigot.data.surface.surface_of` finds it for any."""
+    confidences: Mapping[str, Confidence] = field(default=Annotations({}), compare=False, repr=False)
+    """By the names of trees and graphs, and of the tagger's task; only where they were asked for."""
 
     def __post_init__(self) -> None:
-        for name in ("trees", "graphs"):
+        for name in ("trees", "graphs", "confidences"):
             value = getattr(self, name)
             if not isinstance(value, Annotations):
                 object.__setattr__(self, name, Annotations(value))
@@ -115,8 +147,17 @@ class Sentence:
 
     def with_tree(self, name: str, tree: Tree) -> Sentence:
         """Return the sentence with another tree under a name."""
-        return replace(self, trees={**self.trees, name: tree})
+        return replace(self, trees={**self.trees, name: tree}, confidences=_without(self.confidences, name))
 
     def with_graph(self, name: str, graph: Graph) -> Sentence:
         """Return the sentence with another graph under a name."""
-        return replace(self, graphs={**self.graphs, name: graph})
+        return replace(self, graphs={**self.graphs, name: graph}, confidences=_without(self.confidences, name))
+
+    def with_confidence(self, name: str, confidence: Confidence) -> Sentence:
+        """Return the sentence with the confidence of the annotation of a name."""
+        return replace(self, confidences={**self.confidences, name: confidence})
+
+
+def _without(items: Mapping[str, T], name: str) -> Mapping[str, T]:
+    """Return a mapping without one name."""
+    return {key: value for key, value in items.items() if key != name} if name in items else items

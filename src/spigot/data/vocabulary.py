@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +74,8 @@ class Vocabulary:
 
     `characters` are those of the words as they are written; characters that occur once are unknown.
 
+    `resources` is what encoders need besides, such as a tokenizer, in JSON types.
+
     A word or lemma that does not occur in the training data is also looked up by other spellings (see `variants`).
     """
 
@@ -85,6 +87,7 @@ class Vocabulary:
         tags: Sequence[str],
         vector_words: Sequence[str] = (),
         characters: Sequence[str] = (UNKNOWN,),
+        resources: Mapping[str, Any] | None = None,
     ) -> None:
         total = len(words) + len(vector_words)
         if len(counts) not in (len(words), total):
@@ -96,14 +99,20 @@ class Vocabulary:
         self.lemmas = Index(lemmas)
         self.tags = Index(tags)
         self.characters = Index(characters)
+        self.resources = dict(resources or {})
 
     @classmethod
     def build(
-        cls, sentences: Iterable[Sentence], vector_words: Iterable[str] = (), freeze_vectors: bool = False
+        cls,
+        sentences: Iterable[Sentence],
+        vector_words: Iterable[str] = (),
+        freeze_vectors: bool = False,
+        min_count: int = 1,
     ) -> Vocabulary:
         """Collect the strings of training sentences; `vector_words` are added behind the trained ones.
 
-        With `freeze_vectors`, words of the training sentences that have a vector are not trained either.
+        With `freeze_vectors`, words of the training sentences that have a vector are not trained either. Words that
+        occur less than `min_count` times never are.
         """
         words: Counter[str] = Counter()
         lemmas: Counter[str] = Counter()
@@ -115,6 +124,7 @@ class Vocabulary:
             words.update(form.lower() for form in sentence.forms)
             lemmas.update(sentence.lemmas)
             tags.update(sentence.tags)
+        words = Counter({word: count for word, count in words.items() if count >= min_count})
         for symbol in SPECIAL:  # a token may be spelled like a special symbol
             for counter in (words, lemmas, tags):
                 counter.pop(symbol, None)
@@ -147,8 +157,10 @@ class Vocabulary:
         for row, sentence in enumerate(sentences):
             n = len(sentence)
             columns[0, row, 1 : n + 1] = [self._word(form.lower()) for form in sentence.forms]
-            columns[1, row, 1 : n + 1] = [self._lemma(lemma) for lemma in sentence.lemmas]
-            columns[2, row, 1 : n + 1] = [self.tags[tag] for tag in sentence.tags]
+            if len(self.lemmas) > len(SPECIAL):
+                columns[1, row, 1 : n + 1] = [self._lemma(lemma) for lemma in sentence.lemmas]
+            if len(self.tags) > len(SPECIAL):
+                columns[2, row, 1 : n + 1] = [self.tags[tag] for tag in sentence.tags]
             columns[:, row, 0] = SPECIAL.index(ROOT)
             columns[:, row, n + 1] = SPECIAL.index(END)
         dropped = np.zeros(columns.shape[1:], bool)
@@ -160,6 +172,16 @@ class Vocabulary:
         words, lemmas, tags = torch.from_numpy(columns)
         forms = tuple(sentence.forms for sentence in sentences)
         return Tokens(words, lemmas, tags, torch.from_numpy(lengths), forms), torch.from_numpy(dropped)
+
+    def holds(self, column: str) -> bool:
+        """Return whether anything is known of a column ("words", "lemmas", "tags"): in training it was not empty."""
+        return any(string not in (*SPECIAL, "_") for string in getattr(self, column).strings)
+
+    def without(self, columns: Collection[str]) -> Vocabulary:
+        """Return the vocabulary without its lemmas or tags, for what does not read them."""
+        kept = {"lemmas": self.lemmas.strings, "tags": self.tags.strings}
+        kept |= {column: [*SPECIAL] for column in columns}
+        return Vocabulary.from_dict({**self.to_dict(), **kept})
 
     def _word(self, form: str) -> int:
         known = self.words[form]
@@ -185,7 +207,8 @@ class Vocabulary:
         """Return what `from_dict` needs, in JSON types."""
         trained = self.trained_words
         counted = self.counts if self.counts[trained:].any() else self.counts[:trained]
-        return {
+        resources = {"resources": self.resources} if self.resources else {}
+        return resources | {
             "words": self.words.strings[:trained],
             "counts": counted.tolist(),
             "lemmas": self.lemmas.strings,

@@ -12,6 +12,7 @@ from .conll2009 import PREDICTED, write_conll2009
 from .conllu import write_conllu
 from .conllx import write_conllx
 from .files import Writable
+from .json_lines import write_json_lines
 from .mrp import nodes_of, write_mrp
 from .plain import write_plain
 from .sdp import write_sdp
@@ -27,6 +28,7 @@ WRITERS: Mapping[str, Callable[[Iterable[Sentence], Writable], None]] = MappingP
         "sdp-companion": lambda sentences, target: write_sdp(sentences, target, companion=True, frames=True),
         "sdp2014": lambda sentences, target: write_sdp(sentences, target, companion=False, frames=False),
         "mrp": write_mrp,
+        "json": write_json_lines,
         "sst": write_sst,
         "text": write_plain,
     }
@@ -34,8 +36,8 @@ WRITERS: Mapping[str, Callable[[Iterable[Sentence], Writable], None]] = MappingP
 """For each format how to write trees and graphs of the default names."""
 _ARGUMENT_COLUMNS = frozenset({"sdp", "sdp-companion", "sdp2014", "conll2009"})
 _NEED_GRAPHS = frozenset({"sdp", "sdp-companion", "sdp2014", "mrp"})
-_HOLD_GRAPHS = _NEED_GRAPHS | {"conll2009", "conllu"}
-_HOLD_TREES = frozenset({"conllu", "conllx", "conll2009", "sdp-companion"})
+_HOLD_GRAPHS = _NEED_GRAPHS | {"conll2009", "conllu", "json"}
+_HOLD_TREES = frozenset({"conllu", "json", "conllx", "conll2009", "sdp-companion"})
 _WITHOUT_IDS = frozenset({"conllx", "conll2009", "text"})
 
 
@@ -58,7 +60,7 @@ def fitting(sentences: Iterable[Sentence], format: str, lost: Counter[str]) -> I
         if source is not None:
             lost.update(_lost_columns(source))
         lost["trees"] += SYNTAX in sentence.trees and format not in _HOLD_TREES
-        lost["sentiments"] += sentence.sentiment is not None and format != "sst"
+        lost["sentiments"] += sentence.sentiment is not None and format not in ("sst", "json")
         lost["sentence ids"] += format in _WITHOUT_IDS and sentence.id != str(number)
         nodes = nodes_of(graph) if graph is not None and format == "mrp" else range(1, len(sentence) + 1)
         kept = set() if format == "text" else set(nodes)

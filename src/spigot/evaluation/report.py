@@ -11,6 +11,7 @@ from spigot.evaluation.attachment import AttachmentScore
 from spigot.evaluation.counts import Counts, CountsByLabel
 from spigot.evaluation.graph_f1 import GraphScore
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
+from spigot.evaluation.tagging import TagScore
 
 if TYPE_CHECKING:
     # Only comparisons need numpy.
@@ -101,10 +102,16 @@ def sentiment_measures(score: AccuracyScore) -> list[Measure]:
     ]
 
 
-def label_measures(by_label: CountsByLabel) -> list[Measure]:
-    """F1 of each label, most frequent gold label first."""
+def tag_measures(score: TagScore) -> list[Measure]:
+    """Accuracy of tags."""
+    counts = _share(score.correct, score.tokens)
+    return [Measure("accuracy", score.accuracy, counts, "tokens with the right tag, punctuation included")]
+
+
+def label_measures(by_label: CountsByLabel, items: str = "arcs with this label") -> list[Measure]:
+    """F1 of each label, most frequent gold label first; `items` says what carries it."""
     order = sorted(by_label, key=lambda label: (-by_label[label].gold, label))
-    return [_f1(label, by_label[label], "arcs with this label, micro") for label in order]
+    return [_f1(label, by_label[label], f"{items}, micro") for label in order]
 
 
 def comparison_text(name: str, result: Comparison) -> str:

@@ -46,6 +46,12 @@ class NamedTreeStructure(Named[MarginalStructure], base=MarginalStructure, packa
         super().__init__(name, **arguments)
 
 
+def over_the_default(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """Check the table of a `Named` field; one without a name changes the arguments of the field's default."""
+    default = cls.model_fields[str(info.field_name)].default
+    return type(default).over(default, value)
+
+
 class PartConfig(_Strict):
     """The part of a task."""
 
@@ -59,11 +65,7 @@ class _Encoding(PartConfig):
 
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder")
 
-    @field_validator("encoder", "scorer", "structure", mode="before", check_fields=False)
-    @classmethod
-    def _over_the_default(cls, value: Any, info: ValidationInfo) -> Any:
-        default = cls.model_fields[str(info.field_name)].default
-        return type(default).over(default, value)
+    _defaults = field_validator("encoder", "scorer", "structure", mode="before", check_fields=False)(over_the_default)
 
     @property
     def word_dim(self) -> int | None:
@@ -101,9 +103,9 @@ class BiLSTMClassifierConfig(_Encoding):
     )
     freeze_vectors: bool = True
     """Whether words that have a vector keep it as it is."""
-    feature: int = Field(100, ge=1)
+    feature: int = Field(100, ge=1, le=8192)
     """Units of a token's feature, and of the embedding of a role."""
-    hidden: int = Field(100, ge=1)
+    hidden: int = Field(100, ge=1, le=8192)
     """Units of the layer between the sum of the features and the two classes."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout of the features and of the hidden layer."""
@@ -113,10 +115,10 @@ class BagClassifierConfig(PartConfig):
     """A deep averaging network (Iyyer et al. 2015): layers on the mean of the word vectors, whatever their order."""
 
     name: Literal["bag"]
-    word_dim: int = Field(300, ge=1)
+    word_dim: int = Field(300, ge=1, le=8192)
     freeze_vectors: bool = True
-    hidden: int = Field(300, ge=1)
-    layers: int = Field(2, ge=1)
+    hidden: int = Field(300, ge=1, le=8192)
+    layers: int = Field(2, ge=1, le=32)
     word_dropout: float = Field(0.3, ge=0, lt=1)
     """How likely a word is to be left out of the mean, in training."""
     dropout: float = Field(0.2, ge=0, lt=1)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import BagClassifierConfig, BiLSTMClassifierConfig, ClassifierConfig
+from spigot.models.encoders.base import Column
 from spigot.models.encoders.word_vectors import WordVectors
 from spigot.models.scorers.perceptron import glorot
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
@@ -62,6 +63,11 @@ class BiLSTMClassifier(nn.Module):
         """See `Encoder`."""
         return self.encoder.word_dropout
 
+    @property
+    def needs(self) -> frozenset[Column]:
+        """See `Encoder`."""
+        return self.encoder.needs
+
     def forward(self, tokens: Tokens, dropped: Tensor | None = None, graph: SemanticGraphParts | None = None) -> Tensor:
         """Return the scores of the classes, `[batch, 2]`. `graph` is hard, or a relaxed one, over the same nodes."""
         features = self.encoder(tokens, dropped)
@@ -106,6 +112,7 @@ class BagClassifier(WordVectors):
 
     word_dropout = 0.0
     """Words are not made unknown: they are left out, see `forward`."""
+    needs: frozenset[Column] = frozenset({"words"})
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None, graph: SemanticGraphParts | None = None) -> Tensor:
         """Return the scores of the classes, `[batch, 2]`."""

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from spigot.data.sentence import NO_LABEL, SYNTAX, Sentence, Tree
+from spigot.data.sentence import SYNTAX, Sentence, Tree
 from spigot.data.vocabulary import Labels, Tokens, Vocabulary
 from spigot.models.config import SyntaxConfig
-from spigot.models.scorers.base import PairScorer
-from spigot.structured import arcs_to_heads
+from spigot.models.encoders.base import Column
+from spigot.models.tree_scorer import ScoredArcs, TreeScorer
 
 
-class ScoredArcs(NamedTuple):
-    """`scores[batch, head, modifier]` in single precision, and the `states[batch, n, d]` that they come from."""
-
-    scores: Tensor
-    states: Tensor
-
-
-class SyntacticParser(nn.Module):
-    """Scores the arcs of a dependency tree and, given `labels`, the labels of arcs once these are chosen.
-
-    `config.structure` says which arcs are a tree. Labels have no part in that: each arc of the best tree gets the label
-    that scores highest (Kiperwasser & Goldberg 2016; Dozat & Manning 2017).
-    """
+class SyntacticParser(TreeScorer):
+    """An encoder of its own, and a `TreeScorer` on its states."""
 
     def __init__(
         self,
@@ -37,46 +25,24 @@ class SyntacticParser(nn.Module):
         labels: Labels | None = None,
         vectors: dict[str, Tensor] | None = None,
     ) -> None:
-        super().__init__()
+        encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
+        super().__init__(config.scorer, config.structure, encoder.output_dim, labels)
         self.vocabulary = vocabulary
-        self.labels = labels
-        self.structure = config.structure.build()
-        self.encoder = config.encoder.build(vocabulary=vocabulary, vectors=vectors)
-        scorer = config.scorer.build()
-        self.arc = scorer.tree_arcs(self.encoder.output_dim)
-        self.label: PairScorer | None = None
-        if labels is not None:
-            self.label = scorer.labels(self.encoder.output_dim, len(labels))
+        self.encoder = encoder
 
     @property
     def word_dropout(self) -> float:
         """See `Encoder`."""
         return self.encoder.word_dropout
 
+    @property
+    def needs(self) -> frozenset[Column]:
+        """See `Encoder`."""
+        return self.encoder.needs
+
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> ScoredArcs:
         """Return the scores of all arcs."""
-        states = self.encoder(tokens, dropped)
-        return ScoredArcs(self.arc(states).squeeze(-1).float(), states)
-
-    def label_scores(self, states: Tensor, heads: Tensor) -> Tensor:
-        """Return the scores `[batch, modifier, label]` of the labels of one arc to each token.
-
-        `heads[batch, modifier]` has -1 at ROOT and past the lengths, where scores mean nothing.
-        """
-        if self.label is None:
-            raise ValueError("labels: expected a parser that was made with labels, got one without")
-        return self.label.at(states, heads.clamp(min=0)).float()
-
-    @torch.no_grad()
-    def trees(self, output: ScoredArcs, lengths: Tensor) -> list[Tree]:
-        """Return the tree of highest score for each sentence; labels are "_" in a parser without labels."""
-        heads = arcs_to_heads(self.structure.argmax(output.scores, lengths), lengths)
-        names: list[str] = [NO_LABEL]
-        numbers = torch.zeros_like(heads)
-        if self.labels is not None:
-            names, numbers = self.labels.names, self.label_scores(output.states, heads).argmax(-1)
-        rows = zip(heads.tolist(), numbers.tolist(), lengths.tolist(), strict=True)
-        return [Tree(tuple(row[1 : n + 1]), tuple(names[k] for k in label[1 : n + 1])) for row, label, n in rows]
+        return self.score(self.encoder(tokens, dropped))
 
     def start_from(self, other: SyntacticParser) -> None:
         """Take the weights of a trained parser of the same vocabulary; labels, if this one has some, are the same."""

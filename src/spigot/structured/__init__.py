@@ -4,6 +4,8 @@ from .audit.audit import audit, default_surrogates
 from .audit.enumeration import all_structures
 from .audit.table import Audit, AuditRow
 from .base import MarginalStructure, Polytope, Structure
+from .decisions import regret, spo_plus_loss
+from .gibbs import Gibbs
 from .layer import StructuredArgmax, structured_argmax
 from .losses import hamming_cost, hinge_loss, negative_log_likelihood, perceptron_loss, perturbed_loss, sparsemap_loss
 from .parts.arcs import arcs_to_heads, heads_to_arcs
@@ -84,6 +86,7 @@ __all__ = [
     "Detach",
     "DifferentiableSurrogate",
     "DynamicProgram",
+    "Gibbs",
     "GraphHull",
     "Gumbel",
     "Hull",
@@ -140,8 +143,10 @@ __all__ = [
     "negative_log_likelihood",
     "perceptron_loss",
     "perturbed_loss",
+    "regret",
     "spans_to_trees",
     "sparsemap_loss",
+    "spo_plus_loss",
     "structured_argmax",
     "tags_to_chains",
     "trees_to_spans",

@@ -15,13 +15,21 @@ import torch
 from torch import Tensor
 
 from .checks import kind_of, lengths_or_none, refuse_rows, widen
+from .differentiation import is_traced
+from .k_best import k_best
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import CompactForm, Reading, is_integer, read_structure
+from .parts.rows import over_rows
 from .seeds import draw_row_seeds
 
 
 class Polytope(ABC, Generic[Parts]):
     """A convex set of (relaxed) structures onto which a point can be projected."""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the point that is a row, all others being the batch; None: the first axis is the batch."""
+        return None
 
     @abstractmethod
     def project(self, point: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -30,6 +38,14 @@ class Polytope(ABC, Generic[Parts]):
 
 class Structure(ABC, Generic[Parts]):
     """A set of 0/1 structures, with a method that finds the one of the highest score."""
+
+    nested: bool = True
+    """Whether a row may have a structure with all the parts of another and more; False makes `top_k` faster."""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the scores that is a row, all others being the batch; None: the first axis is the batch."""
+        return None
 
     @abstractmethod
     def part_mask(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
@@ -41,6 +57,40 @@ class Structure(ABC, Generic[Parts]):
 
         Not differentiable, so the result is detached: gradients come from `structured_argmax` and a `Surrogate`.
         """
+
+    def top_k(
+        self, scores: Parts, k: int, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> tuple[Parts, Tensor]:
+        """Return the k structures with the highest scores, best first, detached.
+
+        Exact, in float64. Here it takes an argmax for each part of each structure that is returned. Equal scores come
+        in an order that depends on the row alone.
+
+        Returns:
+            the structures, of the types of the scores, `[batch, k, ...]`; and their scores, `[batch, k]`. Where a row
+            has fewer than k, the rest are zeros, and score -inf.
+        """
+        return k_best(self, scores, k, lengths, mask)
+
+    def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
+        """Return scores and candidates whose argmax is the best structure with all required parts.
+
+        Where there is none, the argmax may be anything without one of them, or an error. This method adds more to
+        them than all others can score; what scores less than 1e-15 of that sum is rounded away. Most structures need
+        only exclude what cannot stand beside the required parts.
+
+        Args:
+            scores: float64.
+            required: bool, shaped like them; all are candidates.
+            valid: the candidates, bool.
+        """
+        sizes = flatten(map_parts(lambda part, cells: part.masked_fill(~cells, 0).abs(), scores, valid)).sum(1)
+        bonus = 2 * sizes + 1
+
+        def raised(part: Tensor, cells: Tensor) -> Tensor:
+            return torch.where(cells, part + bonus.view(-1, *[1] * (part.dim() - 1)), part)
+
+        return map_parts(raised, scores, required), valid
 
     @property
     @abstractmethod
@@ -57,11 +107,14 @@ class Structure(ABC, Generic[Parts]):
         """How structures are written in integers, such as heads or tags; None: not at all."""
         return None
 
-    @property
-    def of_rows(self) -> Callable[[Tensor, int], Structure[Parts]] | None:
-        """Make the structure of some rows (int64) of a batch, given its size; None: all rows have this structure."""
-        return None
+    def map_rows(self, function: Callable[[Tensor], Tensor]) -> Structure[Parts]:
+        """Return the structure with other settings of rows, if it has such: what `function` makes of them.
 
+        Whoever calls methods with other rows than those of the batch, such as some of them, asks for this first.
+        """
+        return self
+
+    @over_rows()
     def to_parts(self, compact: Any, scores: Parts, lengths: Tensor | None = None) -> Parts:
         """Return the structures that integers write, as 0/1 parts in the shapes and types of `scores`.
 
@@ -77,6 +130,7 @@ class Structure(ABC, Generic[Parts]):
         """
         return read_structure("compact", compact, scores, self.compact_form, lengths).parts
 
+    @over_rows("structure")
     def to_compact(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
         """Return the integers that write 0/1 parts, int64: the inverse of `to_parts`; -1 where they mean nothing.
 
@@ -88,6 +142,7 @@ class Structure(ABC, Generic[Parts]):
             raise TypeError(f"structure: expected one with a compact form, got {type(self).__name__}")
         return form.to_integers(structure, lengths_or_none(tensors(structure)[0], lengths))
 
+    @over_rows("structure")
     def contains(self, structure: Parts, lengths: Tensor | None = None) -> Tensor:
         """Return whether each row of 0/1 parts is a structure: bool, `[batch]`.
 
@@ -106,6 +161,7 @@ class Structure(ABC, Generic[Parts]):
         found = self.argmax(wanted, lengths)
         return (flatten(found) == flatten(inside)).all(1)
 
+    @over_rows()
     def score(self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return <scores, structure> for each row, shape `[batch]`, over candidate parts; differentiable in both.
 
@@ -143,6 +199,7 @@ class MarginalStructure(Structure[Parts]):
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
 
     @final
+    @over_rows()
     def sample(
         self,
         scores: Parts,
@@ -168,6 +225,7 @@ class MarginalStructure(Structure[Parts]):
         `seeds.uniform` and `seeds.gumbel` give random numbers of that kind.
         """
 
+    @over_rows()
     def log_prob(
         self, scores: Parts, structure: Any, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> Tensor:
@@ -177,7 +235,7 @@ class MarginalStructure(Structure[Parts]):
         candidate.
 
         Raises:
-            ValueError: a row is no structure at all. Under `torch.compile` this is not checked.
+            ValueError: a row is no structure at all. Under `torch.compile` and `torch.func` this is not checked.
         """
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
@@ -191,6 +249,7 @@ class MarginalStructure(Structure[Parts]):
         log_prob = log_prob if excluded is None else log_prob.masked_fill(excluded, -torch.inf)
         return log_prob.to(common_dtype(scores))
 
+    @over_rows()
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
         wide = map_parts(widen, scores)
@@ -201,8 +260,8 @@ class MarginalStructure(Structure[Parts]):
 
 
 def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Parts], lengths: Tensor | None) -> None:
-    """Raise a ValueError for the first row of `reading` that is known and no structure; not under `torch.compile`."""
-    if reading.is_member or torch.compiler.is_compiling():
+    """Raise a ValueError for the first row of `reading` that is known and no structure, if values may be looked at."""
+    if reading.is_member or is_traced():
         return
     bad = ~structure.contains(reading.parts, lengths)
     bad = bad if reading.known is None else bad & reading.known
@@ -215,7 +274,7 @@ def rows_excluded(structure: Structure[Parts], parts: Parts, allowed: Parts, len
     Padding does not count.
     """
     excluded = map_parts(lambda part, cells: (part > 0) & ~cells, parts, allowed)
-    if not torch.compiler.is_compiling() and not any(bool(part.any()) for part in tensors(excluded)):
+    if not is_traced() and not any(bool(part.any()) for part in tensors(excluded)):
         return None
     possible = structure.part_mask(map_parts(lambda part: torch.zeros_like(widen(part)), parts), lengths)
     return flatten(map_parts(torch.logical_and, excluded, possible)).any(1)

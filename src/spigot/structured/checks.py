@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .differentiation import is_transformed
+from .kernels.runtime.refusal import refuse, refuse_now
+
 OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
 """What a kernel may report about a row."""
 
@@ -162,8 +165,10 @@ def refuse_rows(bad: Tensor, message: str) -> None:
 
     Left out under `torch.compile`, which has no place for errors that depend on values.
     """
-    if not torch.compiler.is_compiling() and bool(bad.any()):
-        raise ValueError(f"{message} (row {int(bad.nonzero()[0])} of the batch, counting from 0)")
+    if is_transformed():
+        refuse(bad, message)
+    elif not torch.compiler.is_compiling():
+        refuse_now(bad, message)
 
 
 def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from .base import Structure
 from .checks import as_lengths, check_instance, check_scores, widen
+from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .noise import per_row
 from .parts.base import Parts, flatten, like, map_parts, masked, tensors
+from .parts.rows import Rows, rows_of
 from .problem import Problem
 from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
@@ -27,25 +29,47 @@ from .surrogates.once import differentiable_once
 from .surrogates.settings import check_positive
 
 
-class _CustomGradient(torch.autograd.Function):
+@dataclass(frozen=True)
+class _Forms:
+    """For each value that a surrogate saves: its type (None for a tensor) and its number of tensors."""
+
+    each: tuple[tuple[Any, int], ...]
+
+
+_NO_FORMS = _Forms(())
+
+
+class _CustomGradient(Function):
     """Calls a `CustomSurrogate`. Autograd tracks tensors only, so those of `problem` are separate arguments."""
 
     @staticmethod
     def forward(
-        ctx: Any, problem: Problem[Parts], surrogate: CustomSurrogate, lengths: Tensor | None, *flat: Tensor
-    ) -> tuple[Tensor, ...]:
+        problem: Problem[Parts], surrogate: CustomSurrogate, lengths: Tensor | None, *flat: Tensor
+    ) -> tuple[Any, ...]:
+        """Return the output's tensors, those that the surrogate saves, and the forms of these."""
         count = len(tensors(problem.scores))
         output, saved = surrogate.forward(_with_tensors(problem, lengths, flat[:count], flat[count:]))
-        outputs = tensors(output)
-        ctx.problem, ctx.surrogate, ctx.count, ctx.masks = problem, surrogate, count, len(flat) - count
-        # For each saved value: its type (None for a tensor) and its number of tensors.
-        ctx.forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
-        ctx.save_for_backward(lengths, *flat, *outputs, *(part for parts in saved for part in tensors(parts)))
-        return outputs
+        if not saved:
+            return *tensors(output), _NO_FORMS
+        forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
+        return *tensors(output), *(part for parts in saved for part in tensors(parts)), _Forms(forms)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+        ctx.problem, ctx.surrogate, lengths, *flat = inputs
+        *outputs, forms = output
+        count = len(tensors(ctx.problem.scores))
+        ctx.name, ctx.count, ctx.masks, ctx.forms = ctx.problem.surrogate, count, len(flat) - count, forms.each
+        ctx.save_for_backward(lengths, *flat, *outputs)
+        if forms.each:
+            ctx.mark_non_differentiable(*outputs[count:])
+
+    @staticmethod
+    def backward(ctx: Any, *all_grads: Any) -> tuple[Tensor | None, ...]:
         lengths, *flat = ctx.saved_tensors
+        grads = all_grads[: ctx.count]
+        if any(map(is_batched, grads)):
+            raise RuntimeError(f"{ctx.name}: expected torch.func.jacrev for several gradients, got is_grads_batched")
         count, masks = ctx.count, ctx.masks
         problem = _with_tensors(ctx.problem, lengths, tuple(flat[:count]), tuple(flat[count : count + masks]))
         output = like(problem.scores, tuple(flat[count + masks : 2 * count + masks]))
@@ -53,7 +77,7 @@ class _CustomGradient(torch.autograd.Function):
         for form, size in ctx.forms:
             saved.append(flat[begin] if form is None else form(*flat[begin : begin + size]))
             begin += size
-        with torch.autocast(grads[0].device.type, enabled=False), torch.no_grad():
+        with torch.autocast(grads[0].device.type, enabled=False), no_derivatives():
             problem = replace(problem, candidates=problem.valid)
             grad_output = masked(like(problem.scores, grads), problem.valid)
             finite = _finite_rows(tensors(grad_output))
@@ -69,7 +93,7 @@ class _CustomGradient(torch.autograd.Function):
 def _finite_rows(grads: tuple[Tensor, ...]) -> Tensor | None:
     """Return which rows of a gradient are finite, bool, `[batch]`; None: all."""
     # One sum is several times faster than looking at each number; where it overflows, they are looked at.
-    if not torch.compiler.is_compiling() and all(g.is_cpu and math.isfinite(g.sum().item()) for g in grads):
+    if not is_traced() and all(g.is_cpu and math.isfinite(g.sum().item()) for g in grads):
         return None
     return flatten(grads).isfinite().all(1)
 
@@ -82,7 +106,7 @@ def _of_finite_rows(
     By this a gradient scaler knows that it has to skip the step. No argmax or projection could use such a gradient.
     """
     spared = map_parts(lambda grad: grad.where(per_row(finite, grad, torch.bool), 0), grad_output)
-    if torch.compiler.is_compiling() or bool(finite.any()) or not surrogate.passes_gradient:
+    if is_traced() or bool(finite.any()) or not surrogate.passes_gradient:
         grads = surrogate.backward(problem, output, saved, spared)
     else:
         grads = spared  # what a surrogate learns from its gradients is not to be learnt from these
@@ -92,13 +116,20 @@ def _of_finite_rows(
     return tensors(map_parts(lambda g, v: g.masked_fill(v & ~per_row(finite, g, torch.bool), torch.nan), grads, valid))
 
 
-class _ScaledGradient(torch.autograd.Function):
+class _ScaledGradient(Function):
     """The identity. The gradient is multiplied by a factor: one number, or one for each row."""
 
     @staticmethod
-    def forward(ctx: Any, factor: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(factor)
-        return tuple(part.view_as(part) for part in parts)
+    def forward(factor: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        return tuple(map(same, parts))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def jvp(ctx: Any, factor: None, *tangents: Tensor) -> tuple[Tensor, ...]:
+        return tangents
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -106,14 +137,20 @@ class _ScaledGradient(torch.autograd.Function):
         return None, *(grad * per_row(factor, grad) for grad in grads)
 
 
-class _CandidateGradient(torch.autograd.Function):
+class _CandidateGradient(Function):
     """The identity. Its backward pass sets the gradient to 0 outside the candidates, where it may be NaN."""
 
     @staticmethod
-    def forward(ctx: Any, *parts: Tensor) -> tuple[Tensor, ...]:
-        count = len(parts) // 2
-        ctx.save_for_backward(*parts[:count])
-        return tuple(part.view_as(part) for part in parts[count:])
+    def forward(*parts: Tensor) -> tuple[Tensor, ...]:
+        return tuple(map(same, parts[len(parts) // 2 :]))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(*inputs[: len(output)])
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, ...]:
+        return tangents[len(tangents) // 2 :]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -169,34 +206,65 @@ def structured_argmax(
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
+    rows = rows_of("scores", scores, structure.axis)
+    if rows is not None:
+        return _of_rows(rows, scores, structure, surrogate, lengths, mask, downstream, loss_scale)  # type: ignore[return-value]
     lengths, given = as_lengths(lengths), tensors(scores)
     scale = None if loss_scale is None else _scale("loss_scale", loss_scale, given[0])
     with torch.autocast(given[0].device.type, enabled=False):
         name = type(surrogate).__name__
         if isinstance(surrogate, DifferentiableSurrogate):
             wide = tuple(widen(part) for part in given)
-            wide = wide if scale is None else _ScaledGradient.apply(scale, *wide)
+            wide = wide if scale is None else apply(_ScaledGradient, scale, *wide)
             problem = Problem(structure, like(scores, wide), lengths, mask, downstream, name)
             _check_needs(surrogate, problem, given)
             output = surrogate.forward(problem)
-            if any(part.requires_grad for part in tensors(output)):
-                output = like(output, _CandidateGradient.apply(*tensors(problem.valid), *tensors(output)))
+            if is_tracked(*tensors(output)):
+                output = like(output, apply(_CandidateGradient, *tensors(problem.valid), *tensors(output)))
             outputs = tensors(output)
         else:
             problem = Problem(structure, map_parts(torch.detach, scores), None, None, downstream, name)
             _check_needs(surrogate, problem, given)
             wide, masks = tuple(widen(part) for part in given), () if mask is None else tensors(mask)
-            wide = wide if scale is None else _ScaledGradient.apply(scale, *wide)
-            outputs = _CustomGradient.apply(problem, surrogate, lengths, *wide, *masks)
-        outputs = outputs if scale is None else _ScaledGradient.apply(1 / scale, *outputs)
+            wide = wide if scale is None else apply(_ScaledGradient, scale, *wide)
+            outputs = apply(_CustomGradient, problem, surrogate, lengths, *wide, *masks)[: len(given)]
+        outputs = outputs if scale is None else apply(_ScaledGradient, 1 / scale, *outputs)
         return like(scores, tuple(part.to(own.dtype) for part, own in zip(outputs, given, strict=True)))
+
+
+def _of_rows(
+    rows: Rows,
+    scores: Any,
+    structure: Structure[Any],
+    surrogate: Surrogate,
+    lengths: Lengths | None,
+    mask: Any,
+    downstream: Callable[[Any], Tensor] | None,
+    loss_scale: float | Tensor | None,
+) -> Tensor:
+    """Return what the layer returns for scores of any shape."""
+
+    def of_rows(structures: Tensor) -> Tensor:
+        losses = downstream(rows.back(structures))  # type: ignore[misc]
+        return losses.flatten() if losses.shape == rows.batch else losses
+
+    output = structured_argmax(
+        rows.flat("scores", scores),
+        rows.owner(structure),
+        surrogate,
+        lengths=rows.flat("lengths", lengths),
+        mask=rows.flat("mask", mask),
+        downstream=None if downstream is None else of_rows,
+        loss_scale=rows.flat("loss_scale", loss_scale),
+    )
+    return rows.back(output)  # type: ignore[no-any-return]
 
 
 def _check_needs(surrogate: Surrogate, problem: Problem[Parts], scores: tuple[Tensor, ...]) -> None:
     """Raise an error unless the surrogate has what it needs: sums, and the loss if there is to be a gradient."""
     if surrogate.needs_marginals:
         problem.summable()
-    if surrogate.needs_downstream and torch.is_grad_enabled() and any(part.requires_grad for part in scores):
+    if surrogate.needs_downstream and is_tracked(*scores):
         problem.required_downstream()
 
 

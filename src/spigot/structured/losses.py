@@ -27,11 +27,13 @@ A row's loss is +inf where z* has a part that `mask` or a score of -inf excludes
 
 Raises, beside the errors of `structure.argmax`:
     TypeError: the target is neither integers nor parts.
-    ValueError: its shape does not fit, or a row of it is no structure. Under `torch.compile` the latter is not checked.
+    ValueError: its shape does not fit, or a row of it is no structure. The latter is not checked under `torch.compile`
+        and `torch.func`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeAlias
 
@@ -39,18 +41,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base import MarginalStructure, Structure, refuse_outside, rows_excluded
+from .base import MarginalStructure, Polytope, Structure, refuse_outside, rows_excluded
 from .checks import as_lengths, check_instance, check_scores, widen
-from .noise import draw_noise, draw_seeds, mean_over_samples
-from .parts.base import Parts, common_dtype, inner, map_parts, masked
+from .differentiation import Function, apply, keep
+from .noise import draw_noise, draw_seeds, mean_over_samples, per_row
+from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import check_parts, read_structure
+from .parts.rows import over_rows
 from .problem import Problem
+from .surrogates.once import differentiable_once
 from .surrogates.settings import check_choice, check_count, check_positive
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 IGNORE_INDEX = -100
 
 
+@over_rows(owner="structure")
 def perceptron_loss(
     scores: Parts,
     target: Any,
@@ -68,6 +74,7 @@ def perceptron_loss(
     return _reduced(F.relu(_loss(case, scores, best)), case, scores, reduction)
 
 
+@over_rows(owner="structure")
 def hinge_loss(
     scores: Parts,
     target: Any,
@@ -118,6 +125,7 @@ def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: flo
     return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, wide)
 
 
+@over_rows(owner="structure")
 def negative_log_likelihood(
     scores: Parts,
     target: Any,
@@ -144,6 +152,7 @@ def negative_log_likelihood(
     return _reduced(F.relu(losses) if outside == "clip" else losses, case, scores, reduction)
 
 
+@over_rows(owner="structure")
 def sparsemap_loss(
     scores: Parts,
     target: Any,
@@ -161,9 +170,10 @@ def sparsemap_loss(
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
     nearest = case.problem.project(case.problem.scores, structure.hull)
     rest = (inner(case.target, case.target) - inner(nearest, nearest)) / 2
-    return _reduced(_loss(case, scores, nearest, rest), case, scores, reduction)
+    return _reduced(_loss(case, scores, nearest, rest, structure.hull), case, scores, reduction)
 
 
+@over_rows(owner="structure")
 def perturbed_loss(
     scores: Parts,
     target: Any,
@@ -204,7 +214,8 @@ def perturbed_loss(
     repeated = problem.repeat(samples)
     best = repeated.argmax(map_parts(lambda score, by: score + sigma * by, repeated.scores, drawn))
     from_noise = sigma * inner(drawn, best).view(-1, samples).mean(1)
-    return _reduced(_loss(case, scores, mean_over_samples(best, samples), from_noise), case, scores, reduction)
+    mean = mean_over_samples(best, samples)
+    return _reduced(_loss(case, scores, mean, from_noise, "unknown"), case, scores, reduction)
 
 
 @dataclass(frozen=True)
@@ -251,10 +262,67 @@ class _Case(Generic[Parts]):
         return cls(problem, masked(parts, valid), reading.known, excluded)
 
 
-def _loss(case: _Case[Parts], scores: Parts, prediction: Parts, rest: Tensor | float = 0.0) -> Tensor:
-    """Return <s, ŷ - z*> + Ω(z*) - Ω(ŷ), where `rest` is what follows the first term; its gradient is ŷ - z*."""
-    wide = map_parts(widen, masked(scores, case.problem.valid))
-    return inner(wide, map_parts(torch.sub, prediction, case.target)) + rest
+def _loss(
+    case: _Case[Parts],
+    scores: Parts,
+    prediction: Parts,
+    rest: Tensor | None = None,
+    moves: Polytope[Parts] | Literal["never", "unknown"] = "never",
+) -> Tensor:
+    """Return <s, ŷ - z*> + Ω(z*) - Ω(ŷ), where `rest` is what follows the first term; its gradient is ŷ - z*.
+
+    `moves` says how ŷ depends on the scores: it is their projection onto a polytope, it is constant almost everywhere,
+    or its derivative is not known.
+    """
+    problem = case.problem
+    wide = map_parts(widen, masked(scores, problem.valid))
+    if moves == "never":
+        first = inner(wide, map_parts(torch.sub, prediction, case.target))
+        return first if rest is None else first + rest
+    kind = None if isinstance(wide, Tensor) else type(wide)
+    flat = (part for parts in (wide, prediction, case.target, problem.valid) for part in tensors(parts))
+    return apply(_Moving, problem.surrogate, moves, kind, problem.lengths, rest, *flat)  # type: ignore[no-any-return]
+
+
+class _Moving(Function):
+    """The loss <s, ŷ - z*> + rest with the gradient ŷ - z*, which has a derivative if that of ŷ is known."""
+
+    @staticmethod
+    def forward(name: str, moves: Any, kind: Any, lengths: Tensor | None, rest: Tensor, *flat: Tensor) -> Tensor:
+        scores, prediction, target, _ = _fourths(flat)
+        return inner(scores, tuple(map(torch.sub, prediction, target))) + rest
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.name, ctx.moves, ctx.kind, lengths, _, *flat = inputs
+        keep(ctx, lengths, *flat)
+
+    @staticmethod
+    def slopes(ctx: Any, *sources: Tensor) -> tuple[Tensor, ...]:
+        """Return ŷ - z*, differentiable if that is asked for."""
+        lengths, *flat = ctx.saved_tensors
+        scores, prediction, target, valid = _fourths(flat)
+        again = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if again and ctx.moves != "unknown":
+            point, mask = (parts[0] if ctx.kind is None else ctx.kind(*parts) for parts in (scores, valid))
+            prediction = tensors(ctx.moves.project(point, lengths, mask))
+        slopes = tuple(map(torch.sub, prediction, target))
+        return differentiable_once(ctx.name, slopes, *scores, *sources) if ctx.moves == "unknown" else slopes
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        slopes = _Moving.slopes(ctx, grad)
+        return *[None] * 5, *(per_row(grad, slope) * slope for slope in slopes), *[None] * (3 * len(slopes))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:
+        slopes = _Moving.slopes(ctx)
+        return inner(tangents[5 : 5 + len(slopes)], slopes)
+
+
+def _fourths(flat: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
+    fourth = len(flat) // 4
+    return tuple(tuple(flat[begin : begin + fourth]) for begin in range(0, len(flat), fourth))
 
 
 def _reduced(losses: Tensor, case: _Case[Parts], scores: Parts, reduction: Reduction) -> Tensor:

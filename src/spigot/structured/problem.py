@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .base import MarginalStructure, Polytope, Structure
-from .parts.base import Parts, map_parts, masked, tensors
+from .differentiation import is_transformed
+from .parts.base import Parts, like, map_parts, masked, tensors
 from .shapes import Lengths, PerRow
 
 
@@ -78,6 +79,14 @@ class Problem(Generic[Parts]):
     def gradient_at(self, structures: Parts) -> Parts:
         """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""
         loss = self.required_downstream()
+        if is_transformed():
+
+            def total_of(*parts: Tensor) -> Tensor:
+                return loss(like(structures, parts)).sum()
+
+            given = tensors(structures)
+            grads = torch.func.grad(total_of, tuple(range(len(given))))(*given)
+            return masked(like(structures, grads), self.valid)
         with torch.enable_grad():
             leaves = map_parts(lambda part: part.detach().requires_grad_(), structures)
             total = loss(leaves).sum()
@@ -96,6 +105,7 @@ class Problem(Generic[Parts]):
         """Return the problem with each row repeated: row b becomes the rows b · times to (b + 1) · times - 1."""
         return replace(
             self,
+            structure=self.structure.map_rows(lambda setting: _repeated(setting, times)),
             scores=_repeated(self.scores, times),
             lengths=None if self.lengths is None else _repeated(self.lengths, times),
             mask=_repeated(self.valid, times),

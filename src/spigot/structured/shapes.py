@@ -31,8 +31,12 @@ CategoryMask: TypeAlias = Bool[Tensor, "batch category"]
 Variables: TypeAlias = Float[Tensor, "batch variable"]
 VariableMask: TypeAlias = Bool[Tensor, "batch variable"]
 
-Arcs: TypeAlias = Float[Tensor, "batch head modifier"]
-ArcMask: TypeAlias = Bool[Tensor, "batch head modifier"]
+Labelled: TypeAlias = Float[Tensor, "batch *part"]
+"""Scores of parts that may have labels, in the last axis."""
+
+Arcs: TypeAlias = Float[Tensor, "batch head modifier *label"]
+"""The last axis is there only if arcs are labelled."""
+ArcMask: TypeAlias = Bool[Tensor, "batch head modifier *label"]
 Heads: TypeAlias = Int[Tensor, "batch modifier"]
 
 Spans: TypeAlias = Float[Tensor, "batch first last *label"]
@@ -40,6 +44,8 @@ Spans: TypeAlias = Float[Tensor, "batch first last *label"]
 SpanMask: TypeAlias = Bool[Tensor, "batch first last *label"]
 
 Pairs: TypeAlias = Float[Tensor, "batch row column"]
+PairLengths: TypeAlias = Int[Tensor, "batch *sides"]
+"""One number for rows and columns alike, or two."""
 PairMask: TypeAlias = Bool[Tensor, "batch row column"]
 
 GraphPredicates: TypeAlias = Bool[Tensor, "batch node"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from spigot.systems.base import System
+from spigot.systems.multitask import Multitask
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
 from spigot.systems.syntax_alone import SyntaxAlone
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 
 SYSTEMS: dict[str, type[System]] = {
-    system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment, SyntaxAlone)
+    system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment, SyntaxAlone, Multitask)
 }
 """The systems by kind, for recipes and checkpoints; the first is a recipe's default."""

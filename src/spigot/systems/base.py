@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
+from spigot.models.encoders.base import Column
+from spigot.structured import StructuredArgmax
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
+from spigot.systems.columns import check_columns
 from spigot.systems.config import SystemConfig
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
@@ -24,16 +27,22 @@ Vectors = dict[str, Tensor]
 
 
 class System(Pretrained, ABC):
-    """One part for each task; parts share no parameters."""
+    """One part for each task. Parts may share parameters, see `groups`."""
 
     config_class: ClassVar[type[SystemConfig]]
     config: Any
     tasks: dict[str, Task]
     """The tasks by name, the end task first."""
+    parse_layer: StructuredArgmax | None
+    """What makes the output of the intermediate parser that the end task reads; None: there is no such parser.
+
+    It is called once for a batch of one of the `end_tasks`.
+    """
 
     def __init__(self, config: SystemConfig, tasks: Mapping[str, Task] | None = None) -> None:
         super().__init__()
         self.config = config
+        self.parse_layer = None
         self.tasks = dict(config.make_tasks({}) if tasks is None else tasks)
 
     @classmethod
@@ -61,11 +70,33 @@ class System(Pretrained, ABC):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The part of each task, by name: see `Task`. Each has its own learning rate and clipping.
+        """The part of each task, by name: see `Task`.
 
         By default the system's attributes that have the names of the tasks.
         """
         return {name: getattr(self, name) for name in self.tasks}
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters in groups with a learning rate, averages and clipping of their own; each is in one.
+
+        By default those of each part, under the name of its task, whose settings hold for it.
+        """
+        return {name: list(part.parameters()) for name, part in self.parts.items()}
+
+    def reached(self, task: str, weight: float) -> list[str]:
+        """Return the groups that get a gradient from a batch of a task; `weight` is that of `output`."""
+        intermediate = self.config.intermediate
+        return [task] if intermediate in (None, task) or weight == 0 else [task, intermediate]
+
+    def reader(self, task: str) -> Any:
+        """Return what turns a task's sentences into tokens, see `Reader`; by default its part."""
+        return self.parts[task]
+
+    @property
+    def needs(self) -> frozenset[Column]:
+        """What it reads of a sentence: words, and perhaps tags and lemmas; no column that was empty in training."""
+        readers = [self.reader(task) for task in self.tasks]
+        return frozenset(column for each in readers for column in each.needs if each.vocabulary.holds(column))
 
     @property
     def end(self) -> Task:
@@ -77,6 +108,11 @@ class System(Pretrained, ABC):
         """The task whose output the end task reads, if there is one."""
         name = self.config.intermediate
         return None if name is None else self.tasks[name]
+
+    @property
+    def end_tasks(self) -> list[str]:
+        """The names of the tasks that read the output of `parse_layer`; by default the end task."""
+        return [] if self.parse_layer is None else [next(iter(self.tasks))]
 
     @property
     def device(self) -> torch.device:
@@ -94,6 +130,12 @@ class System(Pretrained, ABC):
             tokens: this process's rows of them, encoded with the vocabulary of the task's part.
             dropped: which tokens word dropout chose, see `Vocabulary.encode`.
             weight: a factor on the gradient that the end task sends into the intermediate parser; 0 stops it.
+        """
+
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Called once, with each task's training sentences, on a system that goes on from an earlier run.
+
+        What they hold, and the system barred because its own training data had it nowhere, becomes possible.
         """
 
     def start_joint_training(self) -> None:
@@ -115,12 +157,33 @@ class System(Pretrained, ABC):
 
     # -- parsing -------------------------------------------------------------------------------------------
 
-    def parse(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Return the sentences with predictions for all tasks. They are one batch; callers split long lists."""
+    def parse(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
+        """Return the sentences with predictions for all tasks. They are one batch; callers split long lists.
+
+        `confidence`: also their confidences, by the name of each task (see `Task.confidences`). The parts run once more
+        for them.
+
+        Raises:
+            InputError: a sentence lacks what the system `needs`.
+        """
         if not sentences:
             return []
+        check_columns(sentences, self.needs)
         with torch.inference_mode():
-            return self.predict(sentences)
+            parsed = self.predict(sentences)
+            return self.confident(sentences, parsed) if confidence else parsed
+
+    def confident(self, sentences: Sequence[Sentence], parsed: Sequence[Sentence]) -> list[Sentence]:
+        """Return `parsed`, the predictions for `sentences`, with confidences."""
+        result = list(parsed)
+        for name, task in self.tasks.items():
+            batch = Batch(name, sentences, device=self.device)
+            tokens, dropped = batch.encode(self.reader(name))
+            output = self.output(batch, tokens, dropped, 0.0)
+            found = task.confidences(self.parts[name], output, parsed, tokens.lengths)
+            if found is not None:
+                result = [s.with_confidence(name, each) for s, each in zip(result, found, strict=True)]
+        return result
 
     @abstractmethod
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
@@ -135,6 +198,7 @@ class System(Pretrained, ABC):
             raise ValueError(f"task: expected one of {', '.join(self.tasks)}, got {task!r}")
         if not sentences:
             return []
+        check_columns(sentences, self.needs)
         with torch.inference_mode():
             return self.predict_task(task, sentences, annotated)
 

@@ -10,8 +10,19 @@ import torch
 from torch import Tensor
 
 from spigot.data.sentence import Sentence
-from spigot.data.vocabulary import Tokens
+from spigot.data.vocabulary import Tokens, Vocabulary
+from spigot.models.encoders.base import Column
 from spigot.structured.parts.base import Parts, map_parts
+
+
+class Reader(NamedTuple):
+    """What turns sentences into tokens; a part with an encoder of its own is one, too."""
+
+    vocabulary: Vocabulary
+    word_dropout: float
+    """See `Encoder`."""
+    needs: frozenset[Column]
+    """See `Encoder`."""
 
 
 class Batch(NamedTuple):
@@ -35,8 +46,8 @@ class Batch(NamedTuple):
         """Return this process's rows of one tensor or of several, on its device."""
         return map_parts(lambda part: part[self.rows].to(self.device, non_blocking=True), parts)
 
-    def encode(self, part: Any, random: np.random.Generator | None = None) -> tuple[Tokens, Tensor]:
-        """Return this process's rows, encoded with a part's vocabulary; `random` draws the word dropout."""
-        dropout = 0.0 if random is None else part.word_dropout
-        tokens, dropped = part.vocabulary.encode(self.sentences, dropout, random)
+    def encode(self, reader: Any, random: np.random.Generator | None = None) -> tuple[Tokens, Tensor]:
+        """Return this process's rows, encoded by a `Reader`; `random` draws the word dropout."""
+        dropout = 0.0 if random is None else reader.word_dropout
+        tokens, dropped = reader.vocabulary.encode(self.sentences, dropout, random)
         return tokens.rows(self.rows).to(self.device), self.share(dropped)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 import torch
@@ -22,9 +25,13 @@ from spigot.errors import UserError
 
 FORMAT = 1
 HUB = "hf://"
+MODELS = "spigot.models"
+"""The group of entry points of installed models."""
 SMALL = 10_000
 """Numbers up to this are taken for sizes without a look at the weights."""
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
+SHARED = (CONFIG, VOCABULARY, WEIGHTS, "about.json", "README.md", "LICENSE")
+"""What is published of a checkpoint's folder, as far as it is there."""
 
 
 class CheckpointError(UserError):
@@ -50,8 +57,11 @@ class Pretrained(nn.Module, ABC):
     def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
         """Make the model, with arbitrary weights, from the two descriptions."""
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all."""
+    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
+        """Write config.json, vocabulary.json and model.safetensors; each file is written whole or not at all.
+
+        `half`: weights are stored in half precision, in half of the space; a model that is loaded has float32 again.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         head = {"format": FORMAT, "kind": self.kind, **self.to_config()}
@@ -59,13 +69,18 @@ class Pretrained(nn.Module, ABC):
             text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
             with open_output(folder / name) as file:
                 file.write(text)
-        save_tensors(self.state_dict(), folder / WEIGHTS)
+        weights = self.state_dict()
+        if half:
+            weights = {
+                name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+            }
+        save_tensors(weights, folder / WEIGHTS)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:
-        """Load a model, in evaluation mode, from a local folder or the hub ("hf://organisation/name").
+        """Load a model, in evaluation mode; `source` is as in `find_checkpoint`.
 
-        The hub is asked only for a name that begins with "hf://". `hub` goes to
+        `hub` goes to
         `huggingface_hub.snapshot_download` (`revision`, `token`, `local_files_only`, ...). Raises CheckpointError.
         """
         folder = find_checkpoint(source, hub)
@@ -84,13 +99,18 @@ class Pretrained(nn.Module, ABC):
             raise CheckpointError(f"{folder}: expected an intact checkpoint: {reason(error)}") from error
         return model.to(device).eval()
 
-    def push_to_hub(self, repo_id: str, folder: str | Path, **options: Any) -> None:
-        """Save to `folder` and upload it to the hub as `repo_id` (`options` go to `HfApi.upload_folder`)."""
-        self.save_pretrained(folder)
-        api = HfApi()
-        api.create_repo(repo_id, exist_ok=True)
-        allowed = [CONFIG, VOCABULARY, WEIGHTS, "README.md"]
-        api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=allowed, **options)
+    def push_to_hub(self, repo_id: str, **options: Any) -> None:
+        """Upload the model to the hub as `repo_id`; `options` go to `HfApi.upload_folder`."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            push_folder(Path(folder), repo_id, **options)
+
+
+def push_folder(folder: Path, repo_id: str, private: bool | None = None, **options: Any) -> str:
+    """Upload a checkpoint's folder to the hub, with its card; return the address of the commit."""
+    api = HfApi()
+    api.create_repo(repo_id, private=private, exist_ok=True)
+    return str(api.upload_folder(repo_id=repo_id, folder_path=str(folder), allow_patterns=list(SHARED), **options))
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
@@ -98,11 +118,19 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict
     part = path.with_name(f"{path.name}.part")
     try:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata)
+        os.chmod(part, 0o666 & ~_umask())  # safetensors makes it readable for its owner alone
         os.replace(part, path)
     except SafetensorError as error:  # its form of a full disk
         raise OSError(f"{path}: not saved: {reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the permissions that new files do not get; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _check_sizes(config: Any, weights: Mapping[str, torch.Tensor]) -> None:
@@ -125,21 +153,48 @@ def _check_sizes(config: Any, weights: Mapping[str, torch.Tensor]) -> None:
             raise ValueError(f"{key}: expected a size that the {most} weights can have, got {shown(str(value))}")
 
 
-def find_checkpoint(source: str | Path, hub: dict[str, Any]) -> Path:
-    """Return the folder of a checkpoint; one whose name begins with "hf://" is downloaded from the hub."""
+def find_checkpoint(source: str | Path, hub: Mapping[str, Any] | None = None) -> Path:
+    """Return the folder of a checkpoint.
+
+    A name without a slash is first looked for among the installed model packages. One that begins with "hf://" is
+    downloaded from the hub. Everything else is a folder.
+    """
     if str(source).startswith(HUB):
-        return _download(str(source), hub)
+        return _download(str(source), hub or {})
+    models = installed_models() if isinstance(source, str) and not set(source) & {"/", "\\"} else {}
     folder = Path(os.path.expanduser(source))
+    if str(source) in models:
+        folder = _folder_of(models[str(source)])
     if folder.is_file():
         raise CheckpointError(f"{folder}: expected a folder, got a file")
     if folder.is_dir():
         if not (folder / CONFIG).is_file():
             raise CheckpointError(f"{folder}: expected a checkpoint, got no {CONFIG}")
         return folder
-    raise CheckpointError(f"{source}: expected a folder, got none (models on the hub are {HUB}OWNER/NAME)")
+    known = f"an installed model ({', '.join(sorted(models)) or 'there is none'}) or "
+    known = "" if set(str(source)) & {"/", "\\"} else known
+    raise CheckpointError(f"{source}: expected {known}a folder, got none (models on the hub are {HUB}OWNER/NAME)")
 
 
-def _download(source: str, hub: dict[str, Any]) -> Path:
+def installed_models() -> dict[str, EntryPoint]:
+    """Return the installed models by name: the entry points of the group `spigot.models`.
+
+    Each is a module with a function `path`, which returns the folder of the checkpoint, or such a function or path.
+    """
+    return {entry.name: entry for entry in entry_points(group=MODELS)}
+
+
+def _folder_of(entry: EntryPoint) -> Path:
+    """Return the folder of an installed model."""
+    try:
+        value = entry.load()
+        value = getattr(value, "path", value) if isinstance(value, ModuleType) else value
+        return Path(value() if callable(value) else value)
+    except Exception as error:  # it is someone else's program
+        raise CheckpointError(f"{entry.name}: expected a model in {entry.value}: {reason(error)}") from error
+
+
+def _download(source: str, hub: Mapping[str, Any]) -> Path:
     try:
         return Path(snapshot_download(source[len(HUB) :], allow_patterns=[CONFIG, VOCABULARY, WEIGHTS], **hub))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

@@ -25,8 +25,13 @@ class SystemConfig(BaseModel, ABC):
     needs_intermediate: ClassVar[tuple[str, ...]] = ("surrogate",)
     """Keys that a recipe may give only if the system has an intermediate parser."""
 
+    separate_parts: ClassVar[bool] = True
+    """Whether parts share no parameters, so that one can be frozen while others are trained."""
+
     kind: str
     """The system's key in `SYSTEMS`."""
+    language: str = "en"
+    """The language of its sentences, by the code that spaCy has for it: raw text is cut into tokens by its rules."""
     surrogate: NamedSurrogate = NamedSurrogate("Detach")
     """What stands in for the gradient of the intermediate parser's argmax."""
 
@@ -46,6 +51,11 @@ class SystemConfig(BaseModel, ABC):
     @abstractmethod
     def intermediate(self) -> str | None:
         """The task whose hard output the end task reads; None: there is none."""
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The tasks whose scores decide which epoch is kept: see `Recipe.selection`."""
+        return (next(iter(self.task_kinds)),)
 
     def same_part(self, task: str, other: SystemConfig) -> bool:
         """Return whether a part fits into another system; settings that matter before training alone may differ."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
-from spigot.models.semantic_parser import Decoded, SemanticParser, gold_graphs
+from spigot.models.graph_scorer import Decoded
+from spigot.models.semantic_parser import SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.structured.structures.first_order_graph import one_hot_parts
@@ -55,7 +56,6 @@ class SemanticsThenSentiment(System):
         vectors = vectors or {}
         self.semantics: SemanticParser | None = None
         self.pruner: Pruner | None = None
-        self.parse_layer: StructuredArgmax | None = None
         if config.semantics is not None and words is not None and roles is not None:
             self.semantics = SemanticParser(
                 config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")
@@ -94,6 +94,11 @@ class SemanticsThenSentiment(System):
         elif system.semantics is not None and config.prune_by_tags:
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
         return system
+
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Allow the roles between tags that the training graphs have."""
+        if self.config.prune_by_tags and "semantics" in train and self.semantics is not None:
+            self.semantics.tag_pairs.admit(train["semantics"], self.tasks["semantics"].name)
 
     def start_joint_training(self) -> None:
         """Copy the parser's weights into the pruner, which fixes the candidates."""

@@ -11,7 +11,8 @@ from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels, Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
-from spigot.models.syntactic_parser import ScoredArcs, SyntacticParser
+from spigot.models.syntactic_parser import SyntacticParser
+from spigot.models.tree_scorer import ScoredArcs
 from spigot.structured import SemanticGraphParts, StructuredArgmax
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
@@ -83,7 +84,6 @@ class SyntaxThenSemantics(System):
         vectors = vectors or {}
         words, roles, syntax_known, labels = vocabularies
         self.syntax: SyntacticParser | None = None
-        self.parse_layer: StructuredArgmax | None = None
         if config.syntax is not None and syntax_known is not None:
             self.syntax = SyntacticParser(config.syntax, syntax_known, labels, vectors.get("syntax"))
             self.parse_layer = StructuredArgmax(self.syntax.structure, config.surrogate.build())
@@ -105,7 +105,7 @@ class SyntaxThenSemantics(System):
         words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
         syntax: SyntaxWords | tuple[None, None] = (None, None)
         if config.syntax is not None and isinstance(start, SyntacticParser):
-            count_crossing(config.syntax, tasks["syntax"], train.get("syntax", ()))
+            count_crossing(config.syntax.structure, tasks["syntax"], train.get("syntax", ()))
             syntax = _words_of(start, tasks["syntax"])
         elif config.syntax is not None:
             syntax = syntax_words(config.syntax, tasks["syntax"], train["syntax"], vectors.get("syntax"))
@@ -115,6 +115,11 @@ class SyntaxThenSemantics(System):
         if isinstance(start, SyntacticParser) and system.syntax is not None:
             system.syntax.start_from(start)
         return system
+
+    def admit(self, train: Mapping[str, Sequence[Sentence]]) -> None:
+        """Allow the roles between tags that the training graphs have."""
+        if self.config.prune_by_tags and "semantics" in train:
+            self.semantics.tag_pairs.admit(train["semantics"], self.tasks["semantics"].name)
 
     def to_vocabulary(self) -> dict[str, Any]:
         """Return the vocabularies in JSON types."""

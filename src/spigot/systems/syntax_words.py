@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels, Vocabulary
-from spigot.models.config import SyntaxConfig
+from spigot.models.config import NamedTreeStructure, SyntaxConfig
 from spigot.structured import ProjectiveTree
 from spigot.systems.base import Vectors, check_vectors
 
@@ -29,13 +29,13 @@ def syntax_words(config: SyntaxConfig, task: Any, train: Sequence[Sentence], vec
         ValueError: the message begins with the key of [system] that is wrong.
     """
     check_vectors(vectors, "syntax.encoder.word_dim", config.word_dim)
-    count_crossing(config, task, train)
+    count_crossing(config.structure, task, train)
     return SyntaxWords(Vocabulary.build(train, vectors or ()), task.label_names(train))
 
 
-def count_crossing(config: SyntaxConfig, task: Any, train: Sequence[Sentence]) -> None:
+def count_crossing(structure: NamedTreeStructure, task: Any, train: Sequence[Sentence]) -> None:
     """Log how many training trees are not projective, if the parser predicts projective ones alone."""
-    if config.structure.named_class is not ProjectiveTree:
+    if structure.named_class is not ProjectiveTree:
         return
     crossing = sum(not sentence.trees[task.name].is_projective for sentence in train)
     if crossing:

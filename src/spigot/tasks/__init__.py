@@ -9,8 +9,9 @@ from spigot.tasks.base import Task
 from spigot.tasks.semantics import Semantics
 from spigot.tasks.sentiment import Sentiment
 from spigot.tasks.syntax import Syntax
+from spigot.tasks.tags import Tags
 
-TASKS: dict[str, type[Task]] = {"semantics": Semantics, "syntax": Syntax, "sentiment": Sentiment}
+TASKS: dict[str, type[Task]] = {"semantics": Semantics, "syntax": Syntax, "sentiment": Sentiment, "tags": Tags}
 """The kinds of tasks by name."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spigot.data.errors import DataError
 from spigot.data.files import Writable, display_name
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import Confidence, Sentence
 from spigot.evaluation.report import Measure
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -22,9 +22,8 @@ Comments = Callable[[Sentence], Sequence[str]]
 class Task(BaseModel, ABC):
     """One task of a system; its fields are the keys of a recipe's table [tasks.NAME].
 
-    A *part* is the module that a system has for the task: `part(tokens, dropped)` gives the task's output, and
-    `part.vocabulary` and `part.word_dropout` say how sentences become tokens. A task's
-    docstring says what else it needs of its part. Scores are sums of counts: `score(a) + score(b)` is that of both.
+    A *part* is the module that a system has for the task, and that the task's output comes from. A task's docstring
+    says what it needs of it. Scores are sums of counts: `score(a) + score(b)` is that of both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +43,10 @@ class Task(BaseModel, ABC):
     """The name of the task in its system, and of the annotation that it reads and writes (`sentence.trees[name]`)."""
     betas: tuple[Decay, Decay] | None = None
     """Decay of Adam's averages for the task's part; None: that of [training]."""
+    loss_weight: float = Field(1.0, gt=0)
+    """Factor on the task's loss; it matters to parameters that the task shares with others."""
+    sample: float = Field(1.0, gt=0, le=1)
+    """Share of the task's training sentences in an epoch of several tasks; each epoch draws anew."""
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -90,13 +93,25 @@ class Task(BaseModel, ABC):
     def annotate(self, sentences: Sequence[Sentence], predictions: Iterable[Any]) -> list[Sentence]:
         """Return each sentence with its prediction."""
 
+    def confidences(
+        self, part: Any, output: Any, sentences: Sequence[Sentence], lengths: Tensor
+    ) -> list[Confidence] | None:
+        """Return how sure a part is of its predictions, which `sentences` hold; None, by default: it cannot say.
+
+        The numbers are probabilities in the Gibbs distribution of the part's scores, p(z) ∝ exp <s, z>. If the part was
+        trained with a hinge loss, only the order of its scores was trained, and they need not be calibrated.
+
+        Args:
+            part: the part of the task.
+            output: its output for these sentences.
+            sentences: the sentences with predictions.
+            lengths: tokens in each sentence, `[batch]`.
+        """
+        return None
+
     @abstractmethod
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write predictions in the task's format, with comments if the format has comments."""
-
-    @abstractmethod
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the prediction in JSON types."""
 
     def comments(self, sentence: Sentence) -> list[str]:
         """Return the prediction as comments for the file of another task; by default none."""

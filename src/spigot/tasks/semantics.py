@@ -1,4 +1,4 @@
-"""Semantic dependency graphs, by NeurboParser's hinge loss (Peng et al. 2017; section 4.1.1)."""
+"""Semantic dependency graphs: NeurboParser's hinge loss (Peng et al. 2017; section 4.1.1), or log-losses of parts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
 from spigot.data.sdp import write_sdp
-from spigot.data.sentence import Graph, Sentence
+from spigot.data.sentence import Confidence, Graph, Sentence
 from spigot.data.vocabulary import Roles
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import Measure, graph_measures, label_measures
-from spigot.models.semantic_parser import Decoded, gold_graphs
+from spigot.models.graph_scorer import Decoded
+from spigot.models.semantic_parser import gold_graphs
 from spigot.structured import SemanticGraph, SemanticGraphParts
 from spigot.tasks.base import Comments, Task
 
@@ -27,7 +28,10 @@ FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
 
 
 class Semantics(Task):
-    """Labelled graphs, from `SemanticGraphParts` of scores. The part has `roles` and a `structure`."""
+    """Labelled graphs, from `SemanticGraphParts` of scores. The part has `roles` and a `structure`.
+
+    The loss of a sentence is, with "hinge", `graph_hinge` of the whole graph; with "nll", `graph_nll` of its parts.
+    """
 
     part_name = "semantic parser"
     outputs = "graphs"
@@ -36,6 +40,7 @@ class Semantics(Task):
 
     kind: Literal["semantics"] = "semantics"
     name: str = "semantics"
+    loss: Literal["hinge", "nll"] = "hinge"
     min_role_count: int = Field(30, ge=1)
     """Roles with fewer training arcs are never predicted."""
 
@@ -56,7 +61,9 @@ class Semantics(Task):
         return gold_graphs(sentences, part.roles, self.name)
 
     def losses(self, part: Any, output: SemanticGraphParts, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
-        """Return `graph_hinge`."""
+        """Return `graph_hinge` or `graph_nll`."""
+        if self.loss == "nll":
+            return graph_nll(output, Decoded(*gold), lengths)
         return graph_hinge(part.structure, output, Decoded(*gold), lengths)
 
     def score(self, gold: Iterable[Sentence], predicted: Iterable[Sentence]) -> GraphScore:
@@ -80,14 +87,50 @@ class Semantics(Task):
         """Return the sentences with graphs."""
         return [s.with_graph(self.name, graph) for s, graph in zip(sentences, predictions, strict=True)]
 
+    def confidences(
+        self, part: Any, output: SemanticGraphParts, sentences: Sequence[Sentence], lengths: Tensor
+    ) -> list[Confidence]:
+        """Return the probability of each arc, and that of its label given the arc, with roles that may all repeat.
+
+        With "nll" that is what the part was trained to give: each pair of tokens by itself. With "hinge" it is the
+        marginal in the Gibbs distribution of `arc_marginals`, exact for a part whose roles may all repeat:
+        `SemanticGraph` has no marginals, for want of a fast sum over graphs in which some roles may not repeat.
+        """
+        parts = part.predictable(output)
+        allowed = part.structure.part_mask(parts, lengths)
+        arcs, labels = arc_marginals(parts, allowed, apart=self.loss == "nll")
+        found = []
+        for row, sentence in enumerate(sentences):
+            at = [(row, arc.head, arc.modifier) for arc in sentence.graphs[self.name].arcs]
+            roles = [part.roles.names[arc.label] for arc in sentence.graphs[self.name].arcs]
+            index = torch.tensor(at, dtype=torch.long, device=arcs.device).view(-1, 3).unbind(1)
+            of_arcs = arcs[index].tolist()
+            of_labels = labels[(*index, torch.tensor(roles, dtype=torch.long, device=arcs.device))].tolist()
+            found.append(Confidence(tuple(of_arcs), tuple(of_labels)))
+        return found
+
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write SDP."""
         write_sdp(sentences, target, comments=comments, graph=self.name)
 
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return predicates and arcs (head, modifier, label); tokens count from 1, and arcs from 0 mark tops."""
-        graph = sentence.graphs[self.name]
-        return {"predicates": sorted(graph.predicates), "arcs": graph.arcs}
+
+def arc_marginals(parts: SemanticGraphParts, allowed: SemanticGraphParts, apart: bool = False) -> tuple[Tensor, Tensor]:
+    """Return p(arc), `[batch, head, modifier]`, and p(label | arc), `[batch, head, modifier, label]`.
+
+    In p(graph) ∝ exp(score) over graphs in which an arc needs its predicate and one label, and nothing else: given its
+    predicate, each pair of tokens is a choice of its own among the labels and no arc, which scores 0.
+
+    Args:
+        parts: scores.
+        allowed: which parts may be chosen (bool): `SemanticGraph.part_mask`.
+        apart: whether predicates have no part in it: p(arc) is that given its predicate.
+    """
+    scores = (parts.arcs[..., None] + parts.labels).masked_fill(~allowed.labels, -torch.inf)
+    odds = scores.logsumexp(3)
+    predicates = torch.sigmoid(parts.predicates + F.softplus(odds).sum(2)).masked_fill(~allowed.predicates, 0)
+    arcs = torch.sigmoid(odds) if apart else predicates[:, :, None] * torch.sigmoid(odds)
+    # Where there is no arc, the softmax of nothing would be NaN.
+    return arcs, scores.masked_fill(~allowed.arcs[..., None], 0).softmax(3)
 
 
 def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:
@@ -109,3 +152,20 @@ def graph_hinge(structure: SemanticGraph, parts: SemanticGraphParts, gold: Decod
     false_negatives = chosen.flatten(1).sum(1) - correct
     cost = FALSE_POSITIVE * false_positives + FALSE_NEGATIVE * false_negatives
     return F.relu(structure.score_decoded(parts, *best) + cost - structure.score_decoded(parts, *gold))
+
+
+def graph_nll(parts: SemanticGraphParts, gold: Decoded, lengths: Tensor) -> Tensor:
+    """Return -Σ log p(part) for each sentence, `[batch]`: each pair of tokens and each predicate by itself.
+
+    A pair has one of its roles or no arc, which scores 0, as in a graph of highest score; a token is a predicate or
+    none (Dozat & Manning 2018, with one distribution in place of theirs over arcs and over labels).
+    """
+    scores = F.pad(parts.arcs[..., None] + parts.labels, (1, 0))
+    node = torch.arange(scores.shape[1], device=scores.device)
+    inside = node <= lengths[:, None]
+    pairs = inside[:, :, None] & (inside & (node > 0))[:, None] & (node[:, None] != node)
+    target = (gold.arc_labels + 1).masked_fill(~pairs, -1)
+    of_pairs = F.cross_entropy(scores.flatten(0, 2), target.flatten(), ignore_index=-1, reduction="none")
+    flags = gold.predicates.to(parts.predicates.dtype)
+    of_tokens = F.binary_cross_entropy_with_logits(parts.predicates, flags, reduction="none").masked_fill(~inside, 0)
+    return of_pairs.view(target.shape).sum((1, 2)) + of_tokens.sum(1)

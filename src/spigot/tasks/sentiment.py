@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spigot.data.files import Writable
+from spigot.data.json_lines import SENTIMENTS
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import Sentence
 from spigot.data.sst import write_sst
@@ -18,8 +19,6 @@ from spigot.evaluation.accuracy import AccuracyScore, accuracy
 from spigot.evaluation.report import Measure, sentiment_measures
 from spigot.models.sentiment_classifier import gold_sentiments
 from spigot.tasks.base import Comments, Task
-
-LABELS = ("negative", "positive")
 
 
 class Sentiment(Task):
@@ -71,11 +70,6 @@ class Sentiment(Task):
         """Write SST."""
         write_sst(sentences, target)
 
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the label and its probability."""
-        label, probability = _prediction(sentence)
-        return {"sentiment": label, "probability": round(probability, 6)}
-
     def comments(self, sentence: Sentence) -> list[str]:
         """Return the label and its probability."""
         label, probability = _prediction(sentence)
@@ -85,4 +79,4 @@ class Sentiment(Task):
 def _prediction(sentence: Sentence) -> tuple[str, float]:
     if sentence.sentiment is None or sentence.probability is None:
         raise ValueError(f"sentence {sentence.id}: expected a predicted sentiment, got none")
-    return LABELS[sentence.sentiment], sentence.probability
+    return SENTIMENTS[sentence.sentiment], sentence.probability

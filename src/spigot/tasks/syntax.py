@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spigot.data.conllu import write_conllu
+from spigot.data.conllu import write_parses
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
-from spigot.data.sentence import Sentence, Tree
+from spigot.data.sentence import Confidence, Sentence, Tree
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.attachment import AttachmentScore, attachment
 from spigot.evaluation.report import Measure, label_measures, tree_measures
-from spigot.models.syntactic_parser import ScoredArcs, gold_heads, gold_labels
+from spigot.models.syntactic_parser import gold_heads, gold_labels
+from spigot.models.tree_scorer import ScoredArcs
 from spigot.structured import (
     MarginalStructure,
     Structure,
@@ -104,14 +106,31 @@ class Syntax(Task):
         """Return the sentences with trees."""
         return [s.with_tree(self.name, tree) for s, tree in zip(sentences, predictions, strict=True)]
 
+    def confidences(
+        self, part: Any, output: ScoredArcs, sentences: Sequence[Sentence], lengths: Tensor
+    ) -> list[Confidence]:
+        """Return the marginal of each arc of the tree, and the softmax of its label's score given the arc.
+
+        A structure without marginals has the softmax of each token's scores of heads, as if it had no other tree.
+        """
+        heads = gold_heads(sentences, self.name).to(output.scores.device)
+        chosen = heads.clamp(min=0)
+        if isinstance(part.structure, MarginalStructure):
+            arcs = part.structure.marginals(output.scores, lengths)
+        else:
+            allowed = part.structure.part_mask(output.scores, lengths)
+            arcs = output.scores.masked_fill(~allowed, -torch.inf).softmax(1)
+        of_arcs = arcs.gather(1, chosen[:, None]).squeeze(1).tolist()
+        if part.labels is None:
+            return [Confidence(tuple(row[1 : len(s) + 1])) for row, s in zip(of_arcs, sentences, strict=True)]
+        numbers = gold_labels(sentences, part.labels, self.name).to(heads.device).clamp(min=0)
+        labels = part.label_scores(output.states, heads).softmax(-1).gather(2, numbers[..., None]).squeeze(2).tolist()
+        rows = zip(of_arcs, labels, sentences, strict=True)
+        return [Confidence(tuple(arc[1 : len(s) + 1]), tuple(label[1 : len(s) + 1])) for arc, label, s in rows]
+
     def write(self, sentences: Iterable[Sentence], target: Writable, comments: Comments) -> None:
         """Write CoNLL-U."""
-        write_conllu(sentences, target, self.name)
-
-    def as_json(self, sentence: Sentence) -> dict[str, Any]:
-        """Return the heads, which count tokens from 1 (0 is ROOT), and the labels."""
-        tree = sentence.trees[self.name]
-        return {"heads": tree.heads} | ({"labels": tree.labels} if self.labels else {})
+        write_parses(sentences, target, self.name, comments=comments)
 
 
 def tree_hinge(structure: Structure, arc_scores: Tensor, heads: Tensor, lengths: Tensor) -> Tensor:

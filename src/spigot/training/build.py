@@ -12,9 +12,11 @@ from torch import nn
 from spigot.data.sentence import Sentence
 from spigot.data.vectors import read_vectors
 from spigot.systems.base import System, Vectors
+from spigot.systems.checkpoint import reason
 from spigot.systems.loading import load_system
 from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import Corpora
+from spigot.training.sizes import within_memory
 
 
 def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] = lambda line: None) -> System:
@@ -22,6 +24,8 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
 
     `tell` gets a line about each task's vectors: how many words of the training data have one.
     """
+    if recipe.training.start is not None:
+        return _whole(recipe, recipe.training.start, corpora, tell)
     start = _start(recipe)
     # A trained part has its own vocabulary.
     needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
@@ -31,14 +35,17 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
     for name, found in vectors.items():
         tell(_coverage(name, corpora.train[name], found, f"{recipe.data.root / str(paths[name])}"))
     try:
-        return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
+        with within_memory():
+            return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
+    except RecipeError:
+        raise
     except ValueError as error:
         raise RecipeError(f"system.{error}") from error
 
 
 def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: str) -> str:
     """Say how many words have a vector. Raises RecipeError if none has."""
-    counts = Counter(form.lower() for sentence in sentences for form in sentence.forms)
+    counts = _words(sentences)
     known = [word for word in counts if word in vectors]
     if not known:
         raise RecipeError(f"data.vectors: expected vectors of words in the training data of {task}, got none in {path}")
@@ -49,6 +56,34 @@ def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: 
 def _vectors(path: Path) -> Vectors:
     words, rows = read_vectors(path)
     return dict(zip(words, torch.from_numpy(rows), strict=True))
+
+
+def _whole(recipe: Recipe, path: Path, corpora: Corpora, tell: Callable[[str], None]) -> System:
+    """Return the system of a recipe with the weights and the vocabulary of a whole run.
+
+    `tell` gets a line about each task's words: how many of the training data are unknown to that run.
+    """
+    old = load_system(path)
+    if old.kind != recipe.system_class.kind:
+        raise RecipeError(f"training.start: expected a run of kind {recipe.system_class.kind!r}, got {old.kind!r}")
+    tasks = {name: task.model_dump(mode="json", exclude={"name"}) for name, task in recipe.made_tasks.items()}
+    config = {"system": recipe.system.model_dump(mode="json"), "tasks": tasks}
+    try:
+        system = recipe.system_class.rebuild(config, old.to_vocabulary())
+        system.load_state_dict(old.state_dict())
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise RecipeError(f"training.start: expected a run with the [system] of this recipe: {reason(error)}") from None
+    for name, sentences in corpora.train.items():
+        words, counts = system.reader(name).vocabulary.words, _words(sentences)
+        new = [word for word in counts if word not in words]
+        tokens = 100 * sum(counts[word] for word in new) / counts.total()
+        tell(f"{name}: {len(new)} of {len(counts)} words ({tokens:.1f} % of the tokens) are unknown to {path}")
+    system.admit(corpora.train)
+    return system
+
+
+def _words(sentences: Iterable[Sentence]) -> Counter[str]:
+    return Counter(form.lower() for sentence in sentences for form in sentence.forms)
 
 
 def _start(recipe: Recipe) -> nn.Module | None:

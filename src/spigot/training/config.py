@@ -111,8 +111,6 @@ class IntermediateConfig(_Strict):
     """A run whose parser and vocabulary to start from, instead of a random parser."""
     frozen: bool = False
     """Whether joint training leaves the parser as it is: the paper's PIPELINE."""
-    sample: float = Field(1.0, gt=0, le=1)
-    """Share of the parser's own training sentences in an epoch of joint training; each epoch draws anew."""
     learning_rate_factor: float = Field(1.0, gt=0)
     """Factor on the parser's learning rate in joint training."""
     end_task_weight: float = Field(1.0, ge=0)
@@ -136,13 +134,18 @@ class TrainingConfig(_Strict):
     """Decay of Adam's averages of the gradient and of its square; a task may have its own ([tasks.NAME] betas)."""
     weight_decay: float = Field(1e-6, ge=0)
     clip_norm: float | None = Field(1.0, gt=0)
-    """The largest norm of each part's gradient, after averaging over the sentences of the batch; None: no clipping."""
+    """The largest norm of the gradient of each part, and of an encoder that parts share; None: no clipping.
+
+    The gradient is averaged over the sentences of the batch before.
+    """
     schedule: Literal["constant", "halve", "linear"] = "halve"
     halve_every: int = Field(10, ge=1)
     warmup_epochs: float = Field(0.0, ge=0)
     """Epochs over which the learning rate grows linearly from 0, with schedule "linear"."""
+    start: HomePath | None = None
+    """A whole run to go on from: its weights and vocabulary. Words, roles and labels that it lacks stay unknown."""
     selection: str | None = None
-    """The dev score that decides which epoch is kept; None: that of the end task."""
+    """The dev score that decides which epoch is kept; None: see `Recipe.selection`."""
     mixed_precision: Literal["no", "bf16"] = "no"
     seed: int = Field(1, ge=0)
 
@@ -201,9 +204,14 @@ class Recipe(_Strict):
         return self.system.intermediate
 
     @property
-    def selection(self) -> str:
-        """The dev score that decides which epoch is kept."""
-        return self.training.selection or self.made_tasks[self.end_task].score_names[-1]
+    def selection(self) -> tuple[str, ...]:
+        """The dev scores whose mean decides which epoch is kept.
+
+        By default the last score of the end task and, in a system of several end tasks, of each of its tasks.
+        """
+        if self.training.selection is not None:
+            return (self.training.selection,)
+        return tuple(self.made_tasks[name].score_names[-1] for name in self.system.selected)
 
     @model_validator(mode="after")
     def _tasks(self) -> Recipe:
@@ -227,9 +235,14 @@ class Recipe(_Strict):
             if given:
                 raise ValueError(f"{given[0]}: expected an intermediate parser beside it, got a system without one")
         scores = [score for task in self.made_tasks.values() for score in task.score_names]
-        if self.selection not in scores:
+        selection = self.training.selection
+        if selection is not None and selection not in scores:
             expected = " or ".join(f'"{score}"' for score in scores)
-            raise ValueError(f'training.selection: expected {expected} in this system, got "{self.selection}"')
+            raise ValueError(f'training.selection: expected {expected} in this system, got "{selection}"')
+        if how.init is not None and self.training.start is not None:
+            raise ValueError("intermediate.init: expected none beside training.start, which is a whole run, got one")
+        if how.frozen and not self.system.separate_parts:
+            raise ValueError("intermediate.frozen: expected a system whose parts share no encoder, got true")
         if how.frozen and facts.passes_gradient and not facts.relaxes:
             raise ValueError(f'intermediate.frozen: expected surrogate "Detach" beside it, got "{surrogate.name}"')
         if how.frozen and not how.pretrain_epochs and how.init is None:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from spigot.training.state import METRICS
 
 
 class History:
-    """One row per epoch, as in `metrics.jsonl`; the best one has the highest dev score `selection`."""
+    """One row per epoch, as in `metrics.jsonl`; the best one has the highest mean of the dev scores `selection`."""
 
-    def __init__(self, selection: str) -> None:
+    def __init__(self, selection: Sequence[str]) -> None:
         self.selection = selection
         self.rows: list[dict[str, Any]] = []
 
     def best(self) -> dict[str, Any] | None:
         """Return the row of the best epoch after pre-training (the earliest, if several are equal)."""
-        scored = [row for row in self.rows if self.selection in row["dev"] and not row["pretraining"]]
-        return max(scored, key=lambda row: row["dev"][self.selection]) if scored else None
+        scored = [row for row in self.rows if {*self.selection} <= {*row["dev"]} and not row["pretraining"]]
+        return max(scored, key=lambda row: fmean(row["dev"][name] for name in self.selection)) if scored else None
 
     def add(self, row: dict[str, Any]) -> bool:
         """Add a row and return whether it is the best."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
+from spigot.errors import UserError
 from spigot.systems.base import Candidates
 from spigot.systems.batch import Batch
+from spigot.systems.checkpoint import WEIGHTS
+from spigot.training.about import write_about
 from spigot.training.build import build_system
-from spigot.training.config import Recipe
+from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
-from spigot.training.processes import Processes
+from spigot.training.processes import Processes, make_accelerator
 from spigot.training.report import Report
 from spigot.training.signals import noting_signals
 from spigot.training.state import RECIPE, STATE, FolderLock, check_folder, load_state, parse_progress, save_state
 from spigot.training.update import Updates
 
+WORSE = 0.01
+"""How much worse the intermediate parser may get by joint training before a warning."""
 SAVE_SECONDS = 600
 """Seconds between two saves within an epoch; it is also saved at its end and when interrupted."""
 
@@ -37,6 +43,10 @@ class Interrupted(Exception):
         """The exit code by which shells know the signal."""
 
 
+class Diverged(UserError):
+    """The loss or a gradient became inf or nan; nothing was saved since."""
+
+
 class Trainer:
     """Trains the system of a recipe into the folder `out`.
 
@@ -47,11 +57,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, out: Path, *, resume: bool = False, device: str | None = None) -> None:
         self.recipe, self.out = recipe, out
         check_folder(out, recipe, resume)
-        self.accelerator = Accelerator(
-            cpu=device == "cpu",
-            mixed_precision=recipe.training.mixed_precision,
-            log_with="tensorboard",
-            project_dir=str(out),
+        self.accelerator = make_accelerator(
+            device, mixed_precision=recipe.training.mixed_precision, log_with="tensorboard", project_dir=str(out)
         )
         self.processes = Processes(self.accelerator)
         self.main = self.processes.first
@@ -65,6 +72,8 @@ class Trainer:
         self.history = History(recipe.selection)
         self.losses = Losses()
         self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.start: dict[str, float] | None = None
+        """The score of the intermediate parser on dev, as joint training began."""
         self.stop = False
         self.signal: int = signal.SIGINT
         self.annotated, self.pruned = False, False
@@ -112,7 +121,10 @@ class Trainer:
             # The progress bar shows the loss of the first process, scaled up to all processes.
             meter.add(step.task, loss * self.processes.count, len(step.sentences))
             self.step = number + 1
-            stop, due = self.processes.any(self.stop, time.monotonic() - saved > SAVE_SECONDS)
+            late = time.monotonic() - saved > SAVE_SECONDS
+            stop, due, diverged = self.processes.any(self.stop, late, not math.isfinite(loss))
+            if diverged:
+                raise self._diverged(step.task, epoch, number)
             if stop or due:
                 self.seconds += time.monotonic() - began
                 began = saved = time.monotonic()
@@ -141,6 +153,9 @@ class Trainer:
         if tasks(recipe, self.epoch) == [recipe.intermediate_task]:
             return
         if self.step == 0 and self.epoch == epochs(recipe) - recipe.training.epochs:
+            if recipe.intermediate.init is not None and intermediate is not None and not recipe.intermediate.frozen:
+                self.start = {intermediate.score_names[0]: self._score(intermediate.name)[intermediate.score_names[0]]}
+                model.train()
             model.start_joint_training()
         if intermediate is not None and recipe.intermediate.frozen:
             model.parts[intermediate.name].requires_grad_(False).eval()
@@ -165,11 +180,13 @@ class Trainer:
         losses = self.losses.merged(self.processes.gather(self.losses.sums))
         sentences = sum(count for _, count in losses.values())
         pretraining = tasks(self.recipe, self.epoch) == [self.recipe.intermediate_task]
+        scores = self._dev(pretraining)
+        self._warn_of_a_worse_parser(pretraining, scores)
         row: dict[str, Any] = {
             "epoch": self.epoch + 1,
             "pretraining": pretraining,
             "loss": {task: total / count for task, (total, count) in sorted(losses.items())},
-            "dev": self._dev(pretraining),
+            "dev": scores,
             "learning_rate": self.updates.learning_rate,
             "sentences": sentences,
             "seconds": round(self.seconds, 2),
@@ -183,8 +200,25 @@ class Trainer:
         if self.main:
             if improved:
                 self.model.save_pretrained(self.out)
+                write_about(self.out, self.recipe, self.model, row)
             self.history.write(self.out)
         self._save()
+
+    def _warn_of_a_worse_parser(self, pretraining: bool, scores: Mapping[str, float]) -> None:
+        """Say so if joint training has made the intermediate parser worse than it began."""
+        task = self.model.intermediate
+        if task is None or self.recipe.intermediate.frozen:
+            return
+        name = task.score_names[0]
+        if pretraining or self.start is None:
+            self.start = {name: scores[name]} if pretraining else None
+            return
+        lost = self.start[name] - scores[name]
+        if lost > WORSE:
+            self.report.line(
+                f"warning: joint training has brought {name.upper()} from {100 * self.start[name]:.1f} to "
+                f"{100 * scores[name]:.1f}; a lower intermediate.end_task_weight (0.1) keeps the parser"
+            )
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
         """Score the dev sets, each process its share of the sentences; a frozen parser is scored once."""
@@ -198,11 +232,16 @@ class Trainer:
             if frozen and set(task.score_names) <= set(last):
                 scores |= {key: last[key] for key in task.score_names}
                 continue
-            sentences = self.processes.mine(self.corpora.dev[name])
-            annotated = self.annotated and name != intermediate
-            score = self.processes.total(self.model.score(name, sentences, annotated))
-            scores |= dict(zip(task.score_names, task.values(score), strict=True))
+            scores |= self._score(name)
         return scores
+
+    def _score(self, name: str) -> dict[str, float]:
+        """Return the dev scores of one task."""
+        self.model.eval()
+        task, sentences = self.model.tasks[name], self.processes.mine(self.corpora.dev[name])
+        annotated = self.annotated and name != self.recipe.intermediate_task
+        score = self.processes.total(self.model.score(name, sentences, annotated))
+        return dict(zip(task.score_names, task.values(score), strict=True))
 
     # -- saving and stopping -----------------------------------------------------------------------------
 
@@ -215,6 +254,7 @@ class Trainer:
             "losses": losses,
             "history": self.history.rows,
             "files": self.files,
+            "start": self.start,
         }
         if self.main:
             save_state(self.out, self.model, self.updates.optimizer, progress)
@@ -224,9 +264,19 @@ class Trainer:
         progress = parse_progress(self.out, load_state(self.out, self.model, self.updates.optimizer))
         check_unchanged(progress.files, self.files)
         self.epoch, self.step, self.seconds = progress.epoch, progress.step, progress.seconds
-        self.history.rows = progress.history
+        self.history.rows, self.start = progress.history, progress.start
+        if self.history.best() is not None and not (self.out / WEIGHTS).is_file():
+            raise RecipeError(f"--resume: expected the best checkpoint so far in {self.out}, got no {WEIGHTS}")
         # The first process continues with the sums of all processes; the others start at zero.
         self.losses = Losses({k: (total if self.main else 0.0, int(n)) for k, (total, n) in progress.losses.items()})
+
+    def _diverged(self, task: str, epoch: int, number: int) -> Diverged:
+        best = self.history.best()
+        kept = f"epoch {best['epoch']} is kept in {self.out}" if best else f"nothing is kept in {self.out}"
+        return Diverged(
+            f"training: expected finite losses and gradients, got inf or nan in epoch {epoch + 1}, step {number + 1} "
+            f"(task {task}); {kept} (a lower training.learning_rate or training.clip_norm may help)"
+        )
 
     def _unlock(self) -> None:
         if self.lock is not None:

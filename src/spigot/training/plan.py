@@ -43,8 +43,8 @@ def tasks(recipe: Recipe, epoch: int) -> list[str]:
 def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:
     """Return the steps of an epoch: every sentence of its tasks once, the tasks' batches in random order.
 
-    In joint training the intermediate parser's sentences may be a sample (`intermediate.sample`), a new one each
-    epoch. The plan depends on the recipe's seed and the epoch alone. As in the original program, the next task is
+    In an epoch of several tasks the sentences of each may be a sample ([tasks.NAME] sample), a new one each epoch. The
+    plan depends on the recipe's seed and the epoch alone. As in the original program, the next task is
     drawn in proportion to the batches that each task has left.
     """
     random = np.random.default_rng([recipe.training.seed, epoch])
@@ -53,8 +53,9 @@ def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:
     for task in now:
         sentences = corpora.train[task]
         chosen = np.arange(len(sentences))
-        if len(now) > 1 and task == recipe.intermediate_task and recipe.intermediate.sample < 1:
-            size = max(1, round(recipe.intermediate.sample * len(sentences)))
+        share = recipe.made_tasks[task].sample
+        if len(now) > 1 and share < 1:
+            size = max(1, round(share * len(sentences)))
             chosen = np.sort(random.choice(len(sentences), size, replace=False))
         limit = how.batch_sentences or len(chosen)
         for batch in make_batches([len(sentences[k]) for k in chosen], how.batch_tokens, random, limit):
@@ -69,15 +70,15 @@ def _phase(recipe: Recipe, position: float) -> tuple[float, int]:
     return (position, before) if position < before else (position - before, recipe.training.epochs)
 
 
-def learning_rate(recipe: Recipe, position: float, task: str | None = None) -> float:
-    """Return the learning rate of a task's part at `position`, in epochs from the start of the run.
+def learning_rate(recipe: Recipe, position: float, group: str | None = None) -> float:
+    """Return the learning rate of a group of parameters at `position`, in epochs from the start of the run.
 
     Pre-training and joint training each have the whole schedule, as separate runs would.
     """
     how = recipe.training
     here, length = _phase(recipe, position)
     rate = how.learning_rate
-    if task is not None and task == recipe.intermediate_task and position >= epochs(recipe) - how.epochs:
+    if group is not None and group == recipe.intermediate_task and position >= epochs(recipe) - how.epochs:
         rate *= recipe.intermediate.learning_rate_factor
     if how.schedule == "halve":
         return rate * 0.5 ** (int(here) // how.halve_every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -10,7 +11,35 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
+from spigot.training.config import RecipeError
+
 T = TypeVar("T")
+
+
+def make_accelerator(device: str | None, **settings: Any) -> Accelerator:
+    """Make the accelerator of this process, which works together with those that were launched with it.
+
+    Without a GPU, several processes share the work on the CPU; left to itself, accelerate would let each train alone.
+
+    Args:
+        device: "cpu", or None for a GPU if there is one.
+        settings: other arguments of `Accelerator`.
+
+    Raises:
+        RecipeError: there are more processes than GPUs, or they cannot work together.
+    """
+    launched, here = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    gpus = torch.cuda.device_count()
+    cpu = device == "cpu" or (launched > 1 and gpus == 0 and not torch.xpu.is_available())
+    if not cpu and 0 < gpus < here:
+        raise RecipeError(
+            f"torchrun: expected at most {gpus} processes, one for each GPU (or --device cpu), got {here}"
+        )
+    accelerator = Accelerator(cpu=cpu, **settings)
+    if launched > 1 and accelerator.num_processes != launched:
+        together = f"{launched} processes that train together"
+        raise RecipeError(f"torchrun: expected {together}, which {accelerator.device} cannot; --device cpu can")
+    return accelerator
 
 
 class Processes:
@@ -44,11 +73,11 @@ class Processes:
         set_here = torch.tensor(flags, dtype=torch.float32, device=self.device)
         return (self.accelerator.reduce(set_here, "sum") > 0).tolist()
 
-    def add_gradients(self, parts: Iterable[nn.Module]) -> None:
-        """Sum the gradients of all processes; a process without a sentence takes part."""
+    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Sum the gradients of all processes for some parameters; a process without a sentence takes part."""
         if self.count == 1:
             return
-        parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
+        parameters = [p for p in parameters if p.requires_grad]
         # A parameter without a gradient in any process gets none: with zeros, Adam would move it by its momentum.
         reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
         reached = self.accelerator.reduce(reached, "sum").tolist()

@@ -14,24 +14,43 @@ from pydantic import ValidationError
 import spigot
 from spigot.data.errors import DataError
 from spigot.data.files import read_text
+from spigot.systems.checkpoint import CheckpointError, read_json
 from spigot.training.config import Recipe, RecipeError
 from spigot.validation import first_problem
+
+RUN = "recipe.json"
+"""The recipe in a run's folder."""
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Return the recipes that come with the package, by name."""
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for folder in _shipped()
+        for path in sorted(folder.rglob("*.toml"))
+    }
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Return the content of a recipe, merged into that of its bases but not checked. Raises RecipeError."""
+    return _read(find_recipe(name))
+
+
+def _shipped() -> list[Path]:
+    """Return the folders of recipes: beside the package in a wheel, at the top of a checkout."""
+    package = Path(spigot.__file__).parent
+    return [folder / "recipes" for folder in (package, package.parent.parent)]
 
 
 def find_recipe(name: str) -> Path:
     """Return the file of a recipe: a path, or the name of one that comes with the package ("paper/spigot")."""
-    package = Path(spigot.__file__).parent
-    # Beside the package in a wheel, at the top of a checkout.
-    shipped = [folder / "recipes" for folder in (package, package.parent.parent)]
     for path in (
         Path(os.path.expanduser(name)),
-        *(folder / f"{name.removesuffix('.toml')}.toml" for folder in shipped),
+        *(folder / f"{name.removesuffix('.toml')}.toml" for folder in _shipped()),
     ):
         if path.is_file():
             return path
-    known = sorted(
-        path.relative_to(folder).with_suffix("").as_posix() for folder in shipped for path in folder.rglob("*.toml")
-    )
+    known = sorted(shipped_recipes())
     # A name is also compared without its folder ("spigto" with "paper/spigot").
     parts = {key: full for full in known for key in (full, full.rpartition("/")[2])}
     near = dict.fromkeys(parts[key] for key in difflib.get_close_matches(name, parts))
@@ -45,7 +64,8 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
     name) that holds a [data] table, to take the place of the recipe's own, or a folder with such a file, `data.toml`,
     which its paths are relative to.
     """
-    path = find_recipe(name)
+    run = Path(os.path.expanduser(name), RUN)
+    path = run if run.is_file() else find_recipe(name)
     content = _read(path)
     if data is not None:
         data = os.path.expanduser(data)
@@ -79,6 +99,8 @@ def parse_recipe(content: Mapping[str, Any], where: str, data: str | None = None
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the content of a recipe merged into that of its bases; `above` are the recipes that start from it."""
+    if path.name == RUN:
+        return _read_run(path)
     try:
         content = tomllib.loads(read_text(path))
     except DataError as error:
@@ -96,6 +118,14 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     merged = _read(path.parent / base, above)
     merged.pop("description", None)
     return _merge(merged, content)
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    """Return the recipe that a run's folder holds."""
+    try:
+        return read_json(path)
+    except CheckpointError as error:
+        raise RecipeError(str(error)) from None
 
 
 def _merge(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

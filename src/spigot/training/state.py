@@ -105,6 +105,8 @@ class Progress(BaseModel):
     seconds: float
     losses: dict[str, list[float | int]]
     history: list[dict[str, Any]]
+    start: dict[str, float] | None = None
+    """The score of the intermediate parser as joint training began."""
     files: dict[str, str]
     """A checksum of each data file, by its path."""
 

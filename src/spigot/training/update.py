@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spigot.models.encoders.base import Encoder
 from spigot.systems.base import System
 from spigot.systems.batch import Batch
 from spigot.training.config import Recipe
@@ -27,65 +30,83 @@ def batch_losses(system: System, batch: Batch, random: np.random.Generator, weig
     into the intermediate parser.
     """
     task, part = system.tasks[batch.task], system.parts[batch.task]
-    tokens, dropped = batch.encode(part, random)
+    tokens, dropped = batch.encode(system.reader(batch.task), random)
     output = system.output(batch, tokens, dropped, weight)
     gold = [batch.share(tensor) for tensor in task.gold(part, batch.sentences)]
-    return task.losses(part, output, gold, tokens.lengths)
+    return task.loss_weight * task.losses(part, output, gold, tokens.lengths)
+
+
+def _factors(system: System) -> dict[nn.Parameter, float]:
+    """Return the factors on the learning rate of the parameters that an encoder gives one; see `Encoder`."""
+    encoders = [module for module in system.modules() if isinstance(module, Encoder)]
+    return {p: factor for each in encoders for factor, slow in each.slow_parameters().items() for p in slow}
+
+
+def _by_factor(
+    parameters: Iterable[nn.Parameter], factors: dict[nn.Parameter, float]
+) -> dict[float, list[nn.Parameter]]:
+    """Return parameters by their factor, those without one first."""
+    found: dict[float, list[nn.Parameter]] = {1.0: []}
+    for parameter in parameters:
+        found.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+    return {factor: same for factor, same in found.items() if same}
 
 
 class Updates:
-    """Makes updates; each part has its own learning rate, Adam averages and gradient clipping."""
+    """Makes updates; each group of parameters has its own learning rate, Adam averages and gradient clipping."""
 
     def __init__(self, recipe: Recipe, system: System, processes: Processes) -> None:
         self.recipe, self.system, self.processes = recipe, system, processes
         how = recipe.training
         kind = torch.optim.Adam if how.optimizer == "adam" else torch.optim.AdamW
+        own = {name: task.betas for name, task in system.tasks.items()}
+        self.groups = system.groups()
+        factors = _factors(system)
         groups: list[dict[str, Any]] = [
-            {"params": list(part.parameters()), "betas": system.tasks[name].betas or how.betas, "task": name}
-            for name, part in system.parts.items()
+            {"params": same, "betas": own.get(name) or how.betas, "name": name, "factor": factor}
+            for name, parameters in self.groups.items()
+            for factor, same in _by_factor(parameters, factors).items()
         ]
         self.optimizer = kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the end task's part at the last update."""
+        """The learning rate of the first group, that of the end task's part, at the last update."""
         return self.optimizer.param_groups[0]["lr"]
 
     def update(self, batch: Batch, epoch: int, number: int, position: float) -> float:
         """Make an update; return the loss summed over the sentences of this process.
 
-        `number` is the number of the step in its epoch, `position` its position in the run, in epochs.
+        `number` is the number of the step in its epoch, `position` its position in the run, in epochs. Where
+        the loss or the norm of a gradient is not finite, the parameters stay as they are and the result is nan.
         """
         how = self.recipe.training
         # Dropout inside the layers is seeded at each step, so that a resumed run draws the same.
         torch.manual_seed(seed_of(how.seed, epoch, number, self.processes.number))
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, position, group["task"])
+            group["lr"] = group["factor"] * learning_rate(self.recipe, position, group["name"])
         weight = end_task_weight(self.recipe, position)
         with self.processes.accelerator.autocast():
             losses = batch_losses(self.system, batch, np.random.default_rng([how.seed, epoch, number]), weight)
         loss = losses.sum()
         if losses.numel():
             self.processes.accelerator.backward(loss)
-        self.processes.add_gradients(self._reached(batch.task, weight))
-        self._scale_and_clip(len(batch.sentences))
-        self.optimizer.step()
+        reached = self.system.reached(batch.task, weight)
+        self.processes.add_gradients([p for name in reached for p in self.groups[name]])
+        norms = self._scale_and_clip(len(batch.sentences))
+        value = float(sum(norms, loss.detach()))
+        if math.isfinite(value):
+            self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return float(loss.detach()) if math.isfinite(value) else math.nan
 
-    def _reached(self, task: str, weight: float) -> list[nn.Module]:
-        """Return the parts that get a gradient from a batch of a task."""
-        parts, intermediate = self.system.parts, self.recipe.intermediate_task
-        if intermediate is None or task == intermediate or weight == 0:
-            return [parts[task]]
-        return [parts[task], parts[intermediate]]
-
-    def _scale_and_clip(self, sentences: int) -> None:
-        """Average over the sentences of the batch, then clip each part's gradient."""
-        for part in self.system.parts.values():
-            gradients = [p.grad for p in part.parameters() if p.grad is not None]
+    def _scale_and_clip(self, sentences: int) -> list[Tensor]:
+        """Average over the sentences of the batch, then clip each group's gradient; return the norms before."""
+        norms, limit = [], self.recipe.training.clip_norm
+        for parameters in self.groups.values():
+            gradients = [p.grad for p in parameters if p.grad is not None]
             if not gradients:
                 continue
             torch._foreach_div_(gradients, float(sentences))
-            if self.recipe.training.clip_norm is not None:
-                nn.utils.clip_grad_norm_(part.parameters(), self.recipe.training.clip_norm)
+            norms.append(nn.utils.clip_grad_norm_(parameters, math.inf if limit is None else limit))
+        return norms

@@ -24,7 +24,7 @@ def encode(sentences, vocabulary=VOCABULARY):
 def inputs_of(encoder, tokens, dropped=None):
     """What the LSTMs read."""
     seen = []
-    handle = encoder.forward_lstm.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    handle = encoder.forward_lstms[0].register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
     encoder(tokens, dropped)
     handle.remove()
     return seen[0]
@@ -46,10 +46,22 @@ def test_two_separate_stacks_read_each_row_from_its_own_ends():
     for row, alone in enumerate((SHORT, LONG)):
         inputs = inputs_of(encoder, encode([alone]))
         assert inputs.shape[1] == len(alone) + 2  # ROOT and the end marker are read, too
-        left = encoder.forward_lstm(inputs)[0]
-        right = encoder.backward_lstm(inputs.flip(1))[0].flip(1)
+        left = encoder.forward_lstms[0](inputs)[0]
+        right = encoder.backward_lstms[0](inputs.flip(1))[0].flip(1)
         expected = torch.cat([left, right], -1)[0, :-1]
         torch.testing.assert_close(states[row, : len(alone) + 1], expected, rtol=0, atol=1e-6)
+
+
+def test_interleaved_layers_read_both_directions_of_the_one_below():
+    encoder = make(interleaved=True)
+    states = encoder(encode([SHORT, LONG]))
+    for row, alone in enumerate((SHORT, LONG)):
+        expected = inputs_of(encoder, encode([alone]))
+        for forward, backward in zip(encoder.forward_lstms, encoder.backward_lstms, strict=True):
+            expected = torch.cat([forward(expected)[0], backward(expected.flip(1))[0].flip(1)], -1)
+        torch.testing.assert_close(states[row, : len(alone) + 1], expected[0, :-1], rtol=0, atol=1e-6)
+    assert len(encoder.forward_lstms) == 2
+    assert not states[0, len(SHORT) + 1 :].any()
 
 
 def test_each_direction_sees_its_side_alone():
@@ -130,7 +142,7 @@ def test_elementwise_dropout_works_in_training_alone():
 
 def test_forget_gates_start_open():
     encoder = make()
-    for lstm in (encoder.forward_lstm, encoder.backward_lstm):
+    for lstm in (*encoder.forward_lstms, *encoder.backward_lstms):
         for layer in range(2):
             bias = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
             assert torch.equal(bias, torch.tensor([0.0, 1.0, 0.0, 0.0]).repeat_interleave(6))

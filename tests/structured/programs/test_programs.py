@@ -110,7 +110,7 @@ def test_a_hidden_markov_model():
     everything = torch.cartesian_prod(*[torch.arange(4)] * 3)
     parts = spigot.hidden_markov_scores(initial, transition, emission, everything)
     assert torch.isclose(spigot.LinearChain().log_partition(parts).exp().sum(), torch.tensor(1.0).double())
-    assert spigot.hidden_markov_scores(initial, transition, emission, everything[:, :0]).transitions.shape[1] == 0
+    assert spigot.hidden_markov_scores(initial, transition, emission, everything[:, :0]).emissions.shape[1] == 0
 
 
 def test_a_grammar_with_one_symbol_is_a_binary_tree():
@@ -182,7 +182,7 @@ def test_what_only_a_program_can_get_wrong():
         program.argmax(parts, None, parts.segments > 0)
     with pytest.raises(ValueError, match=r"scores\.transitions: expected shape \[2, 3, 2, 2\], got \[2, 4, 2, 2\]"):
         program.argmax(SegmentationParts(parts.segments, torch.zeros(2, 4, 2, 2)))
-    with pytest.raises(ValueError, match="k: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="k: expected a whole number, at least 1, got 0"):
         program.top_k(parts, 0)
     with pytest.raises(ValueError, match=r"lengths: expected shape \[2\], got \[2, 2\]"):
         program.argmax(parts, torch.ones(2, 2, dtype=torch.int64))

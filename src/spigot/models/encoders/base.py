@@ -27,6 +27,10 @@ class Encoder(nn.Module, ABC):
     needs: frozenset[Column] = frozenset({"words"})
     """What it reads of a sentence."""
 
+    def slow_parameters(self) -> dict[float, list[nn.Parameter]]:
+        """Return parameters with a learning rate of their own, by the factor on that of the part; by default none."""
+        return {}
+
     @abstractmethod
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
         """Return the states `[batch, n, output_dim]` of ROOT and the tokens, n being the longest length + 1.

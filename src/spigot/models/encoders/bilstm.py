@@ -14,7 +14,7 @@ from spigot.models.encoders.base import Column, Encoder
 from spigot.models.encoders.characters import CharacterCNN
 from spigot.models.encoders.word_vectors import WordVectors, init_table
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=8192)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -29,6 +29,8 @@ class BiLSTMEncoder(WordVectors, Encoder):
         second: what the second table is indexed by: the lemma, or the word again (as the original syntactic parser).
         hidden: units of an LSTM, one direction.
         layers: LSTMs in a stack.
+        interleaved: whether the stacks are joined after each layer, so that a layer reads both directions of the one
+            below (as in Dozat & Manning 2017).
         word_dropout: see `Encoder`.
         drop_all_inputs: whether word dropout takes the second table's input and the tag along with the word; characters
             stay.
@@ -46,10 +48,11 @@ class BiLSTMEncoder(WordVectors, Encoder):
         word_dim: Size = 100,
         second: Literal["lemma", "word", "none"] = "lemma",
         second_dim: Size = 50,
-        tag_dim: Annotated[int, Field(ge=0)] = 50,
-        character_dim: Annotated[int, Field(ge=0)] = 0,
+        tag_dim: Annotated[int, Field(ge=0, le=8192)] = 50,
+        character_dim: Annotated[int, Field(ge=0, le=8192)] = 0,
         hidden: Size = 200,
-        layers: Size = 2,
+        layers: Annotated[int, Field(ge=1, le=32)] = 2,
+        interleaved: bool = False,
         word_dropout: Annotated[float, Field(ge=0)] = 0.25,
         drop_all_inputs: bool = False,
         dropout: Rate = 0.0,
@@ -78,11 +81,14 @@ class BiLSTMEncoder(WordVectors, Encoder):
         if character_dim:
             self.characters = CharacterCNN(vocabulary, character_dim)
             width += character_dim
-        self.forward_lstm, self.backward_lstm = (
-            # Dropout between the layers of a single one would be a warning.
-            nn.LSTM(width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
-            for _ in range(2)
-        )
+        # The two directions are joined after each item of these lists.
+        self.forward_lstms, self.backward_lstms = nn.ModuleList(), nn.ModuleList()
+        for depth in [1] * layers if interleaved else [layers]:
+            for lstms in (self.forward_lstms, self.backward_lstms):
+                # Dropout between the layers of a single one would be a warning.
+                between = dropout if depth > 1 else 0.0
+                lstms.append(nn.LSTM(width, hidden, depth, batch_first=True, dropout=between))
+            width = 2 * hidden
         self.reset_parameters(embedding_std)
         if vectors is not None:
             self.load_vectors(vocabulary, vectors)
@@ -92,7 +98,7 @@ class BiLSTMEncoder(WordVectors, Encoder):
         for table in (self.second, self.tag):
             if table is not None:
                 init_table(table, embedding_std)
-        for lstm in (self.forward_lstm, self.backward_lstm):
+        for lstm in (*self.forward_lstms, *self.backward_lstms):
             for name, parameter in lstm.named_parameters():
                 if name.startswith("weight"):
                     for gate in parameter.chunk(4):
@@ -120,21 +126,21 @@ class BiLSTMEncoder(WordVectors, Encoder):
             inputs.append(self.tag(tags))
         if self.characters is not None:
             inputs.append(self.characters(tokens.forms, words.shape[1]))
-        embedded = F.dropout(torch.cat(inputs, -1), self.input_dropout, self.training)
+        states = F.dropout(torch.cat(inputs, -1), self.input_dropout, self.training)
 
         # Reading a row backwards starts at its own end marker: padding stays behind in both directions.
         nodes = lengths[:, None] + 2
         position = torch.arange(words.shape[1], device=words.device)
         mirror = torch.where(position < nodes, nodes - 1 - position, position)[..., None]
-        left = _run(self.forward_lstm, embedded)
-        right = _run(self.backward_lstm, embedded.gather(1, mirror.expand_as(embedded)))
-        right = right.gather(1, mirror.expand_as(right))
-        states = torch.cat([left, right], -1)[:, :-1]
-        states = states * (position[:-1] <= lengths[:, None])[..., None]
-        return F.dropout(states, self.dropout, self.training)
+        for forward, backward in zip(self.forward_lstms, self.backward_lstms, strict=True):
+            left = _run(forward, states)
+            right = _run(backward, states.gather(1, mirror.expand_as(states)))
+            right = right.gather(1, mirror.expand_as(right))
+            states = F.dropout(torch.cat([left, right], -1), self.dropout, self.training)
+        return states[:, :-1] * (position[:-1] <= lengths[:, None])[..., None]
 
 
-def _run(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
+def _run(lstm: nn.Module, inputs: Tensor) -> Tensor:
     if inputs.device.type != "cpu":
         return lstm(inputs)[0]
     # Most processors have no LSTM in half precision: under autocast it would fail.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spigot.models.scorers.base import PairScorer, Scorer, select_heads
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=8192)]
 
 
 class Biaffine(Scorer):

@@ -23,7 +23,7 @@ class Perceptron(Scorer):
         hidden: units of each hidden layer.
     """
 
-    def __init__(self, hidden: Annotated[int, Field(ge=1)] = 100) -> None:
+    def __init__(self, hidden: Annotated[int, Field(ge=1, le=8192)] = 100) -> None:
         self.hidden = hidden
 
     def tokens(self, input_dim: int) -> nn.Module:

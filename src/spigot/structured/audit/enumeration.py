@@ -40,9 +40,8 @@ def all_structures(
     valid = structure.part_mask(scores, lengths, mask)
     witness = structure.argmax(map_parts(torch.zeros_like, scores), lengths, valid)
     rows = range(tensors(scores)[0].size(0))
-    make = structure.of_rows
-    each = [structure if make is None else make(torch.tensor([b]), len(rows)) for b in rows]
-    problems = [Problem(each[b], _row(witness, b), _row(lengths, b), _row(valid, b)) for b in rows]
+    of_rows = [structure.map_rows(lambda setting, b=b: setting[b : b + 1]) for b in rows]  # type: ignore[misc]
+    problems = [Problem(of_rows[b], _row(witness, b), _row(lengths, b), _row(valid, b)) for b in rows]
     return [_of_row(problem, b, limit) for b, problem in enumerate(problems)]
 
 

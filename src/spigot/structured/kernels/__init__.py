@@ -4,5 +4,9 @@ One folder a family, named after its structure; in most, `argmax.py` decodes, `s
 Gibbs distribution, `sample.py` draws from it, `projection.py` or files named after a polytope project. `runtime/` makes
 operators and splits batches over threads, `numerics/` is the arithmetic that families share, `arcs/` reads arc scores
 for both kinds of trees, `hull/` serves any structure, `triton/` holds the GPU forms. Begin with `runtime/operator.py`,
-then `chain/argmax.py`, the shortest whole example. numba keeps compiled kernels in `__pycache__`.
+then `chain/argmax.py`, the shortest whole example. `runtime/cache.py` says where numba keeps compiled kernels.
 """
+
+from spigot.structured.kernels.runtime.cache import ensure_cache
+
+ensure_cache()

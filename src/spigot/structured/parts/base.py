@@ -49,14 +49,20 @@ def masked(parts: Parts, valid: AnyParts) -> Parts:
 
 def inner(a: AnyParts, b: AnyParts) -> Tensor:
     """Return the inner product of each row, `[batch]`."""
-    products = [(x * y).flatten(1).sum(1) for x, y in zip(tensors(a), tensors(b), strict=True)]
+    products = [in_rows(x * y).sum(1) for x, y in zip(tensors(a), tensors(b), strict=True)]
     return products[0] if len(products) == 1 else torch.stack(products).sum(0)
 
 
 def flatten(parts: AnyParts) -> Tensor:
     """Return all parts of each row side by side, `[batch, D]`."""
-    flat = [part.flatten(1) for part in tensors(parts)]
+    flat = [in_rows(part) for part in tensors(parts)]
     return flat[0] if len(flat) == 1 else torch.cat(flat, 1)
+
+
+def in_rows(part: Tensor) -> Tensor:
+    """Return a tensor as `[batch, D]`."""
+    # `part.flatten(1)` has no rule for gradients that come in batches.
+    return part.reshape(part.size(0), part.shape[1:].numel())
 
 
 def unflatten(flat: Tensor, form: Parts) -> Parts:

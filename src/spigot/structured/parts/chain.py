@@ -17,13 +17,36 @@ class LinearChainParts(NamedTuple):
     emissions: Tensor
     """`[batch, position, tag]`"""
     transitions: Tensor
-    """`[batch, position, previous, next]`, one position less: between each and the one after it."""
+    """`[batch, position, previous, next]`, one position less: between each and the one after it.
+
+    Or `[batch, 1, previous, next]`: the same everywhere, as `shared` makes them. Then a structure has how often each
+    pair of tags comes, and marginals the expected number.
+    """
+
+    @classmethod
+    def shared(cls, emissions: Tensor, transitions: Tensor) -> LinearChainParts:
+        """Return parts with the same transitions, `[tag, tag]`, everywhere; nothing is copied."""
+        if transitions.dim() != 2:
+            raise ValueError(f"transitions: expected shape [previous, next], got {list(transitions.shape)}")
+        return cls(emissions, transitions.expand(emissions.size(0), 1, *transitions.shape))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the transitions are the same everywhere, and more than one step may use them."""
+        return self.transitions.size(1) == 1 and self.emissions.size(1) != 2
 
 
 def check_chains(
-    name: str, parts: LinearChainParts, lengths: Tensor | None = None, mask: LinearChainParts | None = None
+    name: str,
+    parts: LinearChainParts,
+    lengths: Tensor | None = None,
+    mask: LinearChainParts | None = None,
+    shared: bool = True,
 ) -> None:
-    """Check types and shapes, as `check_arguments` does; `name` is what the caller calls `parts`."""
+    """Check types and shapes, as `check_arguments` does; `name` is what the caller calls `parts`.
+
+    `shared` allows transitions that all steps share.
+    """
     if not isinstance(parts, LinearChainParts):
         raise TypeError(f"{name}: expected LinearChainParts, got {kind_of(parts)}")
     emissions, transitions = parts
@@ -31,7 +54,7 @@ def check_chains(
     check_arguments(f"{name}.transitions", transitions, "batch position previous next")
     batch, positions, tags = emissions.shape
     shape = [batch, max(positions - 1, 0), tags, tags]
-    if list(transitions.shape) != shape:
+    if list(transitions.shape) not in ([shape, [batch, 1, tags, tags]] if shared else [shape]):
         raise ValueError(f"{name}.transitions: expected shape {shape}, got {list(transitions.shape)}")
     if mask is not None:
         if not isinstance(mask, LinearChainParts):
@@ -61,7 +84,7 @@ def tags_to_chains(tags: Tensor, count: int, dtype: torch.dtype = torch.float32)
     """
     check_integers("tags", tags, "batch position")
     refuse_out_of_range("tags", tags, count)
-    return _chains(tags, count, dtype, dtype)
+    return _chains(tags, _shapes(tags, count), dtype, dtype)
 
 
 def chains_to_tags(chains: LinearChainParts, lengths: Tensor | None = None) -> Tensor:
@@ -102,7 +125,7 @@ class TagsForm(CompactForm[LinearChainParts]):
 
     def to_parts(self, integers: Tensor, scores: LinearChainParts, lengths: Tensor | None) -> LinearChainParts:
         """Return the emissions and transitions."""
-        return _chains(integers, scores.emissions.size(2), scores.emissions.dtype, scores.transitions.dtype)
+        return _chains(integers, scores, scores.emissions.dtype, scores.transitions.dtype)
 
     def to_integers(self, parts: LinearChainParts, lengths: Tensor | None) -> Tensor:
         """Return the tags."""
@@ -112,13 +135,30 @@ class TagsForm(CompactForm[LinearChainParts]):
         """Return which rows have one tag for each position and the pairs of these tags."""
         inside = self.meant(parts, lengths)
         emissions = parts.emissions.where(inside[..., None], 0)
-        transitions = parts.transitions.where(inside[:, 1:, None, None], 0)
+        steps = inside[:, 1:2] if parts.is_shared and inside.size(1) > 1 else inside[:, 1:]
+        transitions = parts.transitions.where(steps[..., None, None], 0) if steps.size(1) else parts.transitions * 0
         tags = chains_to_tags(LinearChainParts(*map(widen, parts)), lengths)
-        expected = _chains(tags, emissions.size(2), emissions.dtype, transitions.dtype)
+        expected = _chains(tags, parts, emissions.dtype, transitions.dtype)
         same = [(own == other).flatten(1).all(1) for own, other in zip((emissions, transitions), expected, strict=True)]
         return same[0] & same[1] & ((tags >= 0) | ~inside).all(1)
 
 
-def _chains(tags: Tensor, count: int, *dtypes: torch.dtype) -> LinearChainParts:
-    chosen = tags[..., None] == torch.arange(count, device=tags.device)
-    return LinearChainParts(chosen.to(dtypes[0]), (chosen[:, :-1, :, None] & chosen[:, 1:, None]).to(dtypes[1]))
+def _shapes(tags: Tensor, count: int) -> LinearChainParts:
+    """Return parts without memory that have a score for each step."""
+    batch, positions = tags.shape
+    shapes = (batch, positions, count), (batch, max(positions - 1, 0), count, count)
+    return LinearChainParts(*(torch.empty(shape, device="meta") for shape in shapes))
+
+
+def _chains(tags: Tensor, shapes: LinearChainParts, *dtypes: torch.dtype) -> LinearChainParts:
+    """Return the parts of tags, -1 for none, in the shapes of others."""
+    count = shapes.emissions.size(2)
+    chosen = (tags[..., None] == torch.arange(count, device=tags.device)).to(dtypes[0])
+    before, after = tags[:, :-1], tags[:, 1:]
+    known = ((before >= 0) & (after >= 0)).to(dtypes[1])
+    pair = (before * count + after).clamp(min=0)
+    if shapes.is_shared:
+        pairs = torch.zeros(len(tags), count**2, dtype=dtypes[1], device=tags.device).scatter_add(1, pair, known)
+        return LinearChainParts(chosen, pairs.view(-1, 1, count, count))
+    pairs = torch.zeros(*pair.shape, count**2, dtype=dtypes[1], device=tags.device)
+    return LinearChainParts(chosen, pairs.scatter(2, pair[..., None], known[..., None]).unflatten(2, (count, count)))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..checks import kind_of, lengths_or_none, refuse_rows
+from ..differentiation import is_traced
 from .base import Parts, tensors
 
 
@@ -88,7 +89,8 @@ def read_structure(
 
     Args:
         name: what the caller calls `given`, for errors.
-        given: integers, which become 0/1 parts; or parts, which are returned as they are.
+        given: integers, which become 0/1 parts; or parts, which are returned as they are. A tuple of tensors of
+            integers, such as (heads, labels), is the same as these side by side in a last axis.
         scores: only their shapes and types matter.
         form: how integers are read; None: they are refused.
         lengths: the real size of each row.
@@ -100,6 +102,8 @@ def read_structure(
     """
     if isinstance(given, list):
         given = _tensor_of(name, given)
+    elif type(given) is tuple and all(is_integer(part) and part.shape == given[0].shape for part in given):
+        given = torch.stack(given, -1)
     if form is None or not is_integer(given):
         check_parts(name, given, scores, form)
         return Reading(given, None, False)
@@ -115,7 +119,7 @@ def read_structure(
     bad = meant & ((integers < least) | (integers >= end))
     if ignore_index is not None and ignore_index >= least:
         bad = bad | (meant & (integers == ignore_index))
-    if torch.compiler.is_compiling() or bool(bad.any()):
+    if is_traced() or bool(bad.any()):
         missing = meant & (integers == ignore_index)
         some = _by_row(missing).any(1)
         ignored = some & _by_row(missing | ~meant).all(1)

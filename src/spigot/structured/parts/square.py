@@ -1,33 +1,46 @@
-"""Square matrices of pairs, `[batch, row, column]`, and matchings as one column for each row."""
+"""Matrices of pairs, `[batch, row, column]`, and matchings as one column for each row."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, lengths_or_full, lengths_or_none, mask_or_none, widen
+from ..checks import as_lengths, check_arguments, lengths_or_none, mask_or_none, widen
 from .compact import CompactForm, check_integers, first_largest, refuse_out_of_range
 
 
-def square_arguments(
+def pair_lengths(values: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """Return how many rows and columns are real, int64, `[batch, 2]`; None: all."""
+    sizes = lengths_or_none(values, lengths)
+    return sizes if sizes is None or sizes.dim() == 2 else sizes[:, None].expand(-1, 2)
+
+
+def pair_arguments(
     name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Check the arguments of one call, and return them as kernels take them.
 
     `name` is what the caller calls `values`.
     """
-    check_arguments(name, values, "batch row column", lengths, mask)
-    if values.size(1) != values.size(2):
-        raise ValueError(f"{name}: expected as many columns as rows, got {list(values.shape)}")
-    return widen(values), lengths_or_none(values, lengths), mask_or_none(values, mask)
+    sizes = as_lengths(lengths)
+    if sizes is not None and sizes.dim() == 2 and isinstance(values, Tensor):
+        if sizes.shape != (values.size(0), 2):
+            raise ValueError(f"lengths: expected shape [{values.size(0)}, 2], got {list(sizes.shape)}")
+        check_arguments(name, values, "batch row column", sizes[:, 0], mask)
+    else:
+        check_arguments(name, values, "batch row column", sizes, mask)
+    return widen(values), pair_lengths(values, sizes), mask_or_none(values, mask)
 
 
-def columns_to_matching(columns: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def columns_to_matching(columns: Tensor, dtype: torch.dtype = torch.float32, count: int | None = None) -> Tensor:
     """Turn the column of each row into a 0/1 matrix.
 
     Args:
-        columns: integers, `[batch, row]`, -1 for none (padding).
+        columns: integers, `[batch, row]`, -1 for none.
         dtype: of the result.
+        count: how many columns there are; None: as many as rows.
 
     Returns:
         0/1, `[batch, row, column]`.
@@ -36,8 +49,9 @@ def columns_to_matching(columns: Tensor, dtype: torch.dtype = torch.float32) -> 
         ValueError: a column is out of range.
     """
     check_integers("columns", columns, "batch row")
-    refuse_out_of_range("columns", columns, columns.size(1))
-    return _matching(columns, dtype)
+    count = columns.size(1) if count is None else count
+    refuse_out_of_range("columns", columns, count)
+    return _matching(columns, count, dtype)
 
 
 def matching_to_columns(matching: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -45,20 +59,24 @@ def matching_to_columns(matching: Tensor, lengths: Tensor | None = None) -> Tens
 
     Args:
         matching: `[batch, row, column]`.
-        lengths: how many rows, and as many columns, are real, `[batch]`; None: all.
+        lengths: how many rows, and as many columns, are real, `[batch]`, or rows and columns, `[batch, 2]`; None: all.
 
     Returns:
         int64, `[batch, row]`. -1 past the length, and where a row has nothing above 0. The smallest column wins a tie.
     """
-    square_arguments("matching", matching, lengths, None)
-    return first_largest(matching.where(inside_square(matching, lengths), 0))
+    pair_arguments("matching", matching, lengths, None)
+    return first_largest(matching.where(inside_pairs(matching, lengths), 0))
 
 
+@dataclass(frozen=True)
 class ColumnsForm(CompactForm[Tensor]):
-    """The column of each row, `[batch, row]`."""
+    """The column of each row, `[batch, row]`; -1 for none, where rows may stay without one."""
 
     noun = "columns"
     parts_noun = "pairs"
+    optional = True
+
+    at_most_one: bool = False
 
     def shape(self, scores: Tensor) -> list[int | None]:
         """Return `[batch, row]`."""
@@ -70,31 +88,38 @@ class ColumnsForm(CompactForm[Tensor]):
 
     def meant(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
         """Return which rows are real."""
-        sizes = lengths_or_full(scores, lengths, scores.size(1))
-        return torch.arange(scores.size(1), device=scores.device) < sizes[:, None]
+        return inside_pairs(scores, lengths).any(2)
 
     def to_parts(self, integers: Tensor, scores: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the matrices."""
-        return _matching(integers, scores.dtype)
+        return _matching(integers, scores.size(2), scores.dtype)
 
     def to_integers(self, parts: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the columns."""
         return matching_to_columns(parts, lengths)
 
     def members(self, parts: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return which rows are permutation matrices."""
-        inside = parts.where(inside_square(parts, lengths), 0)
-        sizes = self.meant(parts, lengths).long()
+        """Return which rows are matchings."""
+        cells = inside_pairs(parts, lengths)
+        inside = parts.where(cells, 0)
+        pairs = (inside != 0).long()
         whole = ((inside == 0) | (inside == 1)).flatten(1).all(1)
-        return whole & ((inside != 0).sum(1) == sizes).all(1) & ((inside != 0).sum(2) == sizes).all(1)
+        whole &= (pairs.sum(1) <= 1).all(1) & (pairs.sum(2) <= 1).all(1)
+        if self.at_most_one:
+            return whole
+        # All of the smaller side.
+        smaller = torch.minimum(cells.any(1).sum(1), cells.any(2).sum(1))
+        return whole & (pairs.flatten(1).sum(1) == smaller)
 
 
-def inside_square(values: Tensor, lengths: Tensor | None) -> Tensor:
+def inside_pairs(values: Tensor, lengths: Tensor | None) -> Tensor:
     """Return which cells are of real rows and columns: bool, `[batch, row, column]`."""
-    sizes = lengths_or_full(values, lengths, values.size(1))
-    inside = torch.arange(values.size(1), device=values.device) < sizes[:, None]
-    return inside[:, :, None] & inside[:, None, :]
+    sizes = pair_lengths(values, lengths)
+    if sizes is None:
+        return torch.ones(values.shape, dtype=torch.bool, device=values.device)
+    row, column = (torch.arange(count, device=values.device) for count in values.shape[1:])
+    return (row < sizes[:, :1])[:, :, None] & (column < sizes[:, 1:])[:, None, :]
 
 
-def _matching(columns: Tensor, dtype: torch.dtype) -> Tensor:
-    return (columns[:, :, None] == torch.arange(columns.size(1), device=columns.device)).to(dtype)
+def _matching(columns: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+    return (columns[:, :, None] == torch.arange(count, device=columns.device)).to(dtype)

@@ -1,4 +1,4 @@
-"""Doubly stochastic matrices: the convex hull of the perfect matchings."""
+"""Doubly stochastic matrices and their like: the convex hull of matchings."""
 
 from __future__ import annotations
 
@@ -9,30 +9,37 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import narrow
 from ..kernels.matching.projection import project_birkhoff
-from ..parts.square import square_arguments
-from ..shapes import Lengths, Mask, Pairs
+from ..parts.square import pair_arguments
+from ..shapes import Mask, PairLengths, Pairs
 
 
 @dataclass(frozen=True)
 class Birkhoff(Polytope[Tensor]):
     """{z : z >= 0, Σ_i z[i, j] = Σ_j z[i, j] = 1} over the candidates of each matrix.
 
-    Its vertices are the permutation matrices (Birkhoff and von Neumann). The projection is exact to rounding, by
-    Newton's method on the dual, and differentiable: O(n³) for each of about ten steps.
+    Its vertices are the permutation matrices (Birkhoff and von Neumann). If there are more columns than rows, columns
+    sum to at most 1, and the other way around. The projection is exact to rounding, by Newton's method on the dual, and
+    differentiable: O(n³) for each of about ten steps.
+
+    Args:
+        at_most_one: all rows and columns sum to at most 1.
     """
 
-    def project(self, point: Pairs, lengths: Lengths | None = None, mask: Mask | None = None) -> Pairs:
+    at_most_one: bool = False
+
+    def project(self, point: Pairs, lengths: PairLengths | None = None, mask: Mask | None = None) -> Pairs:
         """Return the nearest point of the polytope, computed in float64. CUDA tensors are projected on the CPU.
 
         Args:
-            point: `[batch, row, column]`, square. NaN or +inf at a candidate makes its matrix NaN.
-            lengths: the number of real rows and of real columns, `[batch]`; None: all. 0 gives zeros.
+            point: `[batch, row, column]`. NaN or +inf at a candidate makes its matrix NaN.
+            lengths: the number of real rows and as many columns, `[batch]`, or of rows and columns, `[batch, 2]`; None:
+                all. 0 gives zeros.
             mask: bool, shaped like `point`; True = candidate.
 
         Returns:
             The projection, shaped like `point`, 0 where there is no candidate.
 
         Raises:
-            ValueError: the candidates hold no perfect matching.
+            ValueError: the candidates hold no matching.
         """
-        return narrow(project_birkhoff(*square_arguments("point", point, lengths, mask)), point)
+        return narrow(project_birkhoff(*pair_arguments("point", point, lengths, mask), self.at_most_one), point)

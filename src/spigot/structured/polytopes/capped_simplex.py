@@ -9,7 +9,8 @@ from torch import Tensor
 from ..base import Polytope
 from ..checks import narrow
 from ..kernels.simplex.capped import project_capped_simplex
-from ..parts.categories import category_arguments
+from ..parts.categories import check_size, subset_arguments
+from ..parts.rows import over_rows
 from ..shapes import Categories, Lengths, Mask
 
 
@@ -21,15 +22,25 @@ class CappedSimplex(Polytope[Tensor]):
     exact, and differentiable.
 
     Args:
-        k: the sum; a row with fewer than k categories sums to the number of its categories.
+        k: the sum, at least 0, or a tensor of integers, `[batch]`, one for each row; a row with fewer than k categories
+            sums to the number of its categories.
+        at_most: Σ z <= k instead.
+        dim: the axis of the categories; see `Categorical`.
     """
 
-    k: int
+    k: int | Tensor
+    at_most: bool = False
+    dim: int = -1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.k, int) or self.k < 1:
-            raise ValueError(f"k: expected an integer of at least 1, got {self.k!r}")
+        check_size(self.k)
 
+    @property
+    def axis(self) -> int:
+        """`dim`."""
+        return self.dim
+
+    @over_rows("point")
     def project(self, point: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the nearest point of the polytope. CUDA tensors are projected on the CPU.
 
@@ -38,4 +49,5 @@ class CappedSimplex(Polytope[Tensor]):
         Raises:
             ValueError: a row has too few candidates for its sum.
         """
-        return narrow(project_capped_simplex(*category_arguments("point", point, lengths, mask), self.k), point)
+        arguments = subset_arguments("point", point, lengths, mask, self.k)
+        return narrow(project_capped_simplex(*arguments, self.at_most), point)

@@ -38,7 +38,7 @@ class ChainSimplices(Polytope[LinearChainParts]):
         Raises:
             ValueError: a position has no candidate.
         """
-        check_chains("point", point, lengths, mask)
+        check_chains("point", point, lengths, mask, shared=False)
         sizes = chain_lengths(point, lengths)
         masks = (None, None) if mask is None else tuple(map(mask_or_none, point, mask))
         positions = point.emissions.size(1)

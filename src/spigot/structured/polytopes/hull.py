@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import lengths_or_none, narrow, widen
+from ..checks import as_lengths, lengths_or_none, narrow, widen
+from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
-from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
+from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..shapes import Lengths, PerRow
 from .hull_operator import project_in_graph
 
@@ -102,12 +103,13 @@ class Hull(Polytope[Parts]):
         if torch.compiler.is_compiling():
             wide = map_parts(widen, point)
             return map_parts(narrow, unflatten(project_in_graph(self, wide, lengths, mask, start), wide), point)
-        solution = self.solve(point, lengths, mask, start=start)
-        found = map_parts(narrow, solution.point, point)
-        if not any(part.requires_grad for part in tensors(point)):
-            return found
-        flat = _OntoHull.apply(flatten(point), flatten(found), solution.weights, solution.members)
-        return map_parts(narrow, unflatten(flat, point), point)
+        if not is_tracked(*tensors(point)):
+            return map_parts(narrow, self.solve(point, lengths, mask, start=start).point, point)
+        masks, first = (() if parts is None else tensors(parts) for parts in (mask, start))
+        kind, count = None if isinstance(point, Tensor) else type(point), len(tensors(point))
+        search = _Search(self, kind, count, len(masks) > 0)
+        found = apply(_OntoHull, search, as_lengths(lengths), *tensors(point), *masks, *first)
+        return like(point, found[:count])
 
     def solve(
         self,
@@ -140,8 +142,8 @@ class Hull(Polytope[Parts]):
             if rows is None:
                 chosen = self.structure.argmax(unflatten(values, home), lengths, valid)
             else:
-                of_rows, make = None if lengths is None else lengths[rows], self.structure.of_rows
-                structure = self.structure if make is None else make(rows, len(flat))
+                structure = self.structure.map_rows(lambda setting: setting[rows.to(setting.device)])
+                of_rows = None if lengths is None else lengths[rows]
                 chosen = structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
             return flatten(chosen).double()
 
@@ -184,15 +186,52 @@ class Hull(Polytope[Parts]):
         )
 
 
-class _OntoHull(torch.autograd.Function):
-    """Gives the solution the derivative of the projection: the projection onto the face, which is symmetric."""
+class _Search(NamedTuple):
+    hull: Hull[Any]
+    kind: type | None
+    """The NamedTuple that points are; None: a tensor."""
+    width: int
+    """How many tensors a point has."""
+    has_mask: bool
+
+    def run(self, lengths: Tensor | None, flat: tuple[Tensor, ...]) -> tuple[Any, HullSolution[Any]]:
+        """Return the point, and its projection, given the tensors of the point, of the mask and of the start."""
+        pieces = [flat[i : i + self.width] for i in range(0, len(flat), self.width)]
+        point, *others = (piece[0] if self.kind is None else self.kind(*piece) for piece in pieces)
+        mask = others.pop(0) if self.has_mask else None
+        return point, self.hull.solve(point, lengths, mask, start=others[0] if others else None)
+
+
+class _OntoHull(Function):
+    """The search, with the derivative of the projection: the projection onto the face, which is symmetric."""
 
     @staticmethod
-    def forward(ctx: Any, point: Tensor, found: Tensor, weights: Tensor, members: Tensor) -> Tensor:
-        ctx.save_for_backward(weights, members)
-        return found.clone()
+    def forward(search: _Search, lengths: Tensor | None, *flat: Tensor) -> tuple[Tensor, ...]:
+        point, solution = search.run(lengths, flat)
+        return *tensors(map_parts(narrow, solution.point, point)), solution.weights, solution.members
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        *points, weights, members = output
+        ctx.count = len(points)
+        ctx.others = len(inputs) - 2 - ctx.count
+        keep(ctx, weights, members)
+        ctx.mark_non_differentiable(weights, members)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         weights, members = ctx.saved_tensors
-        return onto_face(grad.double().cpu(), members, weights).to(grad), None, None, None
+        given = grads[: ctx.count]
+        flat = onto_face(flatten(given).double().cpu(), members, weights)
+        pieces = flat.split([grad.shape[1:].numel() for grad in given], 1)
+        slopes = (piece.reshape(grad.shape).to(grad) for piece, grad in zip(pieces, given, strict=True))
+        return None, None, *slopes, *[None] * ctx.others
+
+    @staticmethod
+    def jvp(ctx: Any, search: None, lengths: None, *tangents: Tensor) -> tuple[Tensor | None, ...]:
+        slopes = _OntoHull.backward(ctx, *tangents)
+        return *slopes[2 : 2 + ctx.count], None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Any, Any]:
+        return unfold(info.batch_size, apply(_OntoHull, *fold(info.batch_size, in_dims, inputs)))

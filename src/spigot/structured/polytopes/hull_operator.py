@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.hull.face import onto_face
-from ..kernels.runtime.operator import like_first, once_differentiable, operator
+from ..kernels.runtime.operator import like_first, operator
 from ..parts.base import Parts, flatten, tensors
 
 if TYPE_CHECKING:
@@ -125,7 +125,18 @@ def _made_within(kind: type, values: dict[str, Any]) -> Any:
 _enter._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-@operator(fake=like_first, backward=once_differentiable)
+def _save_searched(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    point, _, lengths, mask, start, ctx.sizes, ctx.search = inputs
+    ctx.save_for_backward(point, lengths, mask, start)
+
+
+def _backward_again(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    point, lengths, mask, start = ctx.saved_tensors
+    # Linear and symmetric in the gradient; in the point it is constant almost everywhere.
+    return None, project_onto_hull_vjp(point, grad, lengths, mask, start, ctx.sizes, ctx.search), *[None] * 5
+
+
+@operator(fake=like_first, backward=_backward_again, save=_save_searched, jvp="symmetric", moving=(1,))
 def project_onto_hull_vjp(
     point: Tensor,
     grad: Tensor,
@@ -151,7 +162,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return slopes, None, None, None, None, None
 
 
-@operator(fake=like_first, backward=_backward, save=_save)
+@operator(fake=like_first, backward=_backward, save=_save, jvp="symmetric")
 def project_onto_hull(
     point: Tensor,
     lengths: Tensor | None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -34,8 +35,7 @@ class LinearConstraints(Polytope[Tensor]):
         Aeq: `[equation, variable]`, or one for each row, as A; None for no equations.
         beq: `[equation]`, or `[row, equation]`.
 
-    With numbers for r rows, a batch has r rows, or a multiple of r: then each is for as many rows, side by side, as
-    the samples of a row are.
+    With numbers for each row, they are for a batch of just these rows.
 
     Raises:
         ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
@@ -47,15 +47,15 @@ class LinearConstraints(Polytope[Tensor]):
             raise ValueError("A, Aeq: expected a matrix for at least one of them, got None for both")
         self.variables = torch.as_tensor(known).size(-1)
         below, equal = _side("A", A, "b", b, self.variables), _side("Aeq", Aeq, "beq", beq, self.variables)
-        counts = [
-            1,
-            *sorted({each.rows for each in (below, equal)} | {len(each.bounds) for each in (below, equal)} - {1}),
-        ]
-        self.rows, self.equations = counts[-1], equal.bounds.size(1)
-        if len(set(counts) - {1}) > 1:
-            raise ValueError(f"A, b, Aeq, beq: expected the same number of rows, got {' and '.join(map(str, counts))}")
+        self.equations = equal.bounds.size(1)
+        sizes = {each.rows for each in (below, equal)} | {each.bounds.size(0) for each in (below, equal)}
+        if len(sizes - {1}) > 1:
+            got = " and ".join(map(str, sorted(sizes - {1})))
+            raise ValueError(f"A, b, Aeq, beq: expected the same number of rows, got {got}")
+        rows = max(sizes)
+        self.owners = torch.arange(rows) if rows > 1 else None
         alike = len(below.bounds) == len(equal.bounds) == 1
-        self.bounds = torch.cat([each.bounds.expand(1 if alike else self.rows, -1) for each in (below, equal)], 1)
+        self.bounds = torch.cat([each.bounds.expand(1 if alike else rows, -1) for each in (below, equal)], 1)
         self.starts, self.columns, self.values = _stacked(below, equal, self.variables)
 
     def __repr__(self) -> str:
@@ -64,34 +64,44 @@ class LinearConstraints(Polytope[Tensor]):
     def sizes(self) -> str:
         """Return the numbers of variables and constraints, for a repr."""
         inequalities = self.bounds.size(1) - self.equations
-        own = "" if self.rows == 1 else f", rows={self.rows}"
+        own = "" if self.owners is None else f", rows={len(self.owners)}"
         return f"variables={self.variables}, inequalities={inequalities}, equations={self.equations}{own}"
 
-    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
+    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None, int]:
         """Return the constraints as operators take them; see `kernels/program/constraints.py`."""
-        return self.starts, self.columns, self.values, self.bounds, self.equations
+        return self.starts, self.columns, self.values, self.bounds, self.owners, self.equations
 
-    def of_rows(self, rows: Tensor, batch: int) -> LinearConstraints:
-        """Return the constraints of some rows of a batch, in their order."""
-        if self.rows == 1:
+    def map_rows(self, function: Callable[[Tensor], Tensor]) -> LinearConstraints:
+        """Return the constraints of other rows; see `Structure.map_rows`."""
+        if self.owners is None:
             return self
-        numbers = (rows.cpu() * self.rows // batch).tolist()
-        constraints, count = Constraints.of(*self.arguments()), self.bounds.size(1)
-        each = [constraints.of_row(number, self.rows) for number in numbers]
-        dense = torch.stack([torch.from_numpy(own.dense(self.variables)) for own in each])
-        bounds = torch.stack([torch.from_numpy(own.bounds) for own in each])
-        below = count - self.equations
-        return LinearConstraints(dense[:, :below], bounds[:, :below], dense[:, below:], bounds[:, below:])
+        return self._with(owners=function(self.owners))
+
+    def and_below(self, row: Tensor, bound: Tensor) -> LinearConstraints:
+        """Return the constraints of the only row of a batch, and one more: <row, z> <= bound."""
+        own, columns = Constraints.of(*self.arguments()).of_row(0), row.nonzero()[:, 0]
+        ends = torch.bincount(torch.from_numpy(own.row), minlength=len(own.bounds)).cumsum(0) + len(columns)
+        return self._with(
+            starts=torch.cat([torch.tensor([0, len(columns)]), ends]),
+            columns=torch.cat([columns, torch.from_numpy(own.column)]),
+            values=torch.cat([row[columns], torch.from_numpy(own.value)]),
+            bounds=torch.cat([bound.view(1), torch.from_numpy(own.bounds)])[None],
+            owners=None,
+        )
+
+    def _with(self, **changes: Tensor | None) -> LinearConstraints:
+        other = copy(self)
+        vars(other).update(changes)
+        return other
 
     def check(self, name: str, values: Variables, lengths: Lengths | None, mask: Mask | None) -> Tensor:
         """Check the arguments of one call; return the lengths."""
         check_arguments(name, values, "batch variable", lengths, mask)
         if values.size(1) > self.variables:
             raise ValueError(f"{name}: expected at most {self.variables} variables, got {list(values.shape)}")
-        if values.size(0) % self.rows:
+        if self.owners is not None and values.size(0) != len(self.owners):
             raise ValueError(
-                f"{name}: expected {self.rows} rows, as many as have constraints, or a multiple, "
-                f"got {list(values.shape)}"
+                f"{name}: expected {len(self.owners)} rows, as many as have constraints, got {list(values.shape)}"
             )
         return lengths_or_full(values, lengths, values.size(1))
 

@@ -10,6 +10,7 @@ from ..base import Polytope
 from ..checks import narrow
 from ..kernels.simplex.columns import project_columns
 from ..parts.categories import category_arguments
+from ..parts.rows import over_rows
 from ..shapes import Categories, Lengths, Mask
 
 
@@ -18,8 +19,19 @@ class Simplex(Polytope[Tensor]):
     """{p : p >= 0, Σ p = 1} over the candidates of each row.
 
     The projection is sparsemax (Martins & Astudillo 2016); it is differentiable.
+
+    Args:
+        dim: the axis of the categories; see `Categorical`.
     """
 
+    dim: int = -1
+
+    @property
+    def axis(self) -> int:
+        """`dim`."""
+        return self.dim
+
+    @over_rows("point")
     def project(self, point: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the nearest point of the simplex.
 

@@ -26,5 +26,4 @@ def hidden_markov_scores(
     emissions = emission.log_softmax(1).T[seen]
     # In front of the first position there is the initial state: it becomes part of its emission.
     starts = torch.cat([initial.log_softmax(0).expand(len(seen), 1, -1), torch.zeros_like(emissions[:, 1:])], 1)
-    transitions = transition.log_softmax(1).expand(len(seen), max(seen.size(1) - 1, 0), -1, -1)
-    return LinearChainParts(emissions + starts[:, : seen.size(1)], transitions)
+    return LinearChainParts.shared(emissions + starts[:, : seen.size(1)], transition.log_softmax(1))

@@ -47,6 +47,7 @@ class PCFG(DynamicProgram[PCFGParts]):
         "batch symbol",
     )
     counted: ClassVar[str] = "position"
+    counts: ClassVar[bool] = True
     none: ClassVar[str] = "no tree"
 
     def inside(self, scores: PCFGParts, lengths: Tensor) -> PCFGParts:

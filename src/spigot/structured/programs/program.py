@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..base import MarginalStructure, Polytope
+from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import as_lengths, lengths_or_none, refuse_rows
-from ..parts.base import Parts, common_dtype, flatten, like, map_parts, tensors
+from ..differentiation import is_exporting, is_traced
+from ..k_best import check_k
+from ..kernels.numerics.limbs import WIDE
+from ..parts.base import Parts, common_dtype, flatten, inner, like, map_parts, tensors
 from ..polytopes.hull import Hull
 from .axes import check_axes, check_lengths, sizes_of
-from .sampling import Sampling, first_seeds
-from .semirings import LOW, Count, Entropy, Feasible, LogSum, Max, Semiring, TopK
+from .sampling import Sampling, WideSampling, first_seeds
+from .semirings import (
+    LOW,
+    Count,
+    Entropy,
+    Feasible,
+    LogSum,
+    Max,
+    Semiring,
+    TopK,
+    WideEntropy,
+    WideLogSum,
+    to_limbs,
+)
 from .value import Value
 
 
@@ -25,7 +41,9 @@ class DynamicProgram(MarginalStructure[Parts]):
     structure like any other, on any device and within `torch.compile`, which unrolls its loops. The argmax is the
     gradient of the total in the semiring of maxima, the marginals are that of log-sums, and so on: see `semirings.py`.
 
-    Operations compute in float64 and return the type of the scores. Scores beyond ±1e150 are not supported.
+    Operations compute in float64 and return the type of the scores. Sums are right for scores of any size, up to 1e30,
+    and of very different sizes in one row; within graphs of `torch.compile` and transforms of torch.func, up to 1e6.
+    Scores beyond ±1e150 are not supported.
 
     Ties: the first of the best terms of each sum, in the order of the recurrence.
     """
@@ -39,6 +57,8 @@ class DynamicProgram(MarginalStructure[Parts]):
     """
     counted: ClassVar[str]
     """The axis, or the axes, that `lengths` counts: "position", or "row column"."""
+    counts: ClassVar[bool] = False
+    """Whether a structure may use a part more than once."""
     none: ClassVar[str] = "no structure"
     """What is missing in a row whose total is zero, for the error message."""
 
@@ -82,14 +102,8 @@ class DynamicProgram(MarginalStructure[Parts]):
     def top_k(
         self, scores: Parts, k: int, lengths: Tensor | None = None, mask: Parts | None = None
     ) -> tuple[Parts, Tensor]:
-        """Return the k structures with the highest scores, best first.
-
-        Returns:
-            the structures, of the type of the scores, `[batch, k, ...]`; and their scores, `[batch, k]`. Where a row
-            has fewer than k, the rest are zeros, and score -inf.
-        """
-        if k < 1:
-            raise ValueError(f"k: expected at least 1, got {k}")
+        """Return the k structures with the highest scores, best first, in one pass; see the base class."""
+        check_k(k)
         leaves, sizes = self._constants(scores, lengths, mask)
         (best,), pull = self._differentiated(TopK(k), leaves, sizes)
         self._refuse_infeasible(best[:, 0])
@@ -106,21 +120,64 @@ class DynamicProgram(MarginalStructure[Parts]):
     def log_partition(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
         leaves, sizes = self._leaves(scores, lengths, mask)
-        (log_z,) = self._run(LogSum(), leaves, sizes)
+
+        def run(wide: bool, leaves: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor]:
+            return (_added(self._run(WideLogSum() if wide else LogSum(), leaves, sizes)),)
+
+        (log_z,) = by_width(run, leaves, leaves, sizes)
         self._refuse_infeasible(log_z)
         return _connected(log_z, leaves).to(common_dtype(scores))
 
     def marginals(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return E[z], shaped like `scores`; differentiable in `scores` (true derivative)."""
         leaves, sizes = self._leaves(scores, lengths, mask)
-        (log_z,), pull = self._differentiated(LogSum(), leaves, sizes)
+
+        def run(wide: bool, leaves: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor, ...]:
+            total, pull = self._differentiated(WideLogSum() if wide else LogSum(), leaves, sizes)
+            ones = torch.ones_like(total[0])
+            return _added(total), *pull((ones, *map(torch.zeros_like, total[1:])))
+
+        log_z, *expected = by_width(run, leaves, leaves, sizes)
         self._refuse_infeasible(log_z)
-        return _typed(tuple(_connected(part, leaves) for part in pull((torch.ones_like(log_z),))), scores)
+        most = torch.inf if self.counts else 1.0
+        # Rounding may bring them out of [0, 1]; their derivative is as it is.
+        bounded = (part + (part.clamp(0.0, most) - part).detach() for part in expected)
+        return _typed(tuple(_connected(part, leaves) for part in bounded), scores)
+
+    @property
+    def accurate(self) -> AccurateSums:
+        """Log-probabilities and entropies that are right for scores of any size."""
+        return AccurateSums(self._log_prob, self.entropy)
+
+    def _log_prob(
+        self, scores: Parts, chosen: Parts, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> Tensor:
+        """Return log p of the chosen candidates, float64."""
+        leaves, sizes = self._leaves(scores, lengths, mask)
+        picked = tuple(part.double() for part in tensors(chosen))
+
+        def run(wide: bool, parts: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor]:
+            own, picked = parts[: len(leaves)], parts[len(leaves) :]
+            log_z = self._run(WideLogSum() if wide else LogSum(), own, sizes)
+            # What is not chosen counts 0, whatever it scores.
+            kept = [torch.where(one != 0, part, 0.0) for part, one in zip(own, picked, strict=True)]
+            limbs = [to_limbs(part) if wide else (part,) for part in kept]
+            totals = (inner(each, picked) for each in zip(*limbs, strict=True))
+            gaps = [total - other for total, other in zip(totals, log_z, strict=True)]
+            return (sum(gaps[::-1]),)  # type: ignore[return-value]
+
+        (log_p,) = by_width(run, leaves, (*leaves, *picked), sizes)
+        return _connected(log_p + (log_p.clamp(max=0.0) - log_p).detach(), leaves)
 
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
         leaves, sizes = self._leaves(scores, lengths, mask)
-        log_z, entropy = self._run(Entropy(), leaves, sizes)
+
+        def run(wide: bool, leaves: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor, Tensor]:
+            entropy, *log_z = self._run(WideEntropy() if wide else Entropy(), leaves, sizes)
+            return entropy, _added(tuple(log_z))
+
+        entropy, log_z = by_width(run, leaves, leaves, sizes)
         self._refuse_infeasible(log_z)
         return _connected(entropy, leaves).to(common_dtype(scores))
 
@@ -145,10 +202,17 @@ class DynamicProgram(MarginalStructure[Parts]):
     ) -> Parts:
         """Return the exact sample of p(z) that each row's seed stands for; see the base class."""
         leaves, sizes = self._constants(scores, lengths, mask)
-        (log_z, _), pull = self._differentiated(Sampling(), leaves, sizes)
+
+        def run(wide: bool, parts: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor, ...]:
+            *own, begin = parts
+            total, pull = self._differentiated(WideSampling() if wide else Sampling(), tuple(own), sizes)
+            ones, others = torch.ones_like(total[0]), map(torch.zeros_like, total[2:])
+            with torch.no_grad():
+                return _added((total[0], *total[2:])), *pull((ones, first_seeds(begin), *others))
+
+        log_z, *drawn = by_width(run, leaves, (*leaves, seeds), sizes)
         self._refuse_infeasible(log_z)
-        with torch.no_grad():
-            return _typed(pull((torch.ones_like(log_z), first_seeds(seeds))), scores)
+        return _typed(tuple(drawn), scores)
 
     def _run(self, semiring: Semiring, leaves: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, ...]:
         """Return the channels of the total, given those scores that `_leaves` returns."""
@@ -166,7 +230,13 @@ class DynamicProgram(MarginalStructure[Parts]):
 
         What this function returns is differentiable in the scores.
         """
-        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        if is_exporting():
+            # What it would return are not even numbers.
+            raise RuntimeError(
+                f"{type(self).__name__}: expected log_partition, log_prob, entropy or a projection in torch.export, "
+                "got what is a derivative of the recurrence"
+            )
+        if is_traced():
             return torch.func.vjp(lambda *parts: self._run(semiring, parts, lengths), *leaves)
         # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
         again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
@@ -230,6 +300,40 @@ class DynamicProgram(MarginalStructure[Parts]):
     def _refuse_infeasible(self, total: Tensor) -> None:
         message = f"scores: {self.none} over the candidates that mask and -inf scores leave"
         refuse_rows(total <= LOW / 2, message)
+
+
+def by_width(
+    run: Callable[..., tuple[Tensor, ...]], leaves: tuple[Tensor, ...], arguments: tuple[Tensor, ...], sizes: Tensor
+) -> tuple[Tensor, ...]:
+    """Call `run(wide, arguments, sizes)` once for the rows with large scores, and once for the others.
+
+    So no row depends on the others. A graph, and a transform of torch.func, cannot look at scores: there no row is
+    wide, and scores have to be below 1e6 or so.
+    """
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or sizes.is_meta:
+        return run(False, arguments, sizes)
+    held = [leaf.detach().flatten(1) for leaf in leaves]
+    large = [((part.abs() > WIDE) & (part > LOW / 2)).any(1) for part in held]
+    wide = large[0] if len(large) == 1 else torch.stack(large).any(0)
+    if not wide.any():
+        return run(False, arguments, sizes)
+    if wide.all():
+        return run(True, arguments, sizes)
+    groups = [(~wide).nonzero()[:, 0], wide.nonzero()[:, 0]]
+    found = [
+        run(kind, tuple(part[rows] for part in arguments), sizes[rows])
+        for kind, rows in zip((False, True), groups, strict=True)
+    ]
+    order = torch.cat(groups).argsort()
+    return tuple(torch.cat(both)[order] for both in zip(*found, strict=True))
+
+
+def _added(limbs: tuple[Tensor, ...]) -> Tensor:
+    """Return the number that limbs add up to, from large to small."""
+    total = limbs[-1]
+    for limb in limbs[-2::-1]:
+        total = total + limb
+    return total
 
 
 def _typed(parts: tuple[Tensor, ...], scores: Parts) -> Parts:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..seeds import mix
-from .semirings import LOW, Channels, Semiring, log_sum
+from .semirings import LOW, Channels, Semiring, log_sum, log_sum_of_limbs, to_limbs
 from .value import Value
 
 
@@ -37,11 +37,30 @@ class Sampling(Semiring):
         """Return the product."""
         # Seeds end at the scores of parts, which leave those of the other factor as they are.
         both = a[1].requires_grad and b[1].requires_grad
-        return a[0] + b[0], _Split.apply(a[1], b[1]) if both else a[1] + b[1]
+        return a[0] + b[0], _Split.apply(a[1], b[1]) if both else a[1] + b[1], *map(torch.add, a[2:], b[2:])
 
     def sum(self, terms: Channels, dim: int) -> Channels:
         """Return the log-sum."""
-        return _Draw.apply(*terms, dim)
+        total, below, _ = log_sum(terms[0].detach(), dim)
+        return _Draw.apply(*terms, below, total, dim)
+
+
+@dataclass(frozen=True)
+class WideSampling(Sampling):
+    """The same in limbs, of which the rest comes first."""
+
+    zero: ClassVar[tuple[float, ...]] = (0.0, 0.0, LOW, 0.0)
+    one: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0)
+
+    def lift(self, scores: Tensor) -> Value:
+        """Return numbers at which seeds end."""
+        first, *others = to_limbs(scores)
+        return Value(self, (first, torch.zeros_like(scores), *others))
+
+    def sum(self, terms: Channels, dim: int) -> Channels:
+        """Return the log-sum."""
+        (first, *others), below, _ = log_sum_of_limbs((terms[0].detach(), *terms[2:]), dim)
+        return *_Draw.apply(*terms[:2], below, first, dim), *others
 
 
 class _Split(torch.autograd.Function):
@@ -69,29 +88,31 @@ class _Draw(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(terms: Tensor, seeds: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-        total = log_sum(terms, dim)[0]
-        return total, torch.zeros_like(total)
+    def forward(terms: Tensor, seeds: Tensor, below: Tensor, total: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        return total.clone(), torch.zeros_like(total)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: tuple[Tensor, Tensor]) -> None:
-        terms, _, ctx.dim = inputs
-        ctx.save_for_backward(terms)
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor, int], output: tuple[Tensor, Tensor]
+    ) -> None:
+        _, _, below, _, ctx.dim = inputs
+        ctx.save_for_backward(below)
 
     @staticmethod
-    def backward(ctx: Any, passed: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor, None]:
-        (terms,) = ctx.saved_tensors
+    def backward(ctx: Any, passed: Tensor, seeds: Tensor) -> tuple[Tensor | None, ...]:
+        (below,) = ctx.saved_tensors
         dim = ctx.dim
-        weights = (terms - terms.amax(dim, keepdim=True)).exp()
+        weights = below.exp()
         reached = weights.cumsum(dim)
-        mass = reached.narrow(dim, terms.size(dim) - 1, 1)
+        mass = reached.narrow(dim, below.size(dim) - 1, 1)
         uniform = (seeds - 0.5) * 2.0**-52
         drawn = (reached <= uniform.unsqueeze(dim) * mass).sum(dim, keepdim=True)
         # Where there is no choice, such as past the end of a row, nothing is drawn: the seed stays what it is.
         choice = (weights > 0).sum(dim) > 1
         onward = torch.where(choice, _next(seeds, 2), seeds)
-        zeros = torch.zeros_like(terms)
-        return zeros.scatter(dim, drawn, passed.unsqueeze(dim)), zeros.scatter(dim, drawn, onward.unsqueeze(dim)), None
+        zeros = torch.zeros_like(below)
+        through = (zeros.scatter(dim, drawn, way.unsqueeze(dim)) for way in (passed, onward))
+        return *through, None, None, None
 
 
 def first_seeds(seeds: Tensor) -> Tensor:

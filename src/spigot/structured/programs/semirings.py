@@ -12,7 +12,8 @@
 (Goodman 1999; Li and Eisner 2009 for entropies; `Sampling`, in its own file, is `LogSum` with another way back.)
 
 Numbers are in float64. What is impossible scores `LOW`, finite, in place of -inf: then no gradient is NaN, and no
-result is off by it, since exp(LOW - s) is exactly 0 for every score s that is not itself impossible.
+result is off by it, since exp(LOW - s) is exactly 0 for every score s that is not itself impossible. `WideLogSum` and
+`WideEntropy` are for scores that are large, or very different in size.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..kernels.numerics.limbs import limbs_of
 from .value import Value
 
 LOW = -1e200
@@ -122,6 +124,35 @@ def log_sum(terms: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
     return peak.squeeze(dim) + rest, below, rest
 
 
+def log_sum_of_limbs(limbs: Channels, dim: int) -> tuple[Channels, Tensor, Tensor]:
+    """Do what `log_sum` does for logarithms in limbs, of which the first has the gradient; the total is limbs, too."""
+    held = tuple(limb.detach() for limb in limbs)
+    best = held[1].argmax(dim, keepdim=True)
+    # What is much larger than the first guess is compared once more, beside numbers of its own size.
+    for _ in range(2):
+        peak = tuple(limb.gather(dim, best) for limb in held)
+        best = _gap(held, peak).argmax(dim, keepdim=True)
+    peak = tuple(limb.gather(dim, best) for limb in held)
+    below = _gap((limbs[0], *held[1:]), peak).clamp(max=0.0)
+    rest = below.exp().sum(dim).log()
+    first, *others = (limb.squeeze(dim) for limb in peak)
+    return (first + rest, *others), below, rest
+
+
+def _gap(limbs: Channels, peak: Channels) -> Tensor:
+    first, coarse, fine = (a - b for a, b in zip(limbs, peak, strict=True))
+    return (coarse + fine) + first
+
+
+def to_limbs(scores: Tensor) -> Channels:
+    """Return float64 scores in limbs (see `kernels/numerics/limbs.py`): the rest, which has the gradient, then others.
+
+    So they add up, and cancel, as in exact arithmetic, whatever their sizes.
+    """
+    coarse, fine, _ = limbs_of(scores.detach()).unbind(-1)
+    return scores - coarse - fine, coarse, fine
+
+
 @dataclass(frozen=True)
 class LogSum(Semiring):
     """Logarithms of sums."""
@@ -132,21 +163,58 @@ class LogSum(Semiring):
 
 
 @dataclass(frozen=True)
+class WideLogSum(Semiring):
+    """Logarithms of sums, in limbs: for scores of very different sizes."""
+
+    zero: ClassVar[tuple[float, ...]] = (0.0, LOW, 0.0)
+    one: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+
+    def lift(self, scores: Tensor) -> Value:
+        """Return the limbs."""
+        return Value(self, to_limbs(scores))
+
+    def sum(self, terms: Channels, dim: int) -> Channels:
+        """Return log Σ exp over a dimension."""
+        return log_sum_of_limbs(terms, dim)[0]
+
+
+@dataclass(frozen=True)
 class Entropy(Semiring):
     """Log-sums, and the entropy of the distribution over what was summed: sums of numbers that are not negative."""
 
-    zero: ClassVar[tuple[float, ...]] = (LOW, 0.0)
+    zero: ClassVar[tuple[float, ...]] = (0.0, LOW)
     one: ClassVar[tuple[float, ...]] = (0.0, 0.0)
 
     def lift(self, scores: Tensor) -> Value:
         """Return numbers without a choice."""
-        return Value(self, (scores, torch.zeros_like(scores)))
+        return Value(self, (torch.zeros_like(scores), scores))
 
     def sum(self, terms: Channels, dim: int) -> Channels:
-        """Return the log-sum, and Σ_j p_j (H_j - log p_j)."""
-        total, below, rest = log_sum(terms[0], dim)
-        log_p = below - rest.unsqueeze(dim)
-        return total, (log_p.exp() * (terms[1] - log_p)).sum(dim)
+        """Return Σ_j p_j (H_j - log p_j), and the log-sum."""
+        total, below, rest = log_sum(terms[1], dim)
+        return _entropy(terms[0], below, rest, dim), total
+
+
+@dataclass(frozen=True)
+class WideEntropy(Semiring):
+    """The same in limbs."""
+
+    zero: ClassVar[tuple[float, ...]] = (0.0, *WideLogSum.zero)
+    one: ClassVar[tuple[float, ...]] = (0.0, *WideLogSum.one)
+
+    def lift(self, scores: Tensor) -> Value:
+        """Return numbers without a choice."""
+        return Value(self, (torch.zeros_like(scores), *to_limbs(scores)))
+
+    def sum(self, terms: Channels, dim: int) -> Channels:
+        """Return Σ_j p_j (H_j - log p_j), and the log-sum."""
+        total, below, rest = log_sum_of_limbs(terms[1:], dim)
+        return _entropy(terms[0], below, rest, dim), *total
+
+
+def _entropy(entropies: Tensor, below: Tensor, rest: Tensor, dim: int) -> Tensor:
+    log_p = below - rest.unsqueeze(dim)
+    return (log_p.exp() * (entropies - log_p)).sum(dim)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,14 @@ class Value:
 
     def at(self, index: Tensor) -> Value:
         """Return for each row the entry of dimension 1 that `index[batch]` names; negative ones are taken as 0."""
-        return self[torch.arange(len(index), device=index.device), index.clamp_min(0)]
+        # Not by an index, whose derivative `vmap` cannot take.
+        place = index.clamp_min(0)
+
+        def one(channel: Tensor) -> Tensor:
+            places = place.view(-1, *[1] * (channel.dim() - 1)).expand(-1, 1, *channel.shape[2:])
+            return channel.gather(1, places).squeeze(1)
+
+        return self._each(one)
 
     def skewed(self) -> Value:
         """Return `[batch, i, i + j, ...]` from `[batch, i, j, ...]`: row i moved i to the right, zeros around it.

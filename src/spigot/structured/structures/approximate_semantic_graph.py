@@ -56,6 +56,12 @@ class ApproximateSemanticGraph(FirstOrderGraph):
         rounded = SemanticGraphParts(predicates - 0.5, torch.zeros_like(arcs), labels - 0.5)
         return SemanticGraph(self.deterministic).decode(rounded, lengths)
 
+    def top_k(
+        self, scores: SemanticGraphParts, k: int, lengths: Lengths | None = None, mask: SemanticGraphParts | None = None
+    ) -> tuple[SemanticGraphParts, Tensor]:
+        """Return the k best graphs, found exactly, as `SemanticGraph` does: the first may beat the argmax."""
+        return SemanticGraph(self.deterministic).top_k(scores, k, lengths, mask)
+
     def solve(
         self,
         scores: SemanticGraphParts,

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, narrow, refuse_rows, widen
+from ..k_best import check_k, check_rows
 from ..parts.categories import IndicesForm, category_part_mask
+from ..parts.rows import over_rows
 from ..polytopes.simplex import Simplex
 from ..seeds import gumbel
 from ..shapes import Categories, CategoryMask, Lengths, Mask, PerRow, Seeds
@@ -21,31 +23,71 @@ class Categorical(MarginalStructure[Tensor]):
 
     Scores are `[batch, category]`, and `lengths[batch]` says how many categories each row has. In a tie the
     smallest index is taken. A row of length 0 has the empty structure: zeros, log-partition 0.
+
+    Args:
+        dim: the axis of the categories. Scores may have any shape: all other axes, of which there may be none, are the
+            batch, and lengths, losses and whatever has one number for each row are shaped like them.
     """
+
+    nested = False
+
+    dim: int = -1
+
+    @property
+    def axis(self) -> int:
+        """`dim`."""
+        return self.dim
 
     @property
     def relaxation(self) -> Polytope[Tensor]:
         """The simplex; this is also the convex hull."""
-        return Simplex()
+        return Simplex(self.dim)
 
     @property
     def hull(self) -> Polytope[Tensor]:
         """The simplex."""
-        return Simplex()
+        return Simplex(self.dim)
 
     @property
     def compact_form(self) -> IndicesForm:
         """The index of the category."""
         return IndicesForm(single=True)
 
+    @over_rows()
     def part_mask(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> CategoryMask:
         """Return which categories may be chosen (bool, shaped like `scores`)."""
         return category_part_mask(scores, lengths, mask)
 
+    @over_rows()
     def argmax(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return the one-hot vector of the category with the highest score, shaped like `scores`."""
         return _first_best(self._candidates(constant(scores), lengths, mask)).to(scores.dtype)
 
+    def require(
+        self, scores: Categories, required: CategoryMask, valid: CategoryMask
+    ) -> tuple[Categories, CategoryMask]:
+        """Exclude all categories but the required one."""
+        return scores, valid & (required | ~required.any(1, keepdim=True))
+
+    def top_k(
+        self, scores: Categories, k: int, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the k best categories by sorting; see the base class. Ties go to the smaller index."""
+        check_k(k)
+        check_rows(self, scores)
+        candidates = self._candidates(constant(scores), lengths, mask)
+        best = candidates.sort(dim=1, descending=True, stable=True)
+        number = min(k, scores.size(1))
+        totals, indices = best.values[:, :number], best.indices[:, :number]
+        empty = (candidates == -torch.inf).all(1)
+        chosen = torch.nn.functional.one_hot(indices, scores.size(1)) * (totals > -torch.inf).unsqueeze(2)
+        # A row of length 0 has the empty structure.
+        totals = torch.cat([torch.where(empty, 0.0, totals[:, 0])[:, None], totals[:, 1:]], 1) if number else totals
+        pad = torch.nn.functional.pad
+        structures = pad(chosen, (0, 0, 0, k - number)).to(scores.dtype)
+        return structures, pad(totals, (0, k - number), value=-torch.inf).to(scores.dtype)
+
+    @over_rows()
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
         """Return log Σ_k exp s_k, shape `[batch]`."""
         candidates = self._candidates(scores, lengths, mask)
@@ -54,6 +96,7 @@ class Categorical(MarginalStructure[Tensor]):
         total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
         return narrow(total.masked_fill(empty, 0), scores)
 
+    @over_rows()
     def marginals(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> Categories:
         """Return softmax(s), shaped like `scores`."""
         candidates = self._candidates(scores, lengths, mask)
@@ -85,6 +128,7 @@ class Categorical(MarginalStructure[Tensor]):
         empty = (candidates == -torch.inf).all(1, keepdim=True)
         return candidates.masked_fill(empty, 0).log_softmax(1).masked_fill(empty, -torch.inf)
 
+    @over_rows()
     def sample_seeded(
         self, scores: Categories, seeds: Seeds, lengths: Lengths | None = None, mask: Mask | None = None
     ) -> Categories:

@@ -16,6 +16,9 @@ from ..polytopes.graph_hull import GraphHull
 from ..polytopes.labeled_arcs import LabeledArcs
 from ..shapes import ArcLabels, GraphPredicates, Lengths, PerRow
 
+FAR = 1e150
+"""More than the scores of a graph add up to."""
+
 
 @dataclass(frozen=True)
 class FirstOrderGraph(Structure[SemanticGraphParts]):
@@ -63,6 +66,23 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
         arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)
         return SemanticGraphParts(predicates, arcs, labels & arcs[..., None])
+
+    def require(
+        self, scores: SemanticGraphParts, required: SemanticGraphParts, valid: SemanticGraphParts
+    ) -> tuple[SemanticGraphParts, SemanticGraphParts]:
+        """Exclude what competes with required labels, and put required predicates and arcs far above 0.
+
+        So nothing is rounded away: a predicate's total and an arc's score are only compared with 0.
+        """
+        flags = deterministic_flags("scores", tuple(self.deterministic), scores.labels).to(scores.arcs.device)
+        of_arcs = required.labels.any(3)
+        of_predicates = required.labels.any(2, keepdim=True) & flags
+        labels = valid.labels & (required.labels | ~(of_arcs.unsqueeze(3) | of_predicates))
+        arcs, predicates = required.arcs | of_arcs, required.predicates | (required.arcs | of_arcs).any(2)
+        raised = SemanticGraphParts(
+            scores.predicates.masked_fill(predicates, FAR), scores.arcs.masked_fill(arcs, FAR), scores.labels
+        )
+        return raised, valid._replace(labels=labels)
 
     @abstractmethod
     def decode(
@@ -118,5 +138,5 @@ def one_hot_parts(predicates: GraphPredicates, arc_labels: ArcLabels, like: Sema
     arcs = arc_labels >= 0
     labels = torch.zeros_like(like.labels)
     if labels.size(3):
-        labels.scatter_(3, arc_labels.clamp(min=0).unsqueeze(3), arcs.unsqueeze(3).to(labels.dtype))
+        labels = labels.scatter(3, arc_labels.clamp(min=0).unsqueeze(3), arcs.unsqueeze(3).to(labels.dtype))
     return SemanticGraphParts(predicates.to(like.predicates.dtype), arcs.to(like.arcs.dtype), labels)

@@ -9,9 +9,13 @@ from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import mask_or_none, narrow, widen
+from ..k_best import check_k
 from ..kernels.chain.argmax import chain_argmax
+from ..kernels.chain.k_best import chain_k_best
 from ..kernels.chain.sample import chain_sample
+from ..kernels.chain.shared import SHARED_CHAIN
 from ..kernels.chain.sums import CHAIN
+from ..kernels.runtime.gibbs import GibbsOperators
 from ..parts.base import common_dtype
 from ..parts.chain import LinearChainParts, TagsForm, chain_lengths, check_chains
 from ..polytopes.chain_simplices import ChainSimplices
@@ -24,8 +28,9 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     """Sequences of tags, as 0/1 indicators of tags and of pairs of neighbouring tags: the linear-chain CRF.
 
     Scores, and masks, are `LinearChainParts`; `lengths[batch]` counts positions, and a row of length 0 has the empty
-    sequence. A score of -inf forbids a tag or a transition. For equal transitions at all positions, `expand` one
-    matrix. A row with no allowed sequence is an error. All is exact: n positions and t tags take O(n t²) time and
+    sequence. A score of -inf forbids a tag or a transition. Transitions that are the same at all positions, as
+    `LinearChainParts.shared` makes them, are much faster: their sums need no exponential for each step, and O(t) memory
+    a position. A row with no allowed sequence is an error. All is exact: n positions and t tags take O(n t²) time and
     O(n t + t²) memory besides the result, in float64 on the CPU. CUDA tensors are copied there and back, except for the
     argmax if triton is installed. Marginals keep their intermediate values in the result, in the dtype of the scores.
 
@@ -57,7 +62,8 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         position = torch.arange(emissions.size(1), device=emissions.device)
         inside = position < chain_lengths(scores, lengths)[:, None]
         tags = inside[:, :, None] & (emissions != -torch.inf)
-        pairs = inside[:, 1:, None, None] & (transitions != -torch.inf)
+        steps = (chain_lengths(scores, lengths) > 1)[:, None] if scores.is_shared else inside[:, 1:]
+        pairs = steps[:, :, None, None] & (transitions != -torch.inf)
         return LinearChainParts(tags, pairs) if mask is None else LinearChainParts(tags & mask[0], pairs & mask[1])
 
     def argmax(
@@ -66,17 +72,27 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """Return the highest-scoring sequence (Viterbi 1967), 0/1, shaped and typed like `scores`."""
         return _typed(scores, chain_argmax(*self._arguments(_detached(scores), lengths, mask)))
 
+    def top_k(
+        self, scores: LinearChainParts, k: int, lengths: Lengths | None = None, mask: LinearChainParts | None = None
+    ) -> tuple[LinearChainParts, Tensor]:
+        """Return the k best sequences, in one pass; see the base class. Ties are those of the argmax."""
+        check_k(k)
+        tags, totals = chain_k_best(k, *self._arguments(_detached(scores), lengths, mask))
+        found = TagsForm().to_parts(tags.flatten(0, 1), scores, None)
+        several = LinearChainParts(*(part.unflatten(0, (-1, k)) for part in found))
+        return several, totals.to(common_dtype(scores))
+
     def log_partition(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return log Σ_z exp <scores, z>, shape `[batch]`; its gradient is `marginals`."""
-        return CHAIN.log_partition(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
+        return _sums(scores).log_partition(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def marginals(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> LinearChainParts:
         """Return the probability of each tag and pair of tags; differentiable (true derivative)."""
-        return _typed(scores, CHAIN.marginals(*self._arguments(scores, lengths, mask)))
+        return _typed(scores, _sums(scores).marginals(*self._arguments(scores, lengths, mask)))
 
     @property
     def accurate(self) -> AccurateSums:
@@ -92,13 +108,13 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     ) -> PerRow:
         """Return log p of the chosen candidates."""
         emissions, transitions, *others = self._arguments(scores, lengths, mask)
-        return CHAIN.log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
+        return _sums(scores).log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
 
     def _entropy(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
     ) -> PerRow:
         """Return the entropy of p(z) in nats, shape `[batch]`; differentiable."""
-        return CHAIN.entropy(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
+        return _sums(scores).entropy(*self._arguments(scores, lengths, mask)).to(common_dtype(scores))
 
     def sample_seeded(
         self,
@@ -119,6 +135,11 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         if emissions.dtype is not transitions.dtype:
             emissions, transitions = emissions.double(), transitions.double()
         return emissions, transitions, chain_lengths(scores, lengths), tags, pairs
+
+
+def _sums(scores: LinearChainParts) -> GibbsOperators:
+    check_chains("scores", scores)
+    return SHARED_CHAIN if scores.is_shared else CHAIN
 
 
 def _detached(scores: LinearChainParts) -> LinearChainParts:

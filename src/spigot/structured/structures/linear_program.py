@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import lengths_or_full, mask_or_none, narrow, widen
+from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..kernels.program.constraints import Constraints
 from ..kernels.program.cuts import Cuts, cuts_name, violated
@@ -77,15 +80,14 @@ class LinearProgram(Structure[Tensor]):
         """The convex hull, by active set."""
         return Hull(self)
 
-    @property
-    def of_rows(self) -> Callable[[Tensor, int], LinearProgram] | None:
-        """Make the program of some rows, if they have constraints of their own."""
-        return None if self.constraints.rows == 1 else self._of_rows
+    def map_rows(self, function: Callable[[Tensor], Tensor]) -> LinearProgram:
+        """Return the program of other rows; see the base class."""
+        return self if self.constraints.owners is None else self._with(self.constraints.map_rows(function))
 
-    def _of_rows(self, rows: Tensor, batch: int) -> LinearProgram:
-        program = LinearProgram.__new__(LinearProgram)
-        vars(program).update(vars(self), constraints=self.constraints.of_rows(rows, batch))
-        return program
+    def _with(self, constraints: LinearConstraints) -> LinearProgram:
+        other = copy(self)
+        other.constraints = constraints
+        return other
 
     def part_mask(self, scores: Variables, lengths: Lengths | None = None, mask: Mask | None = None) -> VariableMask:
         """Return which variables may be above 0 (bool, shaped like `scores`)."""
@@ -99,6 +101,43 @@ class LinearProgram(Structure[Tensor]):
         program = *self.constraints.arguments(), self.whole, cuts_name(self.cuts)
         return narrow(linear_program_argmax(wide, sizes, mask, *program), scores)
 
+    def top_k(
+        self, scores: Variables, k: int, lengths: Lengths | None = None, mask: Mask | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the k best solutions; see the base class. Each is excluded by a constraint before the next is sought.
+
+        Takes k integer programs for each row. Refused if there are `continuous` variables: then no solution is the
+        second best.
+        """
+        check_k(k)
+        if self.continuous:
+            raise ValueError(f"top_k: expected a program of variables that are 0 or 1, got {self!r}")
+        first, valid = self.argmax(scores, lengths, mask), self.part_mask(scores, lengths, mask)
+        sizes = self.constraints.check("scores", scores, lengths, mask)
+        structures = scores.new_zeros(len(scores), k, scores.size(1))
+        totals = torch.full((len(scores), k), -torch.inf, dtype=torch.float64, device=scores.device)
+        values = scores.detach().double().masked_fill(~valid, 0)
+        for b in range(len(scores)):
+            program, found = self.map_rows(lambda owners, b=b: owners[b : b + 1]), first[b]  # type: ignore[misc]
+            for place in range(k):
+                structures[b, place] = found
+                totals[b, place] = math.fsum(values[b][found > 0].tolist())
+                program = program._without(found)
+                if place + 1 == k or sizes[b] == 0:
+                    break
+                try:
+                    found = program.argmax(scores[b : b + 1], sizes[b : b + 1], valid[b : b + 1])[0]
+                except ValueError:
+                    # The arguments are those of the first argmax: there is no other solution.
+                    break
+        return structures, totals.to(scores.dtype)
+
+    def _without(self, solution: Tensor) -> LinearProgram:
+        """Return the program without one solution: another has a 1 less or a 1 more somewhere."""
+        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64)
+        cut[: len(solution)] += 2 * solution.detach().to(cut)
+        return self._with(self.constraints.and_below(cut, solution.detach().double().sum().cpu() - 1))
+
     def contains(self, structure: Variables, lengths: Lengths | None = None) -> Tensor:
         """Return whether each row is a solution: bool, `[batch]`."""
         valid = self.part_mask(torch.zeros_like(structure, dtype=torch.float32), lengths)
@@ -109,6 +148,6 @@ class LinearProgram(Structure[Tensor]):
         integral = (points == points.round())[:, self.whole].all(1)
         constraints, found = Constraints.of(*self.constraints.arguments()), []
         for b, (point, good) in enumerate(zip(points.numpy(), (between & integral).tolist(), strict=True)):
-            kept = good and constraints.of_row(b, len(points)).kept_by(point)
+            kept = good and constraints.of_row(b).kept_by(point)
             found.append(sizes[b] == 0 or (kept and violated(cuts_name(self.cuts), point) is None))
         return torch.tensor(found, dtype=torch.bool, device=structure.device)

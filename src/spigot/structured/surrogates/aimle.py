@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..differentiation import is_traced
 from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
 from ..parts.base import Parts, flatten, map_parts, masked
 from ..problem import Problem
@@ -48,7 +49,8 @@ class AIMLE(CustomSurrogate):
 
     Attributes:
         state: α and the running mean. They belong to this object and are in the `state_dict` of each `StructuredArgmax`
-            that holds it. Each process has its own. Under `torch.compile` they are read, but never updated.
+            that holds it. Each process has its own. Under `torch.compile` and `torch.func` they are read, but never
+            updated.
     """
 
     relaxes = True
@@ -97,7 +99,7 @@ class AIMLE(CustomSurrogate):
 
     def _adapt(self, difference: Parts) -> None:
         changed = flatten(difference).count_nonzero(1)
-        if torch.compiler.is_compiling() or not changed.numel():
+        if is_traced() or not changed.numel():
             return
         strength, density = self.state.strength.item(), self.state.density.item()
         density = self.decay * density + (1 - self.decay) * changed.double().mean().item()

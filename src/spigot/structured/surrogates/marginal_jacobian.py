@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..differentiation import Function, apply, is_tracked, same
 from ..parts.base import Parts, like, tensors
 from ..problem import Problem
 from .base import DifferentiableSurrogate
@@ -44,21 +45,30 @@ def hard_marginals(problem: Problem[Parts], scores: Parts, soft_scores: Parts, m
     `max_norm` caps the gradient for the result.
     """
     best = problem.argmax(scores)
-    if not torch.is_grad_enabled() or not any(part.requires_grad for part in tensors(soft_scores)):
+    if not is_tracked(*tensors(soft_scores)):
         return best
     marginals = problem.marginals(soft_scores)
-    return like(best, _Hard.apply(problem.surrogate, max_norm, *tensors(best), *tensors(marginals)))
+    return like(best, apply(_Hard, problem.surrogate, max_norm, *tensors(best), *tensors(marginals)))
 
 
-class _Hard(torch.autograd.Function):
+class _Hard(Function):
     """Gives structures the derivative of their marginals."""
 
     @staticmethod
-    def forward(ctx: Any, name: str, max_norm: float | None, *parts: Tensor) -> tuple[Tensor, ...]:
-        count = len(parts) // 2
-        ctx.name, ctx.max_norm, ctx.count = name, max_norm, count
-        ctx.save_for_backward(*parts[count:])
-        return tuple(part.view_as(part) for part in parts[:count])
+    def forward(name: str, max_norm: float | None, *parts: Tensor) -> tuple[Tensor, ...]:
+        return tuple(map(same, parts[: len(parts) // 2]))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.name, ctx.max_norm, *parts = inputs
+        ctx.count = len(output)
+        ctx.save_for_backward(*parts[ctx.count :])
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, ...]:
+        if ctx.max_norm is not None:  # the cap is one on gradients
+            Function.jvp(ctx)
+        return tangents[2 + ctx.count :]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..differentiation import Function, apply, same
+
 
 def differentiable_once(name: str, grads: tuple[Tensor, ...], *sources: Tensor) -> tuple[Tensor, ...]:
     """Return the gradients of a surrogate, which depend on `sources`, so that differentiating them raises an error.
@@ -16,15 +18,22 @@ def differentiable_once(name: str, grads: tuple[Tensor, ...], *sources: Tensor) 
     """
     if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return grads
-    return _Once.apply(name, len(grads), *grads, *sources)  # type: ignore[no-any-return]
+    return apply(_Once, name, len(grads), *grads, *sources)  # type: ignore[no-any-return]
 
 
-class _Once(torch.autograd.Function):
+class _Once(Function):
     @staticmethod
-    def forward(ctx: Any, name: str, count: int, *values: Tensor) -> tuple[Tensor, ...]:
-        ctx.name = name
-        return tuple(value.view_as(value) for value in values[:count])
+    def forward(name: str, count: int, *values: Tensor) -> tuple[Tensor, ...]:
+        return tuple(map(same, values[:count]))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.name = inputs[0]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         raise RuntimeError(f"{ctx.name}: expected to be differentiated once; its gradient has no derivative")
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, ...]:
+        return _Once.backward(ctx)  # type: ignore[return-value]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, NamedTuple
 
 from ..base import Polytope, Structure
 from ..parts.base import Parts, map_parts
@@ -11,6 +11,14 @@ from ..problem import Problem
 from .base import ArgmaxSurrogate
 from .capping import capped
 from .settings import check_count, check_max_norm, check_positive
+
+
+class ProjectedStep(NamedTuple, Generic[Parts]):
+    """One step: the gradient as it was used, the point after the step, and its projection."""
+
+    grad: Parts
+    ahead: Parts
+    projected: Parts
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,20 @@ class ProjectedGradient(ArgmaxSurrogate):
 
     def pull_back(self, problem: Problem[Parts], point: Parts, grad: Parts) -> Parts:
         """Return `point` after `steps` projected gradient steps, the first of them along `grad`."""
+        return self.path(problem, point, grad)[-1].projected
+
+    def path(self, problem: Problem[Parts], point: Parts, grad: Parts) -> list[ProjectedStep[Parts]]:
+        """Return the `steps` projected gradient steps from `point`, the first of them along `grad`."""
         polytope = polytope_of(self.polytope, problem.structure)
+        path: list[ProjectedStep[Parts]] = []
         for step in range(self.steps):
             if step > 0:
                 grad = problem.gradient_at(point)
             grad = capped(grad, self.max_norm, self.normalize)
             ahead = map_parts(lambda at, by: at - self.step_size * by, point, grad)
             point = problem.project(ahead, polytope)
-        return point
+            path.append(ProjectedStep(grad, ahead, point))
+        return path
 
 
 def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: Structure[Parts]) -> Polytope[Parts]:
@@ -53,4 +67,5 @@ def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: S
         if polytope != "hull":
             raise ValueError(f'polytope: expected a Polytope, "hull" or None, got {polytope!r}')
         return structure.hull
-    return polytope
+    # A surrogate sees rows, whatever the axis of the scores was.
+    return polytope if polytope.axis in (None, -1) else replace(polytope, dim=-1)  # type: ignore[type-var]

@@ -8,6 +8,7 @@ from numba import njit
 from torch import Tensor
 
 from ..runtime.arrays import lengths_to_numpy, to_numpy
+from ..runtime.operator import operator
 from ..runtime.parallel import over_batch
 
 
@@ -69,6 +70,11 @@ def _are_trees(start, stop, arcs, lengths, projective, single_root, out):  # typ
         )  # fmt: skip
 
 
+def _fake(arcs: Tensor, lengths: Tensor | None, projective: bool, single_root: bool) -> Tensor:
+    return arcs.new_empty(arcs.size(0), dtype=torch.bool)
+
+
+@operator(fake=_fake)
 def are_trees(arcs: Tensor, lengths: Tensor | None, projective: bool, single_root: bool) -> Tensor:
     """Return whether the arcs of each row are a tree: bool, `[batch]`. CUDA tensors are copied to the CPU.
 

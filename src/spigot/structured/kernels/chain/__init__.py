@@ -2,6 +2,7 @@
 
 Read `argmax.py` first: the recurrence of Viterbi (1967), and the layout of scores and masks. `forward_backward.py` has
 the sums (Baum et al. 1970) and their slopes; `sums.py` makes operators of them, and `sample.py` filters forwards and
-draws backwards. Each step's shares pass from forward to backward in the array of the result; gradients start again
-from the scores.
+draws backwards. `k_best.py` keeps the k best beginnings; `shared.py` has the sums for transitions that are the same at
+all positions. Each step's shares pass from forward to backward in the array of the result; gradients start again from
+the scores.
 """

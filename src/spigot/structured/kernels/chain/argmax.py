@@ -7,7 +7,8 @@ best predecessors of the n tags of one sequence is O(n t). The maximum of each p
 long chains and large scores lose no precision in sums; these are in float64.
 
 All kernels over chains take the scores as `emissions[batch, position, tag]` and
-`transitions[batch, position, previous, next]`, with masks of these shapes or empty ones, which allow all.
+`transitions[batch, position, previous, next]`, with masks of these shapes or empty ones, which allow all. Transitions
+that are the same for all rows, or at all positions, may have a size of 1 there; then pairs of tags are counted.
 """
 
 from __future__ import annotations
@@ -25,20 +26,28 @@ from ..runtime.parallel import over_batch
 NO_SEQUENCE = "no sequence of tags"
 
 
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def place(b, i, transitions):  # type: ignore[no-untyped-def]
+    """Return where the transitions between positions i and i + 1 of row b lie."""
+    return b if transitions.shape[0] > 1 else 0, i if transitions.shape[1] > 1 else 0
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def read_transitions(b, i, transitions, mask, table):  # type: ignore[no-untyped-def]
     """Copy the candidates between positions i and i + 1 to `table`; return how many are NaN or +inf."""
     tags = table.shape[0]
     improper = 0
+    row, step = place(b, i, transitions)
+    of_row, of_step = place(b, i, mask)
     for p in range(tags):
         if mask.size > 0:
             for j in range(tags):
-                value = np.float64(transitions[b, i, p, j]) if mask[b, i, p, j] else -np.inf
+                value = np.float64(transitions[row, step, p, j]) if mask[of_row, of_step, p, j] else -np.inf
                 table[p, j] = value
                 improper += not (value < np.inf)
         else:
             for j in range(tags):
-                value = np.float64(transitions[b, i, p, j])
+                value = np.float64(transitions[row, step, p, j])
                 table[p, j] = value
                 improper += not (value < np.inf)
     return improper
@@ -119,21 +128,33 @@ def _argmax(  # type: ignore[no-untyped-def]
         best_emissions[b, length - 1, tag] = 1
         for i in range(length - 2, -1, -1):
             best, previous = -np.inf, 0
+            row, step = place(b, i, transitions)
+            of_row, of_step = place(b, i, transition_mask)
             for p in range(tags):
-                if transition_mask.size == 0 or transition_mask[b, i, p, tag]:
-                    score = rows[i, p] + np.float64(transitions[b, i, p, tag])
+                if transition_mask.size == 0 or transition_mask[of_row, of_step, p, tag]:
+                    score = rows[i, p] + np.float64(transitions[row, step, p, tag])
                     if score > best:
                         best, previous = score, p
-            best_transitions[b, i, previous, tag] = 1
+            best_transitions[b, i if best_transitions.shape[1] > 1 else 0, previous, tag] += 1
             best_emissions[b, i, previous] = 1
             tag = previous
+
+
+def distinct(transitions: Tensor) -> np.ndarray:
+    """Return transitions, or their mask, as kernels take them: what was expanded has a size of 1."""
+    array = transitions.numpy(force=True)
+    once = tuple(
+        slice(1) if stride == 0 and size > 1 else slice(None)
+        for stride, size in zip(array.strides[:2], array.shape[:2], strict=True)
+    )
+    return np.ascontiguousarray(array[once])
 
 
 def chain_masks(emission_mask: Tensor | None, transition_mask: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
     """Return masks as kernels take them: an empty one allows all."""
     return (
         mask_to_numpy(emission_mask),
-        mask_to_numpy(transition_mask, 4),
+        mask_to_numpy(None, 4) if transition_mask is None else distinct(transition_mask),
     )
 
 
@@ -156,7 +177,7 @@ def chain_argmax(
 
     Args:
         emissions: float32 or float64, `[batch, position, tag]`.
-        transitions: the same type, `[batch, position, previous, next]`, one position less.
+        transitions: the same type, `[batch, position, previous, next]`, one position less; or one for all steps.
         lengths: int64, `[batch]`, positions.
         emission_mask: bool, shaped like `emissions`; True = candidate.
         transition_mask: bool, shaped like `transitions`.
@@ -169,13 +190,13 @@ def chain_argmax(
         _argmax,
         batch,
         to_numpy(emissions),
-        to_numpy(transitions),
+        distinct(transitions),
         to_numpy(lengths),
         *chain_masks(emission_mask, transition_mask),
         tags.numpy(),
         pairs.numpy(),
         status,
-        work=transitions.numel(),
+        work=emissions.numel() * emissions.size(2),
     )
     raise_for_status(status, "scores", NO_SEQUENCE)
     return tags.to(emissions.device), pairs.to(transitions.device)

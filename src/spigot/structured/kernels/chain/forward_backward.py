@@ -9,7 +9,8 @@ way back needs neither scores nor exponentials, and adds positive numbers only:
 
     p(previous, next) = share(previous | next) · p(next)        p(previous) = Σ_next p(previous, next)
 
-So nothing is subtracted, and each exponential is computed once, in vector code (`exponential.py`).
+So nothing is subtracted, and each exponential is computed once, in vector code (`exponential.py`). Transitions that all
+steps share have sums of their own, in `shared.py`.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ from numba import njit
 from torch import Tensor
 
 from ...checks import BAD_LENGTH, OK, raise_for_status
+from ..forest.rows import OUT_OF_RANGE
 from ..forest.sums import SAMPLE
 from ..numerics.drawing import draw
 from ..numerics.splitmix import uniform
 from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.operator import operator
 from ..runtime.parallel import over_batch
-from .argmax import NO_SEQUENCE, chain_masks, like_both
+from .argmax import NO_SEQUENCE, chain_masks, distinct, like_both, place
 from .forward_backward import forward
 from .sums import sum_wide_sequences
 
@@ -51,11 +52,13 @@ def _sample(  # type: ignore[no-untyped-def]
         tag = draw(weights, uniform(state))
         tags_out[b, length - 1, tag] = 1
         for i in range(length - 2, -1, -1):
+            row, step = place(b, i, transitions)
+            of_row, of_step = place(b, i, transition_mask)
             for p in range(tags):
-                allowed = transition_mask.size == 0 or transition_mask[b, i, p, tag]
-                weights[p] = rows[i, p] + np.float64(transitions[b, i, p, tag]) if allowed else -np.inf
+                allowed = transition_mask.size == 0 or transition_mask[of_row, of_step, p, tag]
+                weights[p] = rows[i, p] + np.float64(transitions[row, step, p, tag]) if allowed else -np.inf
             previous = draw(weights, uniform(state))
-            pairs_out[b, i, previous, tag] = 1
+            pairs_out[b, i if pairs_out.shape[1] > 1 else 0, previous, tag] += 1
             tags_out[b, i, previous] = 1
             tag = previous
 
@@ -74,11 +77,18 @@ def chain_sample(
     A CUDA tensor goes to the CPU and back. See `chain_argmax` for the arguments; `seeds` is int64, `[batch]`.
     """
     batch = emissions.size(0)
-    scores = (to_numpy(emissions), to_numpy(transitions))
+    scores = (to_numpy(emissions), distinct(transitions))
     sizes, masks, row_seeds = to_numpy(lengths), chain_masks(emission_mask, transition_mask), to_numpy(seeds)
-    out = (np.zeros_like(scores[0]), np.zeros_like(scores[1]))
+    out = (np.zeros(emissions.shape, scores[0].dtype), np.zeros(transitions.shape, scores[1].dtype))
     status = np.zeros(batch, dtype=np.int64)
-    over_batch(_sample, batch, *scores, sizes, *masks, row_seeds, *out, status, work=10 * transitions.numel())
-    sum_wide_sequences(sizes, scores, masks, status, np.zeros((batch, 3)), out, SAMPLE, seeds=row_seeds)
+    over_batch(
+        _sample, batch, *scores, sizes, *masks, row_seeds, *out, status, work=10 * emissions.numel() * emissions.size(2)
+    )
+    wide = status == OUT_OF_RANGE
+    if wide.any():
+        # Forests have a part for each step.
+        each = np.zeros((batch, max(emissions.size(1) - 1, 0), *out[1].shape[2:]), out[1].dtype)
+        sum_wide_sequences(sizes, scores, masks, status, np.zeros((batch, 3)), (out[0], each), SAMPLE, seeds=row_seeds)
+        out[1][wide] = each[wide] if out[1].shape[1] == each.shape[1] else each[wide].sum(1, keepdims=True)
     raise_for_status(status, "scores", NO_SEQUENCE)
     return like_scores(out[0], emissions), like_scores(out[1], transitions)

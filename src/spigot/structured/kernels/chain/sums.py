@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ...checks import raise_for_status
-from ..forest.rows import Sums, sum_wide_rows
+from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SLOPES, Forest
 from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
 from ..runtime.parallel import over_batch
-from .argmax import NO_SEQUENCE, chain_masks
+from .argmax import NO_SEQUENCE, chain_masks, distinct
 from .forest import chain_forest
 from .forward_backward import sum_sequences
 
@@ -28,25 +28,41 @@ def _run(
     wanted: int = LOG_Z,
     direction: tuple[Tensor, Tensor] | None = None,
 ) -> Sums:
-    """Return the sums; see `forest/sums.py` for what is wanted.
+    """Return the sums; see `sum_rows`."""
+    sums, status = sum_rows(emissions, transitions, lengths, emission_mask, transition_mask, wanted, direction)
+    raise_for_status(status, "scores", NO_SEQUENCE)
+    return sums
+
+
+def sum_rows(
+    emissions: Tensor,
+    transitions: Tensor,
+    lengths: Tensor,
+    emission_mask: Tensor | None,
+    transition_mask: Tensor | None,
+    wanted: int,
+    direction: tuple[Tensor, Tensor] | None,
+) -> tuple[Sums, np.ndarray]:
+    """Return the sums, and the status of each row; see `forest/sums.py` for what is wanted.
 
     Expected parts are computed in float64, and what goes from forward to backward is kept in the type of the scores, in
     the arrays that are returned.
     """
     batch, positions, tags = emissions.shape
-    scores = (to_numpy(emissions), to_numpy(transitions))
+    scores = (to_numpy(emissions), distinct(transitions))
     sizes, masks = to_numpy(lengths), chain_masks(emission_mask, transition_mask)
     d_emissions, d_transitions = direction or (emissions.new_empty(0, 0, 0), transitions.new_empty(0, 0, 0, 0))
     towards = (to_numpy(d_emissions), to_numpy(d_transitions))
     log_z, status = np.zeros((batch, 3)), np.zeros(batch, dtype=np.int64)
     empty = (np.empty((0, 0, 0), scores[0].dtype), np.empty((1, 0, 0, 0), scores[1].dtype))
-    expected = empty if wanted == LOG_Z else (np.zeros_like(scores[0]), np.zeros_like(scores[1]))
+    expected = empty
+    if wanted != LOG_Z:
+        expected = np.zeros(emissions.shape, scores[0].dtype), np.zeros(transitions.shape, scores[1].dtype)
     written = expected if wanted in (MARGINALS, SLOPES) else empty
     work = 10 * batch * positions * tags * tags
     over_batch(sum_sequences, batch, *scores, sizes, *masks, *towards, log_z, *written, status, work=work)
     sums = sum_wide_sequences(sizes, scores, masks, status, log_z, expected, wanted, direction=towards)
-    raise_for_status(status, "scores", NO_SEQUENCE)
-    return sums
+    return sums, status
 
 
 def sum_wide_sequences(
@@ -65,6 +81,11 @@ def sum_wide_sequences(
     def forest_of(length: int, _: np.ndarray) -> Forest:
         return chain_forest(length, positions, tags)
 
+    if (status == OUT_OF_RANGE).any():
+        # Forests have a part for each step.
+        steps = len(status), max(positions - 1, 0), tags, tags
+        scores = scores[0], np.broadcast_to(scores[1], steps)
+        masks = masks[0], np.broadcast_to(masks[1], steps) if masks[1].size else masks[1]
     return sum_wide_rows(forest_of, sizes, scores, masks, status, log_z, expected, wanted, **options)
 
 

@@ -51,7 +51,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return onto_face(grad, *ctx.saved_tensors), None, None
 
 
-@operator(fake=like_first, backward=_backward, save=_save_face)
+@operator(fake=like_first, backward=_backward, save=_save_face, jvp="symmetric")
 def onto_face(grad: Tensor, members: Tensor, weights: Tensor) -> Tensor:
     """Project each row orthogonally onto the differences of the vertices of one face: a linear, symmetric map.
 

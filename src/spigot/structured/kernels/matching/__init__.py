@@ -1,4 +1,4 @@
-"""Perfect matchings of rows and columns.
+"""Matchings of rows and columns.
 
 Read `augment.py` first: one shortest augmenting path (Jonker and Volgenant 1987), also used by `semantic_graph`.
 `argmax.py` begins with bids, so that few rows need a path. `projection.py` projects onto the doubly stochastic matrices

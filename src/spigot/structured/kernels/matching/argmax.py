@@ -1,7 +1,8 @@
-"""Maximum-weight perfect matching of rows and columns by shortest augmenting paths (Jonker and Volgenant 1987).
+"""Maximum-weight matching of rows and columns by shortest augmenting paths (Jonker and Volgenant 1987).
 
-Most rows need no search (see `augment.py`): first every row takes its best column if it is free. The other rows bid for
-a column with the difference between their best and their second best.
+If all rows and columns are matched, most rows need no search (see `augment.py`): first every row takes its best column
+if it is free. The other rows bid for a column with the difference between their best and their second best. Columns
+that may stay free have to keep their price of 0 until they are taken, so then all rows search.
 """
 
 from __future__ import annotations
@@ -15,29 +16,44 @@ from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
 from .augment import augment
 
-NO_MATCHING = "no perfect matching"
+NO_MATCHING = "no matching of all rows or all columns"
 BIDDING_ROUNDS = 2
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def read_square(b, size, scores, mask, weights):  # type: ignore[no-untyped-def]
-    """Copy candidates to `weights`, -inf for others, and take each row's maximum off it.
+def read_pairs(b, rows, columns, at_most, scores, mask, weights):  # type: ignore[no-untyped-def]
+    """Copy candidates to `weights`, -inf for others.
 
-    Returns a status: `INFEASIBLE` if a row has no candidate.
+    Unless `at_most`, the smaller side becomes the rows, and each row's maximum is taken off it.
+
+    Returns a status (`INFEASIBLE` if a row has no candidate), the numbers of rows and columns, and whether they were
+    exchanged.
     """
     improper = 0
-    for i in range(size):
-        peak = -np.inf
-        for j in range(size):
+    for i in range(rows):
+        for j in range(columns):
             value = np.float64(scores[b, i, j]) if mask.size == 0 or mask[b, i, j] else -np.inf
             improper += not (value < np.inf)
-            peak = value if value > peak else peak
             weights[i, j] = value
-        if peak == -np.inf and improper == 0:
-            return INFEASIBLE
-        for j in range(size):
+    if improper > 0:
+        return NOT_A_NUMBER, rows, columns, False
+    turned = rows > columns and not at_most
+    if turned:
+        for i in range(rows):
+            for j in range(i):
+                weights[i, j], weights[j, i] = weights[j, i], weights[i, j]
+        rows, columns = columns, rows
+    if at_most:
+        return OK, rows, columns, turned
+    for i in range(rows):
+        peak = -np.inf
+        for j in range(columns):
+            peak = weights[i, j] if weights[i, j] > peak else peak
+        if peak == -np.inf:
+            return INFEASIBLE, rows, columns, turned
+        for j in range(columns):
             weights[i, j] -= peak
-    return NOT_A_NUMBER if improper > 0 else OK
+    return OK, rows, columns, turned
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -94,13 +110,16 @@ def _bid(size, row, weights, prices, columns, owners):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def match(size, weights, prices, columns, owners, scratch, origins, done):  # type: ignore[no-untyped-def]
-    """Set columns[row] to a perfect matching of maximum weight, and owners[column] to its inverse.
+def match(rows, size, at_most, weights, prices, columns, owners, scratch, origins, done):  # type: ignore[no-untyped-def]
+    """Set columns[row] to a matching of maximum weight, and owners[column] to its inverse; -1 stands for none.
 
     Args:
-        size: of both sides.
-        weights: float64, `[row, column]`, -inf for no candidate. Each row's maximum should be 0.
-        prices: set so that the column of each row has the maximum of weights[row] - prices.
+        rows: how many; all are matched, unless `at_most`.
+        size: how many columns, at least as many as rows unless `at_most`.
+        at_most: whether rows may stay without a column, at weight 0.
+        weights: float64, `[row, column]`, -inf for no candidate. Each row's maximum should be 0 unless `at_most`.
+        prices: set so that the column of each row has the maximum of weights[row] - prices. Those of columns that may
+            stay free are at least 0, and 0 if they do.
         columns: int64, scratch and result.
         owners: likewise.
         scratch: float64, `[3, size]`.
@@ -108,66 +127,73 @@ def match(size, weights, prices, columns, owners, scratch, origins, done):  # ty
         done: the same.
 
     Returns:
-        whether there is a perfect matching.
+        whether there is a matching.
     """
-    if not _greedy(size, weights, prices, columns, owners):
-        return False
-    for _ in range(BIDDING_ROUNDS):
-        for start in range(size):
-            row = start if columns[start] < 0 else -1
-            bids = 0
-            while row >= 0 and bids < size:
-                row = _bid(size, row, weights, prices, columns, owners)
-                bids += 1
-    for start in range(size):
+    if at_most or rows < size:
+        columns[:rows] = -1
+        owners[:size] = -1
+        prices[:size] = 0.0
+    else:
+        if not _greedy(size, weights, prices, columns, owners):
+            return False
+        for _ in range(BIDDING_ROUNDS):
+            for start in range(size):
+                row = start if columns[start] < 0 else -1
+                bids = 0
+                while row >= 0 and bids < size:
+                    row = _bid(size, row, weights, prices, columns, owners)
+                    bids += 1
+    for start in range(rows):
         if columns[start] < 0 and not augment(
-            start, size, weights, False, prices, columns, owners, scratch, origins, done
+            start, size, weights, at_most, prices, columns, owners, scratch, origins, done
         ):
             return False
     return True
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _argmax(start, stop, scores, lengths, mask, out, status):  # type: ignore[no-untyped-def]
-    nodes = scores.shape[1]
-    size = max(min(lengths[start:stop].max(), nodes), 0)
+def _argmax(start, stop, scores, lengths, mask, at_most, out, status):  # type: ignore[no-untyped-def]
+    size = max(scores.shape[1], scores.shape[2])
     weights, prices, scratch = np.empty((size, size)), np.empty(size), np.empty((3, size))
     columns, owners = np.empty(size, np.int64), np.empty(size, np.int64)
     origins, done = np.empty(size, np.int64), np.empty(size, np.int64)
     for b in range(start, stop):
-        length = lengths[b]
-        if length < 0 or length > nodes:
+        rows, width = lengths[b, 0], lengths[b, 1]
+        if rows < 0 or rows > scores.shape[1] or width < 0 or width > scores.shape[2]:
             status[b] = BAD_LENGTH
             continue
-        status[b] = read_square(b, length, scores, mask, weights)
+        status[b], rows, width, turned = read_pairs(b, rows, width, at_most, scores, mask, weights)
         if status[b] != OK:
             continue
-        if not match(length, weights, prices, columns, owners, scratch, origins, done):
+        if not match(rows, width, at_most, weights, prices, columns, owners, scratch, origins, done):
             status[b] = INFEASIBLE
             continue
-        for i in range(length):
-            out[b, i, columns[i]] = 1
+        for i in range(rows):
+            if columns[i] >= 0:
+                out[b, columns[i] if turned else i, i if turned else columns[i]] = 1
 
 
 @operator(fake=like_first)
-def matching_argmax(scores: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
-    """Return the perfect matching, 0/1, of the highest score for each instance.
+def matching_argmax(scores: Tensor, lengths: Tensor | None, mask: Tensor | None, at_most: bool) -> Tensor:
+    """Return the matching, 0/1, of the highest score for each instance.
 
     A CUDA tensor goes to the CPU and back.
 
     Args:
-        scores: float32 or float64, `[batch, row, column]`, square.
-        lengths: int64, `[batch]`: how many rows, and columns, there are; None: all.
+        scores: float32 or float64, `[batch, row, column]`.
+        lengths: int64, `[batch, 2]`: how many rows, and columns, there are; None: all.
         mask: bool, shaped like `scores`; True = candidate.
+        at_most: whether any row and column may stay free; else all of the smaller side are matched.
     """
-    batch, size, _ = scores.shape
+    batch, rows, columns = scores.shape
     return decode(
         _argmax,
         scores,
         lengths,
         mask,
-        full=size,
-        work=5.0 * batch * size**2,
+        at_most,
+        full=(rows, columns),
+        work=5.0 * batch * rows * columns,
         name="scores",
         infeasible=NO_MATCHING,
     )

@@ -1,4 +1,6 @@
-"""Euclidean projection onto the doubly stochastic matrices, by Newton's method on the prices of the columns.
+"""Euclidean projection onto the convex hull of matchings, by Newton's method on the prices of the columns.
+
+Where all rows and columns are matched, the hull is the doubly stochastic matrices.
 
 For given prices, each row minus the prices is projected onto the simplex. At the optimal prices each column also sums
 to 1. They minimise a convex, piecewise quadratic function of the prices alone, the dual with the rows solved exactly:
@@ -11,6 +13,9 @@ piece after about ten steps, and on it the exact solution. They start from the b
 subtracted first: this changes no projection, and the cells of the matching become the largest of their rows and
 columns, at 0. From there few steps are needed, and the relevant numbers are small for any point. (The semismooth Newton
 methods of Li, Sun & Toh 2020 solve the same dual.)
+
+Where columns may stay free, their sums are at most 1, and their prices at least 0. Where rows may, τ_i is at least 0,
+and the term of a row with Σ_j z_ij < 1 in the Hessian is diag s_i.
 """
 
 from __future__ import annotations
@@ -25,9 +30,9 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..numerics.threshold import threshold
 from ..runtime.arrays import lengths_to_numpy, mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
-from .argmax import NO_MATCHING, match, read_square
+from .argmax import NO_MATCHING, match, read_pairs
 
 MOST_STEPS = 500
 TOLERANCE = 1e-10
@@ -36,40 +41,49 @@ NOT_CONVERGED = -1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _project_rows(size, point, prices, z, values):  # type: ignore[no-untyped-def]
-    """Set z to the projected rows of `point` less `prices`."""
-    for i in range(size):
+def _project_rows(rows, size, point, prices, floors, z, tight, values):  # type: ignore[no-untyped-def]
+    """Set z to the projected rows of `point` less `prices`, and `tight` to which of them sum to 1.
+
+    floors[i] is the least that may be subtracted from row i: -inf if it has to sum to 1.
+    """
+    for i in range(rows):
         peak = -np.inf
         for j in range(size):
             z[i, j] = point[i, j] - prices[j]
             peak = z[i, j] if z[i, j] > peak else peak
-        count = 0
-        for j in range(size):
-            values[count] = z[i, j] - peak
-            count += values[count] > -1.0
-        tau, _ = threshold(values, count, 1.0, 0)
-        tau += peak
+        tau = floors[i]
+        tight[i] = False
+        if peak > tau:
+            count = 0
+            for j in range(size):
+                values[count] = z[i, j] - peak
+                count += values[count] > -1.0
+            found, _ = threshold(values, count, 1.0, 0)
+            tight[i] = found + peak >= tau
+            tau = max(found + peak, tau)
         for j in range(size):
             z[i, j] = z[i, j] - tau if z[i, j] > tau else 0.0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _laplacian(size, z, ridge, out, where):  # type: ignore[no-untyped-def]
-    """Set the upper triangle of `out` to the Hessian at z, plus `ridge` on its diagonal."""
+def _laplacian(rows, size, z, tight, free, ridge, out, where):  # type: ignore[no-untyped-def]
+    """Set the upper triangle of `out` to the Hessian at z, plus `ridge` on its diagonal; 0 for columns not `free`."""
     for j in range(size):
         out[j, :size] = 0.0
-        out[j, j] = ridge
-    for i in range(size):
-        count = 0
+        out[j, j] = ridge if free[j] else 0.0
+    for i in range(rows):
+        # Columns that are not free count as places of the row, but not as variables.
+        count, places = 0, 0
         for j in range(size):
             where[count] = j
-            count += z[i, j] > 0.0
-        weight = 1.0 / max(count, 1)
+            positive = z[i, j] > 0.0
+            places += positive
+            count += positive and free[j]
+        weight = 1.0 / max(places, 1) if tight[i] else 0.0
         for a in range(count):
+            out[where[a], where[a]] += 1.0 - weight
             for b in range(a + 1, count):
                 out[where[a], where[b]] -= weight
-                out[where[a], where[a]] += weight
-                out[where[b], where[b]] += weight
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -100,126 +114,151 @@ def _solve(size, matrix, x):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _excess(size, z, out):  # type: ignore[no-untyped-def]
-    """Set `out` to what each column has above 1; return the largest deviation."""
+def _excess(rows, size, z, prices, least, out, free):  # type: ignore[no-untyped-def]
+    """Set `out` to what each column has above 1, and `free` to which prices should change.
+
+    A price that is as low as can be stays if its column has less than 1. Returns the largest deviation of the others.
+    """
     for j in range(size):
         out[j] = -1.0
-    for i in range(size):
+    for i in range(rows):
         for j in range(size):
             out[j] += z[i, j]
     worst = 0.0
     for j in range(size):
-        worst = max(worst, abs(out[j]))
+        free[j] = prices[j] > least[j] or out[j] > 0.0
+        worst = max(worst, abs(out[j])) if free[j] else worst
     return worst
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _newton(size, point, z, scratch, matrix, where):  # type: ignore[no-untyped-def]
-    """Set z to the projection, as exactly as can be; return the largest deviation of a column's sum from 1."""
+def _newton(rows, size, point, floors, least, z, scratch, matrix, where, tight, free):  # type: ignore[no-untyped-def]
+    """Set z to the projection, as exactly as can be; return by how much a column's sum is wrong at most.
+
+    least[j] is the lowest price of column j: -inf if it has to sum to 1. Prices at this bound that would fall stay out
+    of a step, and steps end at it (the projected Newton method of Bertsekas 1982).
+    """
     excess, step, trial, values, prices, best = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5]
+    before = scratch[6]
     prices[:size] = 0.0
     best[:size] = 0.0
-    _project_rows(size, point, prices, z, values)
-    worst = _excess(size, z, excess)
-    least = worst
+    _project_rows(rows, size, point, prices, floors, z, tight, values)
+    worst = _excess(rows, size, z, prices, least, excess, free)
+    smallest = worst
     for _ in range(MOST_STEPS):
-        if least < 1e-15 * size:
+        if smallest < 1e-15 * size:
             break
         # Without a ridge, columns that share no row with those that they must trade with would stay: see `_solve`.
-        _laplacian(size, z, max(min(1e-2 * worst, 1e-3), 1e-9), matrix, where)
-        step[:size] = excess[:size]
-        _solve(size, matrix, step)
-        slope = 0.0
+        _laplacian(rows, size, z, tight, free, max(min(1e-2 * worst, 1e-3), 1e-9), matrix, where)
         for j in range(size):
-            slope += step[j] * excess[j]
+            before[j] = excess[j]
+            step[j] = excess[j] if free[j] else 0.0
+        _solve(size, matrix, step)
         # Shorten the step until it hardly passes the minimum along it. The slope of f shows this; f is too coarse.
         length = 1.0
         while length > 1e-9:
+            slope, overshoot = 0.0, 0.0
             for j in range(size):
-                trial[j] = prices[j] + length * step[j]
-            _project_rows(size, point, trial, z, values)
-            worst = _excess(size, z, excess)
-            overshoot = 0.0
+                trial[j] = max(prices[j] + length * step[j], least[j])
+                slope += (trial[j] - prices[j]) * before[j]
+            _project_rows(rows, size, point, trial, floors, z, tight, values)
+            worst = _excess(rows, size, z, trial, least, excess, free)
             for j in range(size):
-                overshoot -= step[j] * excess[j]
+                overshoot -= (trial[j] - prices[j]) * excess[j]
             if overshoot <= 0.25 * slope:
                 break
             length *= max(slope / (slope + overshoot), 0.1)
         prices[:size] = trial[:size]
-        if worst < least:
-            least = worst
+        if worst < smallest:
+            smallest = worst
             best[:size] = prices[:size]
-    _project_rows(size, point, best, z, values)
-    return least
+    _project_rows(rows, size, point, best, floors, z, tight, values)
+    return smallest
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _project(start, stop, point, lengths, mask, out, status):  # type: ignore[no-untyped-def]
-    nodes = point.shape[1]
-    size = max(min(lengths[start:stop].max(), nodes), 0)
+def _project(start, stop, at_most, point, lengths, mask, out, status):  # type: ignore[no-untyped-def]
+    size = max(point.shape[1], point.shape[2])
     weights, z, matrix = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
-    scratch, prices = np.empty((6, size)), np.empty(size)
+    scratch, prices, floors, least = np.empty((7, size)), np.empty(size), np.empty(size), np.empty(size)
     columns, owners = np.empty(size, np.int64), np.empty(size, np.int64)
     origins, done = np.empty(size, np.int64), np.empty(size, np.int64)
+    tight, free = np.empty(size, np.bool_), np.empty(size, np.bool_)
     for b in range(start, stop):
-        n = lengths[b]
-        if n < 0 or n > nodes:
+        rows, width = lengths[b, 0], lengths[b, 1]
+        if rows < 0 or rows > point.shape[1] or width < 0 or width > point.shape[2]:
             status[b] = BAD_LENGTH
             continue
-        status[b] = read_square(b, n, point, mask, weights)
+        status[b], rows, width, turned = read_pairs(b, rows, width, at_most, point, mask, weights)
         if status[b] == NOT_A_NUMBER:
             status[b] = OK
-            for i in range(n):
-                for j in range(n):
+            for i in range(rows):
+                for j in range(width):
                     if (mask.size == 0 or mask[b, i, j]) and point[b, i, j] != -np.inf:
                         out[b, i, j] = np.nan
             continue
         if status[b] != OK:
             continue
-        if not match(n, weights, prices, columns, owners, scratch, origins, done):
+        if not match(rows, width, at_most, weights, prices, columns, owners, scratch, origins, done):
             status[b] = INFEASIBLE
             continue
-        for i in range(n):
-            profit = weights[i, columns[i]] - prices[columns[i]]
-            for j in range(n):
+        for i in range(rows):
+            profit = weights[i, columns[i]] - prices[columns[i]] if columns[i] >= 0 else 0.0
+            floors[i] = -profit if at_most else -np.inf
+            for j in range(width):
                 weights[i, j] = (weights[i, j] - prices[j]) - profit
-        if _newton(n, weights, z, scratch, matrix, origins) > TOLERANCE:
+        for j in range(width):
+            least[j] = -prices[j] if at_most or rows < width else -np.inf
+        if _newton(rows, width, weights, floors, least, z, scratch, matrix, origins, tight, free) > TOLERANCE:
             status[b] = NOT_CONVERGED
             continue
-        for i in range(n):
-            for j in range(n):
-                out[b, i, j] = z[i, j]
+        for i in range(rows):
+            for j in range(width):
+                out[b, j if turned else i, i if turned else j] = z[i, j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _project_grad(start, stop, z, grad, out):  # type: ignore[no-untyped-def]
-    """Project the gradient onto the face of z: the cells that are positive, with all row and column sums constant."""
-    size = z.shape[1]
+def _project_grad(start, stop, slack, z, grad, out):  # type: ignore[no-untyped-def]
+    """Project the gradient onto the face of z: the cells that are positive, with all sums of 1 constant.
+
+    Sums that are less than 1 by more than `slack` are no constraints.
+    """
+    rows, size = z.shape[1:]
     matrix, where = np.empty((size, size)), np.empty(size, np.int64)
-    means, step = np.empty(size), np.empty(size)
+    means, step, sums = np.empty(rows), np.empty(size), np.empty(size)
+    tight, free = np.empty(rows, np.bool_), np.empty(size, np.bool_)
     for b in range(start, stop):
         step[:] = 0.0
-        for i in range(size):
-            count, total = 0, 0.0
+        sums[:] = 0.0
+        for i in range(rows):
             for j in range(size):
+                sums[j] += z[b, i, j]
+        for j in range(size):
+            free[j] = sums[j] > 1.0 - slack
+        for i in range(rows):
+            count, total, whole = 0, 0.0, 0.0
+            for j in range(size):
+                whole += z[b, i, j]
                 if z[b, i, j] > 0.0:
                     count += 1
                     total += grad[b, i, j]
-            means[i] = total / max(count, 1)
+            tight[i] = whole > 1.0 - slack
+            means[i] = total / max(count, 1) if tight[i] else 0.0
             for j in range(size):
-                if z[b, i, j] > 0.0:
+                if z[b, i, j] > 0.0 and free[j]:
                     step[j] += grad[b, i, j] - means[i]
-        _laplacian(size, z[b], 0.0, matrix, where)
+        _laplacian(rows, size, z[b], tight, free, 0.0, matrix, where)
         _solve(size, matrix, step)
-        for i in range(size):
+        for i in range(rows):
             count, total = 0, 0.0
             for j in range(size):
                 if z[b, i, j] > 0.0:
                     count += 1
                     total += grad[b, i, j] - step[j]
+            mean = total / max(count, 1) if tight[i] else 0.0
             for j in range(size):
                 if z[b, i, j] > 0.0:
-                    out[b, i, j] = grad[b, i, j] - step[j] - total / count
+                    out[b, i, j] = grad[b, i, j] - step[j] - mean
 
 
 def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -227,36 +266,48 @@ def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return project_birkhoff_grad(ctx.saved_tensors[0], grad), None, None
+    return project_birkhoff_grad(ctx.saved_tensors[0], grad), None, None, None
 
 
-@operator(fake=like_first, backward=once_differentiable)
+def _save_projected(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[0])
+
+
+def _backward_of_grad(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    # Linear and symmetric in the gradient; in the projection it is constant almost everywhere.
+    return None, project_birkhoff_grad(ctx.saved_tensors[0], grad)
+
+
+@operator(fake=like_first, backward=_backward_of_grad, save=_save_projected, jvp="symmetric", moving=(1,))
 def project_birkhoff_grad(projected: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient for the point, given the one for what `project_birkhoff` made of it."""
     out = torch.zeros(projected.shape, dtype=projected.dtype)
-    work = projected.numel() * projected.size(1)
-    over_batch(_project_grad, len(projected), to_numpy(projected), to_numpy(grad), out.numpy(), work=work)
+    work = projected.numel() * projected.size(2)
+    # Sums of 1 are wrong by no more than this after rounding.
+    slack = max(1e-9, sum(projected.shape[1:]) * torch.finfo(projected.dtype).eps)
+    over_batch(_project_grad, len(projected), slack, to_numpy(projected), to_numpy(grad), out.numpy(), work=work)
     return out.to(projected.device)
 
 
-@operator(fake=like_first, backward=_backward, save=_save_output)
-def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
-    """Project each matrix onto the doubly stochastic ones, whose cells that are no candidates are 0.
+@operator(fake=like_first, backward=_backward, save=_save_output, jvp="symmetric")
+def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None, at_most: bool) -> Tensor:
+    """Project each matrix onto the convex hull of the matchings over its candidates.
 
     A CUDA tensor goes to the CPU and back.
 
     Args:
-        point: float32 or float64, `[batch, row, column]`, square. -inf marks what is no candidate; NaN or +inf makes
-            its matrix NaN.
-        lengths: int64, `[batch]`: how many rows, and columns, are real; None: all.
+        point: float32 or float64, `[batch, row, column]`. -inf marks what is no candidate; NaN or +inf makes its matrix
+            NaN.
+        lengths: int64, `[batch, 2]`: how many rows, and columns, are real; None: all.
         mask: bool, shaped like `point`; True = candidate.
+        at_most: whether all sums are at most 1; else those of the smaller side are 1.
     """
-    batch, nodes, _ = point.shape
+    batch, rows, columns = point.shape
     out = torch.zeros(point.shape, dtype=point.dtype)
     status = np.zeros(batch, dtype=np.int64)
     candidates = mask_to_numpy(mask)
-    arrays = (to_numpy(point), lengths_to_numpy(lengths, batch, nodes), candidates, out.numpy(), status)
-    over_batch(_project, batch, *arrays, work=10 * batch * nodes**3)
+    arrays = (to_numpy(point), lengths_to_numpy(lengths, batch, (rows, columns)), candidates, out.numpy(), status)
+    over_batch(_project, batch, at_most, *arrays, work=10 * batch * rows * columns * min(rows, columns))
     if (status == NOT_CONVERGED).any():
         row = int(np.flatnonzero(status == NOT_CONVERGED)[0])
         raise RuntimeError(

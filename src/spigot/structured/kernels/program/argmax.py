@@ -114,8 +114,8 @@ def _argmax(
         values[valid], candidates[valid] = scores[b, valid], 1.0
         # Tolerances are absolute. A power of two rounds nothing.
         values = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
-        if program is None or constraints.differ() or cuts:
-            rows = constraints.of_row(b, len(scores))
+        if program is None or constraints.owners is not None or cuts:
+            rows = constraints.of_row(b)
             program = _program(rows, variables)
         best = _solve(program, rows, cuts, values, candidates, whole)
         if best is None:
@@ -124,7 +124,7 @@ def _argmax(
         out[b] = best[: scores.shape[1]]
 
 
-@operator(fake=like_first)
+@operator(fake=like_first, shared=("starts", "columns", "values", "bounds", "whole"))
 def linear_program_argmax(
     scores: Tensor,
     lengths: Tensor,
@@ -133,6 +133,7 @@ def linear_program_argmax(
     columns: Tensor,
     values: Tensor,
     bounds: Tensor,
+    owners: Tensor | None,
     equations: int,
     whole: Tensor,
     cuts: str,
@@ -145,17 +146,18 @@ def linear_program_argmax(
         scores: float32 or float64, `[batch, variable]`; computed in float64.
         lengths: int64, `[batch]`: how many variables are in use.
         mask: bool, shaped like `scores`; True = candidate.
-        starts: int64; see `constraints.py` for this and the next four.
+        starts: int64; see `constraints.py` for this and the next five.
         columns: int64.
         values: float64.
-        bounds: float64, `[row, constraint]`.
+        bounds: float64, `[set, constraint]`.
+        owners: int64, `[batch]`.
         equations: how many constraints are equations.
         whole: bool, `[variable]`: which variables are 0 or 1, and nothing between.
         cuts: the name of a function; see `cuts.py`.
     """
     out = np.zeros(scores.shape)
     status = np.full(scores.size(0), OK)
-    constraints = Constraints.of(starts, columns, values, bounds, equations)
+    constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
     candidates = mask_to_numpy(mask, 2)
     given = to_numpy(scores.double()), to_numpy(lengths), candidates
     over_batch(_argmax, scores.size(0), *given, constraints, to_numpy(whole), cuts, out, status)

@@ -4,9 +4,9 @@ Variables that a row's `lengths` or `mask` rule out are 0. The solvers (`pip ins
 when first needed.
 
 Operators take A above Aeq as one matrix in compressed rows (`starts`, `columns`, `values`), and b before beq as
-`bounds[row, constraint]`, the last `equations` of which are equations. The matrix is that of all rows of a batch, or
-those of several rows one after the other; so are the bounds. If a batch has more rows than these, each of them is for
-as many rows of the batch, side by side.
+`bounds[set, constraint]`, the last `equations` of which are equations. The matrix is that of all sets of constraints,
+or those of the sets one after the other; the bounds, too, are for all sets or for each. `owners[batch]` says which set
+each row of a batch has; None: all have the first.
 """
 
 from __future__ import annotations
@@ -72,24 +72,24 @@ class Constraints(NamedTuple):
     columns: np.ndarray
     values: np.ndarray
     bounds: np.ndarray
+    owners: np.ndarray | None
     equations: int
 
     @classmethod
-    def of(cls, starts: Tensor, columns: Tensor, values: Tensor, bounds: Tensor, equations: int) -> Constraints:
+    def of(
+        cls, starts: Tensor, columns: Tensor, values: Tensor, bounds: Tensor, owners: Tensor | None, equations: int
+    ) -> Constraints:
         """Return what an operator was given, as arrays."""
-        return cls(*map(to_numpy, (starts, columns, values, bounds)), equations)
+        own = None if owners is None else to_numpy(owners)
+        return cls(to_numpy(starts), to_numpy(columns), to_numpy(values), to_numpy(bounds), own, equations)
 
-    def differ(self) -> bool:
-        """Whether rows have constraints of their own."""
-        return len(self.bounds) > 1 or len(self.starts) - 1 > self.bounds.shape[1]
-
-    def of_row(self, b: int, batch: int) -> Rows:
+    def of_row(self, b: int) -> Rows:
         """Return the constraints of row b of a batch."""
         count = self.bounds.shape[1]
-        matrices = max((len(self.starts) - 1) // max(count, 1), 1)
-        first = b * matrices // batch * count
+        owner = 0 if self.owners is None else self.owners[b]
+        first = owner * count if len(self.starts) - 1 > count else 0
         starts = self.starts[first : first + count + 1]
         entries = slice(starts[0], starts[-1])
         row = np.repeat(np.arange(count), np.diff(starts))
-        bounds = self.bounds[b * len(self.bounds) // batch]
+        bounds = self.bounds[owner if len(self.bounds) > 1 else 0]
         return Rows(row, self.columns[entries], self.values[entries], bounds, self.equations)

@@ -10,8 +10,11 @@ from torch import Tensor
 
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
-from ..runtime.operator import like_first, once_differentiable, operator
+from ..runtime.operator import like_first, operator
 from .constraints import NO_SOLUTION, Constraints, Rows, candidates_of, solver
+
+SHARED = ("starts", "columns", "values", "bounds")
+"""Arguments that all rows have in common."""
 
 
 def _solve(point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -> Any:
@@ -88,7 +91,7 @@ def _project_rows(
     tight, found = np.zeros((len(points), inequalities), dtype=np.bool_), np.ones(len(points), dtype=np.bool_)
     for row in used:
         values, inside = points[row], np.flatnonzero(valid[row])
-        rows = _inside(constraints.of_row(row, len(points)), inside, len(values))
+        rows = _inside(constraints.of_row(row), inside, len(values))
         if inside.size == 0:
             found[row] = rows.kept_by(values[inside])
         elif not np.isfinite(values[inside]).all():
@@ -109,6 +112,7 @@ def _fake_projection(
     columns: Tensor,
     values: Tensor,
     bounds: Tensor,
+    owners: Tensor | None,
     equations: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     rows = point.new_empty((point.size(0), bounds.size(1) - equations), dtype=torch.bool)
@@ -117,16 +121,23 @@ def _fake_projection(
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
     ctx.mark_non_differentiable(*output[1:])
-    ctx.equations = inputs[7]
-    ctx.save_for_backward(*inputs[3:7], *output[1:])
+    ctx.equations = inputs[8]
+    ctx.save_for_backward(*inputs[3:8], *output[1:])
 
 
 def _backward(ctx: Any, grad: Tensor, *others: Tensor) -> tuple[Tensor | None, ...]:
-    *constraints, free, tight = ctx.saved_tensors
-    return project_onto_face(grad, *constraints, ctx.equations, free, tight), *[None] * 7
+    arguments: list[Any] = [grad, *ctx.saved_tensors]
+    arguments.insert(6, ctx.equations)
+    return project_onto_face(*arguments), *[None] * 8
 
 
-@operator(fake=_fake_projection, backward=_backward, save=_save)
+@operator(
+    fake=_fake_projection,
+    backward=_backward,
+    save=_save,
+    jvp="symmetric",
+    shared=SHARED,
+)
 def project_onto_constraints(
     point: Tensor,
     lengths: Tensor,
@@ -135,6 +146,7 @@ def project_onto_constraints(
     columns: Tensor,
     values: Tensor,
     bounds: Tensor,
+    owners: Tensor | None,
     equations: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the nearest points, and their faces: which variables are free, which inequalities tight.
@@ -146,7 +158,7 @@ def project_onto_constraints(
     """
     points, sizes = to_numpy(point.double()), to_numpy(lengths)
     candidates = mask_to_numpy(mask, 2)
-    constraints = Constraints.of(starts, columns, values, bounds, equations)
+    constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
     status = np.where((sizes >= 0) & (sizes <= points.shape[1]), OK, BAD_LENGTH)
     used = np.flatnonzero((status == OK) & (sizes > 0))
     valid = np.zeros(points.shape, dtype=np.bool_)
@@ -162,24 +174,37 @@ def project_onto_constraints(
     )
 
 
-@operator(fake=like_first, backward=once_differentiable)
+def _save_face(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.equations = inputs[6]
+    ctx.save_for_backward(*inputs[1:6], *inputs[7:])
+
+
+def _backward_of_face(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    # Linear and symmetric.
+    arguments: list[Any] = [grad, *ctx.saved_tensors]
+    arguments.insert(6, ctx.equations)
+    return project_onto_face(*arguments), *[None] * 8
+
+
+@operator(fake=like_first, backward=_backward_of_face, save=_save_face, jvp="symmetric", shared=SHARED)
 def project_onto_face(
     grad: Tensor,
     starts: Tensor,
     columns: Tensor,
     values: Tensor,
     bounds: Tensor,
+    owners: Tensor | None,
     equations: int,
     free: Tensor,
     tight: Tensor,
 ) -> Tensor:
     """Return the gradients along the faces that `project_onto_constraints` found: its derivative, a symmetric one."""
     directions, free_rows, tight_rows = to_numpy(grad.double()), to_numpy(free), to_numpy(tight)
-    constraints = Constraints.of(starts, columns, values, bounds, equations)
+    constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
     out = np.zeros(directions.shape)
     for row, direction in enumerate(directions):
         inside = np.flatnonzero(free_rows[row])
-        own = _inside(constraints.of_row(row, len(directions)), inside, len(direction))
+        own = _inside(constraints.of_row(row), inside, len(direction))
         kept = np.concatenate([tight_rows[row], np.ones(equations, dtype=np.bool_)])
         rows, along = own.dense(len(inside))[kept], direction[inside]
         out[row, inside] = along - np.linalg.lstsq(rows, rows @ along, rcond=None)[0]

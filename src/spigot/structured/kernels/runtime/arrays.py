@@ -25,12 +25,12 @@ def mask_to_numpy(mask: Tensor | None, dim: int = 3) -> np.ndarray:
     return _NO_MASK[dim] if mask is None else to_numpy(mask)
 
 
-def lengths_to_numpy(lengths: Tensor | None, batch: int, full: int) -> np.ndarray:
+def lengths_to_numpy(lengths: Tensor | None, batch: int, full: int | tuple[int, int]) -> np.ndarray:
     """Return int64 lengths; None means full rows. (numpy makes these several times faster than torch.)"""
     if lengths is not None:
         return to_numpy(lengths)
-    array = np.empty(batch, dtype=np.int64)
-    array.fill(full)
+    array = np.empty(batch if isinstance(full, int) else (batch, 2), dtype=np.int64)
+    array[...] = full
     return array
 
 

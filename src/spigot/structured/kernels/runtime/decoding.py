@@ -19,7 +19,7 @@ def decode(
     lengths: Tensor | None,
     mask: Tensor | None,
     *settings: Any,
-    full: int,
+    full: int | tuple[int, int],
     work: float,
     name: str,
     infeasible: str,
@@ -29,7 +29,7 @@ def decode(
     Args:
         kernel: `(start, stop, scores, lengths, mask, *settings, out, status)`, which sets cells of `out` to 1.
         scores: float32 or float64, `[batch, row, column]`.
-        lengths: int64, `[batch]`; None: all are `full`.
+        lengths: int64, `[batch]` or, with two for each row, `[batch, 2]`; None: all are `full`.
         mask: bool, shaped like `scores`; None: all may be chosen.
         settings: what else the kernel takes.
         full: the length of a row without padding.

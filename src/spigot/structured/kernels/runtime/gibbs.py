@@ -108,22 +108,49 @@ def gibbs_operators(
     def inner(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
         return sum((a * b).flatten(1).sum(1) for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
 
-    of_jvp: Any = register("marginals_jvp", jvp, triton=triton, fake=like_scores, backward=once_differentiable)
+    first, second = range(count), range(count, 2 * count)
+
+    def jvp_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        if any(ctx.needs_input_grad[:count]):
+            once_differentiable(ctx)
+        # Linear and symmetric in the direction.
+        saved: Any = ctx.saved_tensors
+        slopes: tuple[Tensor, ...] = each(of_jvp(*saved[:count], *grads, *saved[2 * count :], *ctx.settings))
+        return *(None,) * count, *slopes, *no_gradient
+
+    of_jvp: Any = register(
+        "marginals_jvp",
+        jvp,
+        triton=triton,
+        fake=like_scores,
+        backward=jvp_backward,
+        save=save,
+        jvp="symmetric",
+        moving=second,
+    )
 
     def marginals_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         saved: Any = ctx.saved_tensors
         return *each(of_jvp(*saved[:count], *grads, *saved[count:], *ctx.settings)), *no_gradient
 
     of_marginals: Any = register(
-        "marginals", marginals, triton=triton, fake=like_scores, backward=marginals_backward, save=save
+        "marginals",
+        marginals,
+        triton=triton,
+        fake=like_scores,
+        backward=marginals_backward,
+        save=save,
+        jvp="symmetric",
+        moving=first,
     )
 
     def log_partition_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         expected: tuple[Tensor, ...] = each(of_marginals(*ctx.saved_tensors, *ctx.settings))
         return *(by_row(grad, part) for part in expected), *no_gradient
 
+    of_row: dict[str, Any] = {"fake": one_a_row, "save": save, "jvp": "gradient", "moving": first}
     of_log_partition: Any = register(
-        "log_partition", log_partition, triton=triton, fake=one_a_row, backward=log_partition_backward, save=save
+        "log_partition", log_partition, triton=triton, backward=log_partition_backward, **of_row
     )
 
     def log_prob(*inputs: Any) -> Tensor:
@@ -146,9 +173,7 @@ def gibbs_operators(
         slopes: list[Tensor | None] = [by_row(grad, one - part) for one, part in pairs]
         return *slopes, *(None,) * count, *no_gradient
 
-    of_log_prob = register(
-        "log_prob", typed(log_prob, jvp, Tensor), fake=one_a_row, backward=log_prob_backward, save=save
-    )
+    of_log_prob = register("log_prob", typed(log_prob, jvp, Tensor), backward=log_prob_backward, **of_row)
 
     def in_double(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Widen the scores: what is left of a probability times a large score would be too coarse in float32."""
@@ -189,9 +214,7 @@ def gibbs_operators(
         slopes: tuple[Tensor, ...] = each(of_entropy_slopes(*ctx.saved_tensors, *ctx.settings))
         return *(by_row(grad, slope) for slope in slopes), *no_gradient
 
-    of_entropy = register(
-        "entropy", typed(entropy, marginals, Tensor), fake=one_a_row, backward=entropy_backward, save=save
-    )
+    of_entropy = register("entropy", typed(entropy, marginals, Tensor), backward=entropy_backward, **of_row)
     return GibbsOperators(of_log_partition, of_marginals, of_jvp, of_log_prob, of_entropy, of_entropy_slopes)
 
 

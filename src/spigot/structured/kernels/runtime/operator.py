@@ -6,14 +6,18 @@ time for a short sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor
+
+from ...differentiation import fold, unfold
+from .derivatives import Jvp, autograd_kernel
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -27,6 +31,9 @@ def operator(
     name: str | None = None,
     backward: Callable[..., Any] | None = None,
     save: Callable[..., None] | None = None,
+    jvp: Jvp = None,
+    moving: Sequence[int] = (0,),
+    shared: Sequence[str] = (),
     cuda: Callable[..., Any] | None = None,
     triton: str | None = None,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
@@ -42,6 +49,12 @@ def operator(
             there is none. Without it autograd does not track the operator, and callers detach the arguments: that
             saves as much time as the call itself takes. `once_differentiable` refuses.
         save: takes the context, `inputs` and `output`, and keeps what `backward` needs.
+        jvp: how the derivative in a direction follows from `backward`. "symmetric": it is the same, since the Jacobian
+            of the results in the arguments `moving` is symmetric. "gradient": the result is one number a row, so it is
+            the inner product of gradient and direction. A function takes the context and the directions of the
+            arguments `moving`, and returns those of the results. None: there is none, which is an error.
+        moving: the positions of the arguments that have a derivative.
+        shared: the tensors among the arguments that have no batch: `vmap` cannot map over them.
         cuda: takes the function's place for CUDA tensors.
         triton: a module of `kernels/triton` with a function of the operator's name, which takes the place of both for
             CUDA tensors where triton is installed.
@@ -58,13 +71,31 @@ def operator(
         elif cuda is not None:
             _library.impl(short, cuda, "CUDA")
         torch.library.register_fake(full, fake, lib=_library)
-        if backward is not None:
-            torch.library.register_autograd(full, backward, setup_context=save, lib=_library)
         overload = getattr(torch.ops.spigot, short).default
+        if backward is not None:
+            kernel = autograd_kernel(overload, backward, save, jvp, moving)
+            _library.impl(short, kernel, "Autograd", with_keyset=True)
+        torch.library.register_vmap(full, _vmap_rule(overload, function, shared), lib=_library)
         overload.__doc__ = function.__doc__
         return cast(Callable[Parameters, Result], overload)
 
     return register
+
+
+def _vmap_rule(overload: Any, function: Callable[..., Any], shared: Sequence[str]) -> Callable[..., Any]:
+    """Return the rule by which `vmap` calls an operator once, on a larger batch."""
+    names = tuple(signature(function).parameters)
+    apart = tuple(name in shared for name in names)
+
+    def rule(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, Any]:
+        for name, alone, dim in zip(names, apart, in_dims, strict=True):
+            if alone and dim is not None:
+                raise ValueError(f"{name}: expected one for all that vmap maps over, got a mapped one")
+        folded = fold(info.batch_size, in_dims, arguments)
+        given = (own if alone else new for alone, own, new in zip(apart, arguments, folded, strict=True))
+        return unfold(info.batch_size, overload(*given))
+
+    return rule
 
 
 def on_cuda(module: str, name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,4 +123,4 @@ def like_first(first: Tensor, *others: Any) -> Tensor:
 
 def once_differentiable(context: Any, *grads: Tensor) -> None:
     """Refuse to be differentiated: the `backward` of an operator that is itself a derivative."""
-    raise RuntimeError("spigot: expected to be differentiated once; this derivative has no derivative of its own")
+    raise RuntimeError(f"{context.operator}: expected to be differentiated once; it has no derivative of its own")

@@ -55,7 +55,7 @@ def _like_parts_and_count(predicates: Tensor, arcs: Tensor, labels: Tensor, *oth
     return *(like_first(part) for part in (predicates, arcs, labels)), used
 
 
-@operator(fake=_like_parts_and_count)
+@operator(fake=_like_parts_and_count, shared=("deterministic",))
 def semantic_graph_ad3(
     predicates: Tensor,
     arcs: Tensor,

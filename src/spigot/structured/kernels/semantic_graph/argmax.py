@@ -163,7 +163,7 @@ def _fake_argmax(predicates: Tensor, arcs: Tensor, *others: Any) -> tuple[Tensor
     return predicates.new_empty(predicates.shape, dtype=torch.bool), arcs.new_empty(arcs.shape, dtype=torch.int64)
 
 
-@operator(fake=_fake_argmax)
+@operator(fake=_fake_argmax, shared=("deterministic",))
 def semantic_graph_argmax(
     predicates: Tensor,
     arcs: Tensor,

@@ -118,7 +118,7 @@ def _vjp_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     return *(None,) * 4, *graph_hull_vjp(*ctx.saved_tensors, *grads)
 
 
-@operator(fake=_like_parts, backward=_vjp_backward, save=_save_found)
+@operator(fake=_like_parts, backward=_vjp_backward, save=_save_found, jvp="symmetric", moving=(4, 5, 6))
 def graph_hull_vjp(
     predicates: Tensor,
     arcs: Tensor,
@@ -151,7 +151,14 @@ def _backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     return *graph_hull_vjp(*ctx.saved_tensors, *grads[:3]), *(None,) * 5
 
 
-@operator(fake=_like_parts_and_prices, backward=_backward, save=_save)
+@operator(
+    fake=_like_parts_and_prices,
+    backward=_backward,
+    save=_save,
+    jvp="symmetric",
+    moving=(0, 1, 2),
+    shared=("deterministic",),
+)
 def project_graph_hull(
     predicates: Tensor,
     arcs: Tensor,

@@ -125,7 +125,23 @@ def _backward(ctx: Any, of_predicates: Tensor, of_arcs: Tensor, of_labels: Tenso
     )
 
 
-@operator(fake=_like_parts, backward=_backward, save=_save)
+def _jvp(ctx: Any, of_predicates: Tensor, of_arcs: Tensor, of_labels: Tensor) -> tuple[Tensor | None, ...]:
+    if not ctx.clip_first:  # a Euclidean projection: its Jacobian is symmetric
+        return _backward(ctx, of_predicates, of_arcs, of_labels)[:3]
+    predicates, arcs, labels = ctx.saved_tensors
+    support = labels > 0
+    towards = torch.where((arcs > 0) & (arcs < 1), of_arcs, 0)
+    excess = torch.where(support, of_labels, 0).sum(3) - towards
+    shift = excess / support.sum(3).to(arcs.dtype).clamp_min(1)
+    open_predicates = (predicates > 0) & (predicates < 1)
+    return (
+        torch.where(open_predicates, of_predicates, 0),
+        towards,
+        torch.where(support, of_labels - shift.unsqueeze(3), 0),
+    )
+
+
+@operator(fake=_like_parts, backward=_backward, save=_save, jvp=_jvp, moving=(0, 1, 2))
 def project_labeled_arcs(
     predicates: Tensor,
     arcs: Tensor,

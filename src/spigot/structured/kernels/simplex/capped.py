@@ -1,5 +1,7 @@
 """Euclidean projection onto {0 <= z <= 1, Σ z = k}: z = clip(x - τ, 0, 1), with τ such that the sum is k.
 
+If the sum may be smaller, τ is 0 unless the sum exceeds k by that.
+
 With the k-th largest value taken off, τ lies in [-1, 0], so that values of 1 and more become 1 and those of -1 and less
 0. Among the rest τ is found by Newton's method, kept in a shrinking bracket. The sum is piecewise linear in τ, so that
 the method ends at the exact solution, after a few steps.
@@ -59,7 +61,7 @@ def _threshold(values, count, total):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _project(start, stop, k, point, lengths, mask, out, status):  # type: ignore[no-untyped-def]
+def _project(start, stop, at_most, point, lengths, mask, sizes, out, status):  # type: ignore[no-untyped-def]
     size = point.shape[1]
     values, where, near = np.empty(size), np.empty(size, np.int64), np.empty(size)
     for b in range(start, stop):
@@ -67,20 +69,25 @@ def _project(start, stop, k, point, lengths, mask, out, status):  # type: ignore
         if length < 0 or length > size:
             status[b] = BAD_LENGTH
             continue
-        count, improper = 0, 0
+        count, improper, total = 0, 0, 0.0
         for j in range(length):
             value = np.float64(point[b, j])
             if (mask.size == 0 or mask[b, j]) and value != -np.inf:
                 improper += not (value < np.inf)
                 values[count], where[count] = value, j
+                total += min(max(value, 0.0), 1.0)
                 count += 1
-        chosen = min(k, length)
+        chosen = min(sizes[b], count) if at_most else sizes[b]
         status[b] = OK if count >= chosen else INFEASIBLE
         if status[b] != OK or chosen == 0:
             continue
         if improper > 0:
             for i in range(count):
                 out[b, where[i]] = np.nan
+            continue
+        if at_most and total <= chosen:
+            for i in range(count):
+                out[b, where[i]] = min(max(values[i], 0.0), 1.0)
             continue
         pivot = np.partition(values[:count], count - chosen)[count - chosen]
         kept, total = 0, float(chosen)
@@ -96,18 +103,25 @@ def _project(start, stop, k, point, lengths, mask, out, status):  # type: ignore
             out[b, where[i]] = min(max(values[i] - tau, 0.0), 1.0)
 
 
-def _save_output(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(output)
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *_, sizes, ctx.at_most = inputs
+    ctx.save_for_backward(output, sizes)
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    (output,) = ctx.saved_tensors
-    return off_mean(grad.unsqueeze(2), output.unsqueeze(2), 1.0).squeeze(2), None, None, None
+    output, sizes = ctx.saved_tensors
+    slopes = off_mean(grad.unsqueeze(2), output.unsqueeze(2), 1.0).squeeze(2)
+    if ctx.at_most:
+        # A sum below its bound does not bind the free coordinates. Of a sum that was k, rounding leaves about this.
+        slack = output.double().sum(1) < sizes - output.size(1) * torch.finfo(output.dtype).eps
+        free = torch.where((output > 0) & (output < 1), grad, 0)
+        slopes = torch.where(slack[:, None], free, slopes)
+    return slopes, None, None, None, None
 
 
-@operator(fake=like_first, backward=_backward, save=_save_output)
-def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, k: int) -> Tensor:
-    """Project each row onto the numbers between 0 and 1 that sum to k, over its candidates.
+@operator(fake=like_first, backward=_backward, save=_save, jvp="symmetric")
+def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, sizes: Tensor, at_most: bool) -> Tensor:
+    """Project each row onto the numbers between 0 and 1 with a given sum, over its candidates.
 
     A CUDA tensor goes to the CPU and back.
 
@@ -115,7 +129,8 @@ def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, 
         point: float32 or float64, `[batch, candidate]`. -inf marks what is no candidate; NaN or +inf makes its row NaN.
         lengths: int64, `[batch]`: how many candidates are real.
         mask: bool, shaped like `point`; True = candidate.
-        k: at least 1. A shorter row sums to its length.
+        sizes: int64, `[batch]`: the sums, from 0 to the length.
+        at_most: whether sums may be smaller.
 
     Returns:
         The projection, 0 where there is no candidate.
@@ -124,7 +139,7 @@ def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, 
     out = torch.zeros(point.shape, dtype=point.dtype)
     status = np.zeros(batch, dtype=np.int64)
     candidates = mask_to_numpy(mask, 2)
-    arrays = (to_numpy(point), to_numpy(lengths), candidates, out.numpy(), status)
-    over_batch(_project, batch, k, *arrays, work=10 * point.numel())
+    arrays = (to_numpy(point), to_numpy(lengths), candidates, to_numpy(sizes), out.numpy(), status)
+    over_batch(_project, batch, at_most, *arrays, work=10 * point.numel())
     raise_for_status(status, "point", "too few candidates")
     return out.to(point.device)

@@ -94,7 +94,14 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return off_mean(grad, ctx.saved_tensors[0], math.inf), None, None, None
 
 
-@operator(fake=like_first, backward=_backward, save=_save_output, cuda=project_columns_by_sorting, triton="simplex")
+@operator(
+    fake=like_first,
+    backward=_backward,
+    save=_save_output,
+    jvp="symmetric",
+    cuda=project_columns_by_sorting,
+    triton="simplex",
+)
 def project_columns(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: bool) -> Tensor:
     """Project each column of a batch of matrices onto the simplex over its candidate rows.
 

@@ -53,7 +53,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return off_mean(grad, ctx.saved_tensors[0], ctx.highest), None, None
 
 
-@operator(fake=like_first, backward=_backward, save=_save_projected, cuda=_off_mean_by_torch)
+@operator(fake=like_first, backward=_backward, save=_save_projected, jvp="symmetric", cuda=_off_mean_by_torch)
 def off_mean(grad: Tensor, projected: Tensor, highest: float) -> Tensor:
     """Subtract from each column of `grad` its mean over the free cells, and set the others to 0.
 

@@ -93,6 +93,12 @@ def chain_argmax(
     The call waits for the GPU once, at its end, to learn whether there is a sequence to refuse.
     """
     batch, positions, tags = emissions.shape
+    if transitions.size(1) == 1 and positions != 2:
+        # Transitions that all steps share.
+        steps = (batch, max(positions - 1, 0), tags, tags)
+        allowed = None if transition_mask is None else transition_mask.expand(steps)
+        shared_tags, pairs = chain_argmax(emissions, transitions.expand(steps), lengths, emission_mask, allowed)
+        return shared_tags, pairs.sum(1, keepdim=True)
     best_tags = torch.zeros_like(emissions, memory_format=torch.contiguous_format)
     best_pairs = torch.zeros_like(transitions, memory_format=torch.contiguous_format)
     if batch == 0:

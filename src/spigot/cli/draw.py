@@ -1,0 +1,130 @@
+"""`spigot draw`: trees and graphs as pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spigot.errors import UserError
+
+if TYPE_CHECKING:
+    from spigot.data.sentence import Sentence
+
+
+def draw(
+    source: Annotated[
+        str,
+        typer.Argument(help="A file of parsed sentences, - is standard input; or a model, which parses SENTENCES."),
+    ],
+    sentences: Annotated[str, typer.Argument(help="What a model parses; - is standard input.")] = "-",
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            help="NAME.svg for one sentence, NAME.html for a page of all, or a folder for one SVG file each; "
+            "- is standard output, as SVG.",
+        ),
+    ] = "-",
+    tree: Annotated[list[str] | None, typer.Option(help="Draw this tree; by default all.")] = None,
+    graph: Annotated[list[str] | None, typer.Option(help="Draw this graph; by default all.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Another parse of the same sentences, or another model: what changed is dashed."),
+    ] = None,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="With --against: one parse above the words, the other below.")
+    ] = False,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Draw the sentence with this id.")] = None,
+    width: Annotated[int, typer.Option(min=100, help="Greatest width in pixels; longer sentences are wrapped.")] = 900,
+) -> None:
+    """Draw sentences with their trees and graphs: trees below the words, graphs above."""
+    from spigot.drawing.parses import draw as drawing
+
+    read = partial(_read, tree=tree[0] if tree else None, graph=graph[0] if graph else None)
+    first = read(source) if _is_file(source) else _parse(source, _read(sentences))
+    if not first:
+        raise UserError(f"{source}: expected sentences, got none")
+    pairs: list[tuple[Sentence, Sentence | None]] = [(sentence, None) for sentence in first]
+    if against is not None:
+        from spigot.evaluation.matching import match
+
+        other = read(against) if _is_file(against) else _parse(against, first)
+        pairs = list(match(first, other, source, against))
+    names = (Path(source).name, Path(against or "").name)
+    drawings = (
+        (one, drawing(one, trees=tree, graphs=graph, against=two, names=names, apart=apart, width=width))
+        for one, two in _chosen(pairs, ids, source)
+    )
+    _write(out, drawings, len(ids or pairs), names[0])
+
+
+def _is_file(name: str) -> bool:
+    from spigot.data.readers import FORMAT_OF_EXTENSION
+
+    return name == "-" or Path(name).is_file() or Path(name.removesuffix(".gz")).suffix in FORMAT_OF_EXTENSION
+
+
+def _read(path: str, tree: str | None = None, graph: str | None = None) -> list[Sentence]:
+    """Return the sentences of a file, with its tree and graph under these names; without one DEPS is not read."""
+    from spigot.data.readers import read_sentences
+    from spigot.data.sentence import SYNTAX
+
+    return list(read_sentences(path, tree=tree or SYNTAX, graph=graph))
+
+
+def _parse(model: str, sentences: Sequence[Sentence]) -> list[Sentence]:
+    from spigot.systems.loading import load_system
+    from spigot.systems.streaming import parse_all
+
+    return parse_all(load_system(model).parse, sentences)
+
+
+def _chosen(
+    pairs: list[tuple[Sentence, Sentence | None]], ids: list[str] | None, source: str
+) -> list[tuple[Sentence, Sentence | None]]:
+    if not ids:
+        return pairs
+    by_id = {sentence.id: (sentence, other) for sentence, other in pairs}
+    for name in ids:
+        if name not in by_id:
+            raise typer.BadParameter(f"expected the id of a sentence in {source}, got {name!r}", param_hint="--id")
+    return [by_id[name] for name in ids]
+
+
+def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title: str) -> None:
+    from spigot.data.files import open_output
+    from spigot.drawing.page import page
+
+    if out.endswith(".html"):
+        with open_output(out) as file:
+            file.writelines(page(title, ((s.id, " ".join(s.forms), svg) for s, svg in drawings)))
+    elif out == "-" or out.endswith(".svg"):
+        if count > 1:
+            message = f"expected --id, or --out NAME.html or a folder, for {count} sentences, got {out!r}"
+            raise typer.BadParameter(message, param_hint="--out")
+        with open_output(out) as file:
+            file.writelines(svg + "\n" for _, svg in drawings)
+    else:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        taken: set[str] = set()
+        for sentence, svg in drawings:
+            with open_output(folder / f"{_file_name(sentence.id, taken)}.svg") as file:
+                file.write(svg + "\n")
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """Return the name of a sentence's file, which no other sentence has."""
+    stem = found = re.sub(r"[^\w.-]", "_", name) or "_"
+    number = 1
+    while found.casefold() in taken:
+        number += 1
+        found = f"{stem}-{number}"
+    taken.add(found.casefold())
+    return found

@@ -1,0 +1,43 @@
+"""The options of `spigot parse` that choose sentences: --shard and --max-length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from spigot.data.sentence import Sentence
+
+MAX_LENGTH = 1000
+"""Tokens above which a sentence is left out by default.
+
+Scores of labelled arcs take 4 bytes times the square of the length times the number of labels, several times over: for
+1,000 tokens and 50 labels about 1 GB.
+"""
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return the number of a shard, from 1, and how many there are: "2/8"."""
+    number, slash, count = text.partition("/")
+    if slash and number.isdecimal() and count.isdecimal() and len(text) < 20 and 1 <= int(number) <= int(count):
+        return int(number), int(count)
+    raise typer.BadParameter(f"expected I/N with 1 <= I <= N (such as 2/8), got {text!r}", param_hint="--shard")
+
+
+def in_shard(sentences: Iterable[Sentence], shard: str | None) -> Iterator[Sentence]:
+    """Return every n-th sentence, from the i-th on; ids were given before, so they are unique over all shards."""
+    number, count = (1, 1) if shard is None else parse_shard(shard)
+    return islice(sentences, number - 1, None, count)
+
+
+def short_enough(sentences: Iterable[Sentence], longest: int) -> Iterator[Sentence]:
+    """Yield the sentences of at most `longest` tokens, and name the others on stderr."""
+    for sentence in sentences:
+        if len(sentence) <= longest:
+            yield sentence
+            continue
+        what = f"sentence {sentence.id!r} of {len(sentence)} tokens"
+        typer.echo(f"spigot: left out: {what}; --max-length is {longest}", err=True)

@@ -1,0 +1,59 @@
+"""`spigot view`: a page on this machine that shows parses and what the end task's loss would move."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spigot.cli.device import checked_device
+from spigot.errors import UserError
+
+
+def view(
+    run: Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or hf://OWNER/NAME on the hub.")],
+    other: Annotated[str | None, typer.Argument(metavar="OTHER", help="A second model to compare with.")] = None,
+    gold: Annotated[
+        list[str] | None, typer.Option(help="A file of gold sentences to browse; give it again for other annotations.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+) -> None:
+    """Show a model in the browser: parses of what you type, and the arcs that the end task's loss would move.
+
+    The page is on the loopback address of this machine; it asks nothing of others.
+    """
+    from spigot.cli.gold import read_together
+    from spigot.systems.loading import load_system
+
+    try:
+        import uvicorn
+
+        from spigot.view.app import make_app
+    except ModuleNotFoundError as error:
+        raise UserError(f"spigot view needs {error.name}: pip install 'torch-spigot[nlp,view]'") from None
+
+    named = checked_device(device)
+    sources = [run] if other is None else [run, other]
+    systems = {name: load_system(source, named) for name, source in _names(sources).items()}
+    app = make_app(systems, read_together(gold or []))
+    try:
+        listening = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise typer.BadParameter(f"expected a free port, got {port}: {error.strerror}", param_hint="--port") from None
+    with listening:
+        typer.echo(f"http://127.0.0.1:{listening.getsockname()[1]}/ (Ctrl-C ends it)", err=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+
+
+def _names(sources: list[str]) -> dict[str, str]:
+    """Return the sources by the last parts of their names, by whole names if those are the same."""
+    short = {Path(source).name or source: source for source in sources}
+    if len(short) == len(sources):
+        return short
+    whole = {source: source for source in sources}
+    if len(whole) < len(sources):
+        raise UserError(f"OTHER: expected another model, got {sources[0]} twice")
+    return whole

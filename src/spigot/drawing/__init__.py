@@ -1,0 +1,1 @@
+"""Trees, graphs and weights of arcs as pictures: SVG, and HTML pages of many."""

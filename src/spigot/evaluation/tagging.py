@@ -1,0 +1,33 @@
+"""Accuracy of tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from spigot.data.sentence import Sentence
+from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
+
+
+@dataclass(frozen=True)
+class TagScore(Additive):
+    """Counts over tokens; `TagScore()` is zero."""
+
+    tokens: int = 0
+    correct: int = 0
+    by_tag: CountsByLabel = field(default_factory=CountsByLabel)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the tokens with the right tag."""
+        return ratio(self.correct, self.tokens)
+
+
+def tagging(gold: Sentence, system: Sentence) -> TagScore:
+    """Score one sentence. Raises ValueError if the sentences differ in length."""
+    if len(gold) != len(system):
+        raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
+    golds, systems = Counter(gold.tags), Counter(system.tags)
+    hits = Counter(a for a, b in zip(gold.tags, system.tags, strict=True) if a == b)
+    by_tag = {tag: Counts(golds[tag], systems[tag], hits[tag]) for tag in golds.keys() | systems.keys()}
+    return TagScore(len(gold), hits.total(), CountsByLabel(by_tag))

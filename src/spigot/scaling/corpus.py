@@ -1,0 +1,109 @@
+"""`spigot parse-corpus` and its function: a folder of text in, a folder of parses out; and one's own datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from spigot.errors import UserError
+from spigot.scaling.actors import ColumnParser, PartParser, Work
+from spigot.scaling.output import fingerprint, missing, remove_halves, start_job
+from spigot.scaling.parts import Ends, Part, cut, files_in
+from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, find_checkpoint
+
+PART_BYTES = 1_000_000
+"""About 10,000 sentences of raw text."""
+
+
+def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> Iterator[dict[str, Any]]:
+    """Parse all files of a folder with Ray; yield a row for each part as it is done.
+
+    Each part goes to a file of its own in `work.out`, whole or not at all; parts that are there already are left
+    out, so that an interrupted or failed job goes on where it stopped. A worker that dies is replaced, and its part
+    parsed again. A part that cannot be read has its `error` in its row, and the others go on.
+
+    Args:
+        work: what is done.
+        workers: the number of actors, each with a model and a processor.
+        part_bytes: the size of a part.
+
+    Raises:
+        UserError: no files, no such model, or the output is that of another job.
+    """
+    ray = _ray()
+    model = find_checkpoint(work.model, {})
+    ends: Ends = "line" if work.source in ("lines", "tokenized") else "blank"
+    files = files_in(work.folder)
+    job = {
+        "model": {name: fingerprint(model / name) for name in (CONFIG, VOCABULARY, WEIGHTS)},
+        "files": {name: fingerprint(work.folder / name) for name in files},
+        "how": {"source": work.source, "to": work.to, "confidence": work.confidence, "part_bytes": part_bytes}
+        | {"max_length": work.max_length},
+    }
+    start_job(work.out, job)
+    parts = [part for name in files for part in cut(work.folder, name, ends, part_bytes)]
+    left = missing(work.out, parts, work.to)
+    if left:
+        yield from _rows(ray, left, work, min(workers, len(left)))
+    remove_halves(work.out)
+
+
+def _rows(ray: Any, parts: list[Part], work: Work, workers: int) -> Iterator[dict[str, Any]]:
+    dataset = ray.data.from_items([part.to_dict() for part in parts], override_num_blocks=len(parts))
+    pool = ray.data.ActorPoolStrategy(size=workers)
+    parsed = dataset.map(PartParser, fn_constructor_args=(work,), compute=pool, num_cpus=1)
+    yield from parsed.iter_rows()
+
+
+def parse_dataset(
+    dataset: Any,
+    model: str,
+    column: str = "text",
+    *,
+    output: str = "parses",
+    workers: int = 2,
+    batch_size: int = 256,
+    confidence: bool = False,
+) -> Any:
+    """Return a Ray dataset with the parses of a column.
+
+    Args:
+        dataset: a `ray.data.Dataset`.
+        model: an installed model, a run's folder, or "hf://OWNER/NAME".
+        column: raw texts, or lists of tokens.
+        output: the column that is added: a JSON list with an object for each sentence of the text, as
+            `Parse.to_json` has it.
+        workers: the number of actors, each with a model and a processor.
+        batch_size: rows that an actor gets at a time.
+        confidence: whether the parses have confidences.
+    """
+    pool = _ray().data.ActorPoolStrategy(size=workers)
+    arguments = (model, column, output, confidence)
+    return dataset.map_batches(
+        ColumnParser, fn_constructor_args=arguments, compute=pool, batch_size=batch_size, num_cpus=1
+    )
+
+
+@contextmanager
+def connect(address: str | None = None) -> Iterator[None]:
+    """Connect to a Ray cluster, or start one on this computer, which ends with the block."""
+    ray = _ray()
+    ours = not ray.is_initialized()
+    if ours:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise UserError("Ray: expected it, which is not installed: pip install 'torch-spigot[ray]'") from None
+    return ray

@@ -1,0 +1,73 @@
+"""The folder that the parses of a corpus go to: a file for each part, and what the parts are parts of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spigot.errors import UserError
+from spigot.scaling.parts import Part
+
+JOB = "job.json"
+SUFFIX = {"conllu": ".conllu", "json": ".jsonl"}
+
+
+def path_of(out: Path, part: Part, to: str) -> Path:
+    """Return the file of a part's parses: OUT/FILE/00003.conllu."""
+    return out / (part.name + SUFFIX[to])
+
+
+def missing(out: Path, parts: Sequence[Part], to: str) -> list[Part]:
+    """Return the parts that are not parsed yet: a file is there whole or not at all."""
+    return [part for part in parts if not path_of(out, part, to).is_file()]
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to, which becomes `path` at the end; two that write at once do not meet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_halves(out: Path) -> None:
+    """Remove what workers that were killed had begun to write."""
+    for path in out.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
+def start_job(out: Path, job: dict[str, Any]) -> None:
+    """Write what is parsed, and how; or check that this folder was begun in the same way.
+
+    Raises:
+        UserError: the folder has other files, or those of another job.
+    """
+    path = out / JOB
+    if path.is_file():
+        try:
+            old = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path}: expected JSON: {error}") from None
+        for key in job:
+            if not isinstance(old, dict) or old.get(key) != job[key]:
+                raise UserError(f"{out}: expected a new folder or one of the same job, got one with another {key}")
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: expected a new or empty folder, or that of an interrupted job, got files in it")
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps(job, indent=1) + "\n", "utf-8")
+
+
+def fingerprint(path: Path) -> str:
+    """Return a checksum of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

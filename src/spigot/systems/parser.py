@@ -1,0 +1,151 @@
+"""A trained system for people who have text: `spigot.load`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from spigot.data.raw import paragraphs, sentences_of
+from spigot.data.sentence import Sentence
+from spigot.data.spacy_docs import BLANK, pieces
+from spigot.errors import UserError
+from spigot.systems.base import System
+from spigot.systems.loading import load_system
+from spigot.systems.parse import Parse
+from spigot.systems.streaming import PARSING_BUDGET, PARSING_WINDOW, parse_all
+
+
+def load(source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Parser:
+    """Load a parser: `load("en")`.
+
+    Args:
+        source: the name of an installed model package, a run's folder, or "hf://OWNER/NAME" on the hub.
+        device: where it computes.
+        hub: for `huggingface_hub.snapshot_download` (`revision`, `token`, `local_files_only`, ...).
+
+    Raises:
+        CheckpointError: there is no such model, or it cannot be read; the message lists the installed ones.
+    """
+    return Parser(load_system(source, device, **hub))
+
+
+class _Item(NamedTuple):
+    """One element of a stream as sentences."""
+
+    sentences: list[Sentence]
+    alone: bool
+    """Whether its result is one parse, not a list."""
+
+
+class Parser:
+    """Parses text, tokens and sentences with a system.
+
+    | what it is called on | what comes back |
+    |---|---|
+    | a string, which is raw text | a list of parses, one for each of its sentences |
+    | a `Sentence` | its parse |
+    | a spaCy `Doc` | a list of parses, one for each of its sentences |
+    | a list of these | a list of what each of them gives |
+    | a list of lists of tokens | a list of parses, one for each of them |
+    | an iterator of them | an iterator: `stream` |
+
+    Raw text is cut into sentences and tokens by spaCy's rules for the system's language (the extra "text"). Tags and
+    lemmas are those that a sentence or a `Doc` has. Trees and graphs that a sentence has already are left out.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+
+    @property
+    def language(self) -> str:
+        """The language that raw text is cut by, as spaCy names it."""
+        return str(self.system.config.language)
+
+    @property
+    def tree(self) -> str | None:
+        """The name of the trees, if the system predicts some: the first task that does."""
+        return next((name for name, task in self.system.tasks.items() if task.outputs == "trees"), None)
+
+    def __call__(self, items: Any, confidence: bool = False) -> Any:
+        """Parse one thing or several, see the class.
+
+        `confidence`: whether each parse gets the confidences of its annotations, which takes about twice the time.
+
+        Raises:
+            UserError: it is none of these things, or lacks what the system needs.
+        """
+        if isinstance(items, Iterator):
+            return self.stream(items, confidence)
+        if isinstance(items, list | tuple):
+            return list(self.stream(items, confidence))
+        (result,) = self.stream([items], confidence)
+        return result
+
+    def stream(
+        self,
+        items: Iterable[Any],
+        confidence: bool = False,
+        window: int = PARSING_WINDOW,
+        batch_tokens: int = PARSING_BUDGET,
+    ) -> Iterator[Any]:
+        """Yield what each item gives, in their order, as they are needed.
+
+        Sentences of about equal length are parsed together, with at most `window` of them read ahead, though an item
+        is held as a whole.
+
+        Args:
+            items: what a list may have, see the class; a file of lines of raw text, too.
+            confidence: see `__call__`.
+            window: sentences to read ahead; 1 answers each item at once.
+            batch_tokens: tokens parsed at a time.
+        """
+        if isinstance(items, str | bytes):
+            raise UserError("items: expected an iterable of texts or sentences, got a single text")
+        held: list[_Item] = []
+        waiting = numbered = 0
+        for item in items:
+            held.append(self._item(item, numbered + 1))
+            waiting += len(held[-1].sentences)
+            numbered += len(held[-1].sentences)
+            if waiting >= window:
+                yield from self._parsed(held, confidence, batch_tokens)
+                held, waiting = [], 0
+        yield from self._parsed(held, confidence, batch_tokens)
+
+    def parse_batch(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
+        """Parse sentences, which are one batch; what they are annotated with is left out."""
+        return self.system.parse([bare(sentence) for sentence in sentences], confidence)
+
+    def _parsed(self, held: Sequence[_Item], confidence: bool, batch_tokens: int) -> Iterator[Any]:
+        given = [sentence for item in held for sentence in item.sentences]
+        parsed = iter(parse_all(lambda batch: self.parse_batch(batch, confidence), given, batch_tokens))
+        for item in held:
+            parses = [Parse(next(parsed)) for _ in item.sentences]
+            yield parses[0] if item.alone else parses
+
+    def _item(self, item: Any, first: int) -> _Item:
+        """Return the sentences of an item; their ids, if they have none of their own, count from `first`."""
+        if isinstance(item, str):
+            lines = paragraphs(io.StringIO(item, newline="\n"))
+            return _Item(list(sentences_of(lines, BLANK + self.language, first=first)), alone=False)
+        if isinstance(item, Parse):
+            return _Item([item.sentence], alone=True)
+        if isinstance(item, Sentence):
+            return _Item([item], alone=True)
+        if type(item).__module__.startswith("spacy.") and hasattr(item, "has_annotation"):
+            return _Item([piece.sentence for piece in pieces(item, first)], alone=False)
+        if isinstance(item, list | tuple) and item and all(isinstance(token, str) and token.strip() for token in item):
+            blank = ("_",) * len(item)
+            return _Item([Sentence(str(first), tuple(item), blank, blank)], alone=True)
+        kinds = "a text, a Sentence, a spaCy Doc or a list of tokens that are not empty"
+        raise UserError(f"items: expected {kinds}, got {type(item).__name__}: {repr(item)[:60]}")
+
+
+def bare(sentence: Sentence) -> Sentence:
+    """Return a sentence without trees, graphs and a sentiment: what a parser is to predict."""
+    return replace(sentence, trees={}, graphs={}, sentiment=None, probability=None, confidences={})

@@ -1,0 +1,75 @@
+"""A parser as a component of a spaCy pipeline: `nlp.add_pipe("spigot", config={"model": "en"})`.
+
+spaCy finds it through the entry point `spigot` of the group `spacy_factories`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from spigot.data.spacy_docs import Piece, annotate, pieces, register_extension
+from spigot.systems.parser import Parser, load
+from spigot.systems.streaming import PARSING_BUDGET, parse_all
+
+
+class SpigotComponent:
+    """Sets what a system predicts on documents: heads and deps, tags, the starts of sentences, and `doc._.graphs`.
+
+    Sentences are those of the document: put a `sentencizer` or another component before it that finds them, else they
+    are found by the sentencizer's rules. See `spigot.data.spacy_docs.annotate` for what is set.
+    """
+
+    def __init__(self, parser: Parser) -> None:
+        self.parser = parser
+        register_extension()
+
+    def __call__(self, doc: Any) -> Any:
+        """Return the document with what the system predicts."""
+        return next(self.pipe([doc]))
+
+    def pipe(self, docs: Iterable[Any], batch_size: int = 128) -> Iterator[Any]:
+        """Yield documents with what the system predicts; the sentences of `batch_size` of them are parsed together."""
+        remaining = iter(docs)
+        while held := list(islice(remaining, batch_size)):
+            found = [list(pieces(doc)) for doc in held]
+            sentences = [piece.sentence for each in found for piece in each]
+            parsed = iter(parse_all(self.parser.parse_batch, sentences, PARSING_BUDGET))
+            for doc, each in zip(held, found, strict=True):
+                annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree)
+                yield doc
+
+    def to_disk(self, path: Any, **options: Any) -> None:
+        """Write nothing: the model is named in the pipeline's configuration."""
+
+    def from_disk(self, path: Any, **options: Any) -> SpigotComponent:
+        """Return the component as its configuration made it."""
+        return self
+
+    def to_bytes(self, **options: Any) -> bytes:
+        """Return nothing: see `to_disk`."""
+        return b""
+
+    def from_bytes(self, content: bytes, **options: Any) -> SpigotComponent:
+        """Return the component as its configuration made it."""
+        return self
+
+
+def make_component(nlp: Any, name: str, model: str, device: str) -> SpigotComponent:
+    """Return the component for a pipeline; `model` and `device` are those of `spigot.load`."""
+    return SpigotComponent(load(model, device))
+
+
+def _register() -> None:
+    from spacy.language import Language
+
+    Language.factory(
+        "spigot",
+        default_config={"model": "en", "device": "cpu"},
+        assigns=["token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"],
+        func=make_component,
+    )
+
+
+_register()

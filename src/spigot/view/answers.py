@@ -1,0 +1,94 @@
+"""What the server answers, in JSON types."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from spigot.data.json_lines import SENTIMENTS
+from spigot.data.sentence import Sentence
+from spigot.drawing.layout import Panel
+from spigot.drawing.parses import draw
+from spigot.drawing.svg import svg
+from spigot.structured import SPIGOT
+from spigot.systems.base import System
+from spigot.view.update import Move, Update, move_panel, step_panels
+
+ROWS = 600
+"""At most so many arcs have their numbers on the page, those with the largest gradients."""
+
+
+def model_answer(name: str, system: System) -> dict[str, Any]:
+    """Return what the page has to know of a system."""
+    layer = system.parse_layer
+    return {
+        "name": name,
+        "kind": system.config.kind,
+        "tasks": list(system.tasks),
+        "end_tasks": {name: system.tasks[name].kind for name in system.end_tasks},
+        "surrogate": None if layer is None else repr(layer.surrogate),
+        "settings": _settings(None if layer is None else layer.surrogate),
+    }
+
+
+def _settings(surrogate: Any) -> dict[str, Any]:
+    """Return the settings of SPIGOT that the page begins with: the system's own, if it has that surrogate."""
+    found = surrogate if isinstance(surrogate, SPIGOT) else SPIGOT()
+    cap = found.max_norm if isinstance(surrogate, SPIGOT) else getattr(surrogate, "max_norm", None)
+    return {"step_size": found.step_size, "max_norm": cap, "steps": found.steps, "hull": found.polytope == "hull"}
+
+
+def gold_answer(number: int, sentence: Sentence) -> dict[str, Any]:
+    """Return how the page lists a gold sentence."""
+    return {"number": number, "id": sentence.id, "text": " ".join(sentence.forms)}
+
+
+def parse_answer(name: str, found: Sentence, width: int) -> dict[str, Any]:
+    """Return what a system predicted for a sentence: its trees and graphs drawn, its sentiment in the title."""
+    title = name
+    if found.sentiment is not None and found.probability is not None:
+        title += f": {SENTIMENTS[found.sentiment]} ({found.probability:.2f})"
+    if not found.trees and not found.graphs:
+        return {"title": title, "svg": svg([Panel(found.forms, found.tags, (), ())], width=width)}
+    return {"title": title, "svg": draw(found, width=width)}
+
+
+def comparison_answers(
+    first: tuple[str, Sentence], second: tuple[str, Sentence], apart: bool, width: int
+) -> list[dict[str, Any]]:
+    """Return one drawing of the trees and graphs that two parses have in common; none if there are none."""
+    (old, one), (new, other) = first, second
+    trees, graphs = [n for n in one.trees if n in other.trees], [n for n in one.graphs if n in other.graphs]
+    if not trees and not graphs:
+        return []
+    drawn = draw(one, trees=trees, graphs=graphs, against=other, names=(old, new), apart=apart, width=width)
+    return [{"title": f"{old} and {new}: what differs is dashed", "svg": drawn}]
+
+
+def update_answer(update: Update, width: int) -> dict[str, Any]:
+    """Return an update as drawings and, by arc, as numbers: s, ẑ, -η∇ẑL, p̂ and z̃ of the last step, and both moves."""
+    panels = [*step_panels(update), move_panel(update, "STE", "−∇ẑL = −∇s: what STE moves")]
+    last = update.steps[-1]
+    keys = {**update.structure, **update.moves["STE"].scores, **update.moves["SPIGOT"].scores, **last.projected}
+    rows = sorted(keys, key=lambda key: -abs(update.moves["STE"].scores.get(key, 0.0)))[:ROWS]
+    columns = [update.scores, update.structure, last.step, last.ahead, last.projected]
+    columns += [update.moves["SPIGOT"].scores, update.moves["STE"].scores]
+    return {
+        "tokens": list(update.sentence.forms),
+        "loss": update.loss,
+        "drawings": [_titled(panel, panels, width) for panel in panels],
+        "moves": {name: _outcome(move, update) for name, move in update.moves.items()},
+        "rows": [[*key, *(column.get(key, 0.0) for column in columns)] for key in sorted(rows)],
+    }
+
+
+def _titled(panel: Panel, panels: list[Panel], width: int) -> dict[str, Any]:
+    return {"title": panel.caption, "svg": svg([replace(panel, caption="")], width=width, beside=panels)}
+
+
+def _outcome(move: Move, update: Update) -> dict[str, Any]:
+    """Return where a move leads, in JSON types."""
+    gone = [list(key) for key in update.structure if key not in move.structure]
+    come = [list(key) for key in move.structure if key not in update.structure]
+    arcs = {"gone": gone, "come": come} if move.times is not None else {"gone": [], "come": []}
+    return {"times": move.times, "loss": move.loss, "moved": len(move.scores), **arcs}

@@ -1,0 +1,73 @@
+"""`spigot compare`, on two small systems."""
+
+import json
+
+import pytest
+
+from spigot.data.conllu import write_conllu
+from spigot.data.sdp import write_sdp
+from spigot.evaluation.attachment import attachment
+from spigot.evaluation.changes import changed_heads
+from spigot.evaluation.graph_f1 import GraphScore, graph_score
+from tests.models.tiny import SENTENCES, syntax_model, tiny_model
+
+GOLD = SENTENCES[:12]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    for name, model in (("a", tiny_model()), ("b", tiny_model(seed=1)), ("trees", syntax_model())):
+        model.save_pretrained(folder / name)
+    write_conllu(GOLD, folder / "gold.conllu")
+    write_sdp(GOLD, folder / "gold.sdp")
+    return folder
+
+
+def arguments(files, first="a", second="b"):
+    gold = "--sdp", files / "gold.sdp", "--conllu", files / "gold.conllu"
+    return "compare", files / first, files / second, *gold, "--rounds", 50
+
+
+def test_scores_are_those_of_the_two_systems_and_groups_add_up(spigot, files):
+    code, out, _ = spigot(*arguments(files), "--json")
+    assert code == 0
+    answer = json.loads(out)
+    parses = [model.parse(GOLD) for model in (tiny_model(), tiny_model(seed=1))]
+    groups = answer["groups"]
+    assert groups["SAME"]["sentences"] + groups["DIFF"]["sentences"] == groups["ALL"]["sentences"] == len(GOLD)
+    # The one after comes first: a positive difference is a gain.
+    for side, parsed in (("second", parses[0]), ("first", parses[1])):
+        correct = sum(attachment(*pair).head_counts.correct for pair in zip(GOLD, parsed, strict=True))
+        assert groups["ALL"]["UAS"][side] == pytest.approx(correct / sum(map(len, GOLD)))
+        graphs = sum((graph_score(*pair) for pair in zip(GOLD, parsed, strict=True)), GraphScore())
+        assert groups["ALL"]["LF"][side] == pytest.approx(graphs.lf)
+    each = [changed_heads(*triple) for triple in zip(GOLD, *parses, strict=True)]
+    assert answer["changed_heads"]["changed"] == sum(one.changed for one in each) > 0
+    assert answer["changed_heads"]["put_right"] == sum(one.put_right for one in each)
+
+
+def test_text_and_drawings(spigot, files):
+    code, out, _ = spigot(*arguments(files), "--draw", files / "x.html")
+    assert code == 0
+    assert "DIFF: 12 sentences\n  UAS: " in out
+    assert "changed heads: " in out
+    assert "(a) the new head is a head in the graph" in out
+    page = (files / "x.html").read_text("utf-8")
+    assert page.count("<figure>") == 12
+    assert 'class="arc below old"' in page
+    assert 'class="arc above old"' not in page
+
+
+def test_a_system_with_itself_is_the_same(spigot, files):
+    code, out, _ = spigot(*arguments(files, second="a"))
+    assert code == 0
+    assert "SAME: 12 sentences" in out
+    assert out.endswith("made wrong\n")
+    assert "changed heads: 0" in out
+
+
+def test_a_system_without_trees_or_graphs_is_refused(refused, files):
+    message = refused(*arguments(files, second="trees"))
+    assert message.startswith("Invalid value for B: expected a system with a graph 'semantics', got ")
+    assert "expected a system with a tree 'ud'" in refused(*arguments(files), "--tree", "ud")

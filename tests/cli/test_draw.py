@@ -1,0 +1,67 @@
+"""`spigot draw`: files and models in, SVG and HTML out."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+TREES = """# sent_id = a/1
+1\tDogs\tdog\tNOUN\t_\t_\t2\tnsubj\t_\t_
+2\tsleep\tsleep\tVERB\t_\t_\t0\troot\t_\t_
+
+# sent_id = a:1
+1\tWe\twe\tPRON\t_\t_\t2\tnsubj\t_\t_
+2\tsat\tsit\tVERB\t_\t_\t0\troot\t_\t_
+
+"""
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.conllu").write_text(TREES)
+    (tmp_path / "other.conllu").write_text(
+        TREES.replace("2\tnsubj", "0\troot").replace("0\troot\t_\t_\n\n", "1\tobj\t_\t_\n\n")
+    )
+    return tmp_path
+
+
+def test_one_sentence_becomes_an_svg_file_or_goes_to_standard_output(spigot, files):
+    assert spigot("draw", "one.conllu", "--id", "a:1", "--out", "x.svg")[0] == 0
+    svg = (files / "x.svg").read_text("utf-8")
+    assert ElementTree.fromstring(svg).get("aria-label") == "We sat"
+    assert spigot("draw", "one.conllu", "--id", "a:1") == (0, svg, "")
+
+
+def test_all_sentences_become_a_page_or_a_folder_in_which_no_file_covers_another(spigot, files):
+    assert spigot("draw", "one.conllu", "-o", "x.html")[0] == 0
+    assert (files / "x.html").read_text("utf-8").count("<svg ") == 2
+    assert spigot("draw", "one.conllu", "-o", "pictures")[0] == 0
+    assert sorted(path.name for path in (files / "pictures").iterdir()) == ["a_1-2.svg", "a_1.svg"]
+
+
+def test_another_file_shows_what_changed(spigot, files):
+    code, out, _ = spigot("draw", "one.conllu", "--against", "other.conllu", "--id", "a/1")
+    assert code == 0
+    assert "other.conllu alone" in out
+    assert out.count('class="arc below old"') == out.count('class="arc below new"') == 2
+
+
+def test_a_model_parses_what_it_draws(spigot, files, runs):
+    code, out, _ = spigot("draw", runs / "run", "-", stdin="the dog sleeps\n")
+    assert code == 0
+    assert "above: semantics · below: syntax" in out
+    code, out, _ = spigot("draw", runs / "run", "one.conllu", "--against", runs / "neurbo", "--id", "a/1")
+    assert code == 0
+    assert "neurbo alone" in out
+
+
+def test_mistakes_are_one_line(refused, files):
+    assert refused("draw", "nix.conllu") == "nix.conllu: no such file or directory"
+    assert refused("draw", "one.conllu").startswith("Invalid value for --out: expected --id, or --out NAME.html")
+    assert "expected the id of a sentence in one.conllu, got 'b'" in refused("draw", "one.conllu", "--id", "b")
+    message = "graph: expected a graph of sentence 'a:1' (none), got 'dm'"
+    assert refused("draw", "one.conllu", "--id", "a:1", "--graph", "dm") == message
+    (files / "empty.conllu").write_text("")
+    assert refused("draw", "empty.conllu") == "empty.conllu: expected sentences, got none"

@@ -1,0 +1,64 @@
+"""`spigot view`: a process that serves the page, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from urllib.request import Request, urlopen
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'torch-spigot[view]'")
+pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'torch-spigot[view]'")
+
+
+def test_it_serves_its_models_and_ends_when_told(runs, tmp_path):
+    gold = tmp_path / "gold.conllu"
+    gold.write_text("1\tDogs\tdog\tNOUN\t_\t_\t2\tnsubj\t_\t_\n2\tsleep\tsleep\tVERB\t_\t_\t0\troot\t_\t_\n\n")
+    command = [sys.executable, "-m", "spigot", "view", runs / "run", runs / "neurbo", "--gold", gold, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        line = process.stderr.readline()
+        address = re.fullmatch(r"(http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", line)[1]
+        models = json.load(urlopen(f"{address}api/models"))
+        assert [model["name"] for model in models["models"]] == ["run", "neurbo"]
+        assert models["gold"] == 1
+        body = Request(f"{address}api/parse", json.dumps({"gold": 0}).encode(), {"Content-Type": "application/json"})
+        drawings = json.load(urlopen(body))["drawings"]
+        assert [drawing["title"].partition(":")[0] for drawing in drawings] == [
+            "run",
+            "neurbo",
+            "gold and run",
+            "run and neurbo",
+        ]
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.stderr.read() == "spigot: interrupted\n"
+
+
+def test_gold_files_are_put_together(tmp_path):
+    from spigot.builtin import generate
+    from spigot.cli.gold import read_together
+    from spigot.data.conllu import write_conllu
+    from spigot.data.sdp import write_sdp
+
+    sentences = generate(3, seed=1)
+    write_sdp(sentences, tmp_path / "a.sdp")
+    write_conllu(sentences, tmp_path / "a.conllu")
+    found = read_together([str(tmp_path / "a.sdp"), str(tmp_path / "a.conllu")])
+    assert [s.graphs["semantics"].arcs for s in found] == [s.graphs["semantics"].arcs for s in sentences]
+    assert [dict(s.trees) for s in found] == [dict(s.trees) for s in sentences]
+
+
+def test_mistakes_are_one_line(refused, runs, tmp_path):
+    empty = tmp_path / "empty.sdp"
+    empty.write_text("#SDP 2015\n")
+    assert refused("view", runs / "run", "--gold", empty) == f"{empty}: expected sentences, got none"
+    assert refused("view", runs / "run", runs / "run").startswith("OTHER: expected another model")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = refused("view", runs / "run", "--port", port)
+        assert message.startswith(f"Invalid value for --port: expected a free port, got {port}: ")

@@ -1,0 +1,197 @@
+"""The distribution over each structure that has sums, against the list of all structures."""
+
+import math
+
+import pytest
+import torch
+
+import spigot
+from spigot import Gibbs, MarginalStructure, all_structures
+from spigot.structured.parts.base import flatten, like, map_parts, tensors
+from tests.contracts.registry import STRUCTURES, batch_of, equal, row_of, to
+
+INF = float("inf")
+SIZES = [3, 0, 2]
+LENGTHS = torch.tensor(SIZES)
+SUMMABLE = [case for case in STRUCTURES if isinstance(case.structure, MarginalStructure)]
+every = pytest.mark.parametrize("case", SUMMABLE, ids=lambda case: case.name)
+
+
+def scores_of(case, seed, dtype=torch.float64):
+    return to(batch_of(case.shape, SIZES, seed), dtype)
+
+
+def mask_of(case, seed):
+    """Return a mask that leaves each row some structures: those without one part that not all have."""
+    scores = scores_of(case, seed)
+    marginals = case.structure.marginals(scores, LENGTHS)
+    mask = map_parts(lambda part: torch.ones(part.shape, dtype=torch.bool), scores)
+    for b in range(3):
+        for part, cells in zip(tensors(marginals), tensors(mask), strict=True):
+            some = ((part[b] > 1e-9) & (part[b] < 1 - 1e-9)).nonzero()
+            if len(some):
+                cells[(b, *some[0].tolist())] = False
+                break
+    return mask
+
+
+def listed(case, scores, b, mask=None):
+    """Return the structures of row b, flat, and the logarithms of their probabilities; -inf for those excluded."""
+    # Only parts that are there count, and a PCFG's list has to count rules.
+    row = map_parts(lambda part: part[b : b + 1], scores)
+    members = spigot.Gibbs(case.structure, row, lengths=LENGTHS[b : b + 1]).structure.top_k(
+        row, 400, LENGTHS[b : b + 1]
+    )
+    found = members[1][0] > -INF
+    flat = flatten(map_parts(lambda part: part[0], members[0]))[found].double()
+    values = flatten(row)[0].nan_to_num(0, neginf=0).double()
+    totals = flat @ values
+    if mask is not None:
+        bad = ~flatten(map_parts(lambda part: part[b : b + 1], mask))[0]
+        totals = totals.masked_fill((flat[:, bad] > 0).any(1), -INF)
+    return flat, totals.log_softmax(0)
+
+
+@every
+@pytest.mark.parametrize("masked", [False, True])
+def test_against_the_list_of_all(case, masked):
+    scores, mask = scores_of(case, 0), mask_of(case, 0) if masked else None
+    p = Gibbs(case.structure, scores, lengths=LENGTHS, mask=mask)
+    q = Gibbs(case.structure, scores_of(case, 1), lengths=SIZES, mask=mask)
+    drawn = p.sample((5, 2), generator=torch.Generator().manual_seed(0))
+    log_probs = p.log_prob(drawn)
+    best, best_log_p = p.top_k(3)
+    mbr = flatten(p.mbr)
+    for b in range(3):
+        members, log_p = listed(case, scores, b, mask)
+        _, unmasked = listed(case, scores, b)
+        others, log_q = listed(case, q.scores, b, mask)
+        order = (members[:, None] == others).all(2).double() @ torch.arange(len(others)).double()
+        log_q = log_q[order.long()]
+        kept = log_p > -INF
+        prob = log_p.exp()
+        assert torch.isclose(p.log_partition[b], (flatten(scores)[b].nan_to_num(0) * members[0]).sum() - log_p[0]) or (
+            masked and not kept[0]
+        )
+        assert torch.allclose(flatten(p.marginals)[b], prob @ members, atol=1e-12)
+        assert torch.isclose(p.entropy()[b], -(prob[kept] * log_p[kept]).sum(), atol=1e-12)
+        assert torch.isclose(p.cross_entropy(q)[b], -(prob[kept] * log_q[kept]).sum(), atol=1e-11)
+        assert torch.isclose(p.kl(q)[b], (prob[kept] * (log_p - log_q)[kept]).sum(), atol=1e-11)
+        assert p.count[b] == kept.sum()
+        assert torch.isclose(p.log_count[b], kept.sum().double().log(), atol=1e-12)
+        risk = members[kept] @ flatten(p.marginals)[b]
+        chosen = (members[kept] == mbr[b]).all(1)
+        assert chosen.sum() == 1
+        assert torch.isclose(risk[chosen], risk.max())
+        number = min(3, int(kept.sum()))
+        assert torch.allclose(best_log_p[b, :number], log_p.sort(descending=True).values[:number], atol=1e-11)
+        assert (best_log_p[b, number:] == -INF).all()
+        for z, own in zip(
+            flatten(map_parts(lambda part, b=b: part[:, :, b].flatten(0, 1), drawn)),
+            log_probs[:, :, b].flatten(),
+            strict=True,
+        ):
+            assert torch.isclose(own, log_p[(members == z).all(1)][0], atol=1e-11)
+        assert len(unmasked) == len(members)
+    assert equal(map_parts(lambda part: part[:, 0], best), p.argmax)
+    assert p.kl(p).tolist() == [0, 0, 0]
+
+
+@every
+def test_what_the_other_excludes_makes_kl_infinite(case):
+    scores, mask = scores_of(case, 0), mask_of(case, 0)
+    p = Gibbs(case.structure, scores, lengths=LENGTHS)
+    q = Gibbs(case.structure, scores, lengths=LENGTHS, mask=mask)
+    narrower = [math.inf if a > b else 0.0 for a, b in zip(p.count.tolist(), q.count.tolist(), strict=True)]
+    assert p.kl(q).tolist() == pytest.approx(narrower, abs=1e-12)
+    assert p.cross_entropy(q).isinf().tolist() == [math.isinf(x) for x in narrower]
+    assert torch.allclose(q.kl(p), p.log_partition - q.log_partition, atol=1e-11)
+    if not case.unique:
+        assert math.inf in narrower
+
+
+@every
+def test_derivatives(case):
+    rows = [3, 2]
+    leaves = [
+        map_parts(lambda part: part.nan_to_num(0).double().requires_grad_(), batch_of(case.shape, rows, seed))
+        for seed in (0, 1)
+    ]
+    count = len(tensors(leaves[0]))
+
+    def divergences(*parts):
+        p, q = (Gibbs(case.structure, like(leaves[0], some), lengths=rows) for some in (parts[:count], parts[count:]))
+        return p.kl(q), p.cross_entropy(q), p.entropy(), p.log_partition
+
+    assert torch.autograd.gradcheck(divergences, [part for some in leaves for part in tensors(some)], fast_mode=True)
+
+
+@every
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_types(case, dtype):
+    p, q = (Gibbs(case.structure, scores_of(case, seed, dtype), lengths=LENGTHS) for seed in (0, 1))
+    wide = [Gibbs(case.structure, to(each.scores, torch.float64), lengths=LENGTHS) for each in (p, q)]
+    for own, exact in ((p.kl(q), wide[0].kl(wide[1])), (p.cross_entropy(q), wide[0].cross_entropy(wide[1]))):
+        assert own.dtype is dtype
+        assert torch.equal(own, exact.to(dtype))
+    for structures in (p.argmax, p.mbr, p.sample(), p.top_k(2)[0]):
+        assert all(part.dtype is dtype for part in tensors(structures))
+
+
+@every
+def test_samples_are_those_of_the_structure_and_rows_are_independent(case):
+    scores = scores_of(case, 0)
+    p = Gibbs(case.structure, scores, lengths=LENGTHS)
+    one, many = (p.sample(shape, generator=torch.Generator().manual_seed(3)) for shape in ((), (4,)))
+    assert equal(one, case.structure.sample(scores, LENGTHS, generator=torch.Generator().manual_seed(3)))
+    assert equal(map_parts(lambda part: part[0], many), one)
+    q = Gibbs(case.structure, scores_of(case, 1), lengths=LENGTHS)
+    for b, size in enumerate(SIZES):
+        alone = [Gibbs(case.structure, row_of(each.scores, case.shape, b, size)) for each in (p, q)]
+        assert torch.isclose(alone[0].kl(alone[1])[0], p.kl(q)[b], rtol=1e-12)
+
+
+def test_compact_values_with_a_shape_of_samples():
+    p = Gibbs(spigot.ProjectiveTree(), torch.randn(2, 5, 5).double(), lengths=[4, 2])
+    drawn = p.sample((3,))
+    heads = torch.stack([p.structure.to_compact(each, p.lengths) for each in drawn])
+    assert heads.shape == (3, 2, 5)
+    assert torch.equal(p.log_prob(heads), p.log_prob(drawn))
+    assert torch.equal(p.log_prob(heads[0].tolist()), p.log_prob(drawn[0]))
+
+
+def test_long_inputs():
+    generator = torch.Generator().manual_seed(0)
+    one, other = (1e3 * torch.randn(1, 400, 20, generator=generator).double() for _ in range(2))
+    steps = torch.zeros(1, 399, 20, 20, dtype=torch.float64)
+    p, q = (Gibbs(spigot.LinearChain(), spigot.LinearChainParts(each, steps)) for each in (one, other))
+    # Without transitions, positions are independent.
+    logs = [each.log_softmax(2) for each in (one, other)]
+    expected = (logs[0].exp() * (logs[0] - logs[1])).sum()
+    assert torch.isclose(p.kl(q)[0], expected, rtol=1e-12)
+
+
+def test_log_partition_is_computed_once():
+    p = Gibbs(spigot.NonProjectiveTree(), torch.randn(1, 4, 4, requires_grad=True))
+    assert p.log_partition is p.log_partition
+    assert p.marginals is p.marginals
+
+
+def test_wrong_arguments_are_named():
+    scores = torch.zeros(2, 4, 4)
+    with pytest.raises(TypeError, match=r"structure: expected a MarginalStructure such as .*, got Matching"):
+        Gibbs(spigot.Matching(), scores)
+    with pytest.raises(TypeError, match=r"structure: expected a MarginalStructure .*, got the class ProjectiveTree"):
+        Gibbs(spigot.ProjectiveTree, scores)
+    p = Gibbs(spigot.ProjectiveTree(), scores)
+    with pytest.raises(TypeError, match="other: expected a Gibbs"):
+        p.kl(scores)
+    with pytest.raises(ValueError, match="other: expected the structure ProjectiveTree"):
+        p.kl(Gibbs(spigot.NonProjectiveTree(), scores))
+    with pytest.raises(ValueError, match=r"other: expected scores of shape \[2, 4, 4\], got \[2, 5, 5\]"):
+        p.kl(Gibbs(spigot.ProjectiveTree(), torch.zeros(2, 5, 5)))
+    with pytest.raises(ValueError, match="other: expected the same lengths"):
+        p.cross_entropy(Gibbs(spigot.ProjectiveTree(), scores, lengths=[3, 1]))
+    with pytest.raises(ValueError, match="form none"):
+        p.log_prob(scores)
+    assert all_structures(p.structure, scores)

@@ -1,0 +1,200 @@
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from spigot.cli.main import main
+from spigot.data.readers import read_sentences
+from spigot.data.writers import WRITERS
+from spigot.errors import UserError
+from spigot.scaling import corpus
+from spigot.scaling.actors import PartParser, Work, _placed
+from spigot.scaling.corpus import connect, parse_corpus, parse_dataset
+from spigot.scaling.output import path_of, whole
+from spigot.scaling.parts import Part
+from spigot.systems.parser import load
+from tests.models.tiny import SENTENCES, WORDS_ALONE, tiny_model
+
+ray = pytest.importorskip("ray")
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    tiny_model(encoder=WORDS_ALONE).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """A Ray of two processors on this computer."""
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+    with connect():
+        yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three files of sentences, one of them packed, with running numbers and with ids."""
+    out = tmp_path / "in"
+    out.mkdir()
+    for name, sentences in (
+        ("a.conllu", SENTENCES[:14]),
+        ("b.conllu", SENTENCES[14:21]),
+        ("c.conllu.gz", SENTENCES[21:]),
+    ):
+        WRITERS["conllu"](sentences, out / name)
+    text = (out / "b.conllu").read_text("utf-8")
+    (out / "b.conllu").write_text("".join(line for line in text.splitlines(True) if "sent_id" not in line), "utf-8")
+    return out
+
+
+def work_on(model, folder, **settings):
+    return Work(model, folder, folder.parent / "out", "conllu", **settings)
+
+
+def parsed(work):
+    """The sentences of all parts, in the order of the files and parts."""
+    files = sorted(path for path in work.out.rglob("*.conllu") if path.is_file())
+    return [sentence for path in files for sentence in read_sentences(path)]
+
+
+def assert_whole(work, model):
+    """Every sentence has been parsed once, in order, as without Ray, and ids are unique."""
+    found = parsed(work)
+    assert [s.forms for s in found] == [s.forms for s in SENTENCES]
+    expected = [parse.trees["syntax"] for parse in load(model)(SENTENCES)]
+    assert [s.trees["syntax"] for s in found] == expected
+    assert len({s.id for s in found}) == len(SENTENCES)
+    assert [s.id for s in found[:14]] == [s.id for s in SENTENCES[:14]]
+
+
+def test_a_folder_in_a_folder_out(model, folder):
+    work = work_on(model, folder)
+    rows = list(parse_corpus(work, part_bytes=1000))
+    assert len(rows) > 5
+    assert sum(row["sentences"] for row in rows) == len(SENTENCES)
+    assert_whole(work, model)
+    assert not list(work.out.rglob("*.part"))
+    assert list(parse_corpus(work, part_bytes=1000)) == []  # nothing is left to do
+
+
+class Dying(PartParser):
+    """Is killed in the middle of one part, once."""
+
+    def _write(self, part, path, left_out):
+        mark = self.work.out / ".killed"
+        if part.number == 1 and not mark.exists():
+            mark.touch()
+            path.write_text("half a part", "utf-8")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._write(part, path, left_out)
+
+
+def test_a_worker_that_is_killed_loses_and_doubles_nothing(model, folder, monkeypatch):
+    monkeypatch.setattr(corpus, "PartParser", Dying)
+    work = work_on(model, folder)
+    rows = list(parse_corpus(work, part_bytes=1000))
+    assert (work.out / ".killed").exists()
+    assert not list(work.out.rglob("*.part"))
+    assert sorted({row["part"] for row in rows}) == sorted(row["part"] for row in rows)
+    assert_whole(work, model)
+
+
+def test_a_job_goes_on_with_the_parts_that_are_missing(model, folder):
+    work = work_on(model, folder)
+    total = len(list(parse_corpus(work, part_bytes=1000)))
+    gone = sorted(work.out.rglob("*.conllu"))[1:3]
+    for path in gone:
+        if path.is_file():
+            path.unlink()
+    again = list(parse_corpus(work, part_bytes=1000))
+    assert 0 < len(again) < total
+    assert_whole(work, model)
+
+
+def test_another_job_in_the_same_folder_is_refused(model, folder):
+    work = work_on(model, folder)
+    list(parse_corpus(work, part_bytes=10**6))
+    with pytest.raises(UserError, match="one of the same job, got one with another how"):
+        list(parse_corpus(work, part_bytes=10**5))
+    with (folder / "a.conllu").open("a") as file:
+        file.write("\n")
+    with pytest.raises(UserError, match="got one with another files"):
+        list(parse_corpus(work, part_bytes=10**6))
+    (folder.parent / "other").mkdir()
+    (folder.parent / "other/file").touch()
+    with pytest.raises(UserError, match="new or empty folder"):
+        list(parse_corpus(Work(model, folder, folder.parent / "other", "conllu")))
+
+
+def test_a_part_that_cannot_be_read_is_named_and_the_others_go_on(model, folder, capsys):
+    text = (folder / "a.conllu").read_text("utf-8").split("\n\n")
+    text[5] = "1\tbroken"
+    (folder / "a.conllu").write_text("\n\n".join(text), "utf-8")
+    line = 1 + "\n\n".join(text[:5]).count("\n") + 2
+    out = folder.parent / "out"
+    code = main(["parse-corpus", model, str(folder), "-o", str(out), "--from", "conllu", "--part-bytes", "1000"])
+    told = capsys.readouterr()
+    assert code == 2
+    assert f"a.conllu:{line}: expected" in told.err
+    assert len([path for path in out.rglob("*.conllu") if path.is_file()]) > 4
+
+
+@pytest.mark.parametrize("source", ["raw", "lines", "tokenized"])
+def test_raw_text(model, tmp_path, source):
+    if source != "tokenized":
+        pytest.importorskip("spacy")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("the dog saw the cat .\n\nthe cat slept .\n", "utf-8")
+    work = Work(model, tmp_path / "in", tmp_path / "out", source, "json", confidence=True)
+    assert sum(row["sentences"] for row in parse_corpus(work, part_bytes=10)) == 2
+    lines = [json.loads(line) for path in sorted((tmp_path / "out/a.txt").iterdir()) for line in path.open()]
+    assert [line["forms"][1] for line in lines] == ["dog", "cat"]
+    assert len({line["id"] for line in lines}) == 2
+    assert all(line["confidence"] for line in lines)
+
+
+def test_a_longer_sentence_is_left_out_and_named(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("the dog\nthe dog saw the cat\n", "utf-8")
+    work = Work(model, tmp_path / "in", tmp_path / "out", "tokenized", max_length=3)
+    (row,) = parse_corpus(work)
+    assert (row["sentences"], row["left_out"]) == (1, "a.txt/00000-2")
+
+
+def test_a_dataset_of_ones_own(model):
+    rows = [{"words": list(sentence.forms), "key": k} for k, sentence in enumerate(SENTENCES[:6])]
+    parsed_rows = parse_dataset(ray.data.from_items(rows), model, "words", workers=1).take_all()
+    found = {row["key"]: json.loads(row["parses"])[0] for row in parsed_rows}
+    for key, parse in enumerate(load(model)(SENTENCES[:6])):
+        assert found[key]["forms"] == list(SENTENCES[key].forms)
+        assert found[key]["trees"]["syntax"]["heads"] == list(parse.trees["syntax"].heads)
+
+
+def test_lines_are_those_of_the_whole_file():
+    from spigot.data.errors import DataError
+
+    part = Part("a.conllu", 2, 100, 200, 31)
+    assert _placed(DataError("a.conllu", 4, "expected more"), part) == "a.conllu:34: expected more"
+    assert _placed(UserError("other"), part) == "other"
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    target = path_of(tmp_path, Part("x/a.txt", 3, 0, 1, 1), "json")
+    assert target == tmp_path / "x/a.txt/00003.jsonl"
+
+    def fail():
+        with whole(target) as path:
+            path.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert list(Path(target.parent).iterdir()) == []

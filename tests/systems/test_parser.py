@@ -1,0 +1,177 @@
+"""`spigot.load`: names, what a parser is called on, and how much it reads ahead."""
+
+import importlib.metadata
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import spigot
+from spigot.data.sentence import Sentence
+from spigot.errors import UserError
+from spigot.systems import checkpoint
+from spigot.systems.checkpoint import CheckpointError, find_checkpoint
+from spigot.systems.parse import Parse
+from spigot.systems.parser import Parser, bare
+from tests.models.tiny import SENTENCES, WORDS_ALONE, syntax_model, tiny_model
+
+TEXT = "The dog wants to sleep.  It barks!\n\nA liar waits"
+
+
+@pytest.fixture(scope="module")
+def parser():
+    return Parser(tiny_model(encoder=WORDS_ALONE))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A model package that is installed under three names."""
+    package = tmp_path / "my_model"
+    tiny_model(encoder=WORDS_ALONE).save_pretrained(package)
+    (package / "__init__.py").write_text("from pathlib import Path\npath = lambda: Path(__file__).parent\nbroken = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = {"en": "my_model", "fn": "my_model:path", "bad": "my_model:broken", "none": "no_such_module"}
+    entries = [EntryPoint(name, value, checkpoint.MODELS) for name, value in names.items()]
+    monkeypatch.setattr(checkpoint, "entry_points", lambda group: entries)
+    yield package
+    sys.modules.pop("my_model", None)
+
+
+def test_names_are_installed_models_or_folders(folder, monkeypatch):
+    assert find_checkpoint("en") == find_checkpoint("fn") == find_checkpoint(str(folder)) == folder
+    parser = spigot.load("en")
+    assert (parser.system.kind, parser.language, parser.tree) == ("syntax-then-semantics", "en", "syntax")
+    # A path is never a name.
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(CheckpointError, match=r"\./en: expected a folder, got none"):
+        find_checkpoint("./en")
+
+
+def test_an_unknown_name_lists_what_is_installed(folder, monkeypatch):
+    with pytest.raises(
+        CheckpointError, match=r"de: expected an installed model \(bad, en, fn, none\) or a folder, got none"
+    ):
+        spigot.load("de")
+    for name in ("bad", "none"):
+        with pytest.raises(CheckpointError, match=f"{name}: expected a model in ") as caught:
+            spigot.load(name)
+        assert "\n" not in str(caught.value)
+    monkeypatch.setattr(checkpoint, "entry_points", lambda group: [])
+    with pytest.raises(CheckpointError, match=r"de: expected an installed model \(there is none\) or a folder"):
+        spigot.load("de")
+
+
+def test_the_group_is_that_of_the_installed_packages():
+    assert checkpoint.installed_models() == {e.name: e for e in importlib.metadata.entry_points(group="spigot.models")}
+
+
+def test_the_shell_knows_the_names(folder, capsys):
+    from spigot.cli.main import main
+
+    (folder / "text.txt").write_text("the dog sleeps\n")
+    assert main(["parse", "en", str(folder / "text.txt"), "--tokenized"]) == 0
+    assert capsys.readouterr().out.startswith("# sent_id = 1\n")
+
+
+def test_import_needs_torch_and_numba_alone():
+    program = (
+        "import sys\n"
+        "for name in ('safetensors', 'pydantic', 'spacy', 'huggingface_hub'): sys.modules[name] = None\n"
+        "import spigot\n"
+        "spigot.ProjectiveTree\n"
+        "try: spigot.load('en')\n"
+        "except ImportError as error: print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "pip install 'torch-spigot[nlp,text]'" in result.stdout
+    assert result.stdout.count("\n") == 1
+
+
+def test_sentences_and_tokens(parser):
+    expected = [Parse(s) for s in parser.system.parse([bare(s) for s in SENTENCES[:5]])]
+    assert parser(SENTENCES[0]) == expected[0]
+    assert parser(SENTENCES[:5]) == parser(tuple(SENTENCES[:5])) == expected
+    assert parser([Parse(s) for s in SENTENCES[:5]]) == expected
+    assert parser([list(SENTENCES[0].forms), list(SENTENCES[1].forms)]) == [
+        parser(Sentence(str(k), s.forms, ("_",) * len(s), ("_",) * len(s))) for k, s in enumerate(SENTENCES[:2], 1)
+    ]
+    assert parser([]) == []
+
+
+def test_what_a_sentence_is_annotated_with_is_left_out():
+    parser = Parser(syntax_model())
+    parse = parser(replace(SENTENCES[0], sentiment=1))
+    assert not parse.graphs
+    assert parse.sentence.sentiment is None
+
+
+def test_texts(parser):
+    pytest.importorskip("spacy")
+    parses = parser(TEXT)
+    assert [p.text for p in parses] == ["The dog wants to sleep.", "It barks!", "A liar waits"]
+    assert [p.id for p in parses] == ["1", "2", "3"]
+    for parse in parses:
+        start = parse.surface.start
+        assert [TEXT[start + t.start : start + t.end] for t in parse.tokens] == [t.text for t in parse.tokens]
+        assert len(parse.trees["syntax"].heads) == len(parse) == len(parse.tokens)
+    first, second = parser(["It rains. It pours.", "It stops."])
+    assert [[p.text for p in first], [p.text for p in second]] == [["It rains.", "It pours."], ["It stops."]]
+    assert [p.id for p in first + second] == ["1", "2", "3"]
+    assert parser("") == []
+    assert parser([""]) == [[]]
+
+
+def test_documents_of_spacy_keep_their_tags():
+    parser = Parser(tiny_model())
+    spacy = pytest.importorskip("spacy")
+    words, tags = ["The", "dog", "sleeps", "."], ["DT", "NN", "VBZ", "."]
+    doc = spacy.tokens.Doc(spacy.Vocab(), words=words, tags=tags, lemmas=["the", "dog", "sleep", "."])
+    (parse,) = parser(doc)
+    assert parse.tags == tuple(tags)
+    assert parse.lemmas == ("the", "dog", "sleep", ".")
+    assert parse == parser(Sentence("1", tuple(words), parse.lemmas, parse.tags))
+    parser = Parser(tiny_model(encoder=WORDS_ALONE))
+    starts = spacy.tokens.Doc(spacy.Vocab(), words=words * 2, sent_starts=[True, False, False, False] * 2)
+    assert [p.text for p in parser(starts)] == ["The dog sleeps ."] * 2
+
+
+def test_confidences_are_there_when_asked_for(parser):
+    assert not parser(SENTENCES[0]).confidence
+    parse = parser(SENTENCES[0], confidence=True)
+    assert len(parse.confidence["syntax"].arcs) == len(parse)
+    assert len(parse.confidence["semantics"].arcs) == len(parse.graphs["semantics"].arcs)
+    assert Parse.from_json(parse.to_json()).to_json() == parse.to_json()
+
+
+def test_a_stream_reads_no_more_than_its_window(parser):
+    read = 0
+
+    def items():
+        nonlocal read
+        for k in range(1000):
+            read += 1
+            yield SENTENCES[k % len(SENTENCES)]
+
+    found = parser.stream(items(), window=8)
+    assert [next(found) for _ in range(9)] == parser([SENTENCES[k] for k in range(9)])
+    assert read == 16
+    at_once = parser.stream(items(), window=1)
+    read = 0
+    next(at_once)
+    assert read == 1
+    # A parser called on an iterator streams too.
+    read = 0
+    result = parser(items())
+    assert read == 0
+    next(result)
+    assert read == 512
+
+
+@pytest.mark.parametrize("bad", [1, None, [[]], [["a", ""]], [["a", 1]], {"a": 1}])
+def test_other_things_are_refused(parser, bad):
+    with pytest.raises(UserError, match="items: expected a text, a Sentence, a spaCy Doc or a list of tokens"):
+        parser(bad)
+    with pytest.raises(UserError, match="items: expected an iterable of texts or sentences, got a single text"):
+        next(parser.stream("a text"))

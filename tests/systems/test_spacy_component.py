@@ -1,0 +1,131 @@
+"""The component in real pipelines."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+spacy = pytest.importorskip("spacy")
+
+from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree  # noqa: E402
+from spigot.data.spacy_docs import Piece, annotate, doc_of, pieces  # noqa: E402
+from spigot.systems import spacy_component  # noqa: E402
+from spigot.systems.parser import Parser, bare  # noqa: E402
+from tests.contracts.test_systems import EXAMPLES  # noqa: E402
+from tests.models.tiny import WORDS_ALONE, tiny_model  # noqa: E402
+
+TEXT = "The dog wants to sleep.  It barks!\n\nA liar waits"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "run"
+    tiny_model(encoder=WORDS_ALONE).save_pretrained(folder)
+    return folder
+
+
+def pipeline(folder):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("spigot", config={"model": str(folder)})
+    return nlp
+
+
+def test_a_document_of_several_sentences(folder):
+    nlp = pipeline(folder)
+    doc = nlp(TEXT)
+    assert doc.text == TEXT
+    assert doc.has_annotation("DEP")
+    parses = Parser(tiny_model(encoder=WORDS_ALONE))(nlp.make_doc(TEXT))
+    words = [[token for token in sentence if not token.is_space] for sentence in spacy_sentences(doc, parses)]
+    arcs = []
+    for tokens, parse in zip(words, parses, strict=True):
+        assert [token.text for token in tokens] == [token.text for token in parse.tokens]
+        tree = parse.trees["syntax"]
+        for token, head, label in zip(tokens, tree.heads, tree.labels, strict=True):
+            assert token.head == (tokens[head - 1] if head else token)
+            assert token.dep_ == (label if head else "ROOT")
+        graph = parse.graphs["semantics"]
+        arcs += [(tokens[h - 1].i if h else None, tokens[m - 1].i, label) for h, m, label in graph.arcs]
+    assert doc._.graphs == {"semantics": arcs}
+    assert [token.head.i < token.i for token in doc if token.is_space] == [True] * 2
+
+
+def spacy_sentences(doc, parses):
+    """The tokens of each parse, by their offsets in the document."""
+    for parse in parses:
+        start = parse.surface.start
+        yield doc.char_span(start, start + len(parse.text))
+
+
+def test_documents_in_a_pipe_are_as_alone(folder):
+    nlp = pipeline(folder)
+    texts = [TEXT, "", "It barks.", "  ", "A liar waits for the guest. The dog sleeps."]
+    alone = [nlp(text) for text in texts]
+    for one, other in zip(alone, nlp.pipe(texts, batch_size=2), strict=True):
+        assert one.to_json() == other.to_json()
+        assert one._.graphs == other._.graphs
+
+
+def test_a_pipeline_is_saved_and_loaded(folder, tmp_path):
+    nlp = pipeline(folder)
+    assert nlp.config["components"]["spigot"]["model"] == str(folder)
+    nlp.to_disk(tmp_path / "pipeline")
+    loaded = spacy.load(tmp_path / "pipeline")
+    assert loaded(TEXT).to_json() == nlp(TEXT).to_json()
+    assert pipeline(folder).from_bytes(nlp.to_bytes())(TEXT).to_json() == nlp(TEXT).to_json()
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_any_system(kind):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    doc = nlp("The dog sleeps. It barks.")
+    for token in doc:
+        token.tag_ = token.tag_ or "NN"
+        token.lemma_ = token.lower_
+    parser = Parser(EXAMPLES[kind]())
+    component = spacy_component.SpigotComponent(parser)
+    parsed = parser.system.parse([bare(piece.sentence) for piece in pieces(doc)])
+    doc = component(doc)
+    assert doc.has_annotation("DEP") == (parser.tree is not None)
+    assert set(doc._.graphs) == {name for sentence in parsed for name in sentence.graphs}
+    assert [token.tag_ for token in doc] == [tag for sentence in parsed for tag in sentence.tags]
+
+
+def test_what_is_set():
+    doc = spacy.blank("en")("He sleeps . It  barks")
+    sentences = [Sentence("1", ("He", "sleeps", "."), ("_",) * 3, ("PRP", "VBZ", "."))]
+    sentences.append(Sentence("2", ("It", "barks"), ("_",) * 2, ("_",) * 2))
+    sentences[0] = sentences[0].with_tree("ud", Tree((2, 0, 2), ("nsubj", "root", "punct")))
+    sentences[1] = sentences[1].with_tree("ud", Tree((2, 0), ("_", "_")))
+    sentences[1] = sentences[1].with_graph("dm", Graph((Arc(0, 2, TOP), Arc(2, 1, "ARG1")), frozenset({2})))
+    annotate(doc, [Piece(sentences[0], (0, 1, 2)), Piece(sentences[1], (3, 5))], "ud")
+    assert [token.head.i for token in doc] == [1, 1, 1, 5, 3, 5]
+    assert [token.dep_ for token in doc] == ["nsubj", "ROOT", "punct", "dep", "dep", "ROOT"]
+    assert [token.tag_ for token in doc] == ["PRP", "VBZ", ".", "", "", ""]
+    assert [sentence.text for sentence in doc.sents] == ["He sleeps .", "It  barks"]
+    assert doc._.graphs == {"dm": [(None, 5, TOP), (5, 3, "ARG1")]}
+    starts = spacy.blank("en")("He sleeps . It  barks")
+    annotate(starts, [Piece(sentences[0], (0, 1, 2)), Piece(sentences[1], (3, 5))], None)
+    assert [sentence.text for sentence in starts.sents] == ["He sleeps .", "It  barks"]
+    again = doc_of([piece.sentence for piece in pieces(doc)], None, None)
+    assert (again.text, [token.tag_ for token in again]) == (doc.text, [token.tag_ for token in doc])
+
+
+def test_spacy_finds_it_by_its_entry_point(folder, tmp_path):
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    points = project["entry-points"]["spacy_factories"]
+    installed = tmp_path / "somewhere-1.0.dist-info"
+    installed.mkdir()
+    lines = [f"{name} = {value}\n" for name, value in points.items()]
+    (installed / "entry_points.txt").write_text("[spacy_factories]\n" + "".join(lines))
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: somewhere\nVersion: 1.0\n")
+    program = (
+        f"import sys; sys.path.append({str(tmp_path)!r}); import spacy; nlp = spacy.blank('en'); "
+        f"nlp.add_pipe('spigot', config={{'model': {str(folder)!r}}}); print(nlp.pipe_names)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.stdout, result.returncode) == ("['spigot']\n", 0), result.stderr

@@ -1,0 +1,185 @@
+"""The endpoints of the page, asked as a browser would."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'torch-spigot[view]'")
+from fastapi.testclient import TestClient
+
+from spigot.view.app import make_app
+from tests.models.tiny import SENTENCES, WORDS_ALONE, multitask_model, sentiment_model, syntax_model, tiny_model
+
+TEXT = "the dog wants to sleep ."
+
+
+def words_model(**settings):
+    """A system that reads words alone, as typed text gives them."""
+    return tiny_model(encoder=WORDS_ALONE, **settings)
+
+
+@pytest.fixture(scope="module")
+def client():
+    systems = {"one": words_model(), "other": words_model(seed=1), "none": words_model(syntax=False)}
+    return TestClient(make_app(systems, SENTENCES[:5]), base_url="http://127.0.0.1")
+
+
+def refused(response) -> str:
+    assert response.status_code == 422, response.text
+    (message,) = response.json().values()
+    assert "\n" not in message
+    return message
+
+
+def words(svg: str) -> list[str]:
+    return [e.text for e in ElementTree.fromstring(svg).iter() if e.get("class") == "word"]
+
+
+def test_the_page_allows_nothing_from_elsewhere(client):
+    page = client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert client.get("/page.js").headers["content-type"] == "text/javascript; charset=utf-8"
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_it_knows_its_models(client):
+    answer = client.get("/api/models").json()
+    assert answer["gold"] == 5
+    one, _, none = answer["models"]
+    assert (one["name"], one["end_tasks"]) == ("one", {"semantics": "semantics"})
+    assert one["settings"] == {"step_size": 1.0, "max_norm": None, "steps": 1, "hull": False}
+    assert one["surrogate"].startswith("SPIGOT(")
+    assert none["surrogate"] is None
+
+
+def test_a_text_is_parsed_by_each_model_and_the_parses_compared(client):
+    answer = client.post("/api/parse", json={"text": TEXT, "tokenized": True}).json()
+    assert answer["tokens"] == TEXT.split()
+    titles = [drawing["title"] for drawing in answer["drawings"]]
+    assert titles[:3] == ["one", "other", "none"]
+    assert titles[3].startswith("one and other")
+    assert all(words(drawing["svg"])[: len(TEXT.split())] == TEXT.split() for drawing in answer["drawings"])
+
+
+def test_raw_text_is_cut_by_rules_and_parsed_with_confidences(client):
+    pytest.importorskip("spacy", reason="spacy is not installed: pip install 'torch-spigot[text]'")
+    answer = client.post("/api/parse", json={"text": "The dog doesn't\nsleep."}).json()
+    assert answer["tokens"] == ["The", "dog", "does", "n't", "sleep", "."]
+    titles = [e.text for e in ElementTree.fromstring(answer["drawings"][0]["svg"]).iter() if e.tag.endswith("title")]
+    assert sum("; confidence " in title for title in titles) >= 6
+
+
+def test_a_gold_sentence_is_compared_with_its_parse(client):
+    (row,) = client.get("/api/gold", params={"find": SENTENCES[2].id}).json()
+    assert row["text"] == " ".join(SENTENCES[2].forms)
+    answer = client.post("/api/parse", json={"gold": row["number"], "apart": True, "width": 343}).json()
+    assert answer["tokens"] == list(SENTENCES[2].forms)
+    assert [d["title"].split(":")[0] for d in answer["drawings"]][3] == "gold and one"
+    assert all(float(ElementTree.fromstring(d["svg"]).get("width")) <= 343 for d in answer["drawings"])
+
+
+def test_the_update_adds_up(client):
+    from spigot.structured import SPIGOT
+    from spigot.systems.decision import arc_weights, decision, score_gradient
+
+    answer = client.post("/api/update", json={"gold": 1, "model": "one", "target": "gold", "max_norm": 1.0}).json()
+    system = words_model()
+    problem = decision(system, [SENTENCES[1]])
+    expected = arc_weights(system, -score_gradient(problem, SPIGOT(max_norm=1.0)))
+    found = {(h, m, label): spigot for h, m, label, *_, spigot, _ in answer["rows"] if spigot}
+    assert found == pytest.approx(expected)
+    assert found
+    for *_, z, step, ahead, projected, spigot, ste in answer["rows"]:
+        assert ahead == pytest.approx(z + step, abs=1e-5)
+        assert spigot == pytest.approx(projected - z, abs=1e-5)
+        assert ste == pytest.approx(step, abs=1e-5)  # η = 1, and the same cap
+    assert answer["loss"] == pytest.approx(problem.loss_at(problem.argmax()).item(), rel=1e-4)
+    assert [d["title"][:2] for d in answer["drawings"]] == ["ẑ:", "−η", "p̂:"[:2], "z̃:"[:2], "z̃ −"[:2], "−∇"]
+    for move in answer["moves"].values():
+        assert move["times"] is None or (move["gone"] and len(move["gone"]) == len(move["come"]))
+
+
+def test_several_steps_are_shown_one_by_one(client):
+    answer = client.post(
+        "/api/update", json={"text": TEXT, "tokenized": True, "model": "one", "steps": 3, "hull": True}
+    ).json()
+    assert len(answer["drawings"]) == 1 + 3 * 3 + 2
+
+
+def test_targets(client):
+    body = {"text": TEXT, "tokenized": True, "model": "one"}
+    losses = {}
+    for target in ("own", "other", "0 3 __TOP__\n3 2 ARG1"):
+        losses[target] = client.post("/api/update", json={**body, "target": target}).json()["loss"]
+    assert len(set(losses.values())) == 3
+    for target, message in (
+        ("3 2", "target: expected lines 'head modifier label', got '3 2' (line 1)"),
+        ("3 2 ARG1\n3 9 ARG1", "target: expected two tokens of 6, head 0 for a top, got '3 9 ARG1' (line 2)"),
+        ("gold", "target: expected a sentence with semantics, got 'gold', which has none"),
+    ):
+        assert refused(client.post("/api/update", json={**body, "target": target})) == message
+
+
+def test_a_classifier_moves_a_graph():
+    client = TestClient(make_app({"s": sentiment_model()}, SENTENCES[:2]), base_url="http://127.0.0.1")
+    losses = []
+    for target in ("positive", "negative"):
+        answer = client.post("/api/update", json={"gold": 0, "model": "s", "target": target}).json()
+        losses.append(answer["loss"])
+    assert losses[0] != losses[1]
+    message = refused(client.post("/api/update", json={"gold": 0, "model": "s", "target": "neutral"}))
+    assert message == "target: expected negative or positive, got 'neutral'"
+
+
+def test_systems_without_trees_and_graphs_show_what_they_have():
+    systems = {"c": sentiment_model(None), "t": syntax_model()}
+    client = TestClient(make_app(systems, SENTENCES[:1]), base_url="http://127.0.0.1")
+    first, second, *_ = client.post("/api/parse", json={"gold": 0}).json()["drawings"]
+    assert first["title"].split(" (")[0] in ("c: negative", "c: positive")
+    assert words(first["svg"]) == words(second["svg"]) == list(SENTENCES[0].forms)
+    assert [m["surrogate"] for m in client.get("/api/models").json()["models"]] == [None, None]
+
+
+def test_gold_annotation_is_not_taken_for_a_prediction():
+    systems = {"joint": tiny_model(), "trees": syntax_model()}
+    client = TestClient(make_app(systems, SENTENCES[:1]), base_url="http://127.0.0.1")
+    drawings = client.post("/api/parse", json={"gold": 0}).json()["drawings"]
+    sides = {d["title"].partition(":")[0]: 'class="arc above' in d["svg"] for d in drawings}
+    assert sides == {"joint": True, "trees": False, "gold and joint": True, "joint and trees": False}
+    body = {"gold": 0, "model": "joint", "target": "trees"}
+    message = refused(client.post("/api/update", json=body))
+    assert message == "target: expected a sentence with semantics, got 'trees', which has none"
+
+
+def test_each_of_several_end_tasks_can_be_chosen():
+    client = TestClient(make_app({"m": multitask_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
+    (model,) = client.get("/api/models").json()["models"]
+    (task,) = model["end_tasks"]
+    body = {"gold": 0, "model": "m", "target": "gold"}
+    chosen, first = (client.post("/api/update", json=more).json() for more in ({**body, "task": task}, body))
+    assert chosen == first
+    assert any(row[-2] for row in chosen["rows"])
+    assert refused(client.post("/api/update", json={**body, "task": "syntax"})).startswith("task: expected one of")
+
+
+def test_input_without_what_a_model_reads_is_refused():
+    client = TestClient(make_app({"m": tiny_model()}), base_url="http://127.0.0.1")
+    assert "tags" in refused(client.post("/api/parse", json={"text": TEXT, "tokenized": True}))
+
+
+def test_mistakes_are_one_line(client):
+    assert refused(client.post("/api/parse", json={"text": " \n "})) == "text: expected a sentence, got none"
+    long = refused(client.post("/api/parse", json={"text": "a " * 201, "tokenized": True}))
+    assert long == "text: expected at most 200 tokens, got 201"
+    assert refused(client.post("/api/parse", json={"text": "a" * 20_001})).startswith("text: ")
+    assert refused(client.post("/api/parse", json={"gold": 5})) == "gold: expected a number below 5, got 5"
+    assert refused(client.post("/api/parse", json={"txt": TEXT})).startswith("txt: ")
+    unknown = client.post("/api/update", json={"text": TEXT, "tokenized": True, "model": "x"})
+    assert refused(unknown) == "model: expected one of one, other, none, got 'x'"
+    without = client.post("/api/update", json={"text": TEXT, "tokenized": True, "model": "none"})
+    assert refused(without) == "model: expected one with an intermediate parser, got none, which has none"

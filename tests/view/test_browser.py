@@ -1,0 +1,131 @@
+"""The page in Chromium: what a person does and sees, at desk and phone width, light and dark."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from tests.models.tiny import SENTENCES, WORDS_ALONE, tiny_model
+
+TEXT = "the dog <b>wants</b> to sleep ."
+SCREENS = [(1200, "light"), (375, "dark")]
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The address of a page with two models and gold sentences, served by a thread."""
+    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'torch-spigot[view]'")
+    pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'torch-spigot[view]'")
+    from spigot.view.app import make_app
+
+    app = make_app(
+        {"one": tiny_model(max_norm=1.0, encoder=WORDS_ALONE), "other": tiny_model(seed=1, encoder=WORDS_ALONE)},
+        SENTENCES[:30],
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}-{screen[1]}")
+def page(request, browser, address):
+    """The page, open; afterwards there must have been no outside request and nothing on the console."""
+    width, scheme = request.param
+    opened = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    opened.set_default_timeout(30_000)
+    asked, said = [], []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.goto(address)
+    opened.wait_for_selector("#models:not(:empty)")
+    opened.allowed = set()
+    yield opened
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+    assert [url for url in asked if not url.startswith(address) and not url.startswith("data:")] == []
+    assert [line for line in said if not any(part in line for part in opened.allowed)] == []
+
+
+@pytest.fixture
+def see(browser):
+    """Wait until something is so: `see(locator).to_have_text(...)`."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)
+    return expect
+
+
+def texts(page, selector: str) -> list[str]:
+    return page.eval_on_selector_all(selector, "all => all.map(one => one.textContent)")
+
+
+def test_a_sentence_is_typed_and_its_tree_and_graph_are_seen(page):
+    page.check("#tokenized")
+    page.fill("#text", TEXT)
+    page.press("#text", "Enter")
+    page.wait_for_selector("svg .arc.below")
+    first = page.locator("svg").first
+    assert first.locator(".word").all_text_contents() == TEXT.split()
+    assert first.locator(".arc.below").count() >= len(TEXT.split())
+    assert page.locator("b").count() == page.locator("#gold b").count()  # the tags in the text are text
+    assert texts(page, "h2")[:2] == ["one", "other"]
+    paper = page.evaluate("getComputedStyle(document.querySelector('.paper')).fill")
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    assert paper == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
+
+
+def test_the_loss_moves_arcs(page, see):
+    page.fill("#find", SENTENCES[3].id)
+    see(page.locator("#gold button")).to_have_count(1)
+    page.click("#gold button")
+    page.wait_for_selector("h2:has-text('gold and one')")
+    page.click("#tab-update")
+    page.wait_for_selector("#loss")
+    assert page.input_value("#target") == "gold"
+    see(page.locator("svg")).to_have_count(6)
+    spigot, ste = (page.locator("svg").nth(k).locator(".arc:is(.up, .down)").count() for k in (4, 5))
+    assert 0 < spigot < ste
+    rows = page.locator("table tr").count()
+    assert rows == 1 + len(SENTENCES[3])  # a header; the heads that one word may have, ROOT among them
+    page.fill("#steps", "2")
+    page.press("#steps", "Tab")
+    see(page.locator("svg")).to_have_count(9)
+    see(page.locator("#error")).to_be_empty()
+
+
+def test_a_graph_of_ones_own_is_a_target(page, see):
+    page.check("#tokenized")
+    page.fill("#text", "the dog sleeps")
+    page.click("#tab-update")
+    page.wait_for_selector("#loss")
+    before = page.locator("#loss").text_content()
+    page.select_option("#target", "edited")
+    page.fill("#own-target", "0 3 __TOP__\n3 2 ARG1")
+    page.press("#own-target", "Tab")
+    see(page.locator("#loss")).not_to_have_text(before)
+    page.allowed = {"422"}
+    page.fill("#own-target", "3 2")
+    page.press("#own-target", "Tab")
+    see(page.locator("#error")).to_have_text("target: expected lines 'head modifier label', got '3 2' (line 1)")
+    see(page.locator("svg")).to_have_count(0)
+
+
+def test_mistakes_are_one_line_on_the_page(page, see):
+    page.allowed = {"422"}
+    page.check("#tokenized")
+    page.click("button.go")
+    see(page.locator("#error")).to_have_text("text: expected a sentence, got none")
+    page.fill("#text", "a " * 300)
+    page.click("button.go")
+    see(page.locator("#error")).to_have_text("text: expected at most 200 tokens, got 300")
+    page.fill("#text", "the dog")
+    page.click("button.go")
+    page.wait_for_selector("svg")
+    see(page.locator("#error")).to_be_empty()
