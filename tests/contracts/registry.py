@@ -229,6 +229,9 @@ SURROGATES: dict[str, Surrogate] = {
     "aimle": spigot.AIMLE(samples=2, symmetric=True),
     "negative-identity": spigot.NegativeIdentity(),
     "score-function": spigot.ScoreFunction(),
+    "perturbed-multiplicative": spigot.Perturbed(sigma=0.5, samples=3, noise="multiplicative"),
+    "perturbed-score-function": spigot.PerturbedScoreFunction(),
+    "simple": spigot.SIMPLE(),
 }
 
 

@@ -54,7 +54,9 @@ from .surrogates.marginal_jacobian import MarginalJacobian
 from .surrogates.marginals import Marginals
 from .surrogates.negative_identity import NegativeIdentity
 from .surrogates.perturbed import Perturbed
+from .surrogates.perturbed_score_function import PerturbedScoreFunction
 from .surrogates.score_function import ScoreFunction
+from .surrogates.simple import SIMPLE
 from .surrogates.sparsemap import SparseMAP
 from .surrogates.spigot import SPIGOT
 from .surrogates.spigot_ce import SPIGOTCE
@@ -66,6 +68,7 @@ __all__ = [
     "CTC",
     "IMLE",
     "PCFG",
+    "SIMPLE",
     "SPIGOT",
     "SPIGOTCE",
     "SPIGOTEG",
@@ -107,6 +110,7 @@ __all__ = [
     "PCFGParts",
     "Parts",
     "Perturbed",
+    "PerturbedScoreFunction",
     "Polytope",
     "Problem",
     "ProjectiveTree",
