@@ -160,6 +160,18 @@ def test_compact_values_with_a_shape_of_samples():
     assert torch.equal(p.log_prob(heads[0].tolist()), p.log_prob(drawn[0]))
 
 
+def test_a_size_for_each_row_holds_in_all_samples():
+    sizes = torch.tensor([1, 3, 2])
+    scores = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    p = Gibbs(spigot.KSubset(sizes), scores)
+    drawn = p.sample((5, 2), generator=torch.Generator().manual_seed(1))
+    assert torch.equal(drawn.sum(-1), sizes.double().expand(5, 2, 3))
+    of_rows = [Gibbs(spigot.KSubset(k), scores[b : b + 1]) for b, k in enumerate(sizes.tolist())]
+    torch.testing.assert_close(
+        p.log_prob(drawn), torch.cat([q.log_prob(drawn[:, :, b : b + 1]) for b, q in enumerate(of_rows)], 2)
+    )
+
+
 def test_long_inputs():
     generator = torch.Generator().manual_seed(0)
     one, other = (1e3 * torch.randn(1, 400, 20, generator=generator).double() for _ in range(2))
@@ -183,6 +195,11 @@ def test_wrong_arguments_are_named():
         Gibbs(spigot.Matching(), scores)
     with pytest.raises(TypeError, match=r"structure: expected a MarginalStructure .*, got the class ProjectiveTree"):
         Gibbs(spigot.ProjectiveTree, scores)
+    for categories, shape in ((spigot.Categorical(), (4,)), (spigot.KSubset(1, dim=1), (2, 3, 4))):
+        with pytest.raises(ValueError, match=r"scores: expected shape \[batch, category\] here, got \["):
+            Gibbs(categories, torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"got \[3, 4\] with dim=0"):
+        Gibbs(spigot.Categorical(dim=0), torch.zeros(3, 4))
     p = Gibbs(spigot.ProjectiveTree(), scores)
     with pytest.raises(TypeError, match="other: expected a Gibbs"):
         p.kl(scores)

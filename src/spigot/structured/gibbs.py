@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from math import prod
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import torch
 from torch import Tensor
 
 from .base import MarginalStructure
 from .checks import as_lengths, check_instance, check_scores
+from .k_best import check_rows
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
 
@@ -24,12 +25,13 @@ class Gibbs(Generic[Parts]):
 
     Args:
         structure: what z runs over, a `MarginalStructure`.
-        scores: batch first, as the structure has them.
+        scores: batch first, as the structure has them; of categories, `[batch, category]`.
         lengths: the real size of each row, `[batch]`.
         mask: bool; True = candidate. It need only broadcast to the scores.
 
     Raises:
         TypeError: the structure has no sums, or the scores are not floating-point tensors.
+        ValueError: rows are along another axis than the second of two.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Gibbs(Generic[Parts]):
     ) -> None:
         check_instance("structure", structure, MarginalStructure, "ProjectiveTree()")
         check_scores("scores", scores)
+        check_rows(structure, scores)
         self.structure, self.scores = structure, scores
         self.lengths, self.mask = as_lengths(lengths), mask
 
@@ -95,8 +98,8 @@ class Gibbs(Generic[Parts]):
         result.
         """
         shape = torch.Size(sample_shape)
-        scores, lengths, mask = self._repeated(prod(shape))
-        drawn = self.structure.sample(scores, lengths, mask, generator=generator)
+        structure, scores, lengths, mask = self._repeated(prod(shape))
+        drawn = structure.sample(scores, lengths, mask, generator=generator)
         return map_parts(lambda part: part.view(*shape, -1, *part.shape[1:]) if shape else part, drawn)
 
     def log_prob(self, value: Any) -> Tensor:
@@ -116,9 +119,9 @@ class Gibbs(Generic[Parts]):
         if not isinstance(first, Tensor) or first.dim() <= own:
             return self.structure.log_prob(self.scores, value, self.lengths, self.mask)
         more = first.dim() - own
-        scores, lengths, mask = self._repeated(prod(first.shape[:more]))
+        structure, scores, lengths, mask = self._repeated(prod(first.shape[:more]))
         flat = map_parts(lambda part: part.flatten(0, more), value)
-        return self.structure.log_prob(scores, flat, lengths, mask).view(first.shape[: more + 1])
+        return structure.log_prob(scores, flat, lengths, mask).view(first.shape[: more + 1])
 
     def entropy(self) -> Tensor:
         """Return -E[log p(z)] in nats, `[batch]`."""
@@ -162,17 +165,18 @@ class Gibbs(Generic[Parts]):
         typed = map_parts(lambda part, own: part.to(own.dtype), structures, self.scores)
         return typed, (totals - log_z[:, None]).clamp(max=0.0)
 
-    def _repeated(self, times: int) -> tuple[Parts, Tensor | None, Parts | None]:
-        """Return scores, lengths and mask of the whole batch, over and over."""
+    def _repeated(self, times: int) -> tuple[MarginalStructure[Parts], Parts, Tensor | None, Parts | None]:
+        """Return the structure, scores, lengths and mask of the whole batch, over and over."""
         if times == 1:
-            return self.scores, self.lengths, self.mask
+            return self.structure, self.scores, self.lengths, self.mask
 
         def repeat(part: Tensor) -> Tensor:
             return part.expand(times, *part.shape).flatten(0, 1)
 
         lengths = None if self.lengths is None else repeat(self.lengths)
         mask = None if self.mask is None else map_parts(repeat, self.support)
-        return map_parts(repeat, self.scores), lengths, mask
+        structure = cast(MarginalStructure[Parts], self.structure.map_rows(repeat))
+        return structure, map_parts(repeat, self.scores), lengths, mask
 
     def _beside(self, other: Gibbs[Parts]) -> tuple[Tensor, Parts, Parts, Parts]:
         """Check another distribution.
