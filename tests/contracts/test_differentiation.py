@@ -384,15 +384,15 @@ def test_an_error_within_transforms_names_the_row():
 
 
 def test_what_has_no_batch_cannot_be_mapped_over():
-    point, matrix = torch.rand(3, 1, 2, dtype=torch.float64), torch.ones(3, 1, 2, dtype=torch.float64)
-    bound, nothing = torch.ones(1, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
+    point, numbers = torch.rand(3, 1, 2, dtype=torch.float64), torch.ones(3, 2, dtype=torch.float64)
+    starts, columns, bounds = torch.tensor([0, 2]), torch.tensor([0, 1]), torch.ones(1, 1, dtype=torch.float64)
 
-    def project(values, a):
-        sizes = torch.tensor([2])
-        return torch.ops.spigot.project_onto_constraints(values, sizes, None, a, bound, a[:0], nothing)[0]
+    def project(point, values):
+        constraints = starts, columns, values, bounds, None, 0
+        return torch.ops.spigot.project_onto_constraints(point, torch.tensor([2]), None, *constraints)[0]
 
-    with pytest.raises(ValueError, match="a: expected one for all that vmap maps over, got a mapped one"):
-        vmap(project)(point, matrix)
+    with pytest.raises(ValueError, match="values: expected one for all that vmap maps over, got a mapped one"):
+        vmap(project)(point, numbers)
 
 
 def test_transforms_within_a_compiled_graph_are_refused_or_right():

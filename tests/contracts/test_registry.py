@@ -52,6 +52,7 @@ def classes_of_the_core():
 
 REFINED = {
     ("DynamicProgram", "entropy"),
+    ("Budget", "map_rows"),
     ("KSubset", "map_rows"),
     ("LinearProgram", "map_rows"),
     ("LinearProgram", "contains"),

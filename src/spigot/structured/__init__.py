@@ -36,6 +36,7 @@ from .programs.program import DynamicProgram
 from .programs.semi_markov import SegmentationParts, SemiMarkov
 from .structures.approximate_semantic_graph import ApproximateSemanticGraph
 from .structures.binary_tree import BinaryTree
+from .structures.budget import Budget
 from .structures.categorical import Categorical
 from .structures.k_subset import KSubset
 from .structures.linear_chain import LinearChain
@@ -79,6 +80,7 @@ __all__ = [
     "BinaryTree",
     "Birkhoff",
     "Blackbox",
+    "Budget",
     "CTCParts",
     "CappedSimplex",
     "Categorical",
