@@ -65,7 +65,7 @@ def _nearest_on_face(point: np.ndarray, constraints: Rows) -> tuple[np.ndarray, 
 
 def _inside(rows: Rows, variables: np.ndarray, size: int) -> Rows:
     """Return the constraints on some variables, numbered anew; the others are 0."""
-    number = np.full(max(size, 1 + max(rows.column, default=-1)), -1)
+    number = np.full(max(size, 1 + int(rows.column.max(initial=-1))), -1)
     number[variables] = np.arange(len(variables))
     kept = number[rows.column] >= 0
     return rows._replace(row=rows.row[kept], column=number[rows.column[kept]], value=rows.value[kept])
@@ -89,9 +89,10 @@ def _project_rows(
     inequalities = constraints.bounds.shape[1] - constraints.equations
     out, free = np.zeros(points.shape), np.zeros(points.shape, dtype=np.bool_)
     tight, found = np.zeros((len(points), inequalities), dtype=np.bool_), np.ones(len(points), dtype=np.bool_)
+    shared = constraints.of_row(0) if constraints.owners is None else None
     for row in used:
         values, inside = points[row], np.flatnonzero(valid[row])
-        rows = _inside(constraints.of_row(row), inside, len(values))
+        rows = _inside(constraints.of_row(row) if shared is None else shared, inside, len(values))
         if inside.size == 0:
             found[row] = rows.kept_by(values[inside])
         elif not np.isfinite(values[inside]).all():
