@@ -3,7 +3,7 @@
 Runs come from the JSON files beside it, in the order of `runs.toml`; gradients from the files of `gradients.py` in
 `experiments/regime/gradients`, by name.
 
-    python experiments/regime.py          # rewrites the tables between their markers
+    python experiments/regime.py          # rewrites the tables between their marks
     python experiments/regime.py --check  # fails if they are not up to date
 """
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from collect import read_counts
+from marks import rewrite
 
 from spigot.evaluation.significance import compare
 
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
-BEGIN, END = "<!-- {0}:begin -->", "<!-- {0}:end -->"
 
 SHOWN = ("treebank", "STE", "SPIGOT, cap 1")
 GRADIENTS_HEAD = (
@@ -121,16 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    new = text = README.read_text("utf-8")
-    for name, content in (("tables", tables()), ("gradients", gradients())):
-        begin, end = BEGIN.format(name), END.format(name)
-        before, rest = new.split(begin)
-        _, after = rest.split(end)
-        new = f"{before}{begin}\n{content}\n{end}{after}"
-    if check:
-        return int(new != text)
-    README.write_text(new, "utf-8")
-    return 0
+    return rewrite(README, {"tables": tables(), "gradients": gradients()}, check)
 
 
 if __name__ == "__main__":
