@@ -103,7 +103,7 @@ def means(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
 
 
 def mean_difference(pairs: Sequence[tuple[dict[str, Any], dict[str, Any] | None]], score: str) -> str:
-    """Render how much better runs are than others of the same seeds on dev; the interval is over seeds and sentences."""
+    """Render how much better runs are than others of the same seeds on dev, with its interval."""
     counts = [
         (read_counts(run["scores"]["dev"][score]), read_counts(other["scores"]["dev"][score]))
         for run, other in pairs

@@ -150,7 +150,7 @@ def test_calibration_counts_what_is_right(script, data, capsys):
     assert "syntax, arcs:" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [("table",), ("sentiment", "table")], ids=" ".join)
+@pytest.mark.parametrize("command", [("english",), ("table",), ("sentiment", "table")], ids=" ".join)
 def test_tables_are_those_of_the_records(script, monkeypatch, command):
     name, *arguments = command
     monkeypatch.setattr(sys, "argv", [name, *arguments, "--check"])
