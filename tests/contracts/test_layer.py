@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from spigot import SPIGOT, ProjectiveTree, structured_argmax
+from spigot import SPIGOT, MarginalStructure, ProjectiveTree, structured_argmax
 from spigot.structured.parts.base import flatten, like, map_parts, tensors
 from tests.contracts.registry import STRUCTURES, SURROGATES, batch_of, equal, to
 
@@ -134,3 +134,29 @@ def test_equal_scores_have_one_answer(case):
     output, grad = run(case, level, weights, lengths)
     assert flatten(output).any()
     assert all(equal(a, b) for a, b in zip(run(case, level, weights, lengths), (output, grad), strict=True))
+
+
+def everything(case, scores, lengths):
+    """Return what all methods of a structure return, and the layer."""
+    structure = case.structure
+    best, (top, totals) = structure.argmax(scores, lengths), structure.top_k(scores, 3, lengths)
+    found = [best, top, totals, structure.score(scores, best, lengths)]
+    found += [polytope.project(scores, lengths) for polytope in (structure.relaxation, structure.hull)]
+    found.append(structured_argmax(scores, structure, SPIGOT(), lengths=lengths))
+    if isinstance(structure, MarginalStructure):
+        found.append(structure.sample(scores, lengths, generator=torch.Generator("cpu").manual_seed(1)))
+        for method in (structure.log_partition, structure.marginals, structure.entropy):
+            found.append(method(scores, lengths))
+        found.append(structure.log_prob(scores, best, lengths))
+    return found
+
+
+@every_structure
+def test_inference_mode_changes_nothing(case):
+    scores, _, lengths = example(case)
+    want = everything(case, scores, lengths)
+    with torch.inference_mode():
+        from_outside = everything(case, scores, lengths)
+        made_within = everything(case, map_parts(torch.clone, scores), lengths.clone())
+    assert all(map(equal, want, from_outside))
+    assert all(map(equal, want, made_within))
