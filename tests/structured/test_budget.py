@@ -126,3 +126,10 @@ def test_a_search_that_is_too_long_is_given_up():
     budget = Budget(KSubset(7), weights, 10.2, max_splits=1)
     with pytest.raises(RuntimeError, match=r"Budget: expected a proof within 1 splits.*row 0"):
         budget.argmax(scores)
+
+
+def test_a_price_whose_rounding_hides_a_small_score():
+    """The price is so much larger than the score that rounding makes a line look higher than itself."""
+    scores = torch.tensor([[9.2e-10, -96.91521241229]], dtype=torch.float64)
+    best = Budget(Categorical(), torch.tensor([[0.71, 0.54]]), 0.625).argmax(scores)
+    assert best.tolist() == [[0, 1]]

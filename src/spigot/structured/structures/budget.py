@@ -46,7 +46,7 @@ class Budget(Structure[Parts]):
         check_instance("structure", structure, Structure, "ProjectiveTree()")
         self.structure, self.max_splits = structure, max_splits
         self.weights = map_parts(lambda part: part.detach().double(), weights)
-        self.limit = torch.as_tensor(limit, dtype=torch.float64).detach()
+        self.limit = torch.as_tensor(limit, dtype=torch.float64, device="cpu").detach()
         for part in tensors(self.weights):
             if not bool(((part >= 0) & part.isfinite()).all()):
                 raise ValueError("weights: expected finite numbers from 0 on")

@@ -63,7 +63,7 @@ class LinearProgram(Structure[Tensor]):
         variables = self.constraints.variables
         if not all(isinstance(number, int) and 0 <= number < variables for number in self.continuous):
             raise ValueError(f"continuous: expected numbers from 0 to {variables - 1}, got {list(self.continuous)}")
-        self.whole = torch.ones(variables, dtype=torch.bool)
+        self.whole = torch.ones(variables, dtype=torch.bool, device="cpu")
         self.whole[list(self.continuous)] = False
 
     def __repr__(self) -> str:
@@ -134,7 +134,7 @@ class LinearProgram(Structure[Tensor]):
 
     def _without(self, solution: Tensor) -> LinearProgram:
         """Return the program without one solution: another has a 1 less or a 1 more somewhere."""
-        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64)
+        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64, device="cpu")
         cut[: len(solution)] += 2 * solution.detach().to(cut)
         return self._with(self.constraints.and_below(cut, solution.detach().double().sum().cpu() - 1))
 
