@@ -311,6 +311,47 @@ def parsing(result: Result) -> str:
     )
 
 
+def english(result: Result) -> str:
+    """Return the table of english.py."""
+    made = {"spigot": "tree, two graphs, tags", "spacy": "tree, tags"}
+    programs = result["programs"]
+    rounds = len(programs["spacy"]["seconds"])
+    rows = [
+        [
+            f"`{name}.load({row['model']!r})` {row['version']}",
+            made[name],
+            digits(row["sentences_per_second"]),
+            digits(row["sentences_per_processor_second"]),
+            ratio(row["sentences_per_processor_second"] / programs["spacy"]["sentences_per_processor_second"]),
+            f"{row['import_seconds']:.1f} s",
+            f"{row['load_seconds']:.2f} s",
+            f"{row['first_seconds']:.2f} s",
+            f"{row['peak_bytes'] / 2**20:,.0f} MiB",
+        ]
+        for name, row in programs.items()
+    ]
+    header = [
+        "",
+        "makes",
+        "sentences/s",
+        "of processor time",
+        "/ spaCy",
+        "import",
+        "load",
+        "first sentence",
+        "peak memory",
+    ]
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"{result['sentences']:,} sentences of {result['length']} tokens, running text of {result['data']}, given "
+            f"as tokens. Each program runs in a process of its own, the two in turn, {rounds} times after a first one; "
+            "medians. The times before that are processor time, with compiled kernels.",
+            table(header, rows),
+        ]
+    )
+
+
 def structures(result: Result) -> str:
     """Return the tables of structures.py."""
 
@@ -593,6 +634,7 @@ def main() -> None:
         "training": training,
         "sentiment": sentiment,
         "parsing": parsing,
+        "english": english,
         "memory": memory,
         "structures": structures,
         "programs": programs,
