@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.library import opcheck
 
 import spigot
-from spigot.structured import kernels, polytopes
+from spigot.structured import kernels, polytopes, structures
 from spigot.structured.kernels.runtime.gibbs import GibbsOperators
 from spigot.structured.polytopes import hull_operator
+from spigot.structured.structures import budget_operator
 
 ops = torch.ops.spigot
 Arguments = tuple[Any, ...]
@@ -65,14 +66,19 @@ def graph_hull_vjp(masked: bool) -> Arguments:
 
 
 def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool = False) -> Arguments:
-    constraints = spigot.LinearConstraints(*PACKING).tensors()
+    constraints = spigot.LinearConstraints(*PACKING).arguments()
     return scores(*ROW, grad=grad, dtype=dtype), LENGTHS + 2, *masks(masked, ROW), *constraints
 
 
 def face_of_constraints(masked: bool) -> Arguments:
-    point, _, _, a, _, a_eq, _ = arguments = linear_program(masked)
+    point, _, _, *constraints = arguments = linear_program(masked)
     _, free, tight = ops.project_onto_constraints(*arguments)
-    return point.requires_grad_(), a, a_eq, free, tight
+    return point.requires_grad_(), *constraints, free, tight
+
+
+def budget(masked: bool) -> Arguments:
+    structure = spigot.Budget(spigot.ProjectiveTree(), torch.ones(1, 4, 4).triu(2), 1.0)
+    return budget_operator.operator_arguments(structure, scores(*TREE), LENGTHS, *masks(masked, TREE))
 
 
 def hull(_: bool) -> Arguments:
@@ -172,7 +178,8 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "matching_argmax": of_pairs(),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
-    "linear_program_argmax": linear_program,
+    "linear_program_argmax": lambda masked: (*linear_program(masked), torch.ones(5, dtype=torch.bool), ""),
+    "argmax_within_budget": budget,
     "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
     "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
     "off_mean": simplex,
@@ -196,7 +203,7 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
 def test_every_operator_is_listed():
     names = [
         module.name
-        for package in (kernels, polytopes)
+        for package in (kernels, polytopes, structures)
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if not module.ispkg and ".triton" not in module.name
     ]

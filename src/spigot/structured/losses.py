@@ -44,7 +44,7 @@ from torch.nn import functional as F
 from .base import MarginalStructure, Polytope, Structure, refuse_outside, rows_excluded
 from .checks import as_lengths, check_instance, check_scores, widen
 from .differentiation import Function, apply, keep
-from .noise import draw_noise, draw_seeds, mean_over_samples, per_row
+from .noise import draw_noise, draw_seeds, mean_over_samples, noise_factors, per_row, perturbed
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import check_parts, read_structure
 from .parts.rows import over_rows
@@ -181,7 +181,7 @@ def perturbed_loss(
     *,
     sigma: float = 1.0,
     samples: int = 8,
-    noise: Literal["normal", "gumbel"] = "normal",
+    noise: Literal["normal", "gumbel", "multiplicative"] = "normal",
     generator: torch.Generator | None = None,
     lengths: Tensor | None = None,
     mask: Parts | None = None,
@@ -198,7 +198,8 @@ def perturbed_loss(
         structure: what z runs over.
         sigma: σ.
         samples: of the noise, for each row.
-        noise: what ε is on each part.
+        noise: what ε is on each part; or "multiplicative": s is multiplied by exp(σε - σ²/2), with mean 1 (Dalle et al.
+            2022), and the gradient is the mean of the best structures times these factors, minus z*.
         generator: of the noise; None means torch's own.
         lengths: the real size of each row, `[batch]`.
         mask: bool, shaped like the scores; True = candidate.
@@ -207,15 +208,18 @@ def perturbed_loss(
     """
     check_positive("sigma", sigma)
     check_count("samples", samples)
-    check_choice("noise", noise, ("normal", "gumbel"))
+    check_choice("noise", noise, ("normal", "gumbel", "multiplicative"))
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "perturbed_loss")
     problem = case.problem
-    drawn = draw_noise(noise, draw_seeds(problem, samples, generator), problem)
-    repeated = problem.repeat(samples)
-    best = repeated.argmax(map_parts(lambda score, by: score + sigma * by, repeated.scores, drawn))
-    from_noise = sigma * inner(drawn, best).view(-1, samples).mean(1)
+    seeds = draw_seeds(problem, samples, generator)
+    drawn = draw_noise(noise, seeds, problem)
+    best = problem.repeat(samples).argmax(perturbed(problem, noise, sigma, seeds))
+    rest = sigma * inner(drawn, best).view(-1, samples).mean(1)
+    if noise == "multiplicative":
+        # Here the noise is in what the scores are multiplied with.
+        best, rest = map_parts(torch.mul, noise_factors(drawn, sigma), best), torch.zeros_like(rest)
     mean = mean_over_samples(best, samples)
-    return _reduced(_loss(case, scores, mean, from_noise, "unknown"), case, scores, reduction)
+    return _reduced(_loss(case, scores, mean, rest, "unknown"), case, scores, reduction)
 
 
 @dataclass(frozen=True)
