@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import SPECIAL, Labels, Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature
+from spigot.models.encoders.base import Encoder
 from spigot.models.graph_scorer import GraphScorer
 from spigot.models.tagger import Tagger
 from spigot.models.tree_scorer import ScoredArcs, TreeScorer
@@ -59,13 +60,12 @@ class Multitask(System):
         self.encoders = nn.ModuleDict()
         for name, of in config.encoders.items():
             found = _vectors_of(of, vectors)
-            described = getattr(config, config.encoder_key(name))
-            self.encoders[name] = described.build(vocabulary=known.words[name], vectors=found)
-            if config.tagger is not None and ("tags" in self.encoders[name].needs) == (name == config.tagger):
+            key = config.encoder_key(name)
+            encoder: Encoder = getattr(config, key).build(vocabulary=known.words[name], vectors=found)
+            if config.tagger is not None and ("tags" in encoder.needs) == (name == config.tagger):
                 some = "no tags" if name == config.tagger else "tags (tag_dim above 0)"
-                raise ValueError(
-                    f"{config.encoder_key(name)}: expected one that reads {some} beside a tagger, got another"
-                )
+                raise ValueError(f"{key}: expected one that reads {some} beside a tagger, got another")
+            self.encoders[name] = encoder
         self.scorers = nn.ModuleDict()
         feature = None if config.tree is None else config.tree_feature
         for task in config.task_kinds:
@@ -92,8 +92,9 @@ class Multitask(System):
             check_vectors(found, f"{key}.word_dim", described.settings.get("word_dim"))
             words[name] = Vocabulary.build(_distinct(train, of), found or (), min_count=config.min_word_count)
             words[name] = words[name].without({"lemmas", "tags"} - described.build(vocabulary=words[name]).needs)
-            if config.tagger is not None and name != config.tagger:
-                words[name] = words[name].with_tags(names[config.tagger].names)
+            tags = None if config.tagger in (None, name) else names[str(config.tagger)]
+            if isinstance(tags, Labels):
+                words[name] = words[name].with_tags(tags.names)
         return cls(config, Known(words, names), vectors, tasks)
 
     def to_vocabulary(self) -> dict[str, Any]:
