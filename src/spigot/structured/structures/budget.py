@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import as_lengths, check_instance, widen
+from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from ..parts.compact import CompactForm
 from ..polytopes.hull import Hull
@@ -39,6 +40,8 @@ class Budget(Structure[Parts]):
     Raises:
         ValueError: a weight is negative or not finite; a row has no structure within its limit.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __init__(
         self, structure: Structure[Parts], weights: Parts, limit: float | Tensor, max_splits: int = 10_000

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import lengths_or_full, mask_or_none, narrow, widen
+from ..equality import equal_settings, hash_settings
 from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..kernels.program.constraints import Constraints
@@ -47,6 +48,8 @@ class LinearProgram(Structure[Tensor]):
 
     Errors are those of `LinearConstraints`.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __init__(
         self,
