@@ -38,7 +38,7 @@ class Budget(Structure[Parts]):
         max_splits: after how many splits of a row to give up, with a RuntimeError.
 
     Raises:
-        ValueError: a weight is negative or not finite; a row has no structure within its limit.
+        ValueError: a weight is negative or not finite, a limit is NaN; a row has no structure within its limit.
     """
 
     __eq__, __hash__ = equal_settings, hash_settings
@@ -53,6 +53,8 @@ class Budget(Structure[Parts]):
         for part in tensors(self.weights):
             if not bool(((part >= 0) & part.isfinite()).all()):
                 raise ValueError("weights: expected finite numbers from 0 on")
+        if bool(self.limit.isnan().any()):
+            raise ValueError("limit: expected numbers, got NaN")
 
     def __repr__(self) -> str:
         limit = self.limit.tolist()
@@ -107,7 +109,9 @@ class Budget(Structure[Parts]):
 
     def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
         """Return scores and candidates whose argmax has all required parts; see the base class."""
-        return self.structure.require(scores, required, valid)
+        changed, candidates = self.structure.require(scores, required, valid)
+        # If it takes changed scores, a structure without the required parts may be the best within the limit.
+        return (scores, candidates) if changed is scores else super().require(scores, required, candidates)
 
     def of_batch(self, scores: Parts) -> tuple[Tensor, Tensor]:
         """Return weights, `[batch, D]`, and limits, `[batch]`, of a batch with these scores; float64.
