@@ -38,6 +38,13 @@ class CompactForm(ABC, Generic[Parts]):
     """Whether an integer may be -1, for none, where it could mean something."""
 
     @abstractmethod
+    def check(self, name: str, parts: Parts, lengths: Tensor | None) -> None:
+        """Raise an error unless `parts`, floating-point, has the form and the shapes of scores.
+
+        `name` is what the caller calls it.
+        """
+
+    @abstractmethod
     def shape(self, scores: Parts) -> list[int | None]:
         """Return the shape of the integers; None stands for any size."""
 

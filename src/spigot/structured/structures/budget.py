@@ -164,6 +164,10 @@ class _WithinBudget(CompactForm[Parts], Generic[Parts]):
         """Whether an integer may be -1."""
         return self.form.optional
 
+    def check(self, name: str, parts: Parts, lengths: Tensor | None) -> None:
+        """Check the form and the shapes of parts."""
+        self.form.check(name, parts, lengths)
+
     def shape(self, scores: Parts) -> list[int | None]:
         """Return the shape of the integers."""
         return self.form.shape(scores)
