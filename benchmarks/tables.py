@@ -597,6 +597,20 @@ def chain(result: Result) -> str:
     )
 
 
+def gpu(result: Result) -> str:
+    """Return the table of gpu.py, a row for each task and length, a column for each batch."""
+    rows = result["rows"]
+    batches = sorted({row["batch"] for row in rows})
+    found = {(row["task"], row["n"], row["batch"]): row for row in rows}
+    head = [f"{what}, batch of {batch:,}" for batch in batches for what in ("time", "peak memory")]
+    lines = []
+    for task, n in sorted({(row["task"], row["n"]) for row in rows}):
+        cells = [found[task, n, batch] for batch in batches]
+        columns = [(duration(cell["seconds"]), f"{cell['peak_bytes'] / 2**20:,.1f} MiB") for cell in cells]
+        lines.append([task, n, *(part for column in columns for part in column)])
+    return f"{result['device']['name']}. {_machine(result)}\n\n{table(['task', 'n', *head], lines)}"
+
+
 def _machine(result: Result) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items() if number is not None)
     threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
@@ -625,6 +639,7 @@ def main() -> None:
         "structures": structures,
         "programs": programs,
         "chain": chain,
+        "gpu": gpu,
     }
     page = HERE.parent / "docs" / "speed.md"
     text = page.read_text("utf-8")

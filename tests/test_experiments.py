@@ -167,3 +167,25 @@ def test_calibration_counts_what_is_right(script, data, capsys):
     arcs = rows["semantics", "arcs"]["bins"]
     assert sum(b["decisions"] * b["right"] for b in arcs) == pytest.approx(graphs.unlabelled.correct)
     assert "syntax, arcs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [("english",), ("table",), ("sentiment", "table")], ids=" ".join)
+def test_tables_are_those_of_the_records(script, monkeypatch, command):
+    name, *arguments = command
+    monkeypatch.setattr(sys, "argv", [name, *arguments, "--check"])
+    assert script(name).main() == 0
+
+
+def test_a_table_is_rewritten_between_its_marks(script, tmp_path):
+    page, rewrite = tmp_path / "page.md", script("marks").rewrite
+    page.write_text("a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n<!-- y:begin -->\n\n<!-- y:end -->\nc\n")
+    tables = {"x": r"new \1", "y": "two\nlines"}
+    assert rewrite(page, tables, check=True) == 1
+    assert "old" in page.read_text()
+    assert rewrite(page, tables, check=False) == 0
+    assert page.read_text() == (
+        "a\n<!-- x:begin -->\nnew \\1\n<!-- x:end -->\nb\n<!-- y:begin -->\ntwo\nlines\n<!-- y:end -->\nc\n"
+    )
+    assert rewrite(page, tables, check=True) == 0
+    with pytest.raises(ValueError, match="one pair of marks for 'z'"):
+        rewrite(page, {"z": ""}, check=False)
