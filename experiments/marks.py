@@ -12,10 +12,10 @@ def rewrite(page: Path, tables: Mapping[str, str], check: bool) -> int:
     text = page.read_text("utf-8")
     new = text
     for name, table in tables.items():
-        begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
         if new.count(begin) != 1 or new.count(end) != 1:
             raise ValueError(f"{page}: expected one pair of marks for {name!r}")
-        new = re.sub(f"{begin}.*?{end}", lambda _, shown=begin + table + end: shown, new, flags=re.DOTALL)
+        new = re.sub(f"{begin}.*?{end}", lambda _, shown=f"{begin}{table}\n{end}": shown, new, flags=re.DOTALL)
     if check:
         return int(new != text)
     page.write_text(new, "utf-8")

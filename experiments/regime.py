@@ -13,13 +13,16 @@ import argparse
 import json
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from collect import read_counts
 from marks import rewrite
 
-from spigot.evaluation.significance import compare
+from spigot.evaluation.counts import ZERO
+from spigot.evaluation.significance import bootstrap_over_runs, compare
 
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
@@ -78,6 +81,41 @@ def table(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def means(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
+    """Return the table of the means over seeds, of the runs of which there are several, in Markdown."""
+    others = group["against"]
+    against = [f"{score} − {short}" for short in others for score in ("UAS", "LF")]
+    head = ["run, mean over seeds", "seeds", "UAS", "UF", "LF", *against]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for entry in group["run"]:
+        runs = {seed: done[name] for seed in group["seeds"] if (name := f"{entry['name']}-{seed}") in done}
+        if len(runs) < 2:
+            continue
+        cells = [entry["label"], str(len(runs))]
+        for score in ("uas", "uf", "lf"):
+            values = [run["scores"]["dev"][score] for run in runs.values() if score in run["scores"]["dev"]]
+            cells.append(f"{points(mean(values))} ± {points(stdev(values))}" if values else "–")
+        for other in others.values():
+            pairs = [(run, done.get(f"{other}-{seed}")) for seed, run in runs.items()]
+            cells += [mean_difference(pairs, score) for score in ("heads", "labelled")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def mean_difference(pairs: Sequence[tuple[dict[str, Any], dict[str, Any] | None]], score: str) -> str:
+    """Render how much better runs are than others of the same seeds on dev, with its interval."""
+    counts = [
+        (read_counts(run["scores"]["dev"][score]), read_counts(other["scores"]["dev"][score]))
+        for run, other in pairs
+        if other is not None and other is not run and score in run["scores"]["dev"] and score in other["scores"]["dev"]
+    ]
+    if len(counts) < 2:
+        return ""
+    average = mean(sum(ours, ZERO).f1 - sum(theirs, ZERO).f1 for ours, theirs in counts)
+    low, high = bootstrap_over_runs(counts)
+    return f"{points(average)} [{points(low)}, {points(high)}]"
+
+
 def tables() -> str:
     """Return the tables in Markdown; what has not been run yet is named below them."""
     groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
@@ -88,6 +126,8 @@ def tables() -> str:
         missing = [f"`{name}`" for name in names if name not in done]
         if group["out"] == README.parent.name:
             parts.append(f"**{group['title']}** (dev, seed {', '.join(map(str, group['seeds']))})")
+            if len(group["seeds"]) > 1:
+                parts.append(means(group, done))
             if len(missing) < len(names):
                 parts.append(table(group, done))
             parts.append(f"Not yet run: {', '.join(missing) or 'nothing'}.")
