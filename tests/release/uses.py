@@ -88,9 +88,10 @@ def nlp(environment: Environment) -> None:
         "from spigot.builtin import generate\n"
         "from spigot.data.conllu import write_conllu\n"
         "from spigot.data.sdp import write_sdp\n"
+        "sentences = generate(20, seed=2)\n"
         "for name in ('test', 'gold', 'system', 'other'):\n"
-        "    write_sdp(generate(20, seed=len(name)), name + '.sdp')\n"
-        "write_conllu(generate(20, seed=4), 'test.conllu')\n"
+        "    write_sdp(sentences, name + '.sdp')\n"
+        "write_conllu(sentences, 'test.conllu')\n"
     )
     ours = [line for line in environment.commands() if re.search(r"(evaluate|parse|info) runs/spigot|score ", line)]
     assert len(ours) >= 4, ours
@@ -132,7 +133,7 @@ def experiments(environment: Environment) -> None:
     environment.python(
         "import spigot, torch\n"
         "target = torch.tensor([[0.0, 1.0, 0.0]])\n"
-        "found = spigot.audit(lambda z: ((z - target) ** 2).sum(-1), torch.randn(1, 3), spigot.Categorical())\n"
+        "found = spigot.audit(torch.randn(1, 3), spigot.Categorical(), lambda z: ((z - target) ** 2).sum(-1))\n"
         "found.plot('audit.png')\n"
     )
     assert (environment.folder / "audit.png").stat().st_size
