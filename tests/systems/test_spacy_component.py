@@ -11,8 +11,8 @@ spacy = pytest.importorskip("spacy")
 
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree  # noqa: E402
 from spigot.data.spacy_docs import Piece, annotate, doc_of, pieces  # noqa: E402
-from spigot.systems import spacy_component  # noqa: E402
 from spigot.systems.parser import Parser, bare  # noqa: E402
+from spigot.systems.spacy_component import SpigotComponent  # noqa: E402
 from tests.contracts.test_systems import EXAMPLES  # noqa: E402
 from tests.models.tiny import WORDS_ALONE, tiny_model  # noqa: E402
 
@@ -31,6 +31,16 @@ def pipeline(folder):
     nlp.add_pipe("sentencizer")
     nlp.add_pipe("spigot", config={"model": str(folder)})
     return nlp
+
+
+def test_a_pipeline_without_it_does_not_load_it():
+    # spaCy imports what its entry points name, whichever pipeline it loads.
+    # spaCy itself may import torch.
+    code = "import sys, spacy; before = set(sys.modules); import spigot.spacy_factory; " + (
+        "print({'torch', 'spigot.systems', 'spigot.structured'} & (set(sys.modules) - before))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"
 
 
 def test_a_document_of_several_sentences(folder):
@@ -87,7 +97,7 @@ def test_any_system(kind):
         token.tag_ = token.tag_ or "NN"
         token.lemma_ = token.lower_
     parser = Parser(EXAMPLES[kind]())
-    component = spacy_component.SpigotComponent(parser)
+    component = SpigotComponent(parser)
     parsed = parser.system.parse([bare(piece.sentence) for piece in pieces(doc)])
     doc = component(doc)
     assert doc.has_annotation("DEP") == (parser.tree is not None)

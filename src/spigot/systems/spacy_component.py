@@ -1,6 +1,6 @@
 """A parser as a component of a spaCy pipeline: `nlp.add_pipe("spigot", config={"model": "en"})`.
 
-spaCy finds it through the entry point `spigot` of the group `spacy_factories`.
+`spigot.spacy_factory` makes it known to spaCy.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from spigot.data.spacy_docs import Piece, annotate, pieces, register_extension
-from spigot.systems.parser import Parser, load
+from spigot.systems.parser import Parser
 from spigot.systems.streaming import PARSING_BUDGET, parse_all
 
 
@@ -54,22 +54,3 @@ class SpigotComponent:
     def from_bytes(self, content: bytes, **options: Any) -> SpigotComponent:
         """Return the component as its configuration made it."""
         return self
-
-
-def make_component(nlp: Any, name: str, model: str, device: str) -> SpigotComponent:
-    """Return the component for a pipeline; `model` and `device` are those of `spigot.load`."""
-    return SpigotComponent(load(model, device))
-
-
-def _register() -> None:
-    from spacy.language import Language
-
-    Language.factory(
-        "spigot",
-        default_config={"model": "en", "device": "cpu"},
-        assigns=["token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"],
-        func=make_component,
-    )
-
-
-_register()

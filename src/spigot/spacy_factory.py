@@ -1,0 +1,30 @@
+"""What spaCy imports through the entry point `spigot` of the group `spacy_factories`, whenever it loads any pipeline.
+
+So this module imports nothing before a pipeline asks for the component.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def make_component(nlp: Any, name: str, model: str, device: str) -> Any:
+    """Return the component for a pipeline; `model` and `device` are those of `spigot.load`."""
+    from spigot.systems.parser import load
+    from spigot.systems.spacy_component import SpigotComponent
+
+    return SpigotComponent(load(model, device))
+
+
+def _register() -> None:
+    from spacy.language import Language
+
+    Language.factory(
+        "spigot",
+        default_config={"model": "en", "device": "cpu"},
+        assigns=["token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"],
+        func=make_component,
+    )
+
+
+_register()
