@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 DEMO ?= runs/demo
 
-.PHONY: help demo test docs format clean
+.PHONY: help demo test lint kernels docs format clean
 
 help:
 	@echo "make demo    train a small parser through a hard parse, and parse sentences with it"
@@ -27,12 +27,20 @@ demo: $(VENV)/installed-nlp
 	rm -rf $(DEMO)
 	$(BIN)/spigot demo --out $(DEMO)
 
+# The kernels of the systems are compiled while the types are checked: else two workers compile the same ones at once.
+# Each worker begins with a half of the tests, so that neither waits for, or repeats, what the other one makes.
 test: $(VENV)/installed-dev
+	$(MAKE) --jobs 2 --output-sync lint kernels
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2
+
+kernels: $(VENV)/installed-dev
+	$(BIN)/spigot compile
 
 docs: $(VENV)/installed-dev
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build

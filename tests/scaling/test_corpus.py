@@ -109,19 +109,19 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(model, folder, monkey
 
 def test_a_job_goes_on_with_the_parts_that_are_missing(model, folder):
     work = work_on(model, folder)
-    total = len(list(parse_corpus(work, part_bytes=1000)))
+    total = len(list(parse_corpus(work, workers=1, part_bytes=1000)))
     gone = sorted(work.out.rglob("*.conllu"))[1:3]
     for path in gone:
         if path.is_file():
             path.unlink()
-    again = list(parse_corpus(work, part_bytes=1000))
+    again = list(parse_corpus(work, workers=1, part_bytes=1000))
     assert 0 < len(again) < total
     assert_whole(work, model)
 
 
 def test_another_job_in_the_same_folder_is_refused(model, folder):
     work = work_on(model, folder)
-    list(parse_corpus(work, part_bytes=10**6))
+    list(parse_corpus(work, workers=1, part_bytes=10**6))
     with pytest.raises(UserError, match="one of the same job, got one with another how"):
         list(parse_corpus(work, part_bytes=10**5))
     with (folder / "a.conllu").open("a") as file:
@@ -140,7 +140,8 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_go_on(model, folder,
     (folder / "a.conllu").write_text("\n\n".join(text), "utf-8")
     line = 1 + "\n\n".join(text[:5]).count("\n") + 2
     out = folder.parent / "out"
-    code = main(["parse-corpus", model, str(folder), "-o", str(out), "--from", "conllu", "--part-bytes", "1000"])
+    options = ["--from", "conllu", "--part-bytes", "1000", "--workers", "1"]
+    code = main(["parse-corpus", model, str(folder), "-o", str(out), *options])
     told = capsys.readouterr()
     assert code == 2
     assert f"a.conllu:{line}: expected" in told.err
@@ -154,7 +155,7 @@ def test_raw_text(model, tmp_path, source):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.txt").write_text("the dog saw the cat .\n\nthe cat slept .\n", "utf-8")
     work = Work(model, tmp_path / "in", tmp_path / "out", source, "json", confidence=True)
-    assert sum(row["sentences"] for row in parse_corpus(work, part_bytes=10)) == 2
+    assert sum(row["sentences"] for row in parse_corpus(work, workers=1, part_bytes=10)) == 2
     lines = [json.loads(line) for path in sorted((tmp_path / "out/a.txt").iterdir()) for line in path.open()]
     assert [line["forms"][1] for line in lines] == ["dog", "cat"]
     assert len({line["id"] for line in lines}) == 2
