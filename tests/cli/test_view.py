@@ -20,7 +20,11 @@ def test_it_serves_its_models_and_ends_when_told(runs, tmp_path):
     gold = tmp_path / "gold.conllu"
     gold.write_text("1\tDogs\tdog\tNOUN\t_\t_\t2\tnsubj\t_\t_\n2\tsleep\tsleep\tVERB\t_\t_\t0\troot\t_\t_\n\n")
     command = [sys.executable, "-m", "spigot", "view", runs / "run", runs / "neurbo", "--gold", gold, "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+
+    def heed_interrupts():  # which a shell makes its background jobs, and their children, ignore
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
         line = process.stderr.readline()
         address = re.fullmatch(r"(http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", line)[1]
         models = json.load(urlopen(f"{address}api/models"))
