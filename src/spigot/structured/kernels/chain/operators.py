@@ -128,17 +128,18 @@ def _add_tags(emissions, transitions, emission_mask, transition_mask, tags, tota
             tag = tags[b, i]
             if tag >= 0:
                 score = np.float64(emissions[b, i, tag])
-                allowed &= score > -np.inf and (emission_mask.size == 0 or emission_mask[b, i, tag])
-                if allowed:
+                if score == -np.inf or (emission_mask.size > 0 and not emission_mask[b, i, tag]):
+                    allowed = False
+                else:
                     add_times(total[b], score, 1.0)
             if tag >= 0 and before >= 0:
                 row, step = place(b, i - 1, transitions)
                 score = np.float64(transitions[row, step, before, tag])
                 if transition_mask.size > 0:
                     row, step = place(b, i - 1, transition_mask)
-                    allowed &= transition_mask[row, step, before, tag]
-                allowed &= score > -np.inf
-                if allowed:
+                if score == -np.inf or (transition_mask.size > 0 and not transition_mask[row, step, before, tag]):
+                    allowed = False
+                else:
                     add_times(total[b], score, 1.0)
             before = tag
         if not allowed:
