@@ -73,7 +73,7 @@ def interleaved(
     """Time functions side by side: each once a round, in an order that rotates.
 
     Args:
-        functions: they must have run before: nothing here warms them up.
+        functions: they must have run before.
         seconds: rounds go on until so much has passed,
         rounds: but there are so many at least (one, if that alone takes three times `seconds`),
         most: and so many at most.
@@ -86,12 +86,15 @@ def interleaved(
     names = list(functions)
     once = {name: _seconds(functions[name], 1) for name in names}
     calls = {name: max(1, min(1000, int(5e-3 / max(once[name], 1e-7)))) for name in names}
-    times = {name: [once[name]] if calls[name] == 1 else [] for name in names}
-    for done in range(1, most):
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for done in range(most):
         passed = _clock() - began
         if (done >= rounds and passed > seconds) or (all(times.values()) and passed > 3 * seconds):
             break
         for name in names:
+            if calls[name] == 1:
+                # What the one before left in caches and in the allocator is not this one's affair.
+                functions[name]()
             times[name].append(_seconds(functions[name], calls[name]))
         names.append(names.pop(0))
     return times
