@@ -42,7 +42,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .base import MarginalStructure, Polytope, Structure, log_prob_of_integers, refuse_outside, rows_excluded
-from .checks import as_lengths, check_instance, check_scores, widen
+from .checks import as_lengths, check_instance, check_scores, check_structures, widen
 from .differentiation import Function, apply, keep
 from .noise import draw_noise, draw_seeds, mean_over_samples, noise_factors, per_row, perturbed
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
@@ -120,7 +120,7 @@ def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: flo
 
     `target` is 0/1 parts; `structure.to_parts` makes them of integers.
     """
-    check_parts("target", target, target)
+    check_structures("target", target)
     wide = map_parts(lambda part: part if part.is_floating_point() else part.float(), target)
     return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, wide)
 

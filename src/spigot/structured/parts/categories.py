@@ -130,6 +130,10 @@ class IndicesForm(CompactForm[Tensor]):
         """Whether rows are filled up."""
         return self.at_most or isinstance(self.k, Tensor)
 
+    def check(self, name: str, parts: Tensor, lengths: Tensor | None) -> None:
+        """Check that they are rows of categories."""
+        check_arguments(name, parts, "batch category", lengths)
+
     def shape(self, scores: Tensor) -> list[int | None]:
         """Return `[batch]`, `[batch, k]` or, if rows differ in k, `[batch, any]`."""
         if self.single:

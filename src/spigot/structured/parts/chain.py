@@ -110,6 +110,10 @@ class TagsForm(CompactForm[LinearChainParts]):
     parts_noun = "chains"
     complete = True
 
+    def check(self, name: str, parts: LinearChainParts, lengths: Tensor | None) -> None:
+        """Check that they are chains."""
+        check_chains(name, parts, lengths)
+
     def shape(self, scores: LinearChainParts) -> list[int | None]:
         """Return `[batch, position]`."""
         return list(scores.emissions.shape[:2])

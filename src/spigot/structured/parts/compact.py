@@ -38,6 +38,13 @@ class CompactForm(ABC, Generic[Parts]):
     """Whether an integer may be -1, for none, where it could mean something."""
 
     @abstractmethod
+    def check(self, name: str, parts: Parts, lengths: Tensor | None) -> None:
+        """Raise an error unless `parts`, floating-point, has the form and the shapes of scores.
+
+        `name` is what the caller calls it.
+        """
+
+    @abstractmethod
     def shape(self, scores: Parts) -> list[int | None]:
         """Return the shape of the integers; None stands for any size."""
 
@@ -211,7 +218,7 @@ def _tensor_of(name: str, rows: list[Any]) -> Tensor:
             longest = max(rows, key=len)
             filler = [-1] * len(longest[0]) if isinstance(longest[0], list | tuple) else -1
             rows = [[*row, *[filler] * (len(longest) - len(row))] for row in rows]
-        integers = torch.tensor(rows)
+        integers = torch.tensor(rows, device="cpu")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name}: expected a tensor, or lists of integers: {error}") from None
     if not is_integer(integers):
