@@ -1,10 +1,11 @@
-"""A linear-chain CRF with shared transitions, beside the usual loop and torch-struct; the k best, beside the argmax.
+"""A linear-chain CRF beside the usual loop and torch-struct; the k best structures beside repeated argmaxes.
 
 Run `python benchmarks/chain.py --help`. What is compared is first checked to give the same results.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,7 +14,17 @@ from typing import Any
 
 import tables
 import torch
-from common import finish, interleaved, medians, options, progress, start
+from common import (
+    finish,
+    interleaved,
+    medians,
+    options,
+    peak_memory,
+    progress,
+    resident_memory,
+    restart_peak,
+    start,
+)
 from structures import agree, plain_chain
 from torch import Tensor
 
@@ -23,45 +34,66 @@ CHAIN = spigot.LinearChain()
 Row = dict[str, Any]
 
 
-def own_loss(emissions: Tensor, transitions: Tensor, tags: Tensor) -> Tensor:
+def own_loss(emissions: Tensor, transitions: Tensor, target: Any) -> Tensor:
     """Return the loss of a CRF."""
-    scores = spigot.LinearChainParts.shared(emissions, transitions)
-    return spigot.negative_log_likelihood(scores, tags, CHAIN, reduction="mean")
+    if transitions.dim() == 2:
+        scores = spigot.LinearChainParts.shared(emissions, transitions)
+    else:
+        scores = spigot.LinearChainParts(emissions, transitions)
+    return spigot.negative_log_likelihood(scores, target, CHAIN, reduction="mean")
 
 
-def gold_score(emissions: Tensor, transitions: Tensor, tags: Tensor) -> Tensor:
-    """Return the scores of sequences of tags, by index."""
-    of_tags = emissions.gather(2, tags[..., None]).sum((1, 2))
-    return of_tags + transitions[tags[:, :-1], tags[:, 1:]].sum(1)
+def gold_score(emissions: Tensor, transitions: Tensor, target: Any) -> Tensor:
+    """Return the scores of sequences, given by tags or by parts."""
+    if isinstance(target, spigot.LinearChainParts):
+        return (emissions * target.emissions).sum((1, 2)) + (transitions * target.transitions).sum((1, 2, 3))
+    of_tags = emissions.gather(2, target[..., None]).sum((1, 2))
+    if transitions.dim() == 2:
+        return of_tags + transitions[target[:, :-1], target[:, 1:]].sum(1)
+    rows, steps = torch.arange(len(target))[:, None], torch.arange(transitions.size(1))
+    return of_tags + transitions[rows, steps, target[:, :-1], target[:, 1:]].sum(1)
 
 
-def plain_loss(emissions: Tensor, transitions: Tensor, tags: Tensor) -> Tensor:
+def plain_loss(emissions: Tensor, transitions: Tensor, target: Any) -> Tensor:
     """Return the same by a loop over positions."""
-    steps = transitions.expand(len(emissions), emissions.size(1) - 1, -1, -1)
-    return (plain_chain(emissions, steps, False) - gold_score(emissions, transitions, tags)).mean()
+    steps = transitions
+    if transitions.dim() == 2:
+        steps = transitions.expand(len(emissions), emissions.size(1) - 1, -1, -1)
+    return (plain_chain(emissions, steps, False) - gold_score(emissions, transitions, target)).mean()
 
 
-def torch_struct_loss(emissions: Tensor, transitions: Tensor, tags: Tensor) -> Tensor:
+def torch_struct_loss(emissions: Tensor, transitions: Tensor, target: Any) -> Tensor:
     """Return the same with the log Z of torch-struct."""
     import torch_struct
 
     first = torch.nn.functional.pad(emissions[:, :1], (0, 0, 0, emissions.size(1) - 2))
-    potentials = transitions.T + emissions[:, 1:, :, None] + first[:, :, None]
+    potentials = transitions.mT + emissions[:, 1:, :, None] + first[:, :, None]
     log_z = torch_struct.LinearChainCRF(potentials).partition
-    return (log_z - gold_score(emissions, transitions, tags)).mean()
+    return (log_z - gold_score(emissions, transitions, target)).mean()
 
 
-def losses(shapes: Sequence[tuple[int, int, int]], seconds: float) -> list[Row]:
+def peak(function: Callable[[], Any]) -> int:
+    """Return the most memory that a call takes besides what is held before, in bytes."""
+    gc.collect()
+    before = resident_memory()
+    restart_peak()
+    function()
+    return peak_memory() - before
+
+
+def losses(cases: Sequence[tuple[str, str, tuple[int, int, int]]], seconds: float) -> list[Row]:
     """Time the loss of a CRF with its gradient."""
     rows = []
-    for batch, positions, tags in shapes:
-        progress(f"CRF: {batch} of {positions} positions, {tags} tags")
+    for kind, form, (batch, positions, tags) in cases:
+        progress(f"CRF: {batch} of {positions} positions, {tags} tags; {kind} transitions, {form}")
         generator = torch.Generator().manual_seed(tags)
         emissions = torch.randn(batch, positions, tags, generator=generator, requires_grad=True)
-        transitions = torch.randn(tags, tags, generator=generator, requires_grad=True)
+        shape = (tags, tags) if kind == "shared" else (batch, positions - 1, tags, tags)
+        transitions = torch.randn(shape, generator=generator, requires_grad=True)
         gold = torch.randint(tags, (batch, positions), generator=generator)
+        target: Any = gold if form == "tags" else spigot.tags_to_chains(gold, tags)
 
-        def step(loss: Callable[..., Tensor], given: tuple[Tensor, ...] = (emissions, transitions, gold)) -> Any:
+        def step(loss: Callable[..., Tensor], given: tuple[Any, ...] = (emissions, transitions, target)) -> Any:
             return torch.autograd.grad(loss(*given), given[:2])
 
         functions: dict[str, Callable[[], Any]] = {
@@ -74,7 +106,9 @@ def losses(shapes: Sequence[tuple[int, int, int]], seconds: float) -> list[Row]:
         for name, function in functions.items():
             for own, other in zip(functions["spigot"](), function(), strict=True):
                 agree(f"gradients of {name}", own, other)
-        rows.append({"shape": [batch, positions, tags], "seconds": medians(interleaved(functions, seconds))})
+        row: Row = {"transitions": kind, "target": form, "shape": [batch, positions, tags]}
+        row["peak"] = {name: peak(function) for name, function in functions.items()}
+        rows.append(row | {"seconds": medians(interleaved(functions, seconds))})
     return rows
 
 
@@ -116,8 +150,9 @@ def main() -> None:
     result = start(arguments)
     warnings.filterwarnings("ignore", message=".*arg_constraints.*")
     seconds = 0.02 if arguments.quick else 1.5
-    shapes = [(2, 5, 3)] if arguments.quick else [(1, 20, 10), (32, 50, 20), (16, 100, 100), (16, 50, 200)]
-    result["losses"] = losses(shapes, seconds)
+    shapes = [(2, 5, 3)] if arguments.quick else [(1, 20, 10), (32, 50, 20), (16, 100, 100), (4, 50, 200)]
+    kinds = ("shared", "tags"), ("of each step", "tags"), ("of each step", "parts")
+    result["losses"] = losses([(*kind, shape) for kind in kinds for shape in shapes], seconds)
     result["k_best"] = k_best(3, 5, seconds) if arguments.quick else k_best(8, 20, seconds / 2)
     print(tables.chain(result))
     finish(arguments, result)

@@ -103,9 +103,10 @@ def projections(sizes: Sequence[int], seconds: float) -> list[Row]:
 def plain_chain(emissions: Tensor, transitions: Tensor, maximum: bool) -> Tensor:
     """Return the best score, or log Z, of chains by the usual loop over positions; argmax or marginals by gradient."""
     total = emissions[:, 0]
-    for i in range(transitions.size(1)):
-        terms = total[:, :, None] + transitions[:, i]
-        total = (terms.amax(1) if maximum else terms.logsumexp(1)) + emissions[:, i + 1]
+    # Views made at once: the gradient of an index writes a tensor as large as all transitions, for each step.
+    for transition, emission in zip(transitions.unbind(1), emissions[:, 1:].unbind(1), strict=True):
+        terms = total[:, :, None] + transition
+        total = (terms.amax(1) if maximum else terms.logsumexp(1)) + emission
     return total.amax(1) if maximum else total.logsumexp(1)
 
 

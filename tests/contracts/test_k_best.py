@@ -91,3 +91,31 @@ def test_scores_of_any_size_lose_nothing():
         tensors(raised)[0][0, 1] += 1.0
         _, totals = structure.top_k(raised, 6)
         assert len(totals.unique()) == 6
+
+
+class NoRows(spigot.Structure):
+    """Trees whose errors do not tell which rows have none."""
+
+    def __init__(self):
+        self.trees = spigot.ProjectiveTree()
+
+    relaxation = hull = None
+
+    def part_mask(self, scores, lengths=None, mask=None):
+        return self.trees.part_mask(scores, lengths, mask)
+
+    def require(self, scores, required, valid):
+        return self.trees.require(scores, required, valid)
+
+    def argmax(self, scores, lengths=None, mask=None):
+        try:
+            return self.trees.argmax(scores, lengths, mask)
+        except ValueError as error:
+            raise ValueError(str(error)) from None
+
+
+def test_an_error_that_does_not_tell_the_rows_is_understood():
+    scores = torch.randn(2, 5, 5, generator=torch.Generator().manual_seed(1))
+    found, expected = (structure.top_k(scores, 9) for structure in (NoRows(), spigot.ProjectiveTree()))
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .differentiation import is_transformed
-from .kernels.runtime.refusal import refuse, refuse_now
+from .kernels.runtime.refusal import RowsError, refuse, refuse_now
 
 OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
 """What a kernel may report about a row."""
@@ -185,7 +185,7 @@ def refuse_rows(bad: Tensor, message: str) -> None:
 
 
 def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
-    """Raise a ValueError for the first row on which a kernel gave up.
+    """Raise a `RowsError` if there are rows on which a kernel gave up.
 
     Args:
         status: one of `OK`, `BAD_LENGTH`, `NOT_A_NUMBER`, `INFEASIBLE` for each row.
@@ -194,13 +194,13 @@ def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
     """
     if not np.count_nonzero(status):  # several times faster than `any`
         return
-    row = int(np.flatnonzero(status)[0])
+    rows = np.flatnonzero(status).tolist()
     reason = {
         BAD_LENGTH: f"lengths: out of range for the shape of {name}",
         NOT_A_NUMBER: f"{name}: NaN or +inf in a candidate cell",
         INFEASIBLE: f"{name}: {infeasible} over the candidates that mask and -inf scores leave",
-    }[int(status[row])]
-    raise ValueError(f"{reason} (row {row} of the batch, counting from 0)")
+    }[int(status[rows[0]])]
+    raise RowsError(reason, rows)
 
 
 def kind_of(value: object) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .checks import as_lengths
+from .kernels.runtime.refusal import RowsError
 from .parts.base import Parts, common_dtype, flatten, map_parts, masked, tensors, unflatten
 
 CELLS = 1 << 22
@@ -104,24 +105,22 @@ def total_of(values: Tensor, chosen: Tensor) -> float:
 
 def _split(own: Class, chosen: Tensor, nested: bool) -> list[Class]:
     """Return the classes into which the others fall once the best structure of a class is known."""
-    classes = []
-    required = own.required
-    for part in (chosen & ~required).nonzero()[:, 0].tolist():
-        without = own.allowed.clone()
-        without[part] = False
-        classes.append(Class(own.row, required, without))
-        required = required.clone()
-        required[part] = True
+    with_parts, before = _prefixes((chosen & ~own.required).nonzero()[:, 0], chosen)
+    without = own.allowed & ~with_parts
+    classes = [Class(own.row, own.required | held, kept) for held, kept in zip(before, without, strict=True)]
     if nested:
-        allowed = own.allowed
         # From the last part to the first: in a graph labels then come before the arcs and predicates that they imply.
-        for part in reversed((own.allowed & ~chosen).nonzero()[:, 0].tolist()):
-            more = required.clone()
-            more[part] = True
-            classes.append(Class(own.row, more, allowed))
-            allowed = allowed.clone()
-            allowed[part] = False
+        added, before = _prefixes((own.allowed & ~chosen).nonzero()[:, 0].flip(0), chosen)
+        every = own.required | chosen
+        classes += [Class(own.row, every | one, own.allowed & ~held) for one, held in zip(added, before, strict=True)]
     return classes
+
+
+def _prefixes(parts: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for each of several parts the part alone and all before it, bool, `[part, D]`."""
+    one = torch.zeros(len(parts), len(like), dtype=torch.bool, device=like.device)
+    one[torch.arange(len(parts), device=like.device), parts] = True
+    return one, one.cumsum(0).bool() & ~one
 
 
 class Search(Generic[Parts]):
@@ -146,29 +145,42 @@ class Search(Generic[Parts]):
             changed, candidates = self.structure.require(scores, required, valid)
             lengths = None if self.lengths is None else self.lengths[rows.to(self.lengths.device)]
             own_rows = self.structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)])
-            ones = self._rows(own_rows, changed, lengths, candidates)
-            best = [None if one is None else flatten(one).bool()[0] for one in ones]
-            found += [None if one is None or (wanted[k] & ~one).any() else one for k, one in enumerate(best)]
+            best, exists = self._rows(own_rows, changed, lengths, candidates)
+            exists &= ~(wanted & ~best).any(1)
+            found += [one if there else None for one, there in zip(best, exists.tolist(), strict=True)]
         return found
 
-    def _rows(self, structure: Any, scores: Parts, lengths: Tensor | None, mask: Parts) -> list[Parts | None]:
-        """Return the best structure of each row, a batch of one, or None if it has none."""
-        rows = tensors(scores)[0].size(0)
-        try:
-            best = structure.argmax(scores, lengths, mask)
-        except ValueError:
-            # The arguments are right, since the first argmax took them: some row has no structure.
-            if rows == 1:
-                return [None]
-            halves = (slice(rows // 2), slice(rows // 2, rows))
-            return [
-                one
-                for half in halves
-                for one in self._rows(
-                    structure.map_rows(lambda setting, half=half: setting[half]),
-                    map_parts(lambda part, half=half: part[half], scores),
-                    None if lengths is None else lengths[half],
-                    map_parts(lambda part, half=half: part[half], mask),
+    def _rows(self, structure: Any, scores: Parts, lengths: Tensor | None, mask: Parts) -> tuple[Tensor, Tensor]:
+        """Return the best structure of each row, bool, `[row, D]`, and which rows have one, bool, `[row]`."""
+        first = tensors(scores)[0]
+        exists = torch.ones(first.size(0), dtype=torch.bool, device=first.device)
+        best = torch.zeros_like(flatten(mask))
+        while exists.any():
+            rows = exists.nonzero()[:, 0]
+            try:
+                some = structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)]).argmax(
+                    map_parts(lambda part, rows=rows: part[rows], scores),
+                    None if lengths is None else lengths[rows.to(lengths.device)],
+                    map_parts(lambda part, rows=rows: part[rows], mask),
                 )
-            ]
-        return [map_parts(lambda part, b=b: part[b : b + 1], best) for b in range(rows)]
+            except ValueError as error:
+                # The arguments are right, since the first argmax took them: some rows have no structure.
+                if isinstance(error, RowsError):
+                    exists[rows[torch.tensor(error.rows, device=rows.device)]] = False
+                elif len(rows) == 1:
+                    exists[rows] = False
+                else:
+                    # A structure that does not tell which rows.
+                    for row in rows.tolist():
+                        one = slice(row, row + 1)
+                        best[one], exists[one] = self._rows(
+                            structure.map_rows(lambda setting, one=one: setting[one]),
+                            map_parts(lambda part, one=one: part[one], scores),
+                            None if lengths is None else lengths[one],
+                            map_parts(lambda part, one=one: part[one], mask),
+                        )
+                    break
+            else:
+                best[rows] = flatten(some).bool()
+                break
+        return best, exists

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .k_best import Class, Search, total_of
+from .kernels.runtime.refusal import RowsError
 from .parts.base import Parts, flatten, map_parts, unflatten
 
 EPSILON = 1e-12
@@ -42,6 +43,7 @@ def best_within(
         RuntimeError: a row takes more than `most` splits.
     """
     found = flatten(structure.argmax(scores, lengths, valid)).bool()
+    without: list[int] = []
     for b in range(len(found)):
         if total_of(weights[b], found[b]) <= limits[b]:
             continue
@@ -50,12 +52,15 @@ def best_within(
         length = None if lengths is None else lengths[b : b + 1]
         search = _Row(own, row, length, flatten(row)[0], weights[b], float(limits[b]))
         best = search.run(flatten(valid)[b], most)
-        where = f"(row {b} of the batch, counting from 0)"
         if not search.done:
+            where = f"(row {b} of the batch, counting from 0)"
             raise RuntimeError(f"Budget: expected a proof within {most} splits of the structures, found none {where}")
         if best is None:
-            raise ValueError(f"scores: no structure within the budget over the candidates {where}")
-        found[b] = best
+            without.append(b)
+        else:
+            found[b] = best
+    if without:
+        raise RowsError("scores: no structure within the budget over the candidates", without)
     return found
 
 

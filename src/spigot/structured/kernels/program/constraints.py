@@ -52,9 +52,8 @@ class Rows(NamedTuple):
 
     def dense(self, variables: int) -> np.ndarray:
         """Return the matrix, `[constraint, variable]`."""
-        matrix = np.zeros((len(self.bounds), variables))
-        np.add.at(matrix, (self.row, self.column), self.value)
-        return matrix
+        cells = np.bincount(self.row * variables + self.column, self.value, len(self.bounds) * variables)
+        return cells.reshape(len(self.bounds), variables)
 
     def kept_by(self, point: np.ndarray) -> bool:
         """Whether `point`, which is not negative, keeps the constraints."""

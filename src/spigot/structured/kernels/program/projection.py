@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,22 +17,44 @@ SHARED = ("starts", "columns", "values", "bounds")
 """Arguments that all rows have in common."""
 
 
-def _solve(point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -> Any:
+class Program(NamedTuple):
+    """The quadratic program of a projection, all but the point."""
+
+    constraints: Rows
+    a: np.ndarray
+    a_eq: np.ndarray
+    quadratic: Any
+    """The identity, as Clarabel takes it."""
+    linear: Any
+    """Equations, inequalities and the box: linear · z + slacks = right."""
+    right: np.ndarray
+
+    @classmethod
+    def of(cls, constraints: Rows, size: int) -> Program:
+        """Return the program of points with so many variables, all of them candidates."""
+        sparse = solver("scipy.sparse")
+        a, a_eq = np.split(constraints.dense(size), [constraints.below()])
+        b, b_eq = np.split(constraints.bounds, [constraints.below()])
+        box = np.eye(size)
+        return cls(
+            constraints,
+            a,
+            a_eq,
+            sparse.identity(size, format="csc"),
+            sparse.csc_matrix(np.vstack([a_eq, a, -box, box])),
+            np.concatenate([b_eq, b, np.zeros(size), np.ones(size)]),
+        )
+
+
+def _solve(point: np.ndarray, program: Program) -> Any:
     """Return Clarabel's solution: the nearest point, slacks and multipliers; None if there is none."""
-    clarabel, sparse = solver("clarabel"), solver("scipy.sparse")
-    size = len(point)
-    box = np.vstack([-np.eye(size), np.eye(size)])
+    clarabel = solver("clarabel")
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
-    solution = clarabel.DefaultSolver(
-        sparse.identity(size, format="csc"),
-        -point,
-        sparse.csc_matrix(np.vstack([a_eq, a, box])),
-        np.concatenate([b_eq, b, np.zeros(size), np.ones(size)]),
-        [clarabel.ZeroConeT(len(b_eq)), clarabel.NonnegativeConeT(len(b) + 2 * size)],
-        settings,
-    ).solve()
+    equations = program.constraints.equations
+    cones = [clarabel.ZeroConeT(equations), clarabel.NonnegativeConeT(len(program.right) - equations)]
+    solution = clarabel.DefaultSolver(program.quadratic, -point, program.linear, program.right, cones, settings).solve()
     solved = clarabel.SolverStatus
     if solution.status in (solved.PrimalInfeasible, solved.AlmostPrimalInfeasible):
         return None
@@ -41,14 +63,13 @@ def _solve(point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_
     return solution
 
 
-def _nearest_on_face(point: np.ndarray, constraints: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def _nearest_on_face(point: np.ndarray, program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return the nearest point, which variables are free and which inequalities are tight there."""
-    (a, a_eq), (b, b_eq) = (
-        np.split(each, [constraints.below()]) for each in (constraints.dense(len(point)), constraints.bounds)
-    )
-    solution = _solve(point, a, b, a_eq, b_eq)
+    solution = _solve(point, program)
     if solution is None:
         return None
+    constraints, a, a_eq = program.constraints, program.a, program.a_eq
+    b, b_eq = np.split(constraints.bounds, [constraints.below()])
     rough = np.clip(solution.x, 0.0, 1.0)
     # Slack and multiplier are complements: an inequality is tight if its multiplier is the larger one.
     tight = (np.array(solution.z) > np.array(solution.s))[len(b_eq) :]
@@ -90,15 +111,19 @@ def _project_rows(
     out, free = np.zeros(points.shape), np.zeros(points.shape, dtype=np.bool_)
     tight, found = np.zeros((len(points), inequalities), dtype=np.bool_), np.ones(len(points), dtype=np.bool_)
     shared = constraints.of_row(0) if constraints.owners is None else None
+    before, program = np.empty(0, dtype=np.int64), None
     for row in used:
         values, inside = points[row], np.flatnonzero(valid[row])
-        rows = _inside(constraints.of_row(row) if shared is None else shared, inside, len(values))
+        # Rows with the same constraints on the same variables have the same program.
+        if program is None or shared is None or not np.array_equal(inside, before):
+            rows = _inside(constraints.of_row(row) if shared is None else shared, inside, len(values))
+            before, program = inside, Program.of(rows, len(inside))
         if inside.size == 0:
-            found[row] = rows.kept_by(values[inside])
+            found[row] = program.constraints.kept_by(values[inside])
         elif not np.isfinite(values[inside]).all():
             out[row, inside] = np.nan
         else:
-            solution = _nearest_on_face(values[inside], rows)
+            solution = _nearest_on_face(values[inside], program)
             found[row] = solution is not None
             if solution is not None:
                 out[row, inside], free[row, inside], tight[row] = solution
@@ -202,10 +227,10 @@ def project_onto_face(
     """Return the gradients along the faces that `project_onto_constraints` found: its derivative, a symmetric one."""
     directions, free_rows, tight_rows = to_numpy(grad.double()), to_numpy(free), to_numpy(tight)
     constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
-    out = np.zeros(directions.shape)
+    out, shared = np.zeros(directions.shape), constraints.of_row(0) if owners is None else None
     for row, direction in enumerate(directions):
         inside = np.flatnonzero(free_rows[row])
-        own = _inside(constraints.of_row(row), inside, len(direction))
+        own = _inside(constraints.of_row(row) if shared is None else shared, inside, len(direction))
         kept = np.concatenate([tight_rows[row], np.ones(equations, dtype=np.bool_)])
         rows, along = own.dense(len(inside))[kept], direction[inside]
         out[row, inside] = along - np.linalg.lstsq(rows, rows @ along, rcond=None)[0]

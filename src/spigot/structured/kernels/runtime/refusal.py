@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,13 +11,22 @@ from torch import Tensor
 from .operator import operator
 
 
+class RowsError(ValueError):
+    """An error in rows of a batch; the message names the first."""
+
+    def __init__(self, reason: str, rows: Sequence[int]) -> None:
+        super().__init__(f"{reason} (row {rows[0]} of the batch, counting from 0)")
+        self.rows = rows
+        """All such rows."""
+
+
 def _fake(bad: Tensor, message: str) -> Tensor:
     return torch.empty_like(bad)
 
 
 @operator(fake=_fake)
 def refuse(bad: Tensor, message: str) -> Tensor:
-    """Raise a ValueError with `message` for the first row where `bad` (bool, `[batch]`) is True; return a copy.
+    """Raise a ValueError with `message` for the rows where `bad` (bool, `[batch]`) is True; return a copy.
 
     Under `vmap` rows are counted through all that it maps over.
     """
@@ -27,4 +37,4 @@ def refuse(bad: Tensor, message: str) -> Tensor:
 def refuse_now(bad: Tensor, message: str) -> Any:
     """Do the same for a tensor whose values are at hand."""
     if bool(bad.any()):
-        raise ValueError(f"{message} (row {int(bad.nonzero()[0])} of the batch, counting from 0)")
+        raise RowsError(message, bad.nonzero()[:, 0].tolist())
