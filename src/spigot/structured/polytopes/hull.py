@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import as_lengths, lengths_or_none, narrow, widen
+from ..checks import as_lengths, check_scores, lengths_or_none, narrow, widen
 from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
@@ -100,6 +100,7 @@ class Hull(Polytope[Parts]):
         Warns:
             RuntimeWarning: the search stopped before a row converged; the message gives the duality gap.
         """
+        check_scores("point", point)
         if torch.compiler.is_compiling():
             wide = map_parts(widen, point)
             return map_parts(narrow, unflatten(project_in_graph(self, wide, lengths, mask, start), wide), point)
@@ -120,6 +121,7 @@ class Hull(Polytope[Parts]):
         start: Parts | None = None,
     ) -> HullSolution[Parts]:
         """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
+        check_scores("point", point)
         point = map_parts(lambda part: widen(part.detach()), point)
         if torch.compiler.is_compiling():
             # Not as a decorator: that would import the compiler even if nothing is compiled.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, mask_or_none, widen
+from ..equality import equal_settings, hash_settings
 from ..kernels.program.constraints import Constraints
 from ..kernels.program.projection import project_onto_constraints
 from ..shapes import Lengths, Mask, Variables
@@ -40,6 +41,8 @@ class LinearConstraints(Polytope[Tensor]):
     Raises:
         ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __init__(self, A: Numbers = None, b: Numbers = None, Aeq: Numbers = None, beq: Numbers = None) -> None:
         known = next((rows for rows in (A, Aeq) if rows is not None), None)

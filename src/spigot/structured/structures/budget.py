@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import as_lengths, check_instance, widen
+from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from ..parts.compact import CompactForm
 from ..polytopes.hull import Hull
@@ -39,6 +40,8 @@ class Budget(Structure[Parts]):
     Raises:
         ValueError: a weight is negative or not finite, a limit is NaN; a row has no structure within its limit.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __init__(
         self, structure: Structure[Parts], weights: Parts, limit: float | Tensor, max_splits: int = 10_000
@@ -160,6 +163,10 @@ class _WithinBudget(CompactForm[Parts], Generic[Parts]):
     def optional(self) -> bool:  # type: ignore[override]
         """Whether an integer may be -1."""
         return self.form.optional
+
+    def check(self, name: str, parts: Parts, lengths: Tensor | None) -> None:
+        """Check the form and the shapes of parts."""
+        self.form.check(name, parts, lengths)
 
     def shape(self, scores: Parts) -> list[int | None]:
         """Return the shape of the integers."""

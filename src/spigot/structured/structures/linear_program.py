@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import lengths_or_full, mask_or_none, narrow, widen
+from ..checks import check_structures, lengths_or_full, mask_or_none, narrow, widen
+from ..equality import equal_settings, hash_settings
 from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..kernels.program.constraints import Constraints
 from ..kernels.program.cuts import Cuts, cuts_name, violated
+from ..parts.base import map_parts
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
@@ -47,6 +49,8 @@ class LinearProgram(Structure[Tensor]):
 
     Errors are those of `LinearConstraints`.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __init__(
         self,
@@ -140,7 +144,9 @@ class LinearProgram(Structure[Tensor]):
 
     def contains(self, structure: Variables, lengths: Lengths | None = None) -> Tensor:
         """Return whether each row is a solution: bool, `[batch]`."""
-        valid = self.part_mask(torch.zeros_like(structure, dtype=torch.float32), lengths)
+        check_structures("structure", structure)
+        zeros = map_parts(lambda part: torch.zeros_like(part, dtype=torch.float32), structure)
+        valid = self.part_mask(zeros, lengths)
         inside = structure.detach().double().masked_fill(~valid, 0).cpu()
         sizes = lengths_or_full(structure, lengths, structure.size(1)).tolist()
         points = torch.nn.functional.pad(inside, (0, self.constraints.variables - structure.size(1)))
