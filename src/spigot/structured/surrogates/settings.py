@@ -30,7 +30,7 @@ def check_max_norm(max_norm: float | None, normalize: bool = False) -> None:
 
 def check_count(name: str, value: int) -> None:
     """Raise a ValueError unless `value` is a positive integer."""
-    if not (isinstance(value, int) and value > 0):
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
 
 
