@@ -211,4 +211,15 @@ def test_wrong_arguments_are_named():
         p.cross_entropy(Gibbs(spigot.ProjectiveTree(), scores, lengths=[3, 1]))
     with pytest.raises(ValueError, match="form none"):
         p.log_prob(scores)
+    for shape in (3, (-1,), (2.0,)):
+        with pytest.raises(ValueError, match=r"sample_shape: expected sizes, such as \(3,\), got"):
+            p.sample(shape)
     assert all_structures(p.structure, scores)
+
+
+def test_samples_of_nothing():
+    """No cells, no rows, or no samples."""
+    for structure, scores in ((spigot.BinaryTree(), torch.zeros(2, 0, 0)), (spigot.KSubset(0), torch.zeros(2, 0))):
+        assert Gibbs(structure, scores).sample((3,)).shape == (3, *scores.shape)
+        assert Gibbs(structure, scores[:0]).sample((3,)).shape == (3, 0, *scores.shape[1:])
+    assert Gibbs(spigot.ProjectiveTree(), torch.zeros(2, 4, 4)).sample((0, 3)).shape == (0, 3, 2, 4, 4)

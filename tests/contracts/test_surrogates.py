@@ -334,6 +334,28 @@ def test_a_temperature_is_learnt(case, kind):
         kind(temperature=torch.ones(2))
 
 
+@pytest.mark.parametrize("kind", [spigot.Marginals, spigot.SparseMAP])
+def test_a_temperature_that_was_exchanged_is_used(kind):
+    """Some ways to load a module, or to call it, put other tensors in the place of its parameters."""
+
+    def layer(temperature):
+        return spigot.StructuredArgmax(spigot.Categorical(), kind(torch.nn.Parameter(torch.tensor(temperature))))
+
+    scores = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    wanted = layer(3.0)
+    with torch.device("meta"):
+        made_without_memory = layer(1.0)
+    loaded, emptied = layer(1.0), made_without_memory.to_empty(device="cpu")
+    loaded.load_state_dict(wanted.state_dict(), assign=True)
+    emptied.load_state_dict(wanted.state_dict())
+    for each in (loaded, emptied):
+        assert torch.equal(each(scores), wanted(scores))
+        each(scores)[0, 0].backward()
+        assert each.temperature.grad != 0
+    other = {"temperature": torch.tensor(3.0)}
+    assert torch.equal(torch.func.functional_call(layer(1.0), other, scores), wanted(scores))
+
+
 def test_swapped_arguments_and_classes_are_named():
     scores, tree, surrogate = torch.randn(1, 3, 3), ProjectiveTree(), spigot.SPIGOT()
     for arguments, message in [

@@ -6,7 +6,7 @@ import torch
 import spigot
 from spigot import MarginalStructure
 from spigot.structured.parts.base import flatten, like, map_parts, masked, tensors
-from tests.contracts.registry import STRUCTURES, batch_of, equal, to
+from tests.contracts.registry import STRUCTURES, batch_of, equal, row_of, to
 
 SIZES = [4, 1, 3]
 every_structure = pytest.mark.parametrize("case", STRUCTURES, ids=lambda case: case.name)
@@ -100,6 +100,22 @@ def test_losses_take_either_form(case):
         wide = to(scores, torch.float64)  # a probability of 1 is one but for rounding
         log_prob = case.structure.log_prob(wide, kinds[-1], lengths)
         assert torch.allclose(log_prob, -spigot.negative_log_likelihood(wide, z, case.structure, lengths=lengths))
+
+
+@every_structure
+def test_a_loss_depends_on_its_row_alone(case):
+    """To the bit, and whatever stands in the padding of scores and targets."""
+    sizes = [5, 1, 3] if case.widest > 4 else SIZES
+    for seed in range(2):
+        scores, lengths = batch_of(case.shape, sizes, seed), torch.tensor(sizes)
+        target = case.structure.argmax(batch_of(case.shape, sizes, seed + 1), lengths)
+        valid = case.structure.part_mask(scores, lengths)
+        poisoned = map_parts(lambda part, cells: part.where(cells, torch.nan), target, valid)
+        for loss in losses_of(case)[:-1]:  # a sample of noise belongs to a place in the batch
+            losses = loss(scores, poisoned, case.structure, lengths=lengths)
+            for b, size in enumerate(sizes):
+                own, gold = (row_of(parts, case.shape, b, size) for parts in (scores, target))
+                assert torch.equal(loss(own, gold, case.structure), losses[b : b + 1])
 
 
 @every_structure

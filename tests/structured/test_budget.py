@@ -131,6 +131,16 @@ def test_what_cannot_be_is_named():
         Budget(ProjectiveTree(), -torch.ones(1, 4, 4), 1.0)
     with pytest.raises(ValueError, match="limit: expected numbers, got NaN"):
         Budget(ProjectiveTree(), torch.ones(1, 4, 4), torch.tensor([1.0, math.nan]))
+    with pytest.raises(TypeError, match="weights: expected tensors, in the form of the scores, got list"):
+        Budget(ProjectiveTree(), [1.0], 1.0)
+    with pytest.raises(TypeError, match="weights: expected LinearChainParts, as the scores are, got a tensor"):
+        Budget(LinearChain(), torch.ones(1, 2, 2), 1.0).argmax(
+            LinearChainParts(torch.zeros(1, 2, 2), torch.zeros(1, 1, 2, 2))
+        )
+    with pytest.raises(TypeError, match="limit: expected a number, or one for each row, got str"):
+        Budget(ProjectiveTree(), torch.ones(1, 4, 4), "all")
+    with pytest.raises(ValueError, match="max_splits: expected a positive integer, got True"):
+        Budget(ProjectiveTree(), torch.ones(1, 4, 4), 1.0, max_splits=True)
     with pytest.raises(TypeError, match="structure: expected a Structure"):
         Budget(ProjectiveTree, torch.ones(1, 4, 4), 1.0)
     with pytest.raises(ValueError, match=r"scores: no structure within the budget.*row 1"):

@@ -294,3 +294,13 @@ def test_what_aimle_learned_is_saved_with_the_module():
     assert torch.equal(*grads)
     assert adapted(resumed.surrogate) == adapted(layer.surrogate)
     assert not StructuredArgmax(Categorical(), Blackbox()).state_dict()
+
+
+def test_a_model_in_half_precision_adapts_as_finely():
+    layer = StructuredArgmax(Categorical(), AIMLE(noise="none")).bfloat16()
+    for _ in range(3):
+        scores = torch.zeros(1, 3, dtype=torch.bfloat16, requires_grad=True)
+        (layer(scores) * torch.tensor([-1.0, 0.0, 1.0])).sum().backward()
+    assert layer.surrogate_state.strength.dtype is torch.float64
+    assert layer.surrogate_state.strength.item() != 1.0
+    assert layer.to("meta").to_empty(device="cpu").surrogate_state.strength.dtype is torch.float64

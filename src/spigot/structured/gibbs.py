@@ -97,10 +97,12 @@ class Gibbs(Generic[Parts]):
         Each sample of a row has a seed of its own, drawn from `generator` (None: torch's own) in the order of the
         result.
         """
-        shape = torch.Size(sample_shape)
+        if isinstance(sample_shape, int) or any(not isinstance(size, int) or size < 0 for size in sample_shape):
+            raise ValueError(f"sample_shape: expected sizes, such as (3,), got {sample_shape!r}")
+        shape, batch = torch.Size(sample_shape), tensors(self.scores)[0].size(0)
         structure, scores, lengths, mask = self._repeated(prod(shape))
         drawn = structure.sample(scores, lengths, mask, generator=generator)
-        return map_parts(lambda part: part.view(*shape, -1, *part.shape[1:]) if shape else part, drawn)
+        return map_parts(lambda part: part.view(*shape, batch, *part.shape[1:]) if shape else part, drawn)
 
     def log_prob(self, value: Any) -> Tensor:
         """Return log p(value), `[batch]`, or `[*sample_shape, batch]` for values of the shape of samples.

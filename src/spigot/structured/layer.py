@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -293,9 +294,9 @@ class StructuredArgmax(nn.Module):
         self.surrogate = surrogate
         if surrogate.state is not None:
             self.surrogate_state = surrogate.state
-        for setting, value in vars(surrogate).items():
-            if isinstance(value, nn.Parameter):
-                self.register_parameter(setting, value)
+        self._learnt = tuple(name for name, value in vars(surrogate).items() if isinstance(value, nn.Parameter))
+        for setting in self._learnt:
+            self.register_parameter(setting, getattr(surrogate, setting))
 
     def forward(
         self,
@@ -309,12 +310,22 @@ class StructuredArgmax(nn.Module):
         return structured_argmax(
             scores,
             self.structure,
-            self.surrogate,
+            self._current() if self._learnt else self.surrogate,
             lengths=lengths,
             mask=mask,
             downstream=downstream,
             loss_scale=loss_scale,
         )
+
+    def _current(self) -> Surrogate:
+        """Return the surrogate with the module's parameters, in whose place others may have come.
+
+        `load_state_dict(assign=True)`, `to_empty` and `torch.func.functional_call` exchange them.
+        """
+        surrogate = copy(self.surrogate)
+        for name in self._learnt:
+            object.__setattr__(surrogate, name, getattr(self, name))  # it is frozen
+        return surrogate
 
     def extra_repr(self) -> str:
         """Name structure and surrogate in the module's repr."""

@@ -48,8 +48,9 @@ def masked(parts: Parts, valid: AnyParts) -> Parts:
 
 
 def inner(a: AnyParts, b: AnyParts) -> Tensor:
-    """Return the inner product of each row, `[batch]`."""
-    products = [in_rows(x * y).sum(1) for x, y in zip(tensors(a), tensors(b), strict=True)]
+    """Return the inner product of each row, float64, `[batch]`."""
+    # Summed in float64: in float32 padding could change the rounding.
+    products = [in_rows(x * y).sum(1, dtype=torch.float64) for x, y in zip(tensors(a), tensors(b), strict=True)]
     return products[0] if len(products) == 1 else torch.stack(products).sum(0)
 
 

@@ -39,7 +39,7 @@ def check_size(k: int | Tensor) -> None:
         if not is_integer(k):
             raise TypeError(f"k: expected integers, got {k.dtype}")
         refuse_rows(k.view(-1) < 0, "k: expected numbers of at least 0")
-    elif not isinstance(k, int) or k < 0:
+    elif not isinstance(k, int) or isinstance(k, bool) or k < 0:
         raise ValueError(f"k: expected an integer of at least 0, or a tensor of such, got {k!r}")
 
 

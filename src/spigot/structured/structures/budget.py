@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import as_lengths, check_instance, widen
+from ..checks import as_lengths, check_instance, kind_of, widen
 from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from ..parts.compact import CompactForm
 from ..polytopes.hull import Hull
+from ..surrogates.settings import check_count
 from ..within_budget import total_of
 from .budget_operator import argmax_within_budget, forget, operator_arguments
 
@@ -47,9 +48,16 @@ class Budget(Structure[Parts]):
         self, structure: Structure[Parts], weights: Parts, limit: float | Tensor, max_splits: int = 10_000
     ) -> None:
         check_instance("structure", structure, Structure, "ProjectiveTree()")
+        check_count("max_splits", max_splits)
+        for part in tensors(weights) if isinstance(weights, Tensor | tuple) else (weights,):
+            if not isinstance(part, Tensor) or part.is_complex():
+                raise TypeError(f"weights: expected tensors, in the form of the scores, got {kind_of(part)}")
         self.structure, self.max_splits = structure, max_splits
         self.weights = map_parts(lambda part: part.detach().double(), weights)
-        self.limit = torch.as_tensor(limit, dtype=torch.float64, device="cpu").detach()
+        try:
+            self.limit = torch.as_tensor(limit, dtype=torch.float64, device="cpu").detach()
+        except (TypeError, ValueError):
+            raise TypeError(f"limit: expected a number, or one for each row, got {kind_of(limit)}") from None
         for part in tensors(self.weights):
             if not bool(((part >= 0) & part.isfinite()).all()):
                 raise ValueError("weights: expected finite numbers from 0 on")
@@ -120,6 +128,10 @@ class Budget(Structure[Parts]):
             ValueError: they do not fit.
         """
         batch = tensors(scores)[0].size(0)
+        form, own = (None if isinstance(parts, Tensor) else type(parts) for parts in (scores, self.weights))
+        if form is not own:
+            want, got = ("a tensor" if kind is None else kind.__name__ for kind in (form, own))
+            raise TypeError(f"weights: expected {want}, as the scores are, got {got}")
 
         def fitted(weights: Tensor, part: Tensor) -> Tensor:
             large = all(have >= need for have, need in zip(weights.shape[1:], part.shape[1:], strict=False))

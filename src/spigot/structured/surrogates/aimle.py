@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,6 +28,15 @@ class AdaptedStrength(nn.Module):
         super().__init__()
         self.register_buffer("strength", torch.tensor(strength, dtype=torch.float64))
         self.register_buffer("density", torch.tensor(density, dtype=torch.float64))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> AdaptedStrength:
+        # Half precision, as of `model.bfloat16()`, would round the small changes of α away.
+        before = dict(self.named_buffers())
+        super()._apply(fn, recurse)
+        for name, value in before.items():
+            moved = getattr(self, name)
+            setattr(self, name, moved.double() if value.is_meta else value.to(moved.device))
+        return self
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 def check_positive(name: str, value: float | Tensor) -> None:
     """Raise a ValueError unless `value` is above 0."""
+    if isinstance(value, Tensor) and value.is_meta:
+        return  # its number is loaded later
     if not value > 0:
         raise ValueError(f"{name}: expected a positive number, got {value!r}")
 
@@ -28,7 +30,7 @@ def check_max_norm(max_norm: float | None, normalize: bool = False) -> None:
 
 def check_count(name: str, value: int) -> None:
     """Raise a ValueError unless `value` is a positive integer."""
-    if not (isinstance(value, int) and value > 0):
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
 
 
