@@ -160,6 +160,30 @@ def test_compact_values_with_a_shape_of_samples():
     assert torch.equal(p.log_prob(heads[0].tolist()), p.log_prob(drawn[0]))
 
 
+@every
+def test_integers_of_samples_and_of_the_k_best(case):
+    p = Gibbs(case.structure, scores_of(case, 0), lengths=LENGTHS)
+    drawn = p.sample((2, 3), generator=torch.Generator().manual_seed(0))
+    best, totals = p.top_k(2)
+    if case.structure.compact_form is None:
+        with pytest.raises(TypeError, match="structure: expected one with a compact form"):
+            p.to_compact(drawn)
+        return
+    assert torch.equal(p.to_compact(p.argmax), case.structure.to_compact(p.argmax, LENGTHS))
+    heads, of_best = p.to_compact(drawn), p.to_compact(best)
+    assert heads.shape[:3] == (2, 3, len(SIZES))
+    assert of_best.shape[:2] == (len(SIZES), 2)
+    for i, j in ((0, 0), (1, 2)):
+        again = case.structure.to_parts(heads[i, j], p.scores, LENGTHS)
+        assert equal(again, map_parts(lambda part, i=i, j=j: part[i, j], drawn))
+    for place in range(2):
+        found = totals[:, place] > -torch.inf
+        again = case.structure.to_parts(
+            of_best[found, place], map_parts(lambda part, f=found: part[f], p.scores), LENGTHS[found]
+        )
+        assert equal(again, map_parts(lambda part, f=found, k=place: part[f, k], best))
+
+
 def test_a_size_for_each_row_holds_in_all_samples():
     sizes = torch.tensor([1, 3, 2])
     scores = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

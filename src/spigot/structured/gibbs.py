@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .base import MarginalStructure
-from .checks import as_lengths, check_instance, check_scores
+from .checks import as_lengths, check_instance, check_scores, check_structures
 from .k_best import check_rows
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
@@ -122,6 +122,25 @@ class Gibbs(Generic[Parts]):
         structure, scores, lengths, mask = self._repeated(prod(first.shape[:more]))
         flat = map_parts(lambda part: part.flatten(0, more), value)
         return structure.log_prob(scores, flat, lengths, mask).view(first.shape[: more + 1])
+
+    def to_compact(self, structures: Parts) -> Tensor:
+        """Return structures as integers such as heads or tags, int64; see `Structure.to_compact`.
+
+        Args:
+            structures: 0/1, of the shape of the scores, or with more axes before them: samples, `[*sample_shape, batch,
+                ...]`, and the k best, `[batch, k, ...]`.
+
+        Raises:
+            TypeError: the structure has no compact form.
+        """
+        check_structures("structures", structures)
+        more = tensors(structures)[0].dim() - tensors(self.scores)[0].dim()
+        if more <= 0:
+            return self.structure.to_compact(structures, self.lengths)
+        first = tensors(structures)[0].shape[: more + 1]
+        # What is not there is 0, also past a row's length: no lengths are needed.
+        integers = self.structure.to_compact(map_parts(lambda part: part.flatten(0, more), structures))
+        return integers.view(*first, *integers.shape[1:])
 
     def entropy(self) -> Tensor:
         """Return -E[log p(z)] in nats, `[batch]`."""
