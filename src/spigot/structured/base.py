@@ -182,6 +182,9 @@ class AccurateSums(NamedTuple):
     """Takes scores, the parts of structures (0 where there is no candidate), lengths and mask; returns log p."""
     entropy: Callable[..., Tensor]
     """Takes scores, lengths and mask."""
+    log_prob_of_integers: Callable[..., Tensor] | None = None
+    """Takes scores, the integers of structures (see `Reading.integers`), lengths and mask; returns log p, -inf where
+    one has a part that is no candidate. None: it would be no faster than with parts."""
 
 
 class MarginalStructure(Structure[Parts]):
@@ -242,6 +245,9 @@ class MarginalStructure(Structure[Parts]):
         """
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
+        by_integers = log_prob_of_integers(self, reading, scores, lengths, mask)
+        if by_integers is not None:
+            return by_integers.to(common_dtype(scores))
         allowed = self.part_mask(scores, lengths, mask)
         wide, chosen = map_parts(widen, scores), map_parts(widen, masked(reading.parts, allowed))
         if self.accurate is None:
@@ -277,6 +283,29 @@ def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Part
     bad = ~structure.contains(reading.parts, lengths)
     bad = bad if reading.known is None else bad & reading.known
     refuse_rows(bad, f"{name}: expected a structure of {structure!r}, got parts that form none")
+
+
+def log_prob_of_integers(
+    structure: MarginalStructure[Parts],
+    reading: Reading[Parts],
+    scores: Parts,
+    lengths: Tensor | None,
+    mask: Parts | None,
+) -> Tensor | None:
+    """Return log p of what was read, known to be structures, if that is faster by their integers than by their parts.
+
+    Rows that are not known have any number.
+    """
+    accurate, form = structure.accurate, structure.compact_form
+    if accurate is None or accurate.log_prob_of_integers is None or form is None:
+        return None
+    integers = reading.integers
+    if integers is None:
+        if is_traced():
+            # What parts are given has not been checked.
+            return None
+        integers = form.to_integers(reading.parts, lengths_or_none(tensors(scores)[0], lengths))
+    return accurate.log_prob_of_integers(map_parts(widen, scores), integers, lengths, mask)
 
 
 def rows_excluded(structure: Structure[Parts], parts: Parts, allowed: Parts, lengths: Tensor | None) -> Tensor | None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_arguments, lengths_or_full, lengths_or_none, mask_or_none, refuse_rows, widen
+from ..equality import equal_settings, hash_settings
 from .compact import CompactForm, check_integers, is_integer, refuse_out_of_range
 
 
@@ -105,6 +106,8 @@ class IndicesForm(CompactForm[Tensor]):
     A row with fewer than k categories has all of them; the rest of its integers mean nothing. If rows differ in k, or
     may have fewer than k, -1 fills them up.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     parts_noun = "categories"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
@@ -239,4 +239,8 @@ class _OntoHull(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Any, Any]:
-        return unfold(info.batch_size, apply(_OntoHull, *fold(info.batch_size, in_dims, inputs)))
+        size = info.batch_size
+        search, *folded = fold(size, in_dims, inputs)
+        structure = search.hull.structure.map_rows(lambda setting: fold(size, (None,), (setting,))[0])
+        search = search._replace(hull=replace(search.hull, structure=structure))
+        return unfold(size, apply(_OntoHull, search, *folded))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import check_structures, lengths_or_full, mask_or_none, narrow, widen
+from ..equality import equal_settings, hash_settings
 from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..kernels.program.constraints import Constraints
@@ -49,6 +50,8 @@ class LinearProgram(Structure[Tensor]):
     Errors are those of `LinearConstraints`.
     """
 
+    __eq__, __hash__ = equal_settings, hash_settings
+
     def __init__(
         self,
         A: Numbers = None,
@@ -64,7 +67,7 @@ class LinearProgram(Structure[Tensor]):
         variables = self.constraints.variables
         if not all(isinstance(number, int) and 0 <= number < variables for number in self.continuous):
             raise ValueError(f"continuous: expected numbers from 0 to {variables - 1}, got {list(self.continuous)}")
-        self.whole = torch.ones(variables, dtype=torch.bool)
+        self.whole = torch.ones(variables, dtype=torch.bool, device="cpu")
         self.whole[list(self.continuous)] = False
 
     def __repr__(self) -> str:
@@ -135,7 +138,7 @@ class LinearProgram(Structure[Tensor]):
 
     def _without(self, solution: Tensor) -> LinearProgram:
         """Return the program without one solution: another has a 1 less or a 1 more somewhere."""
-        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64)
+        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64, device="cpu")
         cut[: len(solution)] += 2 * solution.detach().to(cut)
         return self._with(self.constraints.and_below(cut, solution.detach().double().sum().cpu() - 1))
 
