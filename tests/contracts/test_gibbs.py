@@ -151,6 +151,25 @@ def test_samples_are_those_of_the_structure_and_rows_are_independent(case):
         assert torch.isclose(alone[0].kl(alone[1])[0], p.kl(q)[b], rtol=1e-12)
 
 
+@pytest.mark.parametrize("quiet", [torch.no_grad, torch.inference_mode])
+def test_what_was_computed_without_gradients_has_them_later(quiet):
+    scores = torch.randn(2, 4, 4, dtype=torch.float64, requires_grad=True)
+    p = Gibbs(spigot.ProjectiveTree(), scores)
+    with quiet():
+        shown, marginals = p.log_partition, p.marginals
+        assert p.log_partition is shown
+    (share,) = torch.autograd.grad(p.log_partition.sum(), scores, retain_graph=True)
+    assert torch.equal(share, marginals)
+    assert p.marginals.requires_grad
+    kept = p.log_partition
+    with quiet():
+        assert p.log_partition is kept
+    constant = Gibbs(spigot.ProjectiveTree(), scores.detach())
+    with quiet():
+        shown = constant.log_partition
+    assert constant.log_partition is shown
+
+
 def test_compact_values_with_a_shape_of_samples():
     p = Gibbs(spigot.ProjectiveTree(), torch.randn(2, 5, 5).double(), lengths=[4, 2])
     drawn = p.sample((3,))

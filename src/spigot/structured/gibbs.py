@@ -21,7 +21,8 @@ class Gibbs(Generic[Parts]):
     """p(z) ∝ exp <scores, z> for each row of a batch.
 
     What takes no argument is computed once, when it is first asked for; `log_partition` and `marginals` then keep their
-    graph, which one `backward` uses up unless it retains it. All but structures is differentiable in the scores.
+    graph, which one `backward` uses up unless it retains it. If they were first asked for under `torch.no_grad`, they
+    are computed again where gradients are on. All but structures is differentiable in the scores.
 
     Args:
         structure: what z runs over, a `MarginalStructure`.
@@ -47,6 +48,7 @@ class Gibbs(Generic[Parts]):
         check_rows(structure, scores)
         self.structure, self.scores = structure, scores
         self.lengths, self.mask = as_lengths(lengths), mask
+        self._kept: dict[tuple[str, bool], Any] = {}
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(list(part.shape)) for part in tensors(self.scores))
@@ -62,15 +64,24 @@ class Gibbs(Generic[Parts]):
         """The most likely structure, 0/1, shaped like the scores."""
         return self.structure.argmax(self.scores, self.lengths, self.mask)
 
-    @cached_property
+    @property
     def log_partition(self) -> Tensor:
         """Logarithm of the sum Σ_z exp <scores, z>, `[batch]`."""
-        return self.structure.log_partition(self.scores, self.lengths, self.mask)
+        return cast(Tensor, self._once("log_partition"))
 
-    @cached_property
+    @property
     def marginals(self) -> Parts:
         """E[z], shaped like the scores: the probability of each part."""
-        return self.structure.marginals(self.scores, self.lengths, self.mask)
+        return cast(Parts, self._once("marginals"))
+
+    def _once(self, name: str) -> Any:
+        """Return what a method of the structure gives, computed once; again if it is to have a graph and has none."""
+        graph = torch.is_grad_enabled() and any(part.requires_grad for part in tensors(self.scores))
+        if (name, True) in self._kept:
+            return self._kept[name, True]
+        if (name, graph) not in self._kept:
+            self._kept[name, graph] = getattr(self.structure, name)(self.scores, self.lengths, self.mask)
+        return self._kept[name, graph]
 
     @cached_property
     def mbr(self) -> Parts:
