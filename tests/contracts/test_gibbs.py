@@ -255,3 +255,23 @@ def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="form none"):
         p.log_prob(scores)
     assert all_structures(p.structure, scores)
+
+
+def test_a_sample_shape_of_the_wrong_kind_is_named():
+    p = Gibbs(spigot.ProjectiveTree(), torch.randn(2, 3, 3))
+    for given in (5, ("a",), (2.0,)):
+        with pytest.raises(TypeError, match="sample_shape: expected a tuple of whole numbers"):
+            p.sample(given)
+    with pytest.raises(ValueError, match="sample_shape: expected numbers of at least 0"):
+        p.sample((2, -1))
+
+
+@every
+def test_no_samples_and_no_rows(case):
+    scores = scores_of(case, 0)
+    for each, lengths in ((scores, LENGTHS), (map_parts(lambda part: part[:0], scores), LENGTHS[:0])):
+        p = Gibbs(case.structure, each, lengths=lengths)
+        for shape in ((0,), (2, 0)):
+            drawn = p.sample(shape)
+            assert tensors(drawn)[0].shape[: len(shape) + 1] == (*shape, len(lengths))
+            assert p.log_prob(drawn).shape == (*shape, len(lengths))

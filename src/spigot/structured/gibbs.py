@@ -107,11 +107,20 @@ class Gibbs(Generic[Parts]):
 
         Each sample of a row has a seed of its own, drawn from `generator` (None: torch's own) in the order of the
         result.
+
+        Raises:
+            TypeError: `sample_shape` are no whole numbers.
+            ValueError: one of them is negative.
         """
+        if isinstance(sample_shape, int) or not all(isinstance(size, int) for size in sample_shape):
+            raise TypeError(f"sample_shape: expected a tuple of whole numbers such as (5,), got {sample_shape!r}")
         shape = torch.Size(sample_shape)
+        if min(shape, default=0) < 0:
+            raise ValueError(f"sample_shape: expected numbers of at least 0, got {tuple(shape)}")
         structure, scores, lengths, mask = self._repeated(prod(shape))
         drawn = structure.sample(scores, lengths, mask, generator=generator)
-        return map_parts(lambda part: part.view(*shape, -1, *part.shape[1:]) if shape else part, drawn)
+        rows = tensors(self.scores)[0].size(0)
+        return map_parts(lambda part: part.view(*shape, rows, *part.shape[1:]), drawn)
 
     def log_prob(self, value: Any) -> Tensor:
         """Return log p(value), `[batch]`, or `[*sample_shape, batch]` for values of the shape of samples.
