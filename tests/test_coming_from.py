@@ -7,6 +7,7 @@ import entmax
 import pytest
 import torch
 
+from spigot import Gibbs
 from tests.docs.pages import DOCS, running
 
 PAGE = "coming-from.md"
@@ -22,6 +23,13 @@ NAMES = {
         SemanticDependencyMFVI SemanticDependencyLBP .log_partition .marginals .max .argmax .mode .kmax .topk .sample
         .entropy .cross_entropy .kl .log_prob
     """,
+    "SynJax": """
+        Distribution SemiringDistribution AlignmentCRF CTC SpanningTreeCRF LinearChainCRF SemiMarkovCRF HMM TreeCRF PCFG
+        GeneralizedPCFG TensorDecompositionPCFG GeneralizedTensorDecompositionPCFG get_config set_config semirings
+        special .log_partition .log_count .marginals .log_marginals .marginals_for_template_variables .argmax
+        .argmax_and_max .top_k .sample .sample_without_replacement .differentiable_sample .log_prob
+        .unnormalized_log_prob .entropy .cross_entropy .kl_divergence
+    """,
     "entmax": " ".join(
         name for name, value in vars(entmax).items() if callable(value) and value.__module__.startswith("entmax")
     ),
@@ -34,7 +42,11 @@ NAMES = {
         perturbedFenchelYoungMul regularizedFrankWolfeOpt regularizedFrankWolfeFenchelYoung noiseContrastiveEstimation
         contrastiveMAP pointwiseLTR pairwiseLTR listwiseLTR implicitMLE adaptiveImplicitMLE perturbationGradient
         coneAlignedCosine metric.MSE metric.SPOError metric.calRegret metric.calUnambRegret metric.makeAutoSkScorer
-        metric.makeSkScorer metric.regret metric.unambRegret
+        metric.makeSkScorer metric.regret metric.unambRegret smartPredictThenOptimizePlus DBB NID DPO DPOMul PFY PFYMul
+        IMLE AIMLE RFWO RFY PG NCE CMAP CaVE pointwiseLearningToRank pairwiseLearningToRank listwiseLearningToRank ptLTR
+        prLTR lsLTR model.optModel model.knapsackModel model.shortestPathModel model.tspModel model.vrpModel
+        model.portfolioModel data.optDataset data.knapsack data.shortestpath data.tsp data.portfolio
+        twostage.sklearnPred twostage.autoSklearnPred
     """,
     "InferOpt.jl": """
         FixedAtomsProbabilityDistribution compute_expectation compress_distribution! Pushforward
@@ -46,6 +58,9 @@ NAMES = {
     "torch-imle": """
         imle TargetDistribution SumOfGammaNoiseDistribution nb_samples input_noise_temperature
         target_noise_temperature aimle AdaptiveTargetDistribution
+    """,
+    "blackbox-backprop": """
+        ShortestPath MinCostPerfectMatchingSolver TspSolver TrueRanker RecallLoss BatchMemoryRecallLoss MapLoss
     """,
 }
 """What a user of each library looks for."""
@@ -85,7 +100,11 @@ def test_every_line_runs(page, library, left, right):
     lines = [line for line in re.findall(r"`([^`]+)`", right) if "(" in line or line.startswith("p.")]
     lines += [right[1 : right.index("`", 1)]]
     for line in lines:
-        assert eval(line, page) is not None  # the page is ours
+        value = eval(line, page)  # the page is ours
+        if isinstance(value, Gibbs):  # it computes nothing before it is asked
+            assert value.log_partition.isfinite().all()
+            assert value.structure.contains(value.argmax, value.lengths).all()
+        assert value is not None
 
 
 @pytest.mark.parametrize(("library", "left", "right"), [row for row in rows() if row not in CODE], ids=lambda t: t[:40])
@@ -127,6 +146,43 @@ def test_transitions_from_the_last_tag(page):
         assert torch.allclose(theirs, p.structure.score(p.scores, p.argmax)[b])
 
 
+def test_scores_of_start_and_end(page):
+    p = eval(line_of("SuPar", "LinearChainCRF"), page)
+    emissions, transitions, start, end = (page[name] for name in ("emissions", "transitions", "start", "end"))
+    for b, size in enumerate(page["lengths"]):
+        tags = p.structure.to_compact(p.argmax, p.lengths)[b, :size].tolist()
+        theirs = start[tags[0]] + sum(emissions[b, n, tag] for n, tag in enumerate(tags)) + end[tags[-1]]
+        theirs = theirs + sum(transitions[pair] for pair in pairwise(tags))
+        assert torch.allclose(theirs, p.structure.score(p.scores, p.argmax, p.lengths)[b])
+
+
+def test_the_first_transition_of_synjax(page):
+    p = eval(line_of("SynJax", "LinearChainCRF"), page)
+    for b, tags in enumerate(p.structure.to_compact(p.argmax).tolist()):
+        pairs = enumerate(pairwise([0, *tags]))
+        theirs = sum(page["edge_scores"][b, n, before, after] for n, (before, after) in pairs)
+        assert torch.allclose(theirs, p.structure.score(p.scores, p.argmax)[b])
+
+
+def test_undirected_trees_are_those_of_kirchhoff(page):
+    p = eval(line_of("SynJax", "SpanningTreeCRF(directed=False)"), page)
+    weights = p.scores.double().exp()
+    weights = weights - torch.diag_embed(weights.diagonal(dim1=1, dim2=2))
+    laplacian = torch.diag_embed(weights.sum(1)) - weights
+    assert torch.allclose(laplacian[:, 1:, 1:].logdet(), p.log_partition.double(), atol=1e-5)
+
+
+def test_moves_of_an_alignment(page):
+    """The best path, scored by where it comes from as torch-struct numbers it."""
+    p = eval(line_of("torch-struct", "AlignmentCRF"), page)
+    steps = {(0, 1): 0, (1, 1): 1, (1, 0): 2}
+    for b in range(2):
+        nodes = [(0, 0), *sorted((i, j) for i, j, _ in p.argmax[b].nonzero().tolist())]
+        moves = [(*to, steps[to[0] - start[0], to[1] - start[1]]) for start, to in pairwise(nodes)]
+        theirs = sum(page["operations"][b][move] for move in moves)
+        assert torch.allclose(theirs, p.structure.score(p.scores, p.argmax)[b])
+
+
 def test_the_spans_of_fenceposts(page):
     p = eval(line_of("SuPar", "ConstituencyCRF"), page)
     for b, first, last, label in p.argmax.nonzero().tolist():
@@ -163,3 +219,10 @@ def test_pyepo_regret_and_perturbation_gradient(page):
 def test_ranks(page):
     ranked = eval(line_of("InferOpt.jl", "ranking"), page)
     assert torch.equal(ranked.argmax(2), page["x"].argsort(1).argsort(1))
+    ranks = eval(line_of("blackbox-backprop", "TrueRanker"), page)
+    assert torch.equal(ranks, page["x"].argsort(1).argsort(1) + 1.0)
+
+
+def test_a_perfect_matching_covers_each_node_once(page):
+    chosen = eval(line_of("blackbox-backprop", "MinCostPerfectMatchingSolver"), page)
+    assert torch.equal(chosen @ torch.tensor(page["at_nodes"]).T, torch.ones(2, 4))

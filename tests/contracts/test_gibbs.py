@@ -151,6 +151,25 @@ def test_samples_are_those_of_the_structure_and_rows_are_independent(case):
         assert torch.isclose(alone[0].kl(alone[1])[0], p.kl(q)[b], rtol=1e-12)
 
 
+@pytest.mark.parametrize("quiet", [torch.no_grad, torch.inference_mode])
+def test_what_was_computed_without_gradients_has_them_later(quiet):
+    scores = torch.randn(2, 4, 4, dtype=torch.float64, requires_grad=True)
+    p = Gibbs(spigot.ProjectiveTree(), scores)
+    with quiet():
+        shown, marginals = p.log_partition, p.marginals
+        assert p.log_partition is shown
+    (share,) = torch.autograd.grad(p.log_partition.sum(), scores, retain_graph=True)
+    assert torch.equal(share, marginals)
+    assert p.marginals.requires_grad
+    kept = p.log_partition
+    with quiet():
+        assert p.log_partition is kept
+    constant = Gibbs(spigot.ProjectiveTree(), scores.detach())
+    with quiet():
+        shown = constant.log_partition
+    assert constant.log_partition is shown
+
+
 def test_compact_values_with_a_shape_of_samples():
     p = Gibbs(spigot.ProjectiveTree(), torch.randn(2, 5, 5).double(), lengths=[4, 2])
     drawn = p.sample((3,))
@@ -158,6 +177,30 @@ def test_compact_values_with_a_shape_of_samples():
     assert heads.shape == (3, 2, 5)
     assert torch.equal(p.log_prob(heads), p.log_prob(drawn))
     assert torch.equal(p.log_prob(heads[0].tolist()), p.log_prob(drawn[0]))
+
+
+@every
+def test_integers_of_samples_and_of_the_k_best(case):
+    p = Gibbs(case.structure, scores_of(case, 0), lengths=LENGTHS)
+    drawn = p.sample((2, 3), generator=torch.Generator().manual_seed(0))
+    best, totals = p.top_k(2)
+    if case.structure.compact_form is None:
+        with pytest.raises(TypeError, match="structure: expected one with a compact form"):
+            p.to_compact(drawn)
+        return
+    assert torch.equal(p.to_compact(p.argmax), case.structure.to_compact(p.argmax, LENGTHS))
+    heads, of_best = p.to_compact(drawn), p.to_compact(best)
+    assert heads.shape[:3] == (2, 3, len(SIZES))
+    assert of_best.shape[:2] == (len(SIZES), 2)
+    for i, j in ((0, 0), (1, 2)):
+        again = case.structure.to_parts(heads[i, j], p.scores, LENGTHS)
+        assert equal(again, map_parts(lambda part, i=i, j=j: part[i, j], drawn))
+    for place in range(2):
+        found = totals[:, place] > -torch.inf
+        again = case.structure.to_parts(
+            of_best[found, place], map_parts(lambda part, f=found: part[f], p.scores), LENGTHS[found]
+        )
+        assert equal(again, map_parts(lambda part, f=found, k=place: part[f, k], best))
 
 
 def test_a_size_for_each_row_holds_in_all_samples():
@@ -211,9 +254,6 @@ def test_wrong_arguments_are_named():
         p.cross_entropy(Gibbs(spigot.ProjectiveTree(), scores, lengths=[3, 1]))
     with pytest.raises(ValueError, match="form none"):
         p.log_prob(scores)
-    for shape in (3, (-1,), (2.0,)):
-        with pytest.raises(ValueError, match=r"sample_shape: expected sizes, such as \(3,\), got"):
-            p.sample(shape)
     assert all_structures(p.structure, scores)
 
 
@@ -223,3 +263,23 @@ def test_samples_of_nothing():
         assert Gibbs(structure, scores).sample((3,)).shape == (3, *scores.shape)
         assert Gibbs(structure, scores[:0]).sample((3,)).shape == (3, 0, *scores.shape[1:])
     assert Gibbs(spigot.ProjectiveTree(), torch.zeros(2, 4, 4)).sample((0, 3)).shape == (0, 3, 2, 4, 4)
+
+
+def test_a_sample_shape_of_the_wrong_kind_is_named():
+    p = Gibbs(spigot.ProjectiveTree(), torch.randn(2, 3, 3))
+    for given in (5, ("a",), (2.0,)):
+        with pytest.raises(TypeError, match="sample_shape: expected a tuple of whole numbers"):
+            p.sample(given)
+    with pytest.raises(ValueError, match="sample_shape: expected numbers of at least 0"):
+        p.sample((2, -1))
+
+
+@every
+def test_no_samples_and_no_rows(case):
+    scores = scores_of(case, 0)
+    for each, lengths in ((scores, LENGTHS), (map_parts(lambda part: part[:0], scores), LENGTHS[:0])):
+        p = Gibbs(case.structure, each, lengths=lengths)
+        for shape in ((0,), (2, 0)):
+            drawn = p.sample(shape)
+            assert tensors(drawn)[0].shape[: len(shape) + 1] == (*shape, len(lengths))
+            assert p.log_prob(drawn).shape == (*shape, len(lengths))

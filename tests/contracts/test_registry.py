@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -74,3 +75,20 @@ def test_a_class_is_abstract_or_final(cls):
         concrete = {name for name, member in vars(base).items() if inspect.isroutine(member) and name not in abstract}
         own = {name for name in vars(cls) if not name.startswith("__") and (cls.__name__, name) not in REFINED}
         assert not (concrete - FASTER) & own, f"overrides {concrete & own} of {base.__name__}"
+
+
+ENTRIES = [case.structure for case in STRUCTURES] + [case.polytope for case in POLYTOPES] + list(SURROGATES.values())
+
+
+@pytest.mark.parametrize("cls", sorted({type(entry) for entry in ENTRIES}, key=str), ids=lambda cls: cls.__name__)
+def test_settings_of_the_wrong_type_are_named(cls):
+    """Such as `labels=5` for how many labels there are: `labels` says whether there are any."""
+    entry = next(entry for entry in ENTRIES if type(entry) is cls)
+    fields = dataclasses.fields(entry) if dataclasses.is_dataclass(entry) else ()
+    given = {field.name: getattr(entry, field.name) for field in fields if field.init}
+    for field in fields:
+        kind = str(field.type)
+        wrong = [5, "yes"] if kind == "bool" else ["large"] if kind.startswith(("float", "int")) else []
+        for value in wrong:
+            with pytest.raises((TypeError, ValueError), match=rf"^{field.name}: expected .*, got {value!r}"):
+                cls(**{**given, field.name: value})

@@ -272,8 +272,7 @@ class MarginalStructure(Structure[Parts]):
 def _check_form(form: CompactForm[Parts], structure: Parts, lengths: Tensor | None) -> None:
     """Raise an error unless `structure`, floating-point or bool, has the shapes of what `form` writes."""
     check_structures("structure", structure)
-    shapes = map_parts(lambda part: torch.empty((), device="meta").expand(part.shape), structure)
-    form.check("structure", shapes, lengths)
+    form.check("structure", map_parts(widen, structure), lengths)
 
 
 def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Parts], lengths: Tensor | None) -> None:

@@ -7,6 +7,7 @@ candidate cell anyway: they report one status for each row, and `raise_for_statu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import cast, overload
 
 import numpy as np
@@ -108,6 +109,24 @@ def check_instance(name: str, value: object, kind: type, example: str) -> None:
     if not isinstance(value, kind):
         got = f"the class {value.__name__}" if isinstance(value, type) else kind_of(value)
         raise TypeError(f"{name}: expected a {kind.__name__} such as {example}, got {got}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise a TypeError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise a TypeError unless `value` is a real number, or a tensor."""
+    if not isinstance(value, Real | Tensor) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+
+
+def check_axis(name: str, value: object) -> None:
+    """Raise a TypeError unless `value` is an integer."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
 
 
 def check_mask(name: str, of: str, shape: torch.Size, mask: object) -> None:

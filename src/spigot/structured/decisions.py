@@ -45,6 +45,13 @@ def spo_plus_loss(
         lengths: the real size of each row, `[batch]`.
         mask: bool, shaped like the scores; True = candidate.
         reduction: "none", "mean" or "sum".
+
+    Returns:
+        `[batch]`, or one number if it is reduced.
+
+    Raises:
+        TypeError: `predicted` or `true` are no floating-point parts.
+        ValueError: their shapes differ, or do not fit the structure.
     """
     sign = _checked(predicted, true, structure, sense)
     cost = map_parts(lambda part: sign * part.detach(), true)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .base import MarginalStructure
-from .checks import as_lengths, check_instance, check_scores
+from .checks import as_lengths, check_instance, check_scores, check_structures
 from .k_best import check_rows
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
@@ -21,7 +21,8 @@ class Gibbs(Generic[Parts]):
     """p(z) ∝ exp <scores, z> for each row of a batch.
 
     What takes no argument is computed once, when it is first asked for; `log_partition` and `marginals` then keep their
-    graph, which one `backward` uses up unless it retains it. All but structures is differentiable in the scores.
+    graph, which one `backward` uses up unless it retains it. If they were first asked for under `torch.no_grad`, they
+    are computed again where gradients are on. All but structures is differentiable in the scores.
 
     Args:
         structure: what z runs over, a `MarginalStructure`.
@@ -47,6 +48,7 @@ class Gibbs(Generic[Parts]):
         check_rows(structure, scores)
         self.structure, self.scores = structure, scores
         self.lengths, self.mask = as_lengths(lengths), mask
+        self._kept: dict[tuple[str, bool], Any] = {}
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(list(part.shape)) for part in tensors(self.scores))
@@ -62,15 +64,24 @@ class Gibbs(Generic[Parts]):
         """The most likely structure, 0/1, shaped like the scores."""
         return self.structure.argmax(self.scores, self.lengths, self.mask)
 
-    @cached_property
+    @property
     def log_partition(self) -> Tensor:
         """Logarithm of the sum Σ_z exp <scores, z>, `[batch]`."""
-        return self.structure.log_partition(self.scores, self.lengths, self.mask)
+        return cast(Tensor, self._once("log_partition"))
 
-    @cached_property
+    @property
     def marginals(self) -> Parts:
         """E[z], shaped like the scores: the probability of each part."""
-        return self.structure.marginals(self.scores, self.lengths, self.mask)
+        return cast(Parts, self._once("marginals"))
+
+    def _once(self, name: str) -> Any:
+        """Return what a method of the structure gives, computed once; again if it is to have a graph and has none."""
+        graph = torch.is_grad_enabled() and any(part.requires_grad for part in tensors(self.scores))
+        if (name, True) in self._kept:
+            return self._kept[name, True]
+        if (name, graph) not in self._kept:
+            self._kept[name, graph] = getattr(self.structure, name)(self.scores, self.lengths, self.mask)
+        return self._kept[name, graph]
 
     @cached_property
     def mbr(self) -> Parts:
@@ -96,13 +107,20 @@ class Gibbs(Generic[Parts]):
 
         Each sample of a row has a seed of its own, drawn from `generator` (None: torch's own) in the order of the
         result.
+
+        Raises:
+            TypeError: `sample_shape` are no whole numbers.
+            ValueError: one of them is negative.
         """
-        if isinstance(sample_shape, int) or any(not isinstance(size, int) or size < 0 for size in sample_shape):
-            raise ValueError(f"sample_shape: expected sizes, such as (3,), got {sample_shape!r}")
-        shape, batch = torch.Size(sample_shape), tensors(self.scores)[0].size(0)
+        if isinstance(sample_shape, int) or not all(isinstance(size, int) for size in sample_shape):
+            raise TypeError(f"sample_shape: expected a tuple of whole numbers such as (5,), got {sample_shape!r}")
+        shape = torch.Size(sample_shape)
+        if min(shape, default=0) < 0:
+            raise ValueError(f"sample_shape: expected numbers of at least 0, got {tuple(shape)}")
         structure, scores, lengths, mask = self._repeated(prod(shape))
         drawn = structure.sample(scores, lengths, mask, generator=generator)
-        return map_parts(lambda part: part.view(*shape, batch, *part.shape[1:]) if shape else part, drawn)
+        rows = tensors(self.scores)[0].size(0)
+        return map_parts(lambda part: part.view(*shape, rows, *part.shape[1:]), drawn)
 
     def log_prob(self, value: Any) -> Tensor:
         """Return log p(value), `[batch]`, or `[*sample_shape, batch]` for values of the shape of samples.
@@ -124,6 +142,25 @@ class Gibbs(Generic[Parts]):
         structure, scores, lengths, mask = self._repeated(prod(first.shape[:more]))
         flat = map_parts(lambda part: part.flatten(0, more), value)
         return structure.log_prob(scores, flat, lengths, mask).view(first.shape[: more + 1])
+
+    def to_compact(self, structures: Parts) -> Tensor:
+        """Return structures as integers such as heads or tags, int64; see `Structure.to_compact`.
+
+        Args:
+            structures: 0/1, of the shape of the scores, or with more axes before them: samples, `[*sample_shape, batch,
+                ...]`, and the k best, `[batch, k, ...]`.
+
+        Raises:
+            TypeError: the structure has no compact form.
+        """
+        check_structures("structures", structures)
+        more = tensors(structures)[0].dim() - tensors(self.scores)[0].dim()
+        if more <= 0:
+            return self.structure.to_compact(structures, self.lengths)
+        first = tensors(structures)[0].shape[: more + 1]
+        # What is not there is 0, also past a row's length: no lengths are needed.
+        integers = self.structure.to_compact(map_parts(lambda part: part.flatten(0, more), structures))
+        return integers.view(*first, *integers.shape[1:])
 
     def entropy(self) -> Tensor:
         """Return -E[log p(z)] in nats, `[batch]`."""

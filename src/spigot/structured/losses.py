@@ -68,7 +68,7 @@ def perceptron_loss(
     ignore_index: int = IGNORE_INDEX,
     outside: Literal["refuse", "clip"] = "refuse",
 ) -> Tensor:
-    """Return max_z <s, z> - <s, z*> (Collins 2002); for `outside` see `hinge_loss`."""
+    """Return max_z <s, z> - <s, z*> (Collins 2002); arguments, shapes and errors are those of `hinge_loss`."""
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "perceptron_loss", outside)
     best = case.problem.argmax(case.problem.scores)
     return _reduced(F.relu(_loss(case, scores, best)), case.excluded, case.known, scores, reduction)
@@ -90,8 +90,9 @@ def hinge_loss(
     """Return max_z [<s, z> + cost(z)] - <s, z*> (Taskar et al. 2003).
 
     Args:
-        scores: s.
-        target: z*.
+        scores: s, batch first, as the structure has them.
+        target: z*: 0/1 parts, shaped like the scores, or integers such as heads or tags, as `structure.to_parts` takes
+            them.
         structure: what z runs over.
         cost: c in cost(z) = <c, z - z*>, shaped like the scores; None means `hamming_cost` of the target, which counts
             the parts in which z and z* differ.
@@ -101,6 +102,14 @@ def hinge_loss(
         ignore_index: marks a row that has no known structure.
         outside: what to do with a row of the target that is no structure: "refuse" it, or "clip" its loss, which can
             be negative, at 0. Then excluded parts of the target count as absent.
+
+    Returns:
+        `[batch]`, or one number if it is reduced, in the type of the scores. +inf where `mask` or a score of -inf
+        excludes a part of z*.
+
+    Raises:
+        TypeError: the target is neither integers nor parts.
+        ValueError: its shape does not fit, or a row of it is no structure.
     """
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "hinge_loss", outside)
     problem = case.problem
@@ -118,7 +127,8 @@ def hinge_loss(
 def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: float = 1.0) -> Parts:
     """Return the cost of each part too many and of each part missing, for `hinge_loss`; shaped like `target`.
 
-    `target` is 0/1 parts; `structure.to_parts` makes them of integers.
+    `target` is 0/1 parts, `[batch, ...]`; `structure.to_parts` makes them of integers. A part that is not in the target
+    costs `false_positive`, one of the target that is missing `false_negative`.
     """
     check_structures("target", target)
     wide = map_parts(lambda part: part if part.is_floating_point() else part.float(), target)
@@ -139,7 +149,7 @@ def negative_log_likelihood(
 ) -> Tensor:
     """Return -log p(z*) with p(z) ∝ exp <s, z>, the loss of conditional random fields (Lafferty et al. 2001).
 
-    For `outside` see `hinge_loss`.
+    Arguments, shapes and errors are those of `hinge_loss`.
 
     Raises:
         TypeError: the structure has no sums.
@@ -174,6 +184,7 @@ def sparsemap_loss(
     """Return max_y [<s, y> - ½‖y‖²] + ½‖z*‖² - <s, z*> = ½‖s - z*‖² - ½‖s - ŷ‖² (Niculae et al. 2018).
 
     It is 0 as soon as z* leads by a margin, and ŷ is sparse. ŷ comes from `structure.hull`, and is as exact as that.
+    Arguments, shapes and errors are those of `hinge_loss`.
     """
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
     nearest = case.problem.project(case.problem.scores, structure.hull)
@@ -198,7 +209,8 @@ def perturbed_loss(
 ) -> Tensor:
     """Return an estimate of E max_z <s + σε, z> - <s, z*>, up to the constant Ω(z*) (Berthet et al. 2020).
 
-    The gradient, the mean best structure of the perturbed scores minus z*, is unbiased.
+    The gradient, the mean best structure of the perturbed scores minus z*, is unbiased. Shapes and errors are those of
+    `hinge_loss`.
 
     Args:
         scores: s.

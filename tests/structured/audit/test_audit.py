@@ -155,3 +155,34 @@ def test_arguments_are_checked():
         audit(SCORES, Categorical(), linear, limit=2)
     with pytest.raises(ValueError, match=r"downstream: expected one loss for each row, shape \[1\]"):
         audit(SCORES, Categorical(), lambda z: z.sum())
+
+
+def test_arguments_of_the_wrong_type_are_named():
+    tree, scores = spigot.ProjectiveTree(), torch.randn(2, 3, 3)
+
+    def loss(z):
+        return z.sum((1, 2))
+
+    for name, call in (
+        ("scores", lambda: spigot.audit(tree, scores, loss)),
+        ("structure", lambda: spigot.audit(scores, spigot.ProjectiveTree, loss)),
+        ("surrogates", lambda: spigot.audit(scores, tree, loss, [spigot.SPIGOT()])),
+        (r"surrogates\['SPIGOT'\]", lambda: spigot.audit(scores, tree, loss, {"SPIGOT": spigot.SPIGOT})),
+        ("structure", lambda: spigot.all_structures(scores, tree)),
+        ("scores", lambda: spigot.all_structures(tree, scores.long())),
+        ("structure", lambda: spigot.default_surrogates(spigot.ProjectiveTree)),
+    ):
+        with pytest.raises(TypeError, match=f"^{name}: expected a"):
+            call()
+
+
+def test_lengths_may_be_a_list():
+    tree, scores = spigot.ProjectiveTree(), torch.randn(2, 4, 4)
+    counted = [len(of_row) for of_row in spigot.all_structures(tree, scores, [3, 2])]
+    assert counted == [7, 2]
+    weights = torch.randn(4, 4)
+    found, again = (
+        spigot.audit(scores, tree, lambda z: (z * weights).sum((1, 2)), {"SPIGOT": spigot.SPIGOT()}, lengths=lengths)
+        for lengths in ([3, 2], torch.tensor([3, 2]))
+    )
+    assert found == again

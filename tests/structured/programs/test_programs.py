@@ -80,6 +80,51 @@ def test_ctc_needs_a_blank_between_equal_labels():
     assert CTC().feasible(scores, torch.tensor([[2, 2], [2, 2]])).tolist() == [False, True]
 
 
+def test_a_label_or_symbol_that_does_not_exist_is_not_another_one():
+    """Past a row's length anything may stand, in front of it nothing."""
+    log_probs = randn(2, 6, 4).log_softmax(2)
+    for wrong in (4, -1, 0):
+        labels = torch.tensor([[1, wrong], [2, 1]])
+        scores = spigot.ctc_scores(log_probs, labels)
+        assert CTC().log_partition(scores, torch.tensor([[6, 1], [6, 2]])).isfinite().all()
+        with pytest.raises(ValueError, match=r"NaN.*row 0"):
+            CTC().log_partition(scores)
+    initial, transition, emission = randn(3), randn(3, 3, seed=1), randn(3, 4, seed=2)
+    for wrong in (4, -1):
+        parts = spigot.hidden_markov_scores(initial, transition, emission, torch.tensor([[1, 2], [3, wrong]]))
+        assert spigot.LinearChain().log_partition(parts, torch.tensor([2, 1])).isfinite().all()
+        with pytest.raises(ValueError, match=r"NaN.*row 1"):
+            spigot.LinearChain().log_partition(parts)
+
+
+def test_makers_of_scores_name_what_they_cannot_take():
+    b, labels, seen = randn(2, 6, 4), torch.tensor([[1, 2], [1, 1]]), torch.tensor([[0, 2, 1], [1, 1, 0]])
+    square, wide = randn(3, 3), randn(3, 4)
+    hidden, chain = spigot.hidden_markov_scores, spigot.LinearChainParts.shared
+    for error, message, make in (
+        (ValueError, r"log_probs: expected shape \[batch", lambda: spigot.ctc_scores(b[0], labels)),
+        (TypeError, "log_probs: expected a floating-point", lambda: spigot.ctc_scores(b.long(), labels)),
+        (TypeError, "labels: expected integers", lambda: spigot.ctc_scores(b, labels.float())),
+        (ValueError, r"labels: expected shape \[batch, label", lambda: spigot.ctc_scores(b, labels[0])),
+        (ValueError, r"labels: expected shape \[2, label", lambda: spigot.ctc_scores(b, labels[:1])),
+        (ValueError, "blank: expected one of 4", lambda: spigot.ctc_scores(b, labels, 4)),
+        (ValueError, r"initial: expected shape \[state", lambda: hidden(square, square, wide, seen)),
+        (ValueError, r"transition: expected shape \[3, 3", lambda: hidden(randn(3), wide, wide, seen)),
+        (ValueError, r"emission: expected shape \[3, 3", lambda: hidden(randn(3), square, wide.T[:, :3], seen)),
+        (TypeError, "observations: expected integers", lambda: hidden(randn(3), square, wide, seen.tolist())),
+        (ValueError, r"cells: expected shape \[batch", lambda: spigot.warping_scores(square)),
+        (TypeError, "cells: expected a floating-point", lambda: spigot.warping_scores(b.long())),
+        (ValueError, r"deletion: expected shape \[2, 6", lambda: spigot.alignment_scores(b, b[:, 0], b[:, 0])),
+        (ValueError, r"insertion: expected shape \[2, 4", lambda: spigot.alignment_scores(b, b[:, :, 0], b[:, :, 0])),
+        (TypeError, "deletion: expected a floating-point", lambda: spigot.alignment_scores(b, -1.0, -1.0)),
+        (ValueError, r"emissions: expected shape \[batch", lambda: chain(wide, square)),
+        (ValueError, r"transitions: expected shape \[previous", lambda: chain(b, b)),
+        (TypeError, "transitions: expected floating-point", lambda: chain(b, None)),
+    ):
+        with pytest.raises(error, match=message):
+            make()
+
+
 def test_segments_of_any_length_are_compositions():
     parts = SegmentationParts(torch.zeros(4, 6, 6, 2), torch.zeros(4, 5, 2, 2))
     # Σ_k C(n - 1, k - 1) 2^k

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import Structure
+from ..checks import as_lengths, check_instance, check_scores
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..problem import Problem
@@ -38,7 +39,8 @@ _LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
 
 
 def default_surrogates(structure: Structure[Parts]) -> dict[str, Surrogate]:
-    """Return the surrogates that `audit` compares by default: all that work with the structure."""
+    """Return the surrogates that `audit` compares by default, by name: all that work with the structure."""
+    check_instance("structure", structure, Structure, "ProjectiveTree()")
     everything: dict[str, Surrogate] = {
         "StraightThrough": StraightThrough(),
         "NegativeIdentity": NegativeIdentity(),
@@ -92,11 +94,17 @@ def audit(
 
     Raises:
         ValueError: an instance has more than `limit` structures, or none; `loss` does not return `[batch]`.
-        TypeError: a surrogate that needs marginals with a structure that has none.
+        TypeError: a surrogate that needs marginals with a structure that has none; or an argument of the wrong type.
     """
+    check_scores("scores", scores)
+    check_instance("structure", structure, Structure, "ProjectiveTree()")
+    if surrogates is not None:
+        check_instance("surrogates", surrogates, Mapping, '{"SPIGOT": SPIGOT()}')
+        for name, how in surrogates.items():
+            check_instance(f"surrogates[{name!r}]", how, Surrogate, "SPIGOT()")
     if repeats < 2:
         raise ValueError(f"repeats: expected at least 2, got {repeats}")
-    problem = Problem(structure, map_parts(torch.detach, scores), lengths, mask, loss, "audit")
+    problem = Problem(structure, map_parts(torch.detach, scores), as_lengths(lengths), mask, loss, "audit")
     exact, way = _truth(problem, limit)
     surrogates = default_surrogates(structure) if surrogates is None else surrogates
     with torch.random.fork_rng():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..base import Structure
+from ..checks import as_lengths, check_instance, check_scores
 from ..parts.base import Parts, flatten, map_parts, tensors, unflatten
 from ..problem import Problem
 from ..shapes import Lengths
@@ -35,8 +36,12 @@ def all_structures(
         For each row its structures, shaped and typed like the scores, one in each row of the result.
 
     Raises:
+        TypeError: `structure` is none, or the scores are not floating-point tensors.
         ValueError: a row has none, or more than `limit`.
     """
+    check_instance("structure", structure, Structure, "ProjectiveTree()")
+    check_scores("scores", scores)
+    lengths = as_lengths(lengths)
     valid = structure.part_mask(scores, lengths, mask)
     witness = structure.argmax(map_parts(torch.zeros_like, scores), lengths, valid)
     rows = range(tensors(scores)[0].size(0))

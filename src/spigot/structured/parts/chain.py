@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, check_mask, kind_of, lengths_or_full, widen
+from ..checks import check_arguments, check_mask, check_structures, kind_of, lengths_or_full, widen
 from .compact import CompactForm, check_integers, first_largest, refuse_out_of_range
 
 
@@ -26,6 +26,10 @@ class LinearChainParts(NamedTuple):
     @classmethod
     def shared(cls, emissions: Tensor, transitions: Tensor) -> LinearChainParts:
         """Return parts with the same transitions, `[tag, tag]`, everywhere; nothing is copied."""
+        check_structures("emissions", emissions)
+        check_structures("transitions", transitions)
+        if emissions.dim() != 3:
+            raise ValueError(f"emissions: expected shape [batch, position, tag], got {list(emissions.shape)}")
         if transitions.dim() != 2:
             raise ValueError(f"transitions: expected shape [previous, next], got {list(transitions.shape)}")
         return cls(emissions, transitions.expand(emissions.size(0), 1, *transitions.shape))

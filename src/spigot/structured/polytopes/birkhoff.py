@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import narrow
+from ..checks import check_flag, narrow
 from ..kernels.matching.projection import project_birkhoff
 from ..parts.square import pair_arguments
 from ..shapes import Mask, PairLengths, Pairs
@@ -26,6 +26,9 @@ class Birkhoff(Polytope[Tensor]):
     """
 
     at_most_one: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("at_most_one", self.at_most_one)
 
     def project(self, point: Pairs, lengths: PairLengths | None = None, mask: Mask | None = None) -> Pairs:
         """Return the nearest point of the polytope, computed in float64. CUDA tensors are projected on the CPU.

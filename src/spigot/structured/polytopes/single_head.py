@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import lengths_or_full, mask_or_none, narrow, refuse_rows, widen
+from ..checks import check_flag, lengths_or_full, mask_or_none, narrow, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.arcs import arc_part_mask, check_arcs
 from ..shapes import Arcs, Lengths, Mask
@@ -27,6 +27,9 @@ class SingleHead(Polytope[Tensor]):
     """
 
     labels: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("labels", self.labels)
 
     def project(self, point: Arcs, lengths: Lengths | None = None, mask: Mask | None = None) -> Arcs:
         """Return the nearest point of the polytope.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import refuse_rows, widen
+from ..checks import check_flag, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.spans import in_every_tree, span_part_mask
 from ..shapes import Lengths, Mask, Spans
@@ -26,6 +26,9 @@ class SpanBox(Polytope[Tensor]):
     """
 
     labels: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("labels", self.labels)
 
     def project(self, point: Spans, lengths: Lengths | None = None, mask: Mask | None = None) -> Spans:
         """Return the nearest point of the polytope.

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..checks import check_arguments
+from ..parts.compact import check_integers
 from .axes import within
 from .program import DynamicProgram
 from .value import Value, cat, stack
@@ -72,13 +74,27 @@ def ctc_scores(log_probs: Tensor, labels: Tensor, blank: int = 0) -> CTCParts:
 
     Args:
         log_probs: `[batch, frame, class]`.
-        labels: classes, int64, `[batch, label]`; whatever stands past a row's length is not read.
+        labels: classes, integers, `[batch, label]`. What is no class, or blank, may stand past a row's length only: its
+            scores are NaN, which `CTC` refuses within a row.
         blank: the class of blanks.
+
+    Raises:
+        TypeError: log-probabilities that are no floating-point numbers, or labels that are no integers.
+        ValueError: a wrong shape, or a blank that is no class.
     """
-    batch, frames, _ = log_probs.shape
+    check_arguments("log_probs", log_probs, "batch frame class")
+    check_integers("labels", labels, "batch label")
+    batch, frames, count = log_probs.shape
+    if labels.size(0) != batch:
+        raise ValueError(f"labels: expected shape [{batch}, label], got {list(labels.shape)}")
+    if not 0 <= blank < count:
+        raise ValueError(f"blank: expected one of {count} classes, got {blank!r}")
+    labels = labels.to(device=log_probs.device, dtype=torch.int64)
     classes = torch.full((batch, 2 * labels.size(1) + 1), blank, dtype=torch.int64, device=labels.device)
-    classes[:, 1::2] = labels.clamp(0, log_probs.size(2) - 1)
-    states = log_probs.gather(2, classes[:, None].expand(-1, frames, -1))
+    classes[:, 1::2] = labels.clamp(0, count - 1)
+    unknown = torch.zeros_like(classes, dtype=torch.bool)
+    unknown[:, 1::2] = (labels < 0) | (labels >= count) | (labels == blank)
+    states = log_probs.gather(2, classes[:, None].expand(-1, frames, -1)).masked_fill(unknown[:, None], torch.nan)
     repeated = torch.zeros_like(classes, dtype=torch.bool)
     repeated[:, 3::2] = classes[:, 3::2] == classes[:, 1:-2:2]
     skips = log_probs.new_zeros(classes.shape).masked_fill(repeated, -torch.inf)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..checks import check_arguments
 from .axes import within
 from .program import DynamicProgram
 from .value import Value, cat, stack
@@ -58,8 +59,17 @@ def alignment_scores(substitution: Tensor, deletion: Tensor, insertion: Tensor) 
             are equal, and -1 in the other two, the best score is minus the edit distance (Levenshtein 1966).
         deletion: of leaving out a row, `[batch, row]`.
         insertion: of leaving out a column, `[batch, column]`.
+
+    Raises:
+        TypeError: they are no floating-point tensors.
+        ValueError: shapes that do not fit.
     """
+    check_arguments("substitution", substitution, "batch row column")
     batch, rows, columns = substitution.shape
+    for name, given, shape in (("deletion", deletion, [batch, rows]), ("insertion", insertion, [batch, columns])):
+        check_arguments(name, given, "batch row" if given is deletion else "batch column")
+        if list(given.shape) not in (shape, [1, shape[1]]):
+            raise ValueError(f"{name}: expected shape {shape}, got {list(given.shape)}")
     pad = torch.nn.functional.pad
     return torch.stack(
         [
@@ -76,6 +86,11 @@ def warping_scores(cells: Tensor) -> Tensor:
 
     Each row then has a column, and each column a row. With minus distances in `cells[batch, row, column]`, the best
     score is minus the distance of dynamic time warping, and -`log_partition` is soft-DTW (Cuturi and Blondel 2017).
+
+    Raises:
+        TypeError: `cells` are no floating-point tensor.
+        ValueError: a wrong shape.
     """
+    check_arguments("cells", cells, "batch row column")
     entered = torch.nn.functional.pad(cells, (1, 0, 1, 0), value=-torch.inf)
     return entered[..., None].expand(*entered.shape, 3)

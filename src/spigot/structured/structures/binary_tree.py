@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import lengths_or_full, mask_or_none, widen
+from ..checks import check_flag, lengths_or_full, mask_or_none, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
 from ..kernels.binary_tree.sums import BINARY_TREE
@@ -43,6 +43,9 @@ class BinaryTree(LabelledStructure):
     kernels = Kernels(binary_tree_argmax, BINARY_TREE, binary_tree_sample)
 
     labels: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("labels", self.labels)
 
     @property
     def relaxation(self) -> Polytope[Tensor]:

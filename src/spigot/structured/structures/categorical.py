@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import check_axis, check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
 from ..k_best import check_k, check_rows
 from ..parts.categories import IndicesForm, category_part_mask
 from ..parts.rows import over_rows
@@ -32,6 +32,9 @@ class Categorical(MarginalStructure[Tensor]):
     nested = False
 
     dim: int = -1
+
+    def __post_init__(self) -> None:
+        check_axis("dim", self.dim)
 
     @property
     def axis(self) -> int:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..base import Polytope
+from ..checks import check_flag
 from ..parts.arcs import HeadsForm, arc_arguments, arc_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
@@ -33,6 +34,10 @@ class DependencyTree(LabelledStructure):
 
     single_root: bool = True
     labels: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("single_root", self.single_root)
+        check_flag("labels", self.labels)
 
     @property
     def relaxation(self) -> Polytope[Tensor]:

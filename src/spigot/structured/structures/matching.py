@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import constant, narrow
+from ..checks import check_flag, constant, narrow
 from ..kernels.matching.argmax import matching_argmax
 from ..parts.square import ColumnsForm, inside_pairs, pair_arguments
 from ..polytopes.birkhoff import Birkhoff
@@ -35,6 +35,9 @@ class Matching(Structure[Tensor]):
     """
 
     at_most_one: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("at_most_one", self.at_most_one)
 
     @property
     def nested(self) -> bool:  # type: ignore[override]

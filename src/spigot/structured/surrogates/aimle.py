@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_flag, check_number
 from ..differentiation import is_traced
 from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
 from ..parts.base import Parts, flatten, map_parts, masked
@@ -81,6 +82,9 @@ class AIMLE(CustomSurrogate):
         for name in ("noise_scale", "strength", "density"):
             check_positive(name, getattr(self, name))
         check_count("samples", self.samples)
+        check_flag("symmetric", self.symmetric)
+        for name in ("rate", "decay"):
+            check_number(name, getattr(self, name))
         if not self.rate >= 0:
             raise ValueError(f"rate: expected a number from 0 on, got {self.rate!r}")
         if not 0 <= self.decay < 1:

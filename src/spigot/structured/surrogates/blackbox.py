@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..checks import check_flag
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
 from .base import ArgmaxSurrogate, Saved
@@ -30,6 +31,7 @@ class Blackbox(ArgmaxSurrogate):
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
+        check_flag("normalize", self.normalize)
 
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference quotient."""

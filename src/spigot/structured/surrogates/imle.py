@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from ..checks import check_flag
 from ..noise import draw_seeds, mean_over_samples, perturbed
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
@@ -48,6 +49,7 @@ class IMLE(CustomSurrogate):
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
+        check_flag("normalize", self.normalize)
         check_choice("noise", self.noise, ("sum-of-gamma", "gumbel", "none"))
         check_positive("noise_scale", self.noise_scale)
         check_count("samples", self.samples)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..checks import check_flag
 from ..parts.base import Parts, flatten, masked, unflatten
 from ..problem import Problem
 from .base import ArgmaxSurrogate, Saved
@@ -32,6 +33,10 @@ class NegativeIdentity(ArgmaxSurrogate):
 
     centre: bool = True
     normalise: bool = True
+
+    def __post_init__(self) -> None:
+        check_flag("centre", self.centre)
+        check_flag("normalise", self.normalise)
 
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ∇s, 0 where there is no candidate."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..checks import check_flag, check_number
+
 
 def check_positive(name: str, value: float | Tensor) -> None:
-    """Raise a ValueError unless `value` is above 0."""
+    """Raise a ValueError unless `value` is above 0, and a TypeError unless it is a number."""
     if isinstance(value, Tensor) and value.is_meta:
         return  # its number is loaded later
+    check_number(name, value)
     if not value > 0:
         raise ValueError(f"{name}: expected a positive number, got {value!r}")
 
@@ -22,9 +25,13 @@ def check_temperature(temperature: float | Tensor) -> None:
 
 def check_max_norm(max_norm: float | None, normalize: bool = False) -> None:
     """Raise a ValueError unless `max_norm` is None or positive, and None if gradients are normalized."""
+    check_flag("normalize", normalize)
     if normalize and max_norm is not None:
         raise ValueError(f"max_norm: expected None with normalize=True, got {max_norm!r}")
-    if max_norm is not None and not max_norm > 0:
+    if max_norm is None:
+        return
+    check_number("max_norm", max_norm)
+    if not max_norm > 0:
         raise ValueError(f"max_norm: expected None or a positive number, got {max_norm!r}")
 
 
