@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 
 import pytest
@@ -74,6 +75,24 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
     assert target.read_text() == "new"
     with open_output("/dev/null") as file:
         file.write("gone")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs /dev/fd")
+def test_an_open_file_is_written_to_by_its_number(tmp_path):
+    """As in `spigot convert IN /dev/stdout | ...`, `>(gzip > OUT)` and `>> LOG`."""
+    reader, writer = os.pipe()
+    with open_output(f"/dev/fd/{writer}") as file:
+        file.write("to a pipe")
+    os.close(writer)
+    with open(reader) as file:
+        assert file.read() == "to a pipe"
+    with open(tmp_path / "log", "a") as log:
+        log.write("before, ")
+        log.flush()
+        with open_output(f"/dev/fd/{log.fileno()}") as file:
+            file.write("after, ")
+        log.write("at the end")
+    assert (tmp_path / "log").read_text() == "before, after, at the end"
 
 
 def test_standard_streams(monkeypatch, capfdbinary):

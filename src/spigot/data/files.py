@@ -26,6 +26,8 @@ BOM = "\ufeff"
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzip file raises."""
 
+_OPEN_FILES = ("/dev/fd", "/dev/stdout", "/dev/stderr", "/proc")
+
 Readable: TypeAlias = str | PathLike[str] | Iterable[str | bytes]
 """A path ("-" is standard input, "~" the home folder, gzip is unpacked), or an open file or other iterable of lines."""
 
@@ -164,14 +166,19 @@ def _standard_output() -> Iterator[TextIO]:
     buffer.flush()
 
 
+def _is_stream(path: Path) -> bool:
+    """Return whether a path is no file to replace: a device, a named pipe, or an open file by its number."""
+    return path.exists() and (not path.is_file() or any(map(path.absolute().is_relative_to, _OPEN_FILES)))
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[Any]]:
     """Open a new binary file that replaces `path` if the block succeeds and is deleted if not."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():  # a device or a named pipe: nothing to replace
-        with open(path, "wb") as file:
+    if _is_stream(path):
+        with open(path, "ab") as file:
             yield file
         return
+    path = path.resolve()
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(unfinished, "wb") as file:
