@@ -8,7 +8,9 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import json
 import os
+import re
 import shutil
 import sys
 import zlib
@@ -26,6 +28,7 @@ BOM = "\ufeff"
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzip file raises."""
 
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _OPEN_FILES = ("/dev/fd", "/dev/stdout", "/dev/stderr", "/proc")
 
 Readable: TypeAlias = str | PathLike[str] | Iterable[str | bytes]
@@ -117,6 +120,23 @@ def numbered_lines(source: Readable) -> Iterator[tuple[int, str]]:
 def read_text(source: Readable) -> str:
     """Return the whole text of a source without its byte order mark. Raises DataError, see `numbered_lines`."""
     return "".join(line for _, line in numbered_lines(source)).removeprefix(BOM)
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text. Raises ValueError: it is none, or escapes in it stand for what is no UTF-8 text.
+
+    Half of a surrogate pair, which programs leave that cut texts at 16 bits, could not be written anywhere.
+    """
+    value = json.loads(text)
+    items = [value] if "\\u" in text else []
+    for item in items:  # grows while it is read
+        if isinstance(item, dict):
+            items += [*item, *item.values()]
+        elif isinstance(item, list):
+            items += item
+        elif isinstance(item, str) and (found := _UNWRITABLE.search(item)):
+            raise ValueError(f"expected UTF-8 text, got the character U+{ord(found[0]):04X}")
+    return value
 
 
 def _encoding_of(error: UnicodeDecodeError) -> str:
