@@ -108,6 +108,19 @@ def test_autocast_does_not_reach_the_structured_part(case):
 
 
 @every_structure
+def test_the_default_device_is_not_used(case):
+    arguments = example(case)
+    expected = run(case, *arguments)
+    best, values = case.structure.top_k(arguments[0], 2, arguments[2])
+    with torch.device("meta"):
+        found = run(case, *arguments)
+        best_found, values_found = case.structure.top_k(arguments[0], 2, arguments[2])
+    assert all(equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert equal(best, best_found)
+    assert torch.equal(values, values_found)
+
+
+@every_structure
 def test_two_callers_at_once_get_what_one_gets(case):
     arguments = example(case)
     expected = run(case, *arguments)

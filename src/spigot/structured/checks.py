@@ -47,7 +47,7 @@ def as_lengths(lengths: Tensor | Sequence[int] | None) -> Tensor | None:
         return lengths
     try:
         # An empty list would become floating-point numbers.
-        return torch.as_tensor(lengths) if len(lengths) else torch.zeros(0, dtype=torch.int64)
+        return torch.as_tensor(lengths, dtype=None if len(lengths) else torch.int64, device="cpu")
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"lengths: expected a tensor or list of integers, got {lengths!r}") from None
 

@@ -31,7 +31,7 @@ from ..surrogates.straight_through import StraightThrough
 from .enumeration import all_structures
 from .table import Audit, AuditRow
 
-_LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
+_LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5, device="cpu")
 """The lengths of the steps that are tried until the decision changes, in norms of the scores."""
 
 
@@ -118,7 +118,7 @@ def _truth(problem: Problem[Parts], limit: int) -> tuple[Tensor, Tensor]:
     p = torch.einsum("bvd,bd->bv", each, scores).masked_fill(~real, -torch.inf).softmax(1)
     mean = (p * losses).sum(1, keepdim=True)
     exact = torch.einsum("bv,bvd->bd", p * (losses - mean), each)
-    best = each[torch.arange(len(each)), losses.argmin(1)]
+    best = each[torch.arange(len(each), device=each.device), losses.argmin(1)]
     return exact, flatten(problem.argmax()).double() - best
 
 

@@ -194,7 +194,7 @@ def _tensor_of(name: str, rows: list[Any]) -> Tensor:
             longest = max(rows, key=len)
             filler = [-1] * len(longest[0]) if isinstance(longest[0], list | tuple) else -1
             rows = [[*row, *[filler] * (len(longest) - len(row))] for row in rows]
-        integers = torch.tensor(rows)
+        integers = torch.tensor(rows, device="cpu")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name}: expected a tensor, or lists of integers: {error}") from None
     if not is_integer(integers):

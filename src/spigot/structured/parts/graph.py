@@ -71,7 +71,7 @@ def deterministic_flags(name: str, deterministic: tuple[bool, ...], labels: Tens
     flags = deterministic or (False,) * labels.size(3)
     if len(flags) != labels.size(3):
         raise ValueError(f"{name}.labels: expected {len(flags)} labels as in `deterministic`, got {labels.size(3)}")
-    return torch.tensor(flags, dtype=torch.bool)
+    return torch.tensor(flags, dtype=torch.bool, device="cpu")
 
 
 def graph_arguments(

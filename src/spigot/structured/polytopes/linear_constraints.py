@@ -39,7 +39,7 @@ class LinearConstraints(Polytope[Tensor]):
         known = next((rows for rows in (A, Aeq) if rows is not None), None)
         if known is None:
             raise ValueError("A, Aeq: expected a matrix for at least one of them, got None for both")
-        self.variables = torch.as_tensor(known).size(-1)
+        self.variables = torch.as_tensor(known, device="cpu").size(-1)
         self.A, self.b = _constraints("A", A, "b", b, self.variables)
         self.Aeq, self.beq = _constraints("Aeq", Aeq, "beq", beq, self.variables)
 
@@ -88,8 +88,8 @@ def _constraints(
     """Return one side's matrix and bounds as float64 on the CPU; None for both means no rows."""
     if (left is None) != (right is None):
         raise ValueError(f"{left_name}, {right_name}: expected both or neither")
-    rows = torch.zeros(0, variables) if left is None else torch.as_tensor(left)
-    bounds = torch.zeros(0) if right is None else torch.as_tensor(right)
+    rows = torch.zeros(0, variables, device="cpu") if left is None else torch.as_tensor(left, device="cpu")
+    bounds = torch.zeros(0, device="cpu") if right is None else torch.as_tensor(right, device="cpu")
     rows, bounds = (each.detach().to("cpu", torch.float64, copy=True) for each in (rows, bounds))
     if rows.dim() != 2 or rows.size(1) != variables:
         raise ValueError(f"{left_name}: expected shape [rows, {variables}], got {list(rows.shape)}")

@@ -93,7 +93,7 @@ class LinearProgram(Structure[Tensor]):
     def _without(self, solution: Tensor) -> LinearProgram:
         """Return the program without one solution: another has a 1 less or a 1 more somewhere."""
         a, b, a_eq, b_eq = self.constraints.tensors()
-        cut = torch.full((1, a.size(1)), -1.0, dtype=torch.float64)
+        cut = torch.full((1, a.size(1)), -1.0, dtype=torch.float64, device="cpu")
         cut[0, : len(solution)] += 2 * solution.detach().to(cut)
         most = solution.detach().double().sum().cpu().view(1) - 1
         return LinearProgram(torch.cat([a, cut]), torch.cat([b, most]), a_eq, b_eq)
