@@ -121,6 +121,25 @@ def test_the_default_device_is_not_used(case):
 
 
 @every_structure
+@pytest.mark.parametrize("name", ["spigot", "sparsemap", "marginals", "gumbel", "perturbed", "score-function"])
+def test_inference_mode_changes_nothing(case, name):
+    """Some structures and surrogates use autograd for what they compute, which inference mode turns off."""
+    surrogate = SURROGATES[name]
+    if not surrogate.serves(case.structure):
+        return
+    scores, _, lengths = example(case)
+
+    def output():
+        torch.manual_seed(0)
+        return structured_argmax(scores, case.structure, surrogate, lengths=lengths)
+
+    expected = output()
+    with torch.inference_mode():
+        scores, lengths = map_parts(torch.clone, scores), lengths.clone()  # made in this mode
+        assert equal(output(), expected)
+
+
+@every_structure
 def test_two_callers_at_once_get_what_one_gets(case):
     arguments = example(case)
     expected = run(case, *arguments)

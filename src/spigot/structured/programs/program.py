@@ -238,6 +238,11 @@ class DynamicProgram(MarginalStructure[Parts]):
             )
         if is_traced():
             return torch.func.vjp(lambda *parts: self._run(semiring, parts, lengths), *leaves)
+        if torch.is_inference_mode_enabled():
+            # It leaves no way to autograd, nor do tensors that were made in it.
+            with torch.inference_mode(False):
+                total, back = self._differentiated(semiring, tuple(map(torch.clone, leaves)), lengths.clone())
+            return total, torch.inference_mode(False)(back)
         # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
         again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
         roots = tuple(leaf if leaf.requires_grad else leaf.requires_grad_() for leaf in leaves)
