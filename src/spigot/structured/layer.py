@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -293,9 +294,9 @@ class StructuredArgmax(nn.Module):
         self.surrogate = surrogate
         if surrogate.state is not None:
             self.surrogate_state = surrogate.state
-        for setting, value in vars(surrogate).items():
-            if isinstance(value, nn.Parameter):
-                self.register_parameter(setting, value)
+        self._learnt = tuple(name for name, value in vars(surrogate).items() if isinstance(value, nn.Parameter))
+        for setting in self._learnt:
+            self.register_parameter(setting, getattr(surrogate, setting))
 
     def forward(
         self,
@@ -309,7 +310,7 @@ class StructuredArgmax(nn.Module):
         return structured_argmax(
             scores,
             self.structure,
-            self.surrogate,
+            self._surrogate() if self._learnt else self.surrogate,
             lengths=lengths,
             mask=mask,
             downstream=downstream,
@@ -318,4 +319,18 @@ class StructuredArgmax(nn.Module):
 
     def extra_repr(self) -> str:
         """Name structure and surrogate in the module's repr."""
-        return f"{self.structure!r}, {self.surrogate!r}"
+        return f"{self.structure!r}, {self._surrogate()!r}"
+
+    def _surrogate(self) -> Surrogate:
+        """Return the surrogate with the parameters that the module has now.
+
+        They are others in `torch.func.functional_call`, under a parametrization, and after
+        `load_state_dict(..., assign=True)`.
+        """
+        changed = [name for name in self._learnt if getattr(self, name) is not getattr(self.surrogate, name)]
+        if not changed:
+            return self.surrogate
+        surrogate = copy(self.surrogate)
+        for setting in changed:
+            object.__setattr__(surrogate, setting, getattr(self, setting))
+        return surrogate
