@@ -134,6 +134,12 @@ def test_another_job_in_the_same_folder_is_refused(model, folder):
         list(parse_corpus(Work(model, folder, folder.parent / "other", "conllu")))
 
 
+def test_the_parses_go_to_another_folder_than_the_texts(model, folder):
+    for out in (folder, folder / "out"):
+        with pytest.raises(UserError, match="or the parses would be parsed, too"):
+            list(parse_corpus(Work(model, folder, out, "conllu")))
+
+
 def test_a_part_that_cannot_be_read_is_named_and_the_others_go_on(model, folder, capsys):
     text = (folder / "a.conllu").read_text("utf-8").split("\n\n")
     text[5] = "1\tbroken"

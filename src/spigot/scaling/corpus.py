@@ -29,8 +29,10 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
         part_bytes: the size of a part.
 
     Raises:
-        UserError: no files, no such model, or the output is that of another job.
+        UserError: no files, no such model, or the output is that of another job, or within the folder.
     """
+    if work.out.resolve().is_relative_to(work.folder.resolve()):
+        raise UserError(f"{work.out}: expected a folder outside of {work.folder}, or the parses would be parsed, too")
     ray = _ray()
     model = find_checkpoint(work.model, {})
     ends: Ends = "line" if work.source in ("lines", "tokenized") else "blank"
