@@ -96,6 +96,9 @@ def ctc_shapes(size: int) -> CTCParts:
     return CTCParts((size, 2 * size + 1), (max(size - 1, 0), 2 * size + 1))
 
 
+DISTANCES = (torch.arange(8)[:, None] - torch.arange(8)).abs()[None]
+"""How long arcs are."""
+
 KNAPSACK = ([[-1, -1, -1, -1], [3, 4, 5, 6]], [-1, 8], [[1, 0, 1, -1]], [1])
 """Something, but not too much of it, and an equation."""
 
@@ -163,6 +166,7 @@ STRUCTURES = [
     StructureCase("ctc", spigot.CTC(), ctc_shapes, None, unique=True),
     StructureCase("matching", spigot.Matching(), square_shape, lambda size: size),
     StructureCase("matching-at-most", spigot.Matching(at_most_one=True), square_shape, None, may_be_empty=True),
+    StructureCase("budget", spigot.Budget(spigot.ProjectiveTree(), DISTANCES, 6.0), arc_shape, lambda size: size),
     StructureCase("linear-program", spigot.LinearProgram(*KNAPSACK), category_shape, None, widest=4),
 ]
 
@@ -181,6 +185,9 @@ POLYTOPES = [
         may_be_zero=True,
     ),
     PolytopeCase("capped-simplex", spigot.CappedSimplex(2), category_shape, spigot.KSubset(2)),
+    PolytopeCase(
+        "capped-simplex-tensor", spigot.CappedSimplex(torch.tensor(2)), category_shape, spigot.KSubset(torch.tensor(2))
+    ),
     PolytopeCase(
         "capped-simplex-at-most",
         spigot.CappedSimplex(2, at_most=True),
@@ -218,6 +225,7 @@ SURROGATES: dict[str, Surrogate] = {
     "sparsemap": spigot.SparseMAP(temperature=0.5),
     "spigot-capped": spigot.SPIGOT(step_size=0.5, max_norm=1.0),
     "marginals": spigot.Marginals(),
+    "marginals-learnt": spigot.Marginals(temperature=torch.tensor(0.5)),
     "marginal-jacobian": spigot.MarginalJacobian(max_norm=1.0),
     "spigot-ce": spigot.SPIGOTCE(),
     "spigot-eg": spigot.SPIGOTEG(),
@@ -229,6 +237,9 @@ SURROGATES: dict[str, Surrogate] = {
     "aimle": spigot.AIMLE(samples=2, symmetric=True),
     "negative-identity": spigot.NegativeIdentity(),
     "score-function": spigot.ScoreFunction(),
+    "perturbed-multiplicative": spigot.Perturbed(sigma=0.5, samples=3, noise="multiplicative"),
+    "perturbed-score-function": spigot.PerturbedScoreFunction(),
+    "simple": spigot.SIMPLE(),
 }
 
 

@@ -224,7 +224,8 @@ def layer(case, scores, name):
     return rows
 
 
-DRAWS = ("gumbel", "perturbed", "perturbed-gumbel", "imle", "score-function")
+DRAWS = ("gumbel", "perturbed", "perturbed-gumbel", "perturbed-multiplicative", "imle", "simple")
+DRAWS += ("score-function", "perturbed-score-function")
 PAIRS = [(case, "spigot") for case in STRUCTURES] + [(STRUCTURES[0], name) for name in SURROGATES if name != "aimle"]
 PAIRS += [(case, "spigot-hull") for case in STRUCTURES if case.name in ("linear-chain", "semantic-graph", "ctc")]
 
@@ -242,7 +243,7 @@ def test_the_layer_within_transforms(case, name):
 
     expected = gradients(loss, flat)
     assert close(grad(loss, numbers)(*flat), expected)
-    if name != "score-function":  # its gradient does not depend on the incoming one
+    if not SURROGATES[name].needs_downstream:  # else the gradient does not depend on the incoming one
         torch.manual_seed(0)
         assert close((part.sum(0) for part in jacrev(rows, numbers)(*flat)), expected)
     many = stacked(flat)
@@ -276,7 +277,7 @@ def test_what_a_surrogate_cannot_it_says(name):
             torch.autograd.grad(slope.square().sum(), leaf)
         with pytest.raises(RuntimeError, match=title):
             jacrev(lambda parts: grad(loss)(parts).square())(scores)
-    if name == "gumbel":
+    if name in ("gumbel", "simple"):
         torch.manual_seed(0)
         slopes = grad(loss)(scores)
         torch.manual_seed(0)
@@ -383,15 +384,15 @@ def test_an_error_within_transforms_names_the_row():
 
 
 def test_what_has_no_batch_cannot_be_mapped_over():
-    point, matrix = torch.rand(3, 1, 2, dtype=torch.float64), torch.ones(3, 1, 2, dtype=torch.float64)
-    bound, nothing = torch.ones(1, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
+    point, numbers = torch.rand(3, 1, 2, dtype=torch.float64), torch.ones(3, 2, dtype=torch.float64)
+    starts, columns, bounds = torch.tensor([0, 2]), torch.tensor([0, 1]), torch.ones(1, 1, dtype=torch.float64)
 
-    def project(values, a):
-        sizes = torch.tensor([2])
-        return torch.ops.spigot.project_onto_constraints(values, sizes, None, a, bound, a[:0], nothing)[0]
+    def project(point, values):
+        constraints = starts, columns, values, bounds, None, 0
+        return torch.ops.spigot.project_onto_constraints(point, torch.tensor([2]), None, *constraints)[0]
 
-    with pytest.raises(ValueError, match="a: expected one for all that vmap maps over, got a mapped one"):
-        vmap(project)(point, matrix)
+    with pytest.raises(ValueError, match="values: expected one for all that vmap maps over, got a mapped one"):
+        vmap(project)(point, numbers)
 
 
 def test_transforms_within_a_compiled_graph_are_refused_or_right():

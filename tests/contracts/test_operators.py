@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.library import opcheck
 
 import spigot
-from spigot.structured import kernels, polytopes
+from spigot.structured import kernels, polytopes, structures
+from spigot.structured.kernels.chain.operators import ChainOperators
 from spigot.structured.kernels.runtime.gibbs import GibbsOperators
 from spigot.structured.polytopes import hull_operator
+from spigot.structured.structures import budget_operator
 
 ops = torch.ops.spigot
 Arguments = tuple[Any, ...]
@@ -49,6 +51,14 @@ def shared_chain(masked: bool, grad: bool = False) -> Arguments:
     return *parts, LENGTHS, *masks(masked, *SHARED_CHAIN)
 
 
+def with_tags(arguments: Arguments) -> Arguments:
+    """Return the arguments of a chain with tags in place."""
+    emissions, transitions, lengths, *masks = arguments
+    tags = torch.randint(emissions.size(2), emissions.shape[:2], generator=torch.Generator().manual_seed(0))
+    tags = tags.where(torch.arange(emissions.size(1)) < lengths[:, None], -1)
+    return emissions, transitions, tags, lengths, *masks
+
+
 def graph(masked: bool, grad: bool = False) -> Arguments:
     """Return scores, lengths and masks; that of labels may be left out."""
     return *(scores(*shape, grad=grad) for shape in GRAPH), LENGTHS, *masks(True, *GRAPH[:2]), *masks(masked, GRAPH[2])
@@ -65,14 +75,19 @@ def graph_hull_vjp(masked: bool) -> Arguments:
 
 
 def linear_program(masked: bool, dtype: torch.dtype = torch.float32, grad: bool = False) -> Arguments:
-    constraints = spigot.LinearConstraints(*PACKING).tensors()
+    constraints = spigot.LinearConstraints(*PACKING).arguments()
     return scores(*ROW, grad=grad, dtype=dtype), LENGTHS + 2, *masks(masked, ROW), *constraints
 
 
 def face_of_constraints(masked: bool) -> Arguments:
-    point, _, _, a, _, a_eq, _ = arguments = linear_program(masked)
+    point, _, _, *constraints = arguments = linear_program(masked)
     _, free, tight = ops.project_onto_constraints(*arguments)
-    return point.requires_grad_(), a, a_eq, free, tight
+    return point.requires_grad_(), *constraints, free, tight
+
+
+def budget(masked: bool) -> Arguments:
+    structure = spigot.Budget(spigot.ProjectiveTree(), torch.ones(1, 4, 4).triu(2), 1.0)
+    return budget_operator.operator_arguments(structure, scores(*TREE), LENGTHS, *masks(masked, TREE))
 
 
 def hull(_: bool) -> Arguments:
@@ -152,12 +167,14 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "chain_log_partition": lambda masked: chain(masked, grad=True),
     "chain_marginals": lambda masked: chain(masked, grad=True),
     "chain_marginals_jvp": lambda masked: (*chain(masked)[:2], *chain(masked)),
+    "chain_tags_log_prob": lambda masked: with_tags(chain(masked, grad=True)),
     "chain_log_prob": lambda masked: (*chain(masked)[:2], *chain(masked)),
     "chain_entropy": lambda masked: chain(masked, grad=True),
     "chain_entropy_slopes": chain,
     "shared_chain_log_partition": lambda masked: shared_chain(masked, grad=True),
     "shared_chain_marginals": lambda masked: shared_chain(masked, grad=True),
     "shared_chain_marginals_jvp": lambda masked: (*shared_chain(masked)[:2], *shared_chain(masked)),
+    "shared_chain_tags_log_prob": lambda masked: with_tags(shared_chain(masked, grad=True)),
     "shared_chain_log_prob": lambda masked: (*shared_chain(masked)[:2], *shared_chain(masked)),
     "shared_chain_entropy": lambda masked: shared_chain(masked, grad=True),
     "shared_chain_entropy_slopes": shared_chain,
@@ -172,7 +189,8 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "matching_argmax": of_pairs(),
     "semantic_graph_argmax": graph_decoding,
     "semantic_graph_ad3": lambda masked: (*graph(True), FLAGS, 50, 0.05, 1e-3),
-    "linear_program_argmax": linear_program,
+    "linear_program_argmax": lambda masked: (*linear_program(masked), torch.ones(5, dtype=torch.bool), ""),
+    "argmax_within_budget": budget,
     "project_columns": of_one_tensor(*TREE, grad=True, more=(True,)),
     "project_capped_simplex": of_one_tensor(*ROW, grad=True, more=(SIZES, True)),
     "off_mean": simplex,
@@ -196,12 +214,13 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
 def test_every_operator_is_listed():
     names = [
         module.name
-        for package in (kernels, polytopes)
+        for package in (kernels, polytopes, structures)
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if not module.ispkg and ".triton" not in module.name
     ]
     contents = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    contents += [member for value in contents if isinstance(value, GibbsOperators) for member in value]
+    for kind in (ChainOperators, GibbsOperators):
+        contents += [member for value in contents if isinstance(value, kind) for member in value]
     found = {value.name() for value in contents if isinstance(value, torch._ops.OpOverload)}
     assert found == {f"spigot::{name}" for name in OPERATORS}
 

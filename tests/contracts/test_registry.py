@@ -50,9 +50,15 @@ def classes_of_the_core():
                     yield cls
 
 
-REFINED = {("DynamicProgram", "entropy"), ("KSubset", "map_rows")}
-"""What a class computes more exactly than its base, which has log Z and marginals alone to make it from, and settings
-of rows, which others do not have."""
+REFINED = {
+    ("DynamicProgram", "entropy"),
+    ("Budget", "map_rows"),
+    ("KSubset", "map_rows"),
+    ("LinearProgram", "map_rows"),
+    ("LinearProgram", "contains"),
+}
+"""What a class computes more exactly than its base, which has log Z and marginals, or the argmax, to make it from, and
+settings of rows, which others do not have."""
 
 FASTER = {"require", "top_k"}
 """What every structure can do with its argmax alone, and some do faster, or without rounding."""

@@ -207,7 +207,11 @@ def train_in_half_precision(surrogate):
     return scales, losses
 
 
-@pytest.mark.parametrize("name", [name for name, s in SURROGATES.items() if s.passes_gradient])
+ANY_SCORES = [name for name, s in SURROGATES.items() if s.passes_gradient and name != "perturbed-multiplicative"]
+"""Those that have a gradient where scores are 0."""
+
+
+@pytest.mark.parametrize("name", ANY_SCORES)
 def test_training_in_half_precision_skips_steps_that_overflow(name):
     scales, losses = train_in_half_precision(copy.deepcopy(SURROGATES[name]))
     assert scales[0] > scales[-1]
@@ -258,6 +262,7 @@ def test_class_facts_are_true(surrogate):
         with pytest.raises(TypeError, match="needs a MarginalStructure, got Matching"):
             structured_argmax(leaf, Matching(), surrogate)
     else:
+        leaf = leaf.detach() if surrogate.needs_downstream else leaf
         assert structured_argmax(leaf, Matching(), surrogate).shape == leaf.shape
 
 

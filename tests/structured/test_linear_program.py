@@ -1,14 +1,23 @@
 import subprocess
 import sys
-from itertools import product
+from itertools import combinations, pairwise, permutations, product
 
 import cvxpy
+import networkx
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment, linprog
 
-from spigot import SPIGOT, LinearConstraints, LinearProgram, ProjectiveTree, structured_argmax
+from spigot import (
+    SPIGOT,
+    LinearConstraints,
+    LinearProgram,
+    Perturbed,
+    ProjectiveTree,
+    all_structures,
+    structured_argmax,
+)
 
 INF = float("inf")
 NAN = float("nan")
@@ -22,9 +31,13 @@ def random_scores(*shape, seed=0):
 
 def all_solutions(program):
     """Every 0/1 point that keeps the constraints, `[solution, variable]`."""
-    a, b, a_eq, b_eq = program.constraints.tensors()
-    points = torch.tensor(list(product([0.0, 1.0], repeat=a.size(1))), dtype=torch.float64)
-    return points[((points @ a.T <= b + 1e-9).all(1)) & ((points @ a_eq.T - b_eq).abs() < 1e-9).all(1)]
+    points = torch.tensor(list(product([0.0, 1.0], repeat=program.constraints.variables)), dtype=torch.float64)
+    return points[kept(points)]
+
+
+def kept(points, a=PACKING[0], b=PACKING[1], a_eq=PACKING[2], b_eq=PACKING[3]):
+    a, b, a_eq, b_eq = (torch.tensor(each, dtype=torch.float64) for each in (a, b, a_eq, b_eq))
+    return (points @ a.T <= b + 1e-9).all(1) & ((points @ a_eq.T - b_eq).abs() < 1e-9).all(1)
 
 
 def assignment(size):
@@ -96,7 +109,7 @@ def test_projective_trees():
 @pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
 def test_the_projection_is_that_of_cvxpy(size):
     constraints = LinearConstraints(*PACKING)
-    a, b, a_eq, b_eq = (each.numpy() for each in constraints.tensors())
+    a, b, a_eq, b_eq = map(np.array, PACKING)
     point = size * random_scores(4, 5)
     projected = constraints.project(point)
     for row in range(4):
@@ -243,3 +256,142 @@ structured_argmax(scores, LinearProgram([[3, 4, 5, 6], [-1, 0, 0, 1]], [9, 0]), 
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout == ""
+
+
+def test_constraints_of_each_row():
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randint(1, 9, (3, 2, 5), generator=generator).double()
+    limits = torch.tensor([[9.0, 12], [7, 8], [15, 6]])
+    scores = random_scores(3, 5).abs()
+    program = LinearProgram(weights, limits, *PACKING[2:])
+    alone = [LinearProgram(weights[row], limits[row], *PACKING[2:]) for row in range(3)]
+    expected = torch.cat([one.argmax(scores[row : row + 1]) for row, one in enumerate(alone)])
+    assert len(expected.unique(dim=0)) == 3
+    assert torch.equal(program.argmax(scores), expected)
+    torch.manual_seed(0)
+    drawn = structured_argmax(scores, program, Perturbed(sigma=1e-6, samples=4))
+    assert torch.equal(drawn, expected)
+    best, totals = program.top_k(scores, 3)
+    for row, one in enumerate(alone):
+        assert torch.equal(best[row], one.top_k(scores[[row]], 3)[0][0])
+    assert torch.allclose(totals[:, 0], (scores * expected).sum(1))
+    for polytope in ("relaxation", "hull"):
+        nearest = torch.cat([getattr(one, polytope).project(2 * scores[[row]]) for row, one in enumerate(alone)])
+        assert torch.allclose(getattr(program, polytope).project(2 * scores), nearest, atol=1e-6)
+    assert torch.autograd.gradcheck(program.relaxation.project, scores.clone().requires_grad_())
+    assert program.contains(expected).all()
+    assert program.contains(expected.roll(1, 0)).tolist() == [
+        bool(one.contains(expected[[row - 1]])) for row, one in enumerate(alone)
+    ]
+    listed = all_structures(program, scores)
+    assert all(torch.equal(listed[row], all_structures(one, scores[[row]])[0]) for row, one in enumerate(alone))
+    same_matrix = LinearProgram(weights[0], limits)
+    assert torch.equal(same_matrix.argmax(scores)[1:2], LinearProgram(weights[0], limits[1]).argmax(scores[1:2]))
+    with pytest.raises(ValueError, match=r"scores: expected 3 rows, as many as have constraints, got \[2, 5\]"):
+        program.argmax(scores[:2])
+    with pytest.raises(ValueError, match="A, b, Aeq, beq: expected the same number of rows, got 2 and 3"):
+        LinearProgram(weights, limits[:2])
+    assert repr(program) == "LinearProgram(variables=5, inequalities=2, equations=1, rows=3)"
+
+
+@pytest.mark.parametrize("layout", ["coo", "csr"])
+def test_sparse_constraints(layout):
+    a, a_eq = (torch.tensor(each, dtype=torch.float64) for each in (PACKING[0], PACKING[2]))
+    sparse = [getattr(each, f"to_sparse_{layout}")() for each in (a, a_eq)]
+    program, scores = LinearProgram(sparse[0], PACKING[1], sparse[1], PACKING[3]), random_scores(6, 5)
+    assert torch.equal(program.argmax(scores), LinearProgram(*PACKING).argmax(scores))
+    expected = LinearConstraints(*PACKING).project(scores)
+    assert torch.allclose(program.relaxation.project(scores), expected, atol=1e-9)
+
+
+def test_variables_that_may_be_fractions():
+    """A knapsack whose last two items can be cut: the best of all choices of the others, by a general solver."""
+    weights, scores = np.array([3.0, 4, 5, 6, 2]), random_scores(6, 5).abs()
+    program = LinearProgram([weights.tolist()], [8.0], continuous=[3, 4])
+    best = program.argmax(scores)
+    for row in range(6):
+        values = []
+        for choice in product([0.0, 1.0], repeat=3):
+            if (left := 8 - weights[:3] @ choice) >= 0:
+                rest = linprog(-scores[row, 3:].numpy(), weights[None, 3:], [left], bounds=(0, 1))
+                values.append(scores[row, :3].numpy() @ choice - rest.fun)
+        assert (scores[row] @ best[row]).item() == pytest.approx(max(values), abs=1e-9)
+    assert ((best > 0) & (best < 1)).any()
+    assert ((best[:, :3] == 0) | (best[:, :3] == 1)).all()
+    assert program.contains(best).all()
+    assert not program.contains(torch.full((1, 5), 0.25)).any()
+    output = structured_argmax(scores.requires_grad_(), program, SPIGOT())
+    assert torch.equal(output, best)
+    output.square().sum().backward()
+    assert scores.grad.any()
+    with pytest.raises(ValueError, match=r"continuous: expected numbers from 0 to 1, got \[2\]"):
+        LinearProgram([[1, 1]], [1], continuous=[2])
+
+
+def travelling_salesman(cities):
+    """Edges with two at each city; subtours are cut off as they come up."""
+    edges = list(combinations(range(cities), 2))
+
+    def subtours(tour):
+        graph = networkx.Graph([edge for edge, used in zip(edges, tour.tolist(), strict=True) if used > 0.5])
+        parts = list(networkx.connected_components(graph))
+        if len(parts) == 1:
+            return None
+        inside = [[float(i in part and j in part) for i, j in edges] for part in parts]
+        return inside, [len(part) - 1.0 for part in parts]
+
+    degree = [[float(city in edge) for edge in edges] for city in range(cities)]
+    return edges, LinearProgram(Aeq=degree, beq=[2.0] * cities, cuts=subtours)
+
+
+def test_a_travelling_salesman_by_cuts():
+    edges, program = travelling_salesman(7)
+    tours = {
+        tuple(float(edge in {tuple(sorted(pair)) for pair in pairwise((0, *order, 0))}) for edge in edges)
+        for order in permutations(range(1, 7))
+    }
+    tours = torch.tensor(sorted(tours), dtype=torch.float64)
+    places = random_scores(12, 7, 2)
+    starts, ends = zip(*edges, strict=True)
+    scores = -(places[:, starts] - places[:, ends]).norm(dim=2)
+    best = program.argmax(scores)
+    assert torch.equal(best, tours[(scores @ tours.T).argmax(1)])
+    two_loops = LinearProgram(Aeq=[[float(c in e) for e in edges] for c in range(7)], beq=[2.0] * 7).argmax(scores)
+    assert not torch.equal(two_loops, best)
+    assert program.contains(best).all()
+    assert torch.equal(program.contains(two_loops), (two_loops == best).all(1))
+    assert torch.equal(torch.cat([program.argmax(row) for row in scores.split(1)]), best)
+
+    def loss_of(scores):
+        return (structured_argmax(scores, program, SPIGOT()) * places[:, :1, 0]).sum()
+
+    torch.compiler.reset()
+    compiled = torch.compile(loss_of, fullgraph=True, backend="aot_eager")
+    leaf = scores.requires_grad_()
+    assert torch.equal(*(torch.autograd.grad(function(leaf), leaf)[0] for function in (loss_of, compiled)))
+
+
+@pytest.mark.parametrize(
+    ("cuts", "message"),
+    [
+        (lambda z: ([[0.0, 1, 0]], [1.0]), r"one that it keeps \(cut 0\)"),
+        (lambda z: ([[1.0, 1]], [1.0]), r"of shapes \[cut, 3\] and \[cut\], got \[1, 2\] and \[1\]"),
+    ],
+)
+def test_cuts_are_checked(cuts, message):
+    with pytest.raises(ValueError, match=f"cuts: expected .*{message}"):
+        LinearProgram([[1, 1, 1]], [2], cuts=cuts).argmax(torch.ones(1, 3))
+
+
+def test_cuts_may_leave_nothing():
+    impossible = LinearProgram([[1, 1, 1]], [2], cuts=lambda z: ([[0.0, 0, 0], [-1, -1, -1]], [-1.0, -3.0]))
+    with pytest.raises(ValueError, match=r"scores: no solution of the linear constraints.*row 0"):
+        impossible.argmax(torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("continuous", [(), (0,)], ids=["whole", "mixed"])
+@pytest.mark.parametrize("large", [1e3, 1e6, 1e8])
+def test_a_switch_with_a_large_coefficient(continuous, large):
+    """The relaxed problem turns it on by so little that it rounds to off."""
+    switched = LinearProgram(A=[[1, -large]], b=[0], continuous=continuous)
+    assert switched.argmax(torch.tensor([[1.0, -1e-3], [1.0, -2.0]])).tolist() == [[1, 1], [0, 0]]

@@ -261,7 +261,10 @@ def test_a_compiled_graph_is_whole_and_equal(surrogate):
         (lambda: Gumbel(temperature=0), "temperature: expected a positive number, got 0"),
         (lambda: Perturbed(sigma=-1), "sigma: expected a positive number, got -1"),
         (lambda: Perturbed(samples=0), "samples: expected a positive integer, got 0"),
-        (lambda: Perturbed(noise="cauchy"), "noise: expected one of 'normal', 'gumbel', got 'cauchy'"),
+        (
+            lambda: Perturbed(noise="cauchy"),
+            "noise: expected one of 'normal', 'gumbel', 'multiplicative', got 'cauchy'",
+        ),
         (lambda: Blackbox(0), "step_size: expected a positive number, got 0"),
         (lambda: IMLE(noise="normal"), "noise: expected one of 'sum-of-gamma', 'gumbel', 'none', got 'normal'"),
         (lambda: AIMLE(decay=1), "decay: expected a number from 0 to below 1, got 1"),

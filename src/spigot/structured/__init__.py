@@ -36,6 +36,7 @@ from .programs.program import DynamicProgram
 from .programs.semi_markov import SegmentationParts, SemiMarkov
 from .structures.approximate_semantic_graph import ApproximateSemanticGraph
 from .structures.binary_tree import BinaryTree
+from .structures.budget import Budget
 from .structures.categorical import Categorical
 from .structures.k_subset import KSubset
 from .structures.linear_chain import LinearChain
@@ -54,7 +55,9 @@ from .surrogates.marginal_jacobian import MarginalJacobian
 from .surrogates.marginals import Marginals
 from .surrogates.negative_identity import NegativeIdentity
 from .surrogates.perturbed import Perturbed
+from .surrogates.perturbed_score_function import PerturbedScoreFunction
 from .surrogates.score_function import ScoreFunction
+from .surrogates.simple import SIMPLE
 from .surrogates.sparsemap import SparseMAP
 from .surrogates.spigot import SPIGOT
 from .surrogates.spigot_ce import SPIGOTCE
@@ -66,6 +69,7 @@ __all__ = [
     "CTC",
     "IMLE",
     "PCFG",
+    "SIMPLE",
     "SPIGOT",
     "SPIGOTCE",
     "SPIGOTEG",
@@ -76,6 +80,7 @@ __all__ = [
     "BinaryTree",
     "Birkhoff",
     "Blackbox",
+    "Budget",
     "CTCParts",
     "CappedSimplex",
     "Categorical",
@@ -107,6 +112,7 @@ __all__ = [
     "PCFGParts",
     "Parts",
     "Perturbed",
+    "PerturbedScoreFunction",
     "Polytope",
     "Problem",
     "ProjectiveTree",

@@ -15,6 +15,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
+from .checks import as_lengths
 from .parts.base import Parts, common_dtype, flatten, map_parts, masked, tensors, unflatten
 
 CELLS = 1 << 22
@@ -22,7 +23,7 @@ CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
-class _Class:
+class Class:
     """Structures of a row that have all of some parts, and none of others."""
 
     row: int
@@ -40,20 +41,20 @@ def k_best(
     check_rows(structure, scores)
     valid = structure.part_mask(scores, lengths, mask)
     wide = masked(map_parts(lambda part: part.detach().double(), scores), valid)
-    search = _Search(structure, wide, lengths)
+    search = Search(structure, wide, lengths)
     best = flatten(structure.argmax(wide, lengths, valid)).bool()
     values, allowed = flatten(wide).cpu(), flatten(valid)
     rows = len(best)
     found: list[list[Tensor]] = [[] for _ in range(rows)]
     totals: list[list[float]] = [[] for _ in range(rows)]
     # Entries are the total, negated, a number that breaks ties, a structure, and the class that it is the best of.
-    heaps: list[list[tuple[float, int, Tensor, _Class]]] = [[] for _ in range(rows)]
+    heaps: list[list[tuple[float, int, Tensor, Class]]] = [[] for _ in range(rows)]
     for b in range(rows):
         nothing = torch.zeros_like(allowed[b])
-        heaps[b].append((-_total(values[b], best[b]), 0, best[b], _Class(b, nothing, allowed[b])))
+        heaps[b].append((-total_of(values[b], best[b]), 0, best[b], Class(b, nothing, allowed[b])))
     serial = 0
     for place in range(k):
-        classes: list[_Class] = []
+        classes: list[Class] = []
         for b in range(rows):
             if heaps[b]:
                 total, _, chosen, own = heappop(heaps[b])
@@ -64,7 +65,7 @@ def k_best(
         for own, other in zip(classes, search.best_of(classes), strict=True):
             if other is not None:
                 serial += 1
-                heappush(heaps[own.row], (-_total(values[own.row], other), serial, other, own))
+                heappush(heaps[own.row], (-total_of(values[own.row], other), serial, other, own))
         # `nsmallest` sorts, and a sorted list is a heap.
         heaps = [nsmallest(k - place - 1, heap, key=lambda entry: entry[:2]) for heap in heaps]
     size = flatten(wide).size(1)
@@ -96,19 +97,19 @@ def stacked(flat: Tensor, scores: Parts) -> Parts:
     return map_parts(lambda part, own: part.view(rows, k, *part.shape[1:]).to(own.dtype), parts, scores)
 
 
-def _total(values: Tensor, chosen: Tensor) -> float:
+def total_of(values: Tensor, chosen: Tensor) -> float:
     """Return the sum of the chosen values, rounded once: it depends neither on their order nor on padding."""
     return math.fsum(values[chosen.cpu()].tolist())
 
 
-def _split(own: _Class, chosen: Tensor, nested: bool) -> list[_Class]:
+def _split(own: Class, chosen: Tensor, nested: bool) -> list[Class]:
     """Return the classes into which the others fall once the best structure of a class is known."""
     classes = []
     required = own.required
     for part in (chosen & ~required).nonzero()[:, 0].tolist():
         without = own.allowed.clone()
         without[part] = False
-        classes.append(_Class(own.row, required, without))
+        classes.append(Class(own.row, required, without))
         required = required.clone()
         required[part] = True
     if nested:
@@ -117,21 +118,21 @@ def _split(own: _Class, chosen: Tensor, nested: bool) -> list[_Class]:
         for part in reversed((own.allowed & ~chosen).nonzero()[:, 0].tolist()):
             more = required.clone()
             more[part] = True
-            classes.append(_Class(own.row, more, allowed))
+            classes.append(Class(own.row, more, allowed))
             allowed = allowed.clone()
             allowed[part] = False
     return classes
 
 
-class _Search(Generic[Parts]):
+class Search(Generic[Parts]):
     """The argmax over classes of the structures of a batch."""
 
     def __init__(self, structure: Any, scores: Parts, lengths: Tensor | None) -> None:
         self.structure, self.scores = structure, scores
-        self.lengths = None if lengths is None else torch.as_tensor(lengths, device="cpu")
+        self.lengths = as_lengths(lengths)
         self.at_once = max(1, CELLS // max(1, sum(part[:1].numel() for part in tensors(scores))))
 
-    def best_of(self, classes: list[_Class]) -> list[Tensor | None]:
+    def best_of(self, classes: list[Class]) -> list[Tensor | None]:
         """Return the best structure of each class, bool, `[D]`, or None if it is empty."""
         found: list[Tensor | None] = []
         for begin in range(0, len(classes), self.at_once):

@@ -2,7 +2,7 @@
 // The page: asks the server on this machine for drawings and numbers, and puts them in place.
 
 const $ = (id) => document.getElementById(id);
-const state = { models: [], gold: null, view: "parse", asked: 0 };
+const state = { models: [], gold: null, view: "parse", asked: 0, listed: 0 };
 const HEADS = ["arc", "s", "ẑ", "−η∇ẑL", "p̂", "z̃", "SPIGOT −∇s", "STE −∇s"];
 
 function element(name, text, attributes = {}) {
@@ -162,7 +162,9 @@ function setModel() {
 }
 
 async function listGold() {
+  const number = ++state.listed;
   const rows = await ask(`/api/gold?find=${encodeURIComponent($("find").value)}`);
+  if (number !== state.listed) return; // the answer to an earlier question came late
   $("gold").replaceChildren(...rows.map((row) => {
     const button = element("button", undefined, { type: "button", "data-number": row.number });
     button.append(element("b", row.id), row.text);

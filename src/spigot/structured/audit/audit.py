@@ -22,7 +22,9 @@ from ..surrogates.marginal_jacobian import MarginalJacobian
 from ..surrogates.marginals import Marginals
 from ..surrogates.negative_identity import NegativeIdentity
 from ..surrogates.perturbed import Perturbed
+from ..surrogates.perturbed_score_function import PerturbedScoreFunction
 from ..surrogates.score_function import ScoreFunction
+from ..surrogates.simple import SIMPLE
 from ..surrogates.sparsemap import SparseMAP
 from ..surrogates.spigot import SPIGOT
 from ..surrogates.spigot_ce import SPIGOTCE
@@ -52,7 +54,9 @@ def default_surrogates(structure: Structure[Parts]) -> dict[str, Surrogate]:
         "MarginalJacobian": MarginalJacobian(),
         "Marginals": Marginals(),
         "Gumbel": Gumbel(),
+        "SIMPLE": SIMPLE(),
         "ScoreFunction": ScoreFunction(),
+        "PerturbedScoreFunction": PerturbedScoreFunction(),
     }
     return {name: surrogate for name, surrogate in everything.items() if surrogate.serves(structure)}
 

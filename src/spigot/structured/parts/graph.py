@@ -145,6 +145,11 @@ class ArcLabelsForm(CompactForm[SemanticGraphParts]):
 
     deterministic: tuple[bool, ...]
 
+    def check(self, name: str, parts: SemanticGraphParts, lengths: Tensor | None) -> None:
+        """Check that they are graphs, with a label for each flag."""
+        check_graphs(name, parts, lengths)
+        deterministic_flags(name, self.deterministic, parts.labels)
+
     def shape(self, scores: SemanticGraphParts) -> list[int | None]:
         """Return `[batch, head, modifier]`."""
         return list(scores.arcs.shape)

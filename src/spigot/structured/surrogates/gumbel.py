@@ -46,4 +46,4 @@ class Gumbel(DifferentiableSurrogate):
         """Return the best structure of the perturbed scores, with the derivative of their marginals."""
         scores = perturbed(problem, "gumbel", self.scale, draw_seeds(problem, 1, self.generator))
         soft = map_parts(lambda part: part / self.temperature, scores)
-        return hard_marginals(problem, scores, soft, self.max_norm)
+        return hard_marginals(problem, problem.argmax(scores), soft, self.max_norm)

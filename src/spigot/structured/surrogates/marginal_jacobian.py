@@ -36,15 +36,14 @@ class MarginalJacobian(DifferentiableSurrogate):
 
     def forward(self, problem: Problem[Parts]) -> Parts:
         """Return the argmax, with the derivative of the marginals."""
-        return hard_marginals(problem, problem.scores, problem.scores, self.max_norm)
+        return hard_marginals(problem, problem.argmax(), problem.scores, self.max_norm)
 
 
-def hard_marginals(problem: Problem[Parts], scores: Parts, soft_scores: Parts, max_norm: float | None) -> Parts:
-    """Return the argmax of `scores` with the derivative of the marginals of `soft_scores`.
+def hard_marginals(problem: Problem[Parts], best: Parts, soft_scores: Parts, max_norm: float | None) -> Parts:
+    """Return the structures `best` with the derivative of the marginals of `soft_scores`.
 
     `max_norm` caps the gradient for the result.
     """
-    best = problem.argmax(scores)
     if not is_tracked(*tensors(soft_scores)):
         return best
     marginals = problem.marginals(soft_scores)

@@ -16,6 +16,21 @@ from .perturbed import leave_one_out
 from .settings import check_choice, check_count
 
 
+def check_baseline(baseline: str, samples: int) -> None:
+    """Check the baseline of a score-function estimator."""
+    check_choice("baseline", baseline, ("leave-one-out", "none"))
+    if baseline == "leave-one-out" and samples < 2:
+        raise ValueError(f'samples: expected at least 2 for baseline="leave-one-out", got {samples}')
+
+
+def weights_of_losses(problem: Problem[Parts], drawn: Parts, samples: int, baseline: str) -> Tensor:
+    """Return each sample's loss minus its baseline, float64, `[batch, sample]`; a row's samples lie side by side."""
+    with torch.no_grad():
+        each = [map_parts(lambda part, m=m: part[m::samples], drawn) for m in range(samples)]
+        losses = torch.stack([problem.loss_at(structures) for structures in each], 1).double()
+    return leave_one_out(losses) if baseline == "leave-one-out" else losses
+
+
 @dataclass(frozen=True)
 class ScoreFunction(CustomSurrogate):
     """Forward: an exact sample of p(z) ∝ exp <s, z>. Backward: an unbiased estimate of the gradient of E[loss].
@@ -40,9 +55,7 @@ class ScoreFunction(CustomSurrogate):
 
     def __post_init__(self) -> None:
         check_count("samples", self.samples)
-        check_choice("baseline", self.baseline, ("leave-one-out", "none"))
-        if self.baseline == "leave-one-out" and self.samples < 2:
-            raise ValueError(f'samples: expected at least 2 for baseline="leave-one-out", got {self.samples}')
+        check_baseline(self.baseline, self.samples)
 
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the first sample; save all samples."""
@@ -53,10 +66,7 @@ class ScoreFunction(CustomSurrogate):
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the estimate, 0 where there is no candidate."""
         (drawn,) = saved
-        with torch.no_grad():
-            each = [map_parts(lambda part, m=m: part[m :: self.samples], drawn) for m in range(self.samples)]
-            losses = torch.stack([problem.loss_at(structures) for structures in each], 1).double()
-        weights = leave_one_out(losses) if self.baseline == "leave-one-out" else losses
+        weights = weights_of_losses(problem, drawn, self.samples, self.baseline)
 
         def weighted(part: Tensor, marginal: Tensor) -> Tensor:
             return per_row(weights.flatten(), part) * (part - marginal.repeat_interleave(self.samples, 0))

@@ -12,22 +12,21 @@ from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
-from .constraints import NO_SOLUTION, TOLERANCE, candidates_of, satisfies, solver
+from .constraints import NO_SOLUTION, TOLERANCE, Constraints, Rows, candidates_of, solver
+from .cuts import violated
 
 
-def _program(a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -> Any:
+def _program(rows: Rows, variables: int) -> Any:
     """Return a solver that holds the constraints; costs and bounds are set for each row."""
     highspy = solver("highspy")
-    rows = np.vstack([a, a_eq])
-    row, column = np.nonzero(rows)
     model = highspy.HighsLp()
-    model.num_row_, model.num_col_ = rows.shape
-    model.col_cost_, model.col_lower_, model.col_upper_ = np.zeros((3, rows.shape[1]))
-    model.row_lower_ = np.concatenate([np.full(len(b), -np.inf), b_eq])
-    model.row_upper_ = np.concatenate([b, b_eq])
+    model.num_row_, model.num_col_ = len(rows.bounds), variables
+    model.col_cost_, model.col_lower_, model.col_upper_ = np.zeros((3, variables))
+    model.row_lower_ = np.where(np.arange(len(rows.bounds)) < rows.below(), -np.inf, rows.bounds)
+    model.row_upper_ = rows.bounds
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = np.searchsorted(row, np.arange(len(rows) + 1))
-    model.a_matrix_.index_, model.a_matrix_.value_ = column, rows[row, column]
+    model.a_matrix_.start_ = np.searchsorted(rows.row, np.arange(len(rows.bounds) + 1))
+    model.a_matrix_.index_, model.a_matrix_.value_ = rows.column, rows.value
     model.sense_ = highspy.ObjSense.kMaximize
     program = highspy.Highs()
     program.silent()
@@ -46,14 +45,14 @@ def _program(a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -
     return program
 
 
-def _maximize(program: Any, scores: np.ndarray, candidates: np.ndarray, integer: bool) -> np.ndarray | None:
-    """Return the solution with the highest score, or None if there is none."""
+def _maximize(program: Any, scores: np.ndarray, candidates: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
+    """Return the solution with the highest score, or None if there is none. `whole`: which variables are 0 or 1."""
     highspy = solver("highspy")
     columns = np.arange(len(scores), dtype=np.int32)
-    kind = highspy.HighsVarType.kInteger if integer else highspy.HighsVarType.kContinuous
+    kinds = np.where(whole, highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous)
     # A row must not depend on where the search for the one before ended.
     program.clearSolver()
-    program.changeColsIntegrality(len(columns), columns, np.full(len(columns), kind))
+    program.changeColsIntegrality(len(columns), columns, kinds)
     program.changeColsBounds(len(columns), columns, np.zeros(len(columns)), candidates)
     program.changeColsCost(len(columns), columns, scores)
     program.run()
@@ -65,17 +64,48 @@ def _maximize(program: Any, scores: np.ndarray, candidates: np.ndarray, integer:
     return np.array(program.getSolution().col_value)
 
 
+def _rounded(solution: np.ndarray, candidates: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.abs(np.where(whole, solution.round(), solution.clip(0.0, candidates)))  # no -0
+
+
+def _solve(
+    program: Any, rows: Rows, cuts: str, scores: np.ndarray, candidates: np.ndarray, whole: np.ndarray
+) -> np.ndarray | None:
+    """Return the best solution of one row, or None if there is none. The program keeps the cuts."""
+    while True:
+        # Many programs have 0/1 vertices, and then the relaxed problem, many times faster, is enough.
+        best = _maximize(program, scores, candidates, np.zeros_like(whole))
+        if best is not None:
+            exact = _rounded(best, candidates, whole)
+            # What is near a whole number may be needed as it is, under a large coefficient.
+            if (np.abs(best - exact)[whole] > TOLERANCE).any() or not rows.kept_by(exact):
+                best = _maximize(program, scores, candidates, whole)
+        if best is None:
+            return None
+        best = _rounded(best, candidates, whole)
+        if not rows.kept_by(best):
+            raise RuntimeError("HiGHS found an optimum of a linear program that is no solution once rounded")
+        added = violated(cuts, best)
+        if added is None:
+            return best
+        for row, bound in zip(*added, strict=True):
+            columns = np.flatnonzero(row)
+            program.addRow(-np.inf, bound, len(columns), columns.astype(np.int32), row[columns])
+
+
 def _argmax(
     start: int,
     stop: int,
     scores: np.ndarray,
     lengths: np.ndarray,
     mask: np.ndarray,
-    constraints: tuple[np.ndarray, ...],
+    constraints: Constraints,
+    whole: np.ndarray,
+    cuts: str,
     out: np.ndarray,
     status: np.ndarray,
 ) -> None:
-    program, variables = _program(*constraints), constraints[0].shape[1]
+    program, variables = None, len(whole)
     for b in range(start, stop):
         if not 0 <= lengths[b] <= scores.shape[1]:
             status[b] = BAD_LENGTH
@@ -91,24 +121,31 @@ def _argmax(
         values[valid], candidates[valid] = scores[b, valid], 1.0
         # Tolerances are absolute. A power of two rounds nothing.
         values = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
-        # Many programs have 0/1 vertices, and then the relaxed problem, many times faster, is enough.
-        best = _maximize(program, values, candidates, integer=False)
-        if best is not None and (np.abs(best - best.round()) > TOLERANCE).any():
-            best = _maximize(program, values, candidates, integer=True)
+        if program is None or constraints.owners is not None or cuts:
+            rows = constraints.of_row(b)
+            program = _program(rows, variables)
+        best = _solve(program, rows, cuts, values, candidates, whole)
         if best is None:
             status[b] = INFEASIBLE
             continue
-        best = np.abs(best.round())  # no -0
-        if not satisfies(best, *constraints):
-            raise RuntimeError("HiGHS found an optimum of a linear program that is no solution once rounded")
         out[b] = best[: scores.shape[1]]
 
 
-@operator(fake=like_first, shared=("a", "b", "a_eq", "b_eq"))
+@operator(fake=like_first, shared=("starts", "columns", "values", "bounds", "whole"))
 def linear_program_argmax(
-    scores: Tensor, lengths: Tensor, mask: Tensor | None, a: Tensor, b: Tensor, a_eq: Tensor, b_eq: Tensor
+    scores: Tensor,
+    lengths: Tensor,
+    mask: Tensor | None,
+    starts: Tensor,
+    columns: Tensor,
+    values: Tensor,
+    bounds: Tensor,
+    owners: Tensor | None,
+    equations: int,
+    whole: Tensor,
+    cuts: str,
 ) -> Tensor:
-    """Return the 0/1 solution with the highest score of each row, shaped like `scores`.
+    """Return the solution with the highest score of each row, shaped like `scores`.
 
     A CUDA tensor goes to the CPU and back: there is no GPU kernel.
 
@@ -116,16 +153,20 @@ def linear_program_argmax(
         scores: float32 or float64, `[batch, variable]`; computed in float64.
         lengths: int64, `[batch]`: how many variables are in use.
         mask: bool, shaped like `scores`; True = candidate.
-        a: float64, `[constraint, variable]`, as are the three others.
-        b: `[constraint]`.
-        a_eq: `[equation, variable]`.
-        b_eq: `[equation]`.
+        starts: int64; see `constraints.py` for this and the next five.
+        columns: int64.
+        values: float64.
+        bounds: float64, `[set, constraint]`.
+        owners: int64, `[batch]`.
+        equations: how many constraints are equations.
+        whole: bool, `[variable]`: which variables are 0 or 1, and nothing between.
+        cuts: the name of a function; see `cuts.py`.
     """
     out = np.zeros(scores.shape)
     status = np.full(scores.size(0), OK)
-    constraints = tuple(to_numpy(each) for each in (a, b, a_eq, b_eq))
+    constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
     candidates = mask_to_numpy(mask, 2)
-    arguments = (to_numpy(scores.double()), to_numpy(lengths), candidates, constraints, out, status)
-    over_batch(_argmax, scores.size(0), *arguments)
+    given = to_numpy(scores.double()), to_numpy(lengths), candidates
+    over_batch(_argmax, scores.size(0), *given, constraints, to_numpy(whole), cuts, out, status)
     raise_for_status(status, "scores", NO_SOLUTION)
     return torch.from_numpy(out).to(scores)

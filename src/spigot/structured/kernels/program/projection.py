@@ -11,7 +11,10 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
-from .constraints import NO_SOLUTION, candidates_of, satisfies, solver
+from .constraints import NO_SOLUTION, Constraints, Rows, candidates_of, solver
+
+SHARED = ("starts", "columns", "values", "bounds")
+"""Arguments that all rows have in common."""
 
 
 def _solve(point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray) -> Any:
@@ -38,10 +41,11 @@ def _solve(point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_
     return solution
 
 
-def _nearest_on_face(
-    point: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def _nearest_on_face(point: np.ndarray, constraints: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return the nearest point, which variables are free and which inequalities are tight there."""
+    (a, a_eq), (b, b_eq) = (
+        np.split(each, [constraints.below()]) for each in (constraints.dense(len(point)), constraints.bounds)
+    )
     solution = _solve(point, a, b, a_eq, b_eq)
     if solution is None:
         return None
@@ -54,39 +58,47 @@ def _nearest_on_face(
     exact = np.where(free, point, at_one.astype(np.float64))
     rows, goal = np.vstack([a_eq, a[tight]]), np.concatenate([b_eq, b[tight]])
     exact[free] += np.linalg.lstsq(rows[:, free], goal - rows @ exact, rcond=None)[0]
-    inside = (exact >= -1e-12).all() and (exact <= 1 + 1e-12).all() and satisfies(exact, a, b, a_eq, b_eq)
+    inside = (exact >= -1e-12).all() and (exact <= 1 + 1e-12).all() and constraints.kept_by(exact)
     near = np.linalg.norm(exact - point) <= (1 + 1e-9) * np.linalg.norm(rough - point) + 1e-6
     return (np.clip(exact, 0.0, 1.0) if inside and near else rough), free, tight
 
 
+def _inside(rows: Rows, variables: np.ndarray, size: int) -> Rows:
+    """Return the constraints on some variables, numbered anew; the others are 0."""
+    number = np.full(max(size, 1 + int(rows.column.max(initial=-1))), -1)
+    number[variables] = np.arange(len(variables))
+    kept = number[rows.column] >= 0
+    return rows._replace(row=rows.row[kept], column=number[rows.column[kept]], value=rows.value[kept])
+
+
 def _project_rows(
-    points: np.ndarray, valid: np.ndarray, a: np.ndarray, b: np.ndarray, a_eq: np.ndarray, b_eq: np.ndarray
+    points: np.ndarray, valid: np.ndarray, used: np.ndarray, constraints: Constraints
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the nearest points, and their faces.
 
     Args:
-        points: `[row, variable]`; NaN or +inf at a candidate makes its row NaN.
+        points: `[batch, variable]`; NaN or +inf at a candidate makes its row NaN.
         valid: bool, shaped like `points`: which variables are candidates.
-        a: `[constraint, variable]`; variables past the last column of `points` are 0.
-        b: `[constraint]`.
-        a_eq: `[equation, variable]`.
-        b_eq: `[equation]`.
+        used: the rows to project.
+        constraints: on these variables, and on others that are 0.
 
     Returns:
         The points, which of their variables are free, which inequalities are tight, and whether there is a point at all
-        (bool, `[row]`).
+        (bool, `[batch]`).
     """
+    inequalities = constraints.bounds.shape[1] - constraints.equations
     out, free = np.zeros(points.shape), np.zeros(points.shape, dtype=np.bool_)
-    tight, found = np.zeros((len(points), len(b)), dtype=np.bool_), np.ones(len(points), dtype=np.bool_)
-    for row, values in enumerate(points):
-        inside = np.flatnonzero(valid[row])
-        constraints = a[:, inside], b, a_eq[:, inside], b_eq
+    tight, found = np.zeros((len(points), inequalities), dtype=np.bool_), np.ones(len(points), dtype=np.bool_)
+    shared = constraints.of_row(0) if constraints.owners is None else None
+    for row in used:
+        values, inside = points[row], np.flatnonzero(valid[row])
+        rows = _inside(constraints.of_row(row) if shared is None else shared, inside, len(values))
         if inside.size == 0:
-            found[row] = satisfies(values[inside], *constraints)
+            found[row] = rows.kept_by(values[inside])
         elif not np.isfinite(values[inside]).all():
             out[row, inside] = np.nan
         else:
-            solution = _nearest_on_face(values[inside], *constraints)
+            solution = _nearest_on_face(values[inside], rows)
             found[row] = solution is not None
             if solution is not None:
                 out[row, inside], free[row, inside], tight[row] = solution
@@ -94,19 +106,30 @@ def _project_rows(
 
 
 def _fake_projection(
-    point: Tensor, lengths: Tensor, mask: Tensor | None, a: Tensor, b: Tensor, a_eq: Tensor, b_eq: Tensor
+    point: Tensor,
+    lengths: Tensor,
+    mask: Tensor | None,
+    starts: Tensor,
+    columns: Tensor,
+    values: Tensor,
+    bounds: Tensor,
+    owners: Tensor | None,
+    equations: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    rows = point.new_empty((point.size(0), a.size(0)), dtype=torch.bool)
+    rows = point.new_empty((point.size(0), bounds.size(1) - equations), dtype=torch.bool)
     return like_first(point), torch.empty_like(point, dtype=torch.bool), rows
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
     ctx.mark_non_differentiable(*output[1:])
-    ctx.save_for_backward(inputs[3], inputs[5], *output[1:])
+    ctx.equations = inputs[8]
+    ctx.save_for_backward(*inputs[3:8], *output[1:])
 
 
 def _backward(ctx: Any, grad: Tensor, *others: Tensor) -> tuple[Tensor | None, ...]:
-    return project_onto_face(grad, *ctx.saved_tensors), *[None] * 6
+    arguments: list[Any] = [grad, *ctx.saved_tensors]
+    arguments.insert(6, ctx.equations)
+    return project_onto_face(*arguments), *[None] * 8
 
 
 @operator(
@@ -114,31 +137,36 @@ def _backward(ctx: Any, grad: Tensor, *others: Tensor) -> tuple[Tensor | None, .
     backward=_backward,
     save=_save,
     jvp="symmetric",
-    shared=("a", "b", "a_eq", "b_eq"),
+    shared=SHARED,
 )
 def project_onto_constraints(
-    point: Tensor, lengths: Tensor, mask: Tensor | None, a: Tensor, b: Tensor, a_eq: Tensor, b_eq: Tensor
+    point: Tensor,
+    lengths: Tensor,
+    mask: Tensor | None,
+    starts: Tensor,
+    columns: Tensor,
+    values: Tensor,
+    bounds: Tensor,
+    owners: Tensor | None,
+    equations: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the nearest points, and their faces: which variables are free, which inequalities tight.
 
     Rows are solved one after another: the solver lets no other thread run. A CUDA tensor goes to the CPU and back:
-    there is no GPU kernel.
+    there is no GPU kernel. The matrix of one row at a time is held densely.
 
     The arguments are those of `linear_program_argmax`.
     """
     points, sizes = to_numpy(point.double()), to_numpy(lengths)
     candidates = mask_to_numpy(mask, 2)
-    constraints = tuple(to_numpy(each) for each in (a, b, a_eq, b_eq))
+    constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
     status = np.where((sizes >= 0) & (sizes <= points.shape[1]), OK, BAD_LENGTH)
     used = np.flatnonzero((status == OK) & (sizes > 0))
     valid = np.zeros(points.shape, dtype=np.bool_)
     for row in used:
         valid[row] = candidates_of(points[row], sizes[row], candidates[row if candidates.size else 0])
-    out, free = np.zeros(points.shape), np.zeros(points.shape, dtype=np.bool_)
-    tight = np.zeros((len(points), b.size(0)), dtype=np.bool_)
-    if used.size > 0:
-        out[used], free[used], tight[used], found = _project_rows(points[used], valid[used], *constraints)
-        status[used[~found]] = INFEASIBLE
+    out, free, tight, found = _project_rows(points, valid, used, constraints)
+    status[~found] = INFEASIBLE
     raise_for_status(status, "point", NO_SOLUTION)
     return (
         torch.from_numpy(out).to(point),
@@ -148,23 +176,37 @@ def project_onto_constraints(
 
 
 def _save_face(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[1:])
+    ctx.equations = inputs[6]
+    ctx.save_for_backward(*inputs[1:6], *inputs[7:])
 
 
 def _backward_of_face(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     # Linear and symmetric.
-    return project_onto_face(grad, *ctx.saved_tensors), *[None] * 4
+    arguments: list[Any] = [grad, *ctx.saved_tensors]
+    arguments.insert(6, ctx.equations)
+    return project_onto_face(*arguments), *[None] * 8
 
 
-@operator(fake=like_first, backward=_backward_of_face, save=_save_face, jvp="symmetric", shared=("a", "a_eq"))
-def project_onto_face(grad: Tensor, a: Tensor, a_eq: Tensor, free: Tensor, tight: Tensor) -> Tensor:
+@operator(fake=like_first, backward=_backward_of_face, save=_save_face, jvp="symmetric", shared=SHARED)
+def project_onto_face(
+    grad: Tensor,
+    starts: Tensor,
+    columns: Tensor,
+    values: Tensor,
+    bounds: Tensor,
+    owners: Tensor | None,
+    equations: int,
+    free: Tensor,
+    tight: Tensor,
+) -> Tensor:
     """Return the gradients along the faces that `project_onto_constraints` found: its derivative, a symmetric one."""
-    values, free_rows, tight_rows = to_numpy(grad.double()), to_numpy(free), to_numpy(tight)
-    left, left_eq = to_numpy(a), to_numpy(a_eq)
-    out = np.zeros(values.shape)
-    for row, direction in enumerate(values):
-        inside = free_rows[row]
-        rows = np.vstack([left_eq, left[tight_rows[row]]])[:, : inside.size][:, inside]
-        along = direction[inside]
+    directions, free_rows, tight_rows = to_numpy(grad.double()), to_numpy(free), to_numpy(tight)
+    constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
+    out = np.zeros(directions.shape)
+    for row, direction in enumerate(directions):
+        inside = np.flatnonzero(free_rows[row])
+        own = _inside(constraints.of_row(row), inside, len(direction))
+        kept = np.concatenate([tight_rows[row], np.ones(equations, dtype=np.bool_)])
+        rows, along = own.dense(len(inside))[kept], direction[inside]
         out[row, inside] = along - np.linalg.lstsq(rows, rows @ along, rcond=None)[0]
     return torch.from_numpy(out).to(grad)

@@ -104,7 +104,7 @@ def _like_parts(predicates: Tensor, arcs: Tensor, labels: Tensor, *others: Any) 
 
 
 def _like_parts_and_prices(predicates: Tensor, arcs: Tensor, labels: Tensor, *others: Any) -> tuple[Tensor, ...]:
-    prices = predicates.new_empty((*predicates.shape, labels.size(3)), dtype=torch.float64, device="cpu")
+    prices = predicates.new_empty((*predicates.shape, labels.size(3)), dtype=torch.float64)
     return *_like_parts(predicates, arcs, labels), prices
 
 
