@@ -73,7 +73,7 @@ def parse_dataset(
     Args:
         dataset: a `ray.data.Dataset`.
         model: an installed model, a run's folder, or "hf://OWNER/NAME".
-        column: raw texts, or lists of tokens.
+        column: raw texts, or lists of tokens; a missing one has no sentences.
         output: the column that is added: a JSON list with an object for each sentence of the text, as
             `Parse.to_json` has it.
         workers: the number of actors, each with a model and a processor.
