@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 
 import pytest
 
 from spigot.data.conllu import read_conllu
 from spigot.data.errors import DataError
-from spigot.data.files import display_name, numbered_lines, open_output, read_text
+from spigot.data.files import display_name, numbered_lines, open_output, parse_json, read_text
 from spigot.errors import UserError
 
 UNUSUAL = "a\r\nb\u2028c\x0cd\u0085e\rf\n\nlast"
@@ -74,6 +75,24 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
     assert target.read_text() == "new"
     with open_output("/dev/null") as file:
         file.write("gone")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs /dev/fd")
+def test_an_open_file_is_written_to_by_its_number(tmp_path):
+    """As in `spigot convert IN /dev/stdout | ...`, `>(gzip > OUT)` and `>> LOG`."""
+    reader, writer = os.pipe()
+    with open_output(f"/dev/fd/{writer}") as file:
+        file.write("to a pipe")
+    os.close(writer)
+    with open(reader) as file:
+        assert file.read() == "to a pipe"
+    with open(tmp_path / "log", "a") as log:
+        log.write("before, ")
+        log.flush()
+        with open_output(f"/dev/fd/{log.fileno()}") as file:
+            file.write("after, ")
+        log.write("at the end")
+    assert (tmp_path / "log").read_text() == "before, after, at the end"
 
 
 def test_standard_streams(monkeypatch, capfdbinary):
@@ -171,3 +190,17 @@ def test_closed_streams_are_named(monkeypatch, stream):
 def test_a_nul_character_is_named():
     with pytest.raises(DataError, match=r"^<stream>:2: expected UTF-8 text, got a NUL character, as in UTF-16$"):
         read_text(["a", "b\0"])
+
+
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [(r'{"a": ["x", "b\ud83d"]}', "D83D"), (r'{"a": {"\udc00": 1}}', "DC00"), (r'"a\u0000"', "0000")],
+)
+def test_json_whose_escapes_no_file_could_hold(text, character):
+    with pytest.raises(ValueError, match=f"^expected UTF-8 text, got the character U.{character}$"):
+        parse_json(text)
+
+
+def test_json_with_escapes():
+    text = r'{"a": ["\ud83d\ude00", "\\ud83d", "\\u0000", "\u00e9"]}'
+    assert parse_json(text) == {"a": ["\U0001f600", r"\ud83d", r"\u0000", "é"]}

@@ -115,7 +115,19 @@ def test_what_cannot_be_written():
             json.dumps(OBJECT | {"flavor": 2, "framework": "amr"}),
             "expected a graph over tokens (flavor 0), got flavor 2 (amr)",
         ),
-        (json.dumps(OBJECT | {"tops": [5]}), "expected nodes, edges and tops as in MRP, got: KeyError(5)"),
+        (json.dumps(OBJECT | {"tops": [5]}), "expected tops and edges of nodes, got no node with the id '5'"),
+        (
+            json.dumps(OBJECT | {"edges": [{"source": 4, "target": "x", "label": "ARG1"}]}),
+            "expected tops and edges of nodes, got no node with the id 'x'",
+        ),
+        (
+            json.dumps(OBJECT | {"nodes": OBJECT["nodes"] + [{"id": 4, "anchors": [{"from": 4, "to": 9}]}]}),
+            "expected one node with the id '4', got several",
+        ),
+        (
+            json.dumps(OBJECT | {"edges": [{"source": 4, "target": 0}]}),
+            "expected nodes, edges and tops as in MRP, got: one without 'label'",
+        ),
         (
             json.dumps(OBJECT | {"nodes": [{"id": 0, "anchors": [{"from": 0, "to": 99}]}]}),
             "expected one anchor within the text for node 0, got ",

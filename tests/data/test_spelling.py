@@ -34,6 +34,16 @@ def test_a_treebank_with_other_conventions():
     assert lemmas == ["_", "it", "be", UNKNOWN, UNKNOWN, "_"]
 
 
+@pytest.mark.parametrize(
+    "form", ["cafe\u0301", "ca\u00adf\u00e9", "\u200bcaf\u00e9", "ca\ufb01", "\uff43afi", "cafi\u200d"]
+)
+def test_the_same_letters_with_other_code_points(form):
+    """As text has them that comes from file names, PDF or the web."""
+    vocabulary = Vocabulary.build([sentence("café cafi dog")])
+    words, _ = known(vocabulary, sentence(f"{form} \u200b"))
+    assert words == ["cafi" if "i" in form or "\ufb01" in form else "café", UNKNOWN]
+
+
 def test_words_of_the_treebank_itself_are_unchanged():
     treebank = sentence("the dog 's ’s ( -lrb-", lemmas="The the 's ’s ( -lrb-")
     words, lemmas = known(Vocabulary.build([treebank]), treebank)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from spigot.data.errors import WriteError
 from spigot.data.readers import read_sentences
-from spigot.data.sentence import SEMANTICS
+from spigot.data.sentence import SEMANTICS, Graph, Sentence
 from spigot.data.writers import WRITERS, fitting
 
 REAL = [Path(os.environ.get("SPIGOT_DATA", "/nonexistent"), name, "dev.sdp") for name in ("redwoods", "propbank")]
@@ -33,3 +34,20 @@ def test_arcs_survive_and_the_rest_is_counted(path, format):
             assert arcs == known
     differing = sum(new != old for new, old in zip(again, sentences, strict=True))
     assert (differing > 0) == bool(+lost)
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_sentence_without_tokens_is_refused_or_read_back(format):
+    """MRP and JSON may have some; elsewhere it would be lost in silence, or be a file that no reader takes."""
+    empty = Sentence("7", (), (), (), graphs={SEMANTICS: Graph((), frozenset())})
+    file = io.StringIO()
+    if format in ("json", "mrp"):
+        WRITERS[format]([empty], file)
+        file.seek(0)
+        assert [(sentence.id, len(sentence)) for sentence in read_sentences(file, format)] == [("7", 0)]
+        return
+    with pytest.raises(WriteError, match="sentence 7: expected tokens, got none"):
+        WRITERS[format]([empty], file)
+    lost: Counter[str] = Counter()
+    assert list(fitting([empty], format, lost)) == []
+    assert +lost == {"sentences without tokens": 1}

@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spigot.cli.main import main
@@ -11,7 +12,7 @@ from spigot.data.readers import read_sentences
 from spigot.data.writers import WRITERS
 from spigot.errors import UserError
 from spigot.scaling import corpus
-from spigot.scaling.actors import PartParser, Work, _placed
+from spigot.scaling.actors import ColumnParser, PartParser, Work, _placed
 from spigot.scaling.corpus import connect, parse_corpus, parse_dataset
 from spigot.scaling.output import path_of, whole
 from spigot.scaling.parts import Part
@@ -134,6 +135,12 @@ def test_another_job_in_the_same_folder_is_refused(model, folder):
         list(parse_corpus(Work(model, folder, folder.parent / "other", "conllu")))
 
 
+def test_the_parses_go_to_another_folder_than_the_texts(model, folder):
+    for out in (folder, folder / "out"):
+        with pytest.raises(UserError, match="or the parses would be parsed, too"):
+            list(parse_corpus(Work(model, folder, out, "conllu")))
+
+
 def test_a_part_that_cannot_be_read_is_named_and_the_others_go_on(model, folder, capsys):
     text = (folder / "a.conllu").read_text("utf-8").split("\n\n")
     text[5] = "1\tbroken"
@@ -177,6 +184,15 @@ def test_a_dataset_of_ones_own(model):
     for key, parse in enumerate(load(model)(SENTENCES[:6])):
         assert found[key]["forms"] == list(SENTENCES[key].forms)
         assert found[key]["trees"]["syntax"]["heads"] == list(parse.trees["syntax"].heads)
+
+
+def test_missing_texts_of_a_dataset_have_no_parses(model):
+    """Ray gives a batch of a column with nulls as objects, pandas as NaN."""
+    texts = np.array(["it rains", None, float("nan"), "", []], dtype=object)
+    words = np.array([np.array(["it", "rains"]), np.array([], dtype=object)], dtype=object)
+    parser = ColumnParser(str(model), "text", "parses", False)
+    assert [len(json.loads(parses)) for parses in parser({"text": texts})["parses"]] == [1, 0, 0, 0, 0]
+    assert [len(json.loads(parses)) for parses in parser({"text": words})["parses"]] == [1, 0]
 
 
 def test_lines_are_those_of_the_whole_file():

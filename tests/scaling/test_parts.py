@@ -58,3 +58,15 @@ def test_files_of_a_folder(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="expected files, got none"):
         files_in(tmp_path / "empty")
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
+    """Data sets are often folders of links to where the files are."""
+    (tmp_path / "store/en").mkdir(parents=True)
+    (tmp_path / "store/en/a.txt").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/en").symlink_to(tmp_path / "store/en")
+    (tmp_path / "data/b.txt").symlink_to(tmp_path / "store/en/a.txt")
+    (tmp_path / "data/again").symlink_to(tmp_path / "data")
+    (tmp_path / "store/en/up").symlink_to("..")
+    assert files_in(tmp_path / "data") == ["b.txt", "en/a.txt"]

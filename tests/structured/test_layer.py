@@ -3,9 +3,20 @@ import threading
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils.parametrize import register_parametrization
 
 import spigot
-from spigot import SPIGOT, Detach, Marginals, ProjectiveTree, StraightThrough, StructuredArgmax, structured_argmax
+from spigot import (
+    SPIGOT,
+    Detach,
+    Marginals,
+    ProjectiveTree,
+    SparseMAP,
+    StraightThrough,
+    StructuredArgmax,
+    structured_argmax,
+)
 
 LENGTHS = torch.tensor([4, 2, 3])
 
@@ -27,6 +38,39 @@ def test_the_module_is_the_function():
     assert torch.equal(layer(scores, LENGTHS, mask), expected)
     assert not list(layer.parameters())
     assert "ProjectiveTree(single_root=True, labels=False), SPIGOT(step_size=0.5" in repr(layer)
+
+
+def learnt_layer(temperature):
+    return StructuredArgmax(ProjectiveTree(), SparseMAP(temperature=nn.Parameter(torch.tensor(temperature))))
+
+
+def weighted(output):
+    return (output * torch.linspace(-1, 1, output.numel()).view_as(output)).sum()
+
+
+def test_a_learnt_setting_is_the_one_that_the_module_has():
+    """Torch puts other tensors in a parameter's place: to train on copies, on loading, under a constraint."""
+    scores = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
+    other = learnt_layer(3.0)
+    expected = other(scores)
+    (slope,) = torch.autograd.grad(weighted(expected), other.parameters())
+    assert slope != 0
+
+    given = torch.tensor(3.0, requires_grad=True)
+    output = torch.func.functional_call(learnt_layer(1.0), {"temperature": given}, (scores,))
+    assert torch.equal(output, expected)
+    assert torch.equal(torch.autograd.grad(weighted(output), given)[0], slope)
+
+    loaded = learnt_layer(1.0)
+    loaded.load_state_dict(other.state_dict(), assign=True)
+    output = loaded(scores)
+    assert torch.equal(output, expected)
+    assert torch.equal(torch.autograd.grad(weighted(output), loaded.parameters())[0], slope)
+    assert repr(loaded) == repr(other)
+
+    positive = learnt_layer(1.0)
+    register_parametrization(positive, "temperature", nn.Softplus(), unsafe=True)
+    assert not torch.equal(positive(scores), learnt_layer(1.0)(scores))
 
 
 def test_the_surrogate_cannot_be_differentiated_again():

@@ -123,6 +123,15 @@ def test_texts(parser):
     assert parser([""]) == [[]]
 
 
+def test_a_byte_order_mark_belongs_to_no_word(parser):
+    """As in `parser(path.read_text("utf-8"))` of a file that has one."""
+    text = "\ufeffIt rains. The dog sleeps."
+    first, second = parser(text)
+    assert first.sentence.forms == ("It", "rains", ".")
+    assert text[first.surface.start :].startswith("It rains.")
+    assert text[second.surface.start :] == "The dog sleeps."
+
+
 def test_documents_of_spacy_keep_their_tags():
     parser = Parser(tiny_model())
     spacy = pytest.importorskip("spacy")

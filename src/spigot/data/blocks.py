@@ -214,10 +214,12 @@ def check_writable(sentence: Sentence, tree: Tree | None) -> None:
     """Check that the tab-separated formats can hold a sentence's tokens and tree.
 
     Raises:
-        ValueError: annotations differ in length from the tokens, a value is empty or holds a tab or line end,
-            or a head is out of range; the message names the sentence.
+        ValueError: there are no tokens, annotations differ in length from them, a value is empty or holds a tab or line
+            end, or a head is out of range; the message names the sentence.
     """
     n = len(sentence)
+    if n == 0:
+        raise WriteError(f"sentence {sentence.id}: expected tokens, got none")
     values: dict[str, tuple[str, ...]] = {
         "forms": sentence.forms,
         "lemmas": sentence.lemmas,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import json
 import os
+import re
 import shutil
 import sys
 import zlib
@@ -25,6 +27,9 @@ from .errors import DataError
 BOM = "\ufeff"
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzip file raises."""
+
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+_OPEN_FILES = ("/dev/fd", "/dev/stdout", "/dev/stderr", "/proc")
 
 Readable: TypeAlias = str | PathLike[str] | Iterable[str | bytes]
 """A path ("-" is standard input, "~" the home folder, gzip is unpacked), or an open file or other iterable of lines."""
@@ -117,6 +122,23 @@ def read_text(source: Readable) -> str:
     return "".join(line for _, line in numbered_lines(source)).removeprefix(BOM)
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text. Raises ValueError: it is none, or escapes in it stand for what is no UTF-8 text.
+
+    Half of a surrogate pair, which programs leave that cut texts at 16 bits, could not be written anywhere.
+    """
+    value = json.loads(text)
+    items = [value] if "\\u" in text else []
+    for item in items:  # grows while it is read
+        if isinstance(item, dict):
+            items += [*item, *item.values()]
+        elif isinstance(item, list):
+            items += item
+        elif isinstance(item, str) and (found := _UNWRITABLE.search(item)):
+            raise ValueError(f"expected UTF-8 text, got the character U+{ord(found[0]):04X}")
+    return value
+
+
 def _encoding_of(error: UnicodeDecodeError) -> str:
     """Say what text that is not UTF-8 may be."""
     if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in error.object:
@@ -164,14 +186,19 @@ def _standard_output() -> Iterator[TextIO]:
     buffer.flush()
 
 
+def _is_stream(path: Path) -> bool:
+    """Return whether a path is no file to replace: a device, a named pipe, or an open file by its number."""
+    return path.exists() and (not path.is_file() or any(map(path.absolute().is_relative_to, _OPEN_FILES)))
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[Any]]:
     """Open a new binary file that replaces `path` if the block succeeds and is deleted if not."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():  # a device or a named pipe: nothing to replace
-        with open(path, "wb") as file:
+    if _is_stream(path):
+        with open(path, "ab") as file:
             yield file
         return
+    path = path.resolve()
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(unfinished, "wb") as file:

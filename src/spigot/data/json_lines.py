@@ -20,7 +20,7 @@ from typing import Any
 
 from .blocks import fits_column
 from .errors import DataError, shown
-from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
+from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output, parse_json
 from .sentence import Arc, Confidence, Graph, Sentence, Surface, Tree
 from .surface import joined, surface_of
 
@@ -46,7 +46,7 @@ def read_json_lines(source: Readable) -> Iterator[Sentence]:
         if not text.strip():
             continue
         try:
-            yield sentence_of_object(json.loads(text))
+            yield sentence_of_object(parse_json(text))
         except DataError:
             raise
         except RecursionError:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from .arguments import frames_of
 from .blocks import Block, Source, fits_column, source_of
 from .errors import DataError, WriteError, shown
-from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
+from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output, parse_json
 from .sentence import SEMANTICS, TOP, Arc, Graph, Sentence
 from .surface import surface_of
 
@@ -88,7 +88,7 @@ def nodes_of(graph: Graph) -> list[int]:
 
 def _sentence(block: Block, graph: str) -> Sentence:
     try:
-        content = json.loads(block.text)
+        content = parse_json(block.text)
     except (ValueError, RecursionError) as error:
         raise DataError(block.path, block.line, f"expected a JSON object, got: {error}") from None
     if not isinstance(content, dict) or not {"id", "input"} <= set(content):
@@ -102,9 +102,10 @@ def _sentence(block: Block, graph: str) -> Sentence:
     except DataError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(block.path, block.line, f"expected nodes, edges and tops as in MRP, got: {error!r}") from None
+        got = f"one without {error}" if isinstance(error, KeyError) else f"{error!r}"
+        raise DataError(block.path, block.line, f"expected nodes, edges and tops as in MRP, got: {got}") from None
     for value in (original.id, *original.forms, *original.lemmas, *original.tags):
-        if not fits_column(value) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        if not fits_column(value):
             raise DataError(block.path, block.line, f"expected text without tabs and line ends, got {shown(value)}")
     return replace(original, source=Source(FORMAT, block, original))
 
@@ -112,9 +113,18 @@ def _sentence(block: Block, graph: str) -> Sentence:
 def _original(block: Block, content: dict[str, Any], graph: str) -> Sentence:
     """Return the sentence of an object."""
     tokens = _tokens(block, content["input"], content.get("nodes", []))
-    number = {token.node["id"]: index for index, token in enumerate(tokens, 1) if token.node}
-    arcs = [Arc(0, number[top], TOP) for top in content.get("tops", [])]
-    arcs += [Arc(number[e["source"]], number[e["target"]], str(e["label"])) for e in content.get("edges", [])]
+    edges, tops = content.get("edges", []), content.get("tops", [])
+    number: dict[Any, int] = {}
+    for index, token in enumerate(tokens, 1):
+        if token.node and number.setdefault(token.node["id"], index) != index:
+            known = shown(str(token.node["id"]))
+            raise DataError(block.path, block.line, f"expected one node with the id {known}, got several")
+    for place in (*tops, *(edge[end] for edge in edges for end in ("source", "target"))):
+        if place not in number:
+            message = f"expected tops and edges of nodes, got no node with the id {shown(str(place))}"
+            raise DataError(block.path, block.line, message)
+    arcs = [Arc(0, number[top], TOP) for top in tops]
+    arcs += [Arc(number[e["source"]], number[e["target"]], str(e["label"])) for e in edges]
     properties = [
         dict(zip(token.node.get("properties", ()), token.node.get("values", ()), strict=False)) for token in tokens
     ]

@@ -35,10 +35,13 @@ def write_plain(sentences: Iterable[Sentence], target: Writable) -> None:
     """Write the forms of each sentence on a line, with blanks between them.
 
     Raises:
-        ValueError: a form holds white space, which would make it two; the message names the sentence.
+        ValueError: there are no forms, or one holds white space, which would make it two; the message names the
+            sentence.
     """
     with open_output(target) as file:
         for sentence in sentences:
+            if not sentence.forms:
+                raise WriteError(f"sentence {sentence.id}: expected tokens, got none")
             for form in sentence.forms:
                 if not _TOKEN.fullmatch(form):
                     raise WriteError(f"sentence {sentence.id}: expected forms without blanks, got {form!r}")

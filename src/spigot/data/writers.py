@@ -38,19 +38,24 @@ _ARGUMENT_COLUMNS = frozenset({"sdp", "sdp-companion", "sdp2014", "conll2009"})
 _NEED_GRAPHS = frozenset({"sdp", "sdp-companion", "sdp2014", "mrp"})
 _HOLD_GRAPHS = _NEED_GRAPHS | {"conll2009", "conllu", "json"}
 _HOLD_TREES = frozenset({"conllu", "json", "conllx", "conll2009", "sdp-companion"})
+_HOLD_NOTHING = frozenset({"json", "mrp"})
+"""Formats of objects; in the others a sentence is as long as it has tokens."""
 _WITHOUT_IDS = frozenset({"conllx", "conll2009", "text"})
 
 
 def fitting(sentences: Iterable[Sentence], format: str, lost: Counter[str]) -> Iterator[Sentence]:
     """Yield what a format can hold of sentences, and count in `lost` what it cannot.
 
-    Sentences without a graph are left out where a format needs one.
+    Sentences without a graph, or without tokens, are left out where a format needs them.
     """
     number = 0
     for sentence in sentences:
         graph = sentence.graphs.get(SEMANTICS)
         if graph is None and format in _NEED_GRAPHS:
             lost["sentences without a graph"] += 1
+            continue
+        if not sentence.forms and format not in _HOLD_NOTHING:
+            lost["sentences without tokens"] += 1
             continue
         number += 1
         source = sentence.source if isinstance(sentence.source, Source) else None

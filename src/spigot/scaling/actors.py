@@ -128,9 +128,18 @@ class ColumnParser:
 
         import numpy as np
 
-        items = [item if isinstance(item, str) else [str(token) for token in item] for item in batch[self.column]]
+        items = [_item(value) for value in batch[self.column]]
         found = []
         for parses in self.parser.stream(items, self.confidence):
             several: Sequence[Any] = parses if isinstance(parses, list) else [parses]
             found.append(json.dumps([json.loads(parse.to_json()) for parse in several], ensure_ascii=False))
         return batch | {self.output: np.array(found, dtype=object)}
+
+
+def _item(value: Any) -> str | list[str]:
+    """Return a text or its tokens; what is missing, None or NaN, and an empty list are an empty text."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, float) or len(value) == 0:
+        return ""
+    return [str(token) for token in value]

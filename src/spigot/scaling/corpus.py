@@ -29,8 +29,10 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
         part_bytes: the size of a part.
 
     Raises:
-        UserError: no files, no such model, or the output is that of another job.
+        UserError: no files, no such model, or the output is that of another job, or within the folder.
     """
+    if work.out.resolve().is_relative_to(work.folder.resolve()):
+        raise UserError(f"{work.out}: expected a folder outside of {work.folder}, or the parses would be parsed, too")
     ray = _ray()
     model = find_checkpoint(work.model, {})
     ends: Ends = "line" if work.source in ("lines", "tokenized") else "blank"
@@ -71,7 +73,7 @@ def parse_dataset(
     Args:
         dataset: a `ray.data.Dataset`.
         model: an installed model, a run's folder, or "hf://OWNER/NAME".
-        column: raw texts, or lists of tokens.
+        column: raw texts, or lists of tokens; a missing one has no sentences.
         output: the column that is added: a JSON list with an object for each sentence of the text, as
             `Parse.to_json` has it.
         workers: the number of actors, each with a model and a processor.

@@ -58,16 +58,30 @@ class Part:
 def files_in(folder: Path) -> list[str]:
     """Return the files of a folder and of those in it, relative to it, sorted; hidden ones are left out.
 
+    Links are followed.
+
     Raises:
         UserError: there is no such folder, or no file in it.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: expected a folder")
-    found = [
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    found = []
+    for at, folders, names in os.walk(folder, followlinks=True):
+        here = Path(at)
+        # A link to a folder that it lies in would lead round for ever.
+        real = here.resolve()
+        folders[:] = [
+            name
+            for name in folders
+            if not (
+                name.startswith(".") or ((here / name).is_symlink() and real.is_relative_to((here / name).resolve()))
+            )
+        ]
+        found += [
+            str((here / name).relative_to(folder))
+            for name in names
+            if not name.startswith(".") and (here / name).is_file()
+        ]
     if not found:
         raise UserError(f"{folder}: expected files, got none")
     return sorted(found)

@@ -310,23 +310,27 @@ class StructuredArgmax(nn.Module):
         return structured_argmax(
             scores,
             self.structure,
-            self._current() if self._learnt else self.surrogate,
+            self._surrogate() if self._learnt else self.surrogate,
             lengths=lengths,
             mask=mask,
             downstream=downstream,
             loss_scale=loss_scale,
         )
 
-    def _current(self) -> Surrogate:
-        """Return the surrogate with the module's parameters, in whose place others may have come.
-
-        `load_state_dict(assign=True)`, `to_empty` and `torch.func.functional_call` exchange them.
-        """
-        surrogate = copy(self.surrogate)
-        for name in self._learnt:
-            object.__setattr__(surrogate, name, getattr(self, name))  # it is frozen
-        return surrogate
-
     def extra_repr(self) -> str:
         """Name structure and surrogate in the module's repr."""
-        return f"{self.structure!r}, {self.surrogate!r}"
+        return f"{self.structure!r}, {self._surrogate()!r}"
+
+    def _surrogate(self) -> Surrogate:
+        """Return the surrogate with the parameters that the module has now.
+
+        They are others in `torch.func.functional_call`, under a parametrization, and after
+        `to_empty` and `load_state_dict(..., assign=True)`.
+        """
+        changed = [name for name in self._learnt if getattr(self, name) is not getattr(self.surrogate, name)]
+        if not changed:
+            return self.surrogate
+        surrogate = copy(self.surrogate)
+        for setting in changed:
+            object.__setattr__(surrogate, setting, getattr(self, setting))
+        return surrogate

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from spigot.data.conllu import only_name, write_parses
 from spigot.data.draw import draw_graph, draw_tree
 from spigot.data.errors import WriteError
-from spigot.data.files import Writable
+from spigot.data.files import Writable, parse_json
 from spigot.data.json_lines import object_of_sentence, sentence_of_object
 from spigot.data.mrp import write_mrp
 from spigot.data.sdp import write_sdp
@@ -112,7 +112,7 @@ class Parse:
     @classmethod
     def from_json(cls, text: str) -> Parse:
         """Return the parse of `to_json`. Raises a ValueError."""
-        return cls(sentence_of_object(json.loads(text)))
+        return cls(sentence_of_object(parse_json(text)))
 
     def to_spacy(self, vocab: Any = None, tree: str | None = None) -> Any:
         """Return a spaCy `Doc` of one sentence: see `spigot.data.spacy_docs.doc_of`."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from spigot.data.files import BOM
 from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
@@ -131,8 +132,10 @@ class Parser:
     def _item(self, item: Any, first: int) -> _Item:
         """Return the sentences of an item; their ids, if they have none of their own, count from `first`."""
         if isinstance(item, str):
-            lines = paragraphs(io.StringIO(item, newline="\n"))
-            return _Item(list(sentences_of(lines, BLANK + self.language, first=first)), alone=False)
+            text = item.removeprefix(BOM)
+            parts = paragraphs(io.StringIO(text, newline="\n"))
+            placed = (part._replace(start=part.start + len(item) - len(text)) for part in parts)
+            return _Item(list(sentences_of(placed, BLANK + self.language, first=first)), alone=False)
         if isinstance(item, Parse):
             return _Item([item.sentence], alone=True)
         if isinstance(item, Sentence):

@@ -172,6 +172,16 @@ def test_the_pre_trained_weights_have_a_rate_of_their_own(folder, tmp_path):
     assert not torch.equal(before[key], after[key])
 
 
+def test_a_model_with_relative_positions_reads_512_pieces(folder, tmp_path):
+    for path in folder.glob("token*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = transformers.XLNetConfig(vocab_size=59, d_model=8, n_layer=1, n_head=2, d_inner=8)
+    transformers.XLNetModel(config).save_pretrained(tmp_path)
+    encoder = make(tmp_path)
+    assert encoder.pieces.room == 510
+    assert read(encoder, sentence("The dog ate")).shape == (1, 4, 8)
+
+
 def test_what_is_wrong_is_named(folder, tmp_path):
     with pytest.raises(
         NamedError, match=r"model: expected a folder with a transformer, or hf://OWNER/NAME, got nowhere"

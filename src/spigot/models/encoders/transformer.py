@@ -121,7 +121,8 @@ def _pretrained(model: str) -> tuple[Any, dict[str, Any]]:
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"model: expected a transformer that can be read in {model}: {reason}") from error
-    positions = int(getattr(config, "max_position_embeddings", 0) or 512)
+    # Where positions are relative, there is no number of them, or it is -1.
+    positions = max(0, int(getattr(config, "max_position_embeddings", 0) or 0)) or 512
     # RoBERTa counts positions from behind that of padding.
     first = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0
     unknown = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id

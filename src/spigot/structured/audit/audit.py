@@ -34,7 +34,7 @@ from ..surrogates.straight_through import StraightThrough
 from .enumeration import all_structures
 from .table import Audit, AuditRow
 
-_LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5)
+_LENGTHS = 2.0 ** torch.arange(-8, 4.5, 0.5, device="cpu")
 """The lengths of the steps that are tried until the decision changes, in norms of the scores."""
 
 
