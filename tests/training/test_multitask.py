@@ -6,8 +6,10 @@ import pytest
 
 from spigot.builtin import generate
 from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Sentence
 from spigot.systems.loading import load_system
 from spigot.training.recipe import load_recipe
+from tests.models.tiny import multitask_system
 from tests.training.runs import metrics, recipe, same, train, train_interrupted, weights
 
 
@@ -68,3 +70,18 @@ def test_formalisms_of_corpora_of_their_own(tmp_path):
     assert list(trainer.model.encoders) == ["shared"]
     (parsed,) = load_system(tmp_path / "run").parse([dataclasses.replace(sentences[0], graphs={}, trees={})])
     assert parsed.graphs.keys() == {"dm", "pb", "eud"}
+
+
+def test_a_tagger_that_feeds_the_encoders_is_trained_with_them(tmp_path):
+    sizes = {"word_dim": 6, "character_dim": 4, "hidden": 8, "layers": 1}
+    system = multitask_system(tagger="pos", encoder=sizes | {"tag_dim": 3}, tagger_encoder=sizes)
+    trainer = train(tmp_path / "run", recipe("multitask", {"system": system}, epochs=3, learning_rate=2e-2))
+    rows = metrics(tmp_path / "run")
+    assert all(rows[-1]["loss"][name] < rows[0]["loss"][name] for name in ("semantics", "pos", "syntax"))
+    assert rows[-1]["dev"]["pos.accuracy"] > rows[0]["dev"]["pos.accuracy"]
+    model = load_system(tmp_path / "run")
+    assert model.needs == {"words"}
+    raw = [Sentence(s.id, s.forms, ("_",) * len(s), ("_",) * len(s)) for s in trainer.corpora.dev["pos"]]
+    parsed = model.parse(raw)
+    best = rows[trainer.history.best()["epoch"] - 1]["dev"]
+    assert model.tasks["syntax"].score(trainer.corpora.dev["syntax"], parsed).uas == best["uas"]
