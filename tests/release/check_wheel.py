@@ -59,9 +59,7 @@ def install(python: str, versions: str, extras: list[str], wheel: Path, other: l
 def main() -> int:
     """Check what is asked for; say what holds, stop at what does not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--python", nargs="+", default=["{}.{}".format(*sys.version_info)], help="versions of Python, or their paths"
-    )
+    parser.add_argument("--python", nargs="+", default=[sys.executable], help="versions of Python, or their paths")
     parser.add_argument("--versions", nargs="+", choices=["newest", "lowest"], default=["newest", "lowest"])
     parser.add_argument("--install", nargs="+", choices=list(CHECKS), default=list(CHECKS))
     asked = parser.parse_args()
