@@ -5,7 +5,6 @@ Run `python benchmarks/chain.py --help`. What is compared is first checked to gi
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,17 +13,7 @@ from typing import Any
 
 import tables
 import torch
-from common import (
-    finish,
-    interleaved,
-    medians,
-    options,
-    peak_memory,
-    progress,
-    resident_memory,
-    restart_peak,
-    start,
-)
+from common import finish, interleaved, medians, options, progress, start
 from structures import agree, plain_chain
 from torch import Tensor
 
@@ -72,15 +61,6 @@ def torch_struct_loss(emissions: Tensor, transitions: Tensor, target: Any) -> Te
     return (log_z - gold_score(emissions, transitions, target)).mean()
 
 
-def peak(function: Callable[[], Any]) -> int:
-    """Return the most memory that a call takes besides what is held before, in bytes."""
-    gc.collect()
-    before = resident_memory()
-    restart_peak()
-    function()
-    return peak_memory() - before
-
-
 def losses(cases: Sequence[tuple[str, str, tuple[int, int, int]]], seconds: float) -> list[Row]:
     """Time the loss of a CRF with its gradient."""
     rows = []
@@ -107,7 +87,6 @@ def losses(cases: Sequence[tuple[str, str, tuple[int, int, int]]], seconds: floa
             for own, other in zip(functions["spigot"](), function(), strict=True):
                 agree(f"gradients of {name}", own, other)
         row: Row = {"transitions": kind, "target": form, "shape": [batch, positions, tags]}
-        row["peak"] = {name: peak(function) for name, function in functions.items()}
         rows.append(row | {"seconds": medians(interleaved(functions, seconds))})
     return rows
 

@@ -572,26 +572,17 @@ def chain(result: Result) -> str:
         ratios = [ratio(seconds[o] / seconds["spigot"] if o in seconds else None) for o in others]
         return [*map(duration, (seconds["spigot"], *map(seconds.get, others))), *ratios]
 
-    def peaks(row: Result) -> tuple[float, float]:
-        return row["peak"]["spigot"], row["peak"]["plain torch"]
-
     return "\n\n".join(
         [
             _machine(result),
             "The loss of a linear-chain CRF with its gradient, in float32. Transitions are the same at all positions, "
-            "or each step has its own; targets are tags, or 0/1 parts. The peak is what a call takes besides its "
-            "arguments; with transitions of each step, the gradient alone takes as much as they. Shapes are "
-            "`[batch, position, tag]`:",
+            "or each step has its own; targets are tags, or 0/1 parts. Shapes are `[batch, position, tag]`:",
             table(
                 [
                     *("transitions", "target", "shape", "spigot", *others),
                     *(f"{other} / spigot" for other in others),
-                    *("peak, spigot", "peak, plain torch"),
                 ],
-                [
-                    [row["transitions"], row["target"], str(row["shape"]), *cells(row), *map(_megabytes, peaks(row))]
-                    for row in result["losses"]
-                ],
+                [[row["transitions"], row["target"], str(row["shape"]), *cells(row)] for row in result["losses"]],
             ),
             f"The {result['k_best'][0]['k']} best structures of four rows of 20 tokens, beside as many argmaxes:",
             table(
@@ -607,10 +598,6 @@ def chain(result: Result) -> str:
             ),
         ]
     )
-
-
-def _megabytes(size: float) -> str:
-    return f"{size / 1e6:,.1f} MB"
 
 
 def gpu(result: Result) -> str:
@@ -634,7 +621,8 @@ def _machine(result: Result) -> str:
     if result.get("cpu_time"):
         line += (
             "\n\nMeasured on a busy machine, in processor time, with the compared programs in turn and the median of "
-            "up to 50 rounds: ratios hold to about a tenth, times are longer than on an idle machine."
+            "up to 50 rounds. Times are longer than on an idle machine; look at ratios, and not at those within a "
+            "third of 1."
         )
     return line + ("\n\n**Made with --quick: the figures mean nothing.**" if result["quick"] else "")
 

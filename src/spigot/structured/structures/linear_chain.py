@@ -34,6 +34,8 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     a position. A row with no allowed sequence is an error. All is exact: n positions and t tags take O(n t²) time and
     O(n t + t²) memory besides the result, in float64 on the CPU. CUDA tensors are copied there and back, except for the
     argmax if triton is installed. Marginals keep their intermediate values in the result, in the dtype of the scores.
+    `log_prob` and `negative_log_likelihood` read tags, also of 0/1 parts: they make nothing as large as the transitions
+    but the gradient.
 
     Ties: the last position takes the smallest of its best tags. Each earlier position takes the smallest of the tags
     that are best before the tag of the next position.
