@@ -125,3 +125,13 @@ def test_empty_batch_and_empty_row(case):
     if case.may_be_zero:
         poison = map_parts(lambda part: part.nan_to_num(-1.0), poison)
     assert not flatten(case.polytope.project(poison, torch.zeros_like(lengths))).any()
+
+
+@pytest.mark.wrong_arguments
+@every_polytope
+def test_a_point_that_is_none_is_named(case):
+    point = map_parts(lambda part: part.nan_to_num(0), batch_of(case.shape, [3, 2], 0))
+    whole, wide = (map_parts(lambda part, kind=kind: part.to(kind), point) for kind in (torch.int64, torch.complex64))
+    for given in (None, "point", tensors(point)[0].numpy(), tuple(tensors(point)), whole, wide):
+        with pytest.raises(TypeError, match=r": expected .*, got "):
+            case.polytope.project(given)

@@ -215,7 +215,6 @@ def test_every_operation_names_what_it_cannot_take(case):
     z = structure.argmax(scores, lengths)
     takes_scores = [
         lambda given: structure.top_k(given, 2),
-        structure.relaxation.project,
         structure.hull.project,
         lambda given: spigot.regret(given, given, structure),
         lambda given: spigot.spo_plus_loss(given, given, structure),
