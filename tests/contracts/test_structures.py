@@ -152,8 +152,14 @@ def test_a_row_with_no_structure_is_named(case):
     if case.may_be_empty:
         assert not any(part[1].any() for part in tensors(case.structure.argmax(scores, lengths, mask)))
         return
-    with pytest.raises(ValueError, match="row 1"):
-        case.structure.argmax(scores, lengths, mask)
+    structure, z = case.structure, case.structure.argmax(scores, lengths)
+    methods = [structure.argmax, structure.hull.project, lambda *given: structure.top_k(given[0], 2, *given[1:])]
+    if isinstance(structure, MarginalStructure):
+        methods += [structure.log_partition, structure.marginals, structure.entropy, structure.sample]
+        methods.append(lambda scores, *others: structure.log_prob(scores, z, *others))
+    for method in methods:
+        with pytest.raises(ValueError, match="row 1"):
+            method(scores, lengths, mask)
 
 
 @every_structure

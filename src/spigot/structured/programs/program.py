@@ -156,7 +156,7 @@ class DynamicProgram(MarginalStructure[Parts]):
         leaves, sizes = self._leaves(scores, lengths, mask)
         picked = tuple(part.double() for part in tensors(chosen))
 
-        def run(wide: bool, parts: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor]:
+        def run(wide: bool, parts: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor, Tensor]:
             own, picked = parts[: len(leaves)], parts[len(leaves) :]
             log_z = self._run(WideLogSum() if wide else LogSum(), own, sizes)
             # What is not chosen counts 0, whatever it scores.
@@ -164,9 +164,10 @@ class DynamicProgram(MarginalStructure[Parts]):
             limbs = [to_limbs(part) if wide else (part,) for part in kept]
             totals = (inner(each, picked) for each in zip(*limbs, strict=True))
             gaps = [total - other for total, other in zip(totals, log_z, strict=True)]
-            return (sum(gaps[::-1]),)  # type: ignore[return-value]
+            return sum(gaps[::-1]), _added(log_z)  # type: ignore[return-value]
 
-        (log_p,) = by_width(run, leaves, (*leaves, *picked), sizes)
+        log_p, log_z = by_width(run, leaves, (*leaves, *picked), sizes)
+        self._refuse_infeasible(log_z)
         return _connected(log_p + (log_p.clamp(max=0.0) - log_p).detach(), leaves)
 
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
