@@ -48,10 +48,11 @@ def test_what_programs_use_of_the_parsers_is_in_the_reference(site):
 def test_every_tutorial_has_its_pictures_and_its_download(site):
     for notebook in (site / "docs/tutorials").glob("*.ipynb"):
         page = (site / f"built/tutorials/{notebook.stem}.html").read_text("utf-8")
-        assert "Download this notebook" in page
+        assert page.count('class="reference download internal"') == 1
         stored = notebook.read_text("utf-8")
-        pictures = stored.count('"image/png": ') + stored.count('"image/svg+xml": ')
-        assert page.count('src="../_images/') >= pictures > 0, notebook.name
+        pictures = sum(stored.count(f'"{kind}": ') for kind in ("image/png", "image/svg+xml", "text/html"))
+        shown = page.count('src="../_images/') + page.count('class="spigot-drawing"')
+        assert shown == pictures > 0, notebook.name
 
 
 def test_every_command_and_option_is_in_the_reference(site):
