@@ -16,9 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
-PACKAGES = ("torch-spigot", "torch", "numba", "numpy", "supar", "torch-struct", "entmax", "ufal.chu_liu_edmonds")
+PACKAGES = (
+    *("torch-spigot", "torch-spigot-en", "torch", "numba", "numpy"),
+    *("supar", "torch-struct", "entmax", "ufal.chu_liu_edmonds"),
+)
 
 
 def options(description: str) -> argparse.ArgumentParser:
@@ -32,6 +33,8 @@ def options(description: str) -> argparse.ArgumentParser:
 
 def start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Set the number of threads; return the record of how, and on what, the benchmark runs."""
+    import torch  # here, so that a process that runs another program does not hold it
+
     torch.set_num_threads(arguments.threads)
     return {
         "command": _command(),
@@ -159,7 +162,7 @@ def _seconds(function: Callable[[], object], calls: int) -> float:
 def _command() -> str:
     words = ["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]]
     # Where somebody keeps the treebanks is nobody else's business.
-    for option, shown in (("--root", "DATA"), ("--run", "RUN")):
+    for option, shown in (("--root", "DATA"), ("--run", "RUN"), ("--data", "FILE"), ("--spacy-python", "PYTHON")):
         for k, word in enumerate(words):
             if words[k - 1] == option:
                 words[k] = shown

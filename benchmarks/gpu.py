@@ -123,7 +123,11 @@ def describe(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    arguments = options(__doc__.splitlines()[0]).parse_args()
+    parser = options(__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, metavar="N", help="sentences in a batch")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, metavar="N", help="tokens in a sentence")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each task is repeated (default 1)")
+    arguments = parser.parse_args()
     for missing, what in ((not torch.cuda.is_available(), "CUDA device"), (find_spec("triton") is None, "triton")):
         if missing:
             print(f"benchmarks/gpu.py: no {what}: there is nothing to measure", file=sys.stderr)
@@ -136,9 +140,9 @@ def main() -> None:
     quick = arguments.quick
     result["rows"] = [
         row
-        for batch in ((4, 8) if quick else BATCHES)
-        for n in ((5, 10) if quick else LENGTHS)
-        for row in measure(batch, n, device, 0.05 if quick else 1.0)
+        for batch in ((4, 8) if quick else arguments.batches)
+        for n in ((5, 10) if quick else arguments.lengths)
+        for row in measure(batch, n, device, 0.05 if quick else arguments.seconds)
     ]
     print(describe(result["rows"]))
     finish(arguments, result)

@@ -311,6 +311,47 @@ def parsing(result: Result) -> str:
     )
 
 
+def english(result: Result) -> str:
+    """Return the table of english.py."""
+    made = {"spigot": "tree, two graphs, tags", "spacy": "tree, tags"}
+    programs = result["programs"]
+    rounds = len(programs["spacy"]["seconds"])
+    rows = [
+        [
+            f"`{name}.load({row['model']!r})` {row['version']}",
+            made[name],
+            digits(row["sentences_per_second"]),
+            digits(row["sentences_per_processor_second"]),
+            ratio(row["sentences_per_processor_second"] / programs["spacy"]["sentences_per_processor_second"]),
+            f"{row['import_seconds']:.1f} s",
+            f"{row['load_seconds']:.2f} s",
+            f"{row['first_seconds']:.2f} s",
+            f"{row['peak_bytes'] / 2**20:,.0f} MiB",
+        ]
+        for name, row in programs.items()
+    ]
+    header = [
+        "",
+        "makes",
+        "sentences/s",
+        "of processor time",
+        "/ spaCy",
+        "import",
+        "load",
+        "first sentence",
+        "peak memory",
+    ]
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"{result['sentences']:,} sentences of {result['length']} tokens, running text of {result['data']}, given "
+            f"as tokens. Each program runs in a process of its own, the two in turn, {rounds} times after a first one; "
+            "medians. The times before that are processor time, with compiled kernels.",
+            table(header, rows),
+        ]
+    )
+
+
 def structures(result: Result) -> str:
     """Return the tables of structures.py."""
 
@@ -556,6 +597,20 @@ def chain(result: Result) -> str:
     )
 
 
+def gpu(result: Result) -> str:
+    """Return the table of gpu.py, a row for each task and length, a column for each batch."""
+    rows = result["rows"]
+    batches = sorted({row["batch"] for row in rows})
+    found = {(row["task"], row["n"], row["batch"]): row for row in rows}
+    head = [f"{what}, batch of {batch:,}" for batch in batches for what in ("time", "peak memory")]
+    lines = []
+    for task, n in sorted({(row["task"], row["n"]) for row in rows}):
+        cells = [found[task, n, batch] for batch in batches]
+        columns = [(duration(cell["seconds"]), f"{cell['peak_bytes'] / 2**20:,.1f} MiB") for cell in cells]
+        lines.append([task, n, *(part for column in columns for part in column)])
+    return f"{result['device']['name']}. {_machine(result)}\n\n{table(['task', 'n', *head], lines)}"
+
+
 def _machine(result: Result) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items() if number is not None)
     threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
@@ -579,10 +634,12 @@ def main() -> None:
         "training": training,
         "sentiment": sentiment,
         "parsing": parsing,
+        "english": english,
         "memory": memory,
         "structures": structures,
         "programs": programs,
         "chain": chain,
+        "gpu": gpu,
     }
     page = HERE.parent / "docs" / "speed.md"
     text = page.read_text("utf-8")

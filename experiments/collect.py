@@ -1,12 +1,13 @@
 """Score a finished run on test sets and put everything that a table needs into one JSON file.
 
-    python experiments/collect.py RUN --root DATA --command "spigot train ..." --against RUN2 --out FILE.json
+    python experiments/collect.py RUN --root DATA --split NAME=FILE,... --command "spigot train ..." --out FILE.json
 
-DATA is the folder that `data.root` named when the run was trained. `--split NAME=GRAPHS,TREES` (which may be
-repeated) names a set to score: an SDP file and, to score trees, a CoNLL-U file, both in DATA; their sentences may
-differ. Without it, the sets are those of the Redwoods data. `--against` adds a paired permutation test of the labelled
-F1 against another run. The file also holds the counts of each sentence, as numbers separated by blanks: with them any
-two runs can be compared later (`read_counts`).
+DATA is the folder that `data.root` named when the run was trained, RUN a run of any system. `--split`, which may be
+repeated, names a set to score (`test=redwoods/test.sdp,redwoods/test.dt.conllu`): files whose sentences may differ. A
+file belongs to the one task of the system that reads files of its ending; `TASK:FILE` says which, where there are
+several. `--against RUN2` adds a paired permutation test against another run, of LF, and of UAS where there are trees.
+The file also holds the counts of each sentence, as numbers separated by blanks: with them any two runs can be compared
+later (`read_counts`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,36 +24,52 @@ from typing import Any, NamedTuple
 
 import torch
 
-from spigot.data.conllu import read_conllu
-from spigot.data.sdp import read_sdp
 from spigot.data.sentence import Sentence
-from spigot.evaluation.attachment import AttachmentScore, attachment
+from spigot.errors import UserError
 from spigot.evaluation.counts import Counts
-from spigot.evaluation.graph_f1 import GraphScore, graph_score
-from spigot.evaluation.report import comparison_json
+from spigot.evaluation.report import as_json, comparison_json
 from spigot.evaluation.significance import compare
-from spigot.systems.streaming import parse_all, parse_stream
-from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
+from spigot.systems.base import System
+from spigot.systems.loading import load_system
+from spigot.systems.streaming import parse_all
+from spigot.tasks.base import Task
+
+COUNTS: dict[str, dict[str, Callable[[Any], Counts]]] = {
+    "graphs": {"unlabelled": lambda score: score.unlabelled, "labelled": lambda score: score.labelled},
+    "trees": {"heads": lambda score: score.head_counts},
+}
+"""The counts that are kept of each sentence, by what a task predicts."""
+COMPARED = {"graphs": ("lf", "labelled"), "trees": ("uas", "heads")}
+"""The score that `--against` compares, and its counts."""
 
 
 class Split(NamedTuple):
-    """A set to score: its name, and files with graphs and with trees, relative to the folder of the data."""
+    """A set to score: its name, and its files, each with its task or None."""
 
     name: str
-    graphs: str
-    trees: str | None = None
+    files: tuple[tuple[str | None, str], ...]
 
     @classmethod
     def parse(cls, text: str) -> Split:
-        """Read NAME=GRAPHS or NAME=GRAPHS,TREES."""
+        """Read NAME=FILE,TASK:FILE."""
         name, equals, files = text.partition("=")
-        graphs, _, trees = files.partition(",")
-        if not name or not equals or not graphs:
-            raise argparse.ArgumentTypeError(f"expected NAME=GRAPHS or NAME=GRAPHS,TREES, got {text}")
-        return cls(name, graphs, trees or None)
+        if not name or not equals or not all(files.split(",")):
+            raise argparse.ArgumentTypeError(f"expected NAME=FILE,... or NAME=TASK:FILE,..., got {text}")
+        pairs = (file.rpartition(":") for file in files.split(","))
+        return cls(name, tuple((task or None, file) for task, _, file in pairs))
 
-
-REDWOODS = [Split(name, f"redwoods/{name}.sdp", f"redwoods/{name}.dt.conllu") for name in ("dev", "test", "ood")]
+    def of(self, system: System) -> dict[str, str]:
+        """Return the file of each task of a system. Raises ValueError."""
+        found = {}
+        for task, file in self.files:
+            ending = file.removesuffix(".gz").rpartition(".")[2]
+            fitting = [name for name, each in system.tasks.items() if task in (name, None) and each.format == ending]
+            names = [task] if task in system.tasks else fitting
+            if len(names) != 1:
+                known = ", ".join(system.tasks)
+                raise ValueError(f"split {self.name}: expected TASK:{file} with one task of {known}, got {task}:{file}")
+            found[str(names[0])] = file
+        return found
 
 
 def processor() -> str:
@@ -69,14 +86,26 @@ def without_folders(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def graph_scores(model: SyntaxThenSemantics, gold: list[Sentence]) -> list[GraphScore]:
-    """Score each sentence apart."""
-    return [graph_score(a, b) for a, b in zip(gold, parse_stream(model.parse, gold), strict=True)]
+def scores_of(system: System, name: str, gold: list[Sentence]) -> list[Any]:
+    """Score one task on each sentence apart."""
+    task = system.tasks[name]
+    parsed = parse_all(partial(system.parse_task, name), gold)
+    return [task.score([one], [other]) for one, other in zip(gold, parsed, strict=True)]
 
 
-def tree_scores(model: SyntaxThenSemantics, gold: list[Sentence]) -> list[AttachmentScore]:
-    """Score each sentence's tree apart."""
-    return [attachment(a, b) for a, b in zip(gold, parse_all(partial(model.parse_task, "syntax"), gold), strict=True)]
+def row_of(task: Task, scores: list[Any]) -> dict[str, Any]:
+    """Return the scores of a task and the counts of each sentence, under the names that training has for its scores."""
+    total = sum(scores, task.score([], []))
+    row: dict[str, Any] = dict(zip(task.score_names, task.values(total), strict=True))
+    row[key(task, "measures")] = as_json(task.measures(total))
+    for name, counts in COUNTS.get(task.outputs, {}).items():
+        row[key(task, name)] = counts_json([counts(score) for score in scores])
+    return row
+
+
+def key(task: Task, name: str) -> str:
+    """Return the key of something that is known of a task."""
+    return name if task.name == task.kind else f"{task.name}.{name}"
 
 
 def counts_json(counts: list[Counts]) -> dict[str, str]:
@@ -90,36 +119,33 @@ def read_counts(content: dict[str, str]) -> list[Counts]:
     return [Counts(correct=correct, gold=gold, system=system) for correct, gold, system in rows]
 
 
-def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split] = REDWOODS) -> dict[str, Any]:
+def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split]) -> dict[str, Any]:
     """Return scores, history and settings of a run."""
-    model = SyntaxThenSemantics.from_pretrained(run)
-    other = None if against is None else SyntaxThenSemantics.from_pretrained(against)
+    system = load_system(run)
+    other = None if against is None else load_system(against)
     history = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     recipe = json.loads((run / "recipe.json").read_text())
     recipe["data"].pop("root", None)
     recipe = without_folders(recipe)
     result: dict[str, Any] = {"recipe": recipe, "seed": recipe["training"].get("seed", 1), "scores": {}}
     for split in splits:
-        gold = list(read_sdp(root / split.graphs))
-        scores = graph_scores(model, gold)
-        total = sum(scores, GraphScore())
-        row: dict[str, Any] = {"uf": total.uf, "lf": total.lf, "lm": total.lm, "sentences": total.sentences}
-        row["unlabelled"] = counts_json([s.unlabelled for s in scores])
-        row["labelled"] = counts_json([s.labelled for s in scores])
-        if model.syntax is not None and split.trees is not None:
-            by_sentence = tree_scores(model, list(read_conllu(root / split.trees)))
-            trees = sum(by_sentence, AttachmentScore())
-            row |= {"uas": trees.uas, "uas_without_punctuation": trees.uas_without_punctuation}
-            row["heads"] = counts_json([s.head_counts for s in by_sentence])
-        if other is not None and against is not None:
-            theirs = graph_scores(other, gold)
-            test = compare([s.labelled for s in scores], [s.labelled for s in theirs])
-            # Runs are called NAME or NAME-SEED.
-            row[f"lf_against_{against.name.rpartition('-')[0] or against.name}"] = comparison_json(test)
+        row: dict[str, Any] = {}
+        for name, file in split.of(system).items():
+            task = system.tasks[name]
+            gold = list(task.read_gold(root / file))
+            scores = scores_of(system, name, gold)
+            row |= row_of(task, scores)
+            if other is not None and against is not None and name in other.tasks and task.outputs in COMPARED:
+                score, counts = COMPARED[task.outputs]
+                of_both = [
+                    [COUNTS[task.outputs][counts](s) for s in each] for each in (scores, scores_of(other, name, gold))
+                ]
+                # Runs are called NAME or NAME-SEED.
+                label = f"{score}_against_{against.name.rpartition('-')[0] or against.name}"
+                row[key(task, label)] = comparison_json(compare(*of_both))
         result["scores"][split.name] = row
     result["history"] = history
     result["hours"] = round(sum(row["seconds"] for row in history) / 3600, 3)
-    result["conventions"] = "uas: all tokens, punctuation included; uf, lf: arcs with tops, micro"
     result["versions"] = {name: version(name) for name in ("torch-spigot", "torch", "numba", "numpy")}
     result["machine"] = f"{processor()}, {torch.get_num_threads()} threads"
     return result
@@ -132,14 +158,17 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--command", required=True, help="the command that trained the run, kept beside its scores")
     parser.add_argument("--against", type=Path)
-    parser.add_argument("--split", type=Split.parse, action="append", metavar="NAME=GRAPHS,TREES")
+    parser.add_argument("--split", type=Split.parse, action="append", required=True, metavar="NAME=[TASK:]FILE,...")
     parser.add_argument("--commit", help="that of the code which trained the run, kept beside its scores")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     result: dict[str, Any] = {"command": arguments.command}
     if arguments.commit:
         result["commit"] = arguments.commit
-    result |= collect(arguments.run, arguments.root, arguments.against, arguments.split or REDWOODS)
+    try:
+        result |= collect(arguments.run, arguments.root, arguments.against, arguments.split)
+    except (UserError, ValueError) as error:
+        parser.error(str(error))
     write_json(arguments.out, result)
 
 

@@ -3,7 +3,7 @@
 Runs come from the JSON files beside it, in the order of `runs.toml`; gradients from the files of `gradients.py` in
 `experiments/regime/gradients`, by name.
 
-    python experiments/regime.py          # rewrites the tables between their markers
+    python experiments/regime.py          # rewrites the tables between their marks
     python experiments/regime.py --check  # fails if they are not up to date
 """
 
@@ -13,16 +13,19 @@ import argparse
 import json
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from collect import read_counts
+from marks import rewrite
 
-from spigot.evaluation.significance import compare
+from spigot.evaluation.counts import ZERO
+from spigot.evaluation.significance import bootstrap_over_runs, compare
 
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
-BEGIN, END = "<!-- {0}:begin -->", "<!-- {0}:end -->"
 
 SHOWN = ("treebank", "STE", "SPIGOT, cap 1")
 GRADIENTS_HEAD = (
@@ -78,6 +81,41 @@ def table(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def means(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
+    """Return the table of the means over seeds, of the runs of which there are several, in Markdown."""
+    others = group["against"]
+    against = [f"{score} − {short}" for short in others for score in ("UAS", "LF")]
+    head = ["run, mean over seeds", "seeds", "UAS", "UF", "LF", *against]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for entry in group["run"]:
+        runs = {seed: done[name] for seed in group["seeds"] if (name := f"{entry['name']}-{seed}") in done}
+        if len(runs) < 2:
+            continue
+        cells = [entry["label"], str(len(runs))]
+        for score in ("uas", "uf", "lf"):
+            values = [run["scores"]["dev"][score] for run in runs.values() if score in run["scores"]["dev"]]
+            cells.append(f"{points(mean(values))} ± {points(stdev(values))}" if values else "–")
+        for other in others.values():
+            pairs = [(run, done.get(f"{other}-{seed}")) for seed, run in runs.items()]
+            cells += [mean_difference(pairs, score) for score in ("heads", "labelled")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def mean_difference(pairs: Sequence[tuple[dict[str, Any], dict[str, Any] | None]], score: str) -> str:
+    """Render how much better runs are than others of the same seeds on dev, with its interval."""
+    counts = [
+        (read_counts(run["scores"]["dev"][score]), read_counts(other["scores"]["dev"][score]))
+        for run, other in pairs
+        if other is not None and other is not run and score in run["scores"]["dev"] and score in other["scores"]["dev"]
+    ]
+    if len(counts) < 2:
+        return ""
+    average = mean(sum(ours, ZERO).f1 - sum(theirs, ZERO).f1 for ours, theirs in counts)
+    low, high = bootstrap_over_runs(counts)
+    return f"{points(average)} [{points(low)}, {points(high)}]"
+
+
 def tables() -> str:
     """Return the tables in Markdown; what has not been run yet is named below them."""
     groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
@@ -88,6 +126,8 @@ def tables() -> str:
         missing = [f"`{name}`" for name in names if name not in done]
         if group["out"] == README.parent.name:
             parts.append(f"**{group['title']}** (dev, seed {', '.join(map(str, group['seeds']))})")
+            if len(group["seeds"]) > 1:
+                parts.append(means(group, done))
             if len(missing) < len(names):
                 parts.append(table(group, done))
             parts.append(f"Not yet run: {', '.join(missing) or 'nothing'}.")
@@ -121,16 +161,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    new = text = README.read_text("utf-8")
-    for name, content in (("tables", tables()), ("gradients", gradients())):
-        begin, end = BEGIN.format(name), END.format(name)
-        before, rest = new.split(begin)
-        _, after = rest.split(end)
-        new = f"{before}{begin}\n{content}\n{end}{after}"
-    if check:
-        return int(new != text)
-    README.write_text(new, "utf-8")
-    return 0
+    return rewrite(README, {"tables": tables(), "gradients": gradients()}, check)
 
 
 if __name__ == "__main__":

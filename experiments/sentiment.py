@@ -1,7 +1,8 @@
 """Table 2: score the runs of the second system and make its table.
 
     python experiments/sentiment.py score RUNS --root DATA --out experiments/table2
-    python experiments/sentiment.py table          # rewrites README.md between its markers
+    python experiments/sentiment.py table          # rewrites it in experiments/README.md, between its marks
+    python experiments/sentiment.py table --check  # fails if it is not up to date
 
 RUNS holds one folder for each system and seed, NAME-SEED, as `spigot train modern/sentiment-NAME --set
 training.seed=SEED` leaves it. `score` writes one JSON file for each system: its scores on test for each seed, the
@@ -13,12 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from collect import processor
+from marks import rewrite
 from scipy.stats import ttest_1samp, ttest_rel
 
 from spigot.data.sdp import read_sdp
@@ -26,8 +29,6 @@ from spigot.data.sst import read_sst
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- table2:begin -->", "<!-- table2:end -->"
 
 ROWS = {
     "dan": ("bag of vectors (DAN)", "–", "–"),
@@ -132,15 +133,16 @@ def spread(values: list[float]) -> str:
     return f"{100 * statistics.mean(values):.1f} ± {100 * deviation:.1f}"
 
 
-def main() -> None:
-    """Score runs, or rewrite the README's table."""
+def main() -> int:
+    """Score runs, or rewrite or check the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     scoring = commands.add_parser("score", help="score runs")
     scoring.add_argument("runs", type=Path)
     scoring.add_argument("--root", type=Path, required=True)
     scoring.add_argument("--out", type=Path, required=True)
-    commands.add_parser("table", help="rewrite the README's table")
+    tables = commands.add_parser("table", help="rewrite the table")
+    tables.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     if arguments.command == "score":
         arguments.out.mkdir(parents=True, exist_ok=True)
@@ -153,11 +155,9 @@ def main() -> None:
             result = score(name, arguments.runs, arguments.root, f"{command} --out RUNS/{name}-SEED")
             if result["runs"]:
                 (arguments.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        return
-    before, rest = README.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    README.write_text(f"{before}{BEGIN}\n{table(HERE / 'table2')}\n{END}{after}", "utf-8")
+        return 0
+    return rewrite(HERE / "README.md", {"table2": table(HERE / "table2")}, arguments.check)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

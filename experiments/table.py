@@ -1,7 +1,7 @@
-"""Make the README's table of results from the JSON files of `experiments/table1`.
+"""Table 1: make it from the JSON files of `experiments/table1`.
 
-python experiments/table.py          # rewrites README.md between its markers
-python experiments/table.py --check  # fails if README.md is not up to date
+python experiments/table.py          # rewrites it in experiments/README.md, between its marks
+python experiments/table.py --check  # fails if it is not up to date
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+from marks import rewrite
 
+HERE = Path(__file__).parent
 
 ROWS = {
     "neurbo": ("`neurbo`", "no syntax"),
@@ -89,18 +88,11 @@ def table(systems: dict[str, Runs]) -> str:
 
 
 def main() -> int:
-    """Rewrite or check the README."""
+    """Rewrite or check the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    text = README.read_text("utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    new = f"{before}{BEGIN}\n{table(read(HERE / 'table1'))}\n{END}{after}"
-    if check:
-        return int(new != text)
-    README.write_text(new, "utf-8")
-    return 0
+    return rewrite(HERE / "README.md", {"table1": table(read(HERE / "table1"))}, check)
 
 
 if __name__ == "__main__":

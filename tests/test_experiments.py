@@ -10,7 +10,7 @@ import pytest
 from spigot.data.conllu import write_conllu
 from spigot.data.sdp import write_sdp
 from spigot.training.recipe import load_recipe
-from tests.models.tiny import SENTENCES, tiny_model
+from tests.models.tiny import SENTENCES, multitask_model, tiny_model
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 
@@ -104,13 +104,32 @@ def test_collected_scores_are_those_of_the_system(script, data):
     assert found["recipe"] == {"data": {"vectors": "v.txt"}, "training": {"seed": 2}}
     assert (found["seed"], found["hours"], found["history"]) == (2, 1.0, [history])
     scores, graphs, trees = found["scores"]["dev"], model.score("semantics", SENTENCES), SENTENCES[3:]
-    assert (scores["uf"], scores["lf"], scores["sentences"]) == (graphs.uf, graphs.lf, len(SENTENCES))
+    assert (scores["uf"], scores["lf"]) == (graphs.uf, graphs.lf)
     assert graphs.lf > 0
     assert scores["uas"] == model.score("syntax", trees).uas
     labelled, heads = (collect.read_counts(scores[name]) for name in ("labelled", "heads"))
     assert sum(labelled[1:], labelled[0]) == graphs.labelled
     assert [count.gold for count in heads] == [len(sentence) for sentence in trees]
-    assert scores["lf_against_run"]["difference"] == 0
+    assert scores["lf_against_run"]["difference"] == scores["uas_against_run"]["difference"] == 0
+    named = collect.Split.parse("dev=semantics:dev.sdp")
+    assert collect.collect(run, data, None, [named])["scores"]["dev"]["labelled"] == scores["labelled"]
+
+
+def test_collected_scores_of_several_graphs(script, data):
+    collect, run = script("collect"), data / "run"
+    sentences = [s.with_graph("dm", s.graphs["semantics"]).with_graph("pb", s.graphs["semantics"]) for s in SENTENCES]
+    model = multitask_model(sentences=sentences, graphs=("dm", "pb"))
+    model.save_pretrained(run)
+    (run / "metrics.jsonl").write_text('{"epoch": 1, "dev": {}, "seconds": 1}\n')
+    (run / "recipe.json").write_text('{"data": {}, "training": {}}')
+    split = collect.Split.parse("dev=dm:dev.sdp,pb:dev.sdp,syntax:dev.conllu,pos:dev.conllu")
+    scores = collect.collect(run, data, None, [split])["scores"]["dev"]
+    expected = {name: model.score(name, sentences) for name in ("dm", "pb")}
+    assert {name: scores[f"{name}.lf"] for name in expected} == {name: score.lf for name, score in expected.items()}
+    assert scores["pos.accuracy"] == model.score("pos", SENTENCES[3:]).accuracy
+    assert len(collect.read_counts(scores["heads"])) == len(SENTENCES) - 3
+    with pytest.raises(ValueError, match=r"split dev: expected TASK:dev.sdp with one task of dm, pb, pos, syntax"):
+        collect.collect(run, data, None, [collect.Split.parse("dev=dev.sdp")])
 
 
 def test_gradients_are_measured_on_sentences_with_both_annotations(script, data):
@@ -133,18 +152,40 @@ def test_calibration_counts_what_is_right(script, data, capsys):
     bins = calibration.bins_of([(0.05, False), (0.95, True), (1.0, True), (0.91, False)], 10)
     assert [(b.low, b.decisions, b.right) for b in bins] == [(0.0, 1, 0.0), (0.9, 3, pytest.approx(2 / 3))]
     assert calibration.calibration_error(bins) == pytest.approx((0.05 + 3 * abs(2.86 / 3 - 2 / 3)) / 4)
+    surest = [(0.9, True), (0.8, False), (0.1, True)]
+    assert calibration.right_of_surest(surest, 0.67) == pytest.approx(1 / 2)
     model.save_pretrained(data / "run")
     gold = [f"--gold=semantics={data / 'dev.sdp'}", f"--gold=syntax={data / 'dev.conllu'}"]
     calibration.main([str(data / "run"), *gold, "--out", str(data / "out.json")])
-    tasks = json.loads((data / "out.json").read_text())["tasks"]
+    rows = {(row["task"], row["kind"]): row for row in json.loads((data / "out.json").read_text())["rows"]}
     score = model.score("syntax", SENTENCES[3:])
     tokens = sum(map(len, SENTENCES[3:]))
-    heads = tasks["syntax"]["arcs"]["bins"]
-    assert sum(b["decisions"] for b in heads) == tokens
-    assert sum(b["decisions"] * b["right"] for b in heads) == pytest.approx(score.uas * tokens)
-    right = sum(b["decisions"] * b["right"] for b in tasks["syntax"]["labels"]["bins"])
-    assert right == pytest.approx(score.las * tokens)
-    graphs = model.score("semantics", SENTENCES)
-    arcs = sum(b["decisions"] * b["right"] for b in tasks["semantics"]["arcs"]["bins"])
-    assert arcs == pytest.approx(graphs.unlabelled.correct)
-    assert "syntax, arcs:" in capsys.readouterr().out
+    assert rows["syntax", "arcs"]["decisions"] == tokens
+    assert rows["syntax", "arcs"]["right"] == pytest.approx(score.uas)
+    labels, graphs = rows["syntax", "labels"], model.score("semantics", SENTENCES)
+    assert labels["decisions"] * labels["right"] == pytest.approx(score.las * tokens)
+    arcs = rows["semantics", "arcs"]["bins"]
+    assert sum(b["decisions"] * b["right"] for b in arcs) == pytest.approx(graphs.unlabelled.correct)
+    assert "syntax, arcs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [("english",), ("table",), ("sentiment", "table")], ids=" ".join)
+def test_tables_are_those_of_the_records(script, monkeypatch, command):
+    name, *arguments = command
+    monkeypatch.setattr(sys, "argv", [name, *arguments, "--check"])
+    assert script(name).main() == 0
+
+
+def test_a_table_is_rewritten_between_its_marks(script, tmp_path):
+    page, rewrite = tmp_path / "page.md", script("marks").rewrite
+    page.write_text("a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n<!-- y:begin -->\n\n<!-- y:end -->\nc\n")
+    tables = {"x": r"new \1", "y": "two\nlines"}
+    assert rewrite(page, tables, check=True) == 1
+    assert "old" in page.read_text()
+    assert rewrite(page, tables, check=False) == 0
+    assert page.read_text() == (
+        "a\n<!-- x:begin -->\nnew \\1\n<!-- x:end -->\nb\n<!-- y:begin -->\ntwo\nlines\n<!-- y:end -->\nc\n"
+    )
+    assert rewrite(page, tables, check=True) == 0
+    with pytest.raises(ValueError, match="one pair of marks for 'z'"):
+        rewrite(page, {"z": ""}, check=False)

@@ -55,6 +55,12 @@ def test_the_core_needs_torch_and_numba_alone():
     assert finished.stdout.strip() == "['spigot.errors', 'spigot.structured']"
 
 
+def test_the_core_is_an_attribute_before_anything_else_is_used():
+    program = "import spigot; print(spigot.structured.SPIGOT is spigot.SPIGOT)"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (finished.stdout.strip(), finished.stderr) == ("True", "")
+
+
 def test_the_version_is_that_of_the_distribution():
     import importlib.metadata
 

@@ -32,6 +32,8 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") and name != "__all__":
         raise AttributeError(f"module 'spigot' has no attribute {name!r}")
     structured = import_module(".structured", __name__)
+    if name == "structured":
+        return structured
     exported = {"__all__": structured.__all__} | {name: getattr(structured, name) for name in structured.__all__}
     if name not in exported:
         raise AttributeError(f"module 'spigot' has no attribute {name!r}")

@@ -157,7 +157,10 @@ def _find(name: str, package: str, base: type) -> Any:
     try:
         found = getattr(importlib.import_module(module), last, None)
     except (ImportError, ValueError, TypeError) as error:
-        raise NamedError(f"name: expected the dotted path of an importable class, got {name!r} ({error})") from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name and f"{module}.".startswith(f"{error.name}.")
+        hint = "; is its folder in PYTHONPATH?" if missing else ""
+        expected = "expected the dotted path of an importable class"
+        raise NamedError(f"name: {expected}, got {name!r} ({error}{hint})") from error
     if not _is_concrete(found, base):
         raise NamedError(f"name: expected a concrete {base.__name__}, got {name!r}")
     return found

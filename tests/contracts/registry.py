@@ -186,6 +186,9 @@ POLYTOPES = [
     ),
     PolytopeCase("capped-simplex", spigot.CappedSimplex(2), category_shape, spigot.KSubset(2)),
     PolytopeCase(
+        "capped-simplex-tensor", spigot.CappedSimplex(torch.tensor(2)), category_shape, spigot.KSubset(torch.tensor(2))
+    ),
+    PolytopeCase(
         "capped-simplex-at-most",
         spigot.CappedSimplex(2, at_most=True),
         category_shape,
@@ -222,6 +225,7 @@ SURROGATES: dict[str, Surrogate] = {
     "sparsemap": spigot.SparseMAP(temperature=0.5),
     "spigot-capped": spigot.SPIGOT(step_size=0.5, max_norm=1.0),
     "marginals": spigot.Marginals(),
+    "marginals-learnt": spigot.Marginals(temperature=torch.tensor(0.5)),
     "marginal-jacobian": spigot.MarginalJacobian(max_norm=1.0),
     "spigot-ce": spigot.SPIGOTCE(),
     "spigot-eg": spigot.SPIGOTEG(),

@@ -6,17 +6,17 @@ from copy import deepcopy
 import pytest
 import torch
 
-from spigot import SPIGOT, ProjectiveTree, structured_argmax
+from spigot import SPIGOT, Budget, LinearProgram, MarginalStructure, ProjectiveTree, structured_argmax
 from spigot.structured.parts.base import flatten, like, map_parts, tensors
-from tests.contracts.registry import STRUCTURES, SURROGATES, batch_of, equal, to
+from tests.contracts.registry import DISTANCES, KNAPSACK, STRUCTURES, SURROGATES, batch_of, equal, to
 
 SIZES = [4, 1, 3]
 every_structure = pytest.mark.parametrize("case", STRUCTURES, ids=lambda case: case.name)
 
 
-def example(case):
-    clean = (map_parts(lambda part: part.nan_to_num(0), batch_of(case.shape, SIZES, seed)) for seed in (0, 1))
-    return *clean, torch.tensor(SIZES)
+def example(case, sizes=SIZES):
+    clean = (map_parts(lambda part: part.nan_to_num(0), batch_of(case.shape, sizes, seed)) for seed in (0, 1))
+    return *clean, torch.tensor(sizes)
 
 
 def run(case, scores, weights, lengths):
@@ -27,13 +27,16 @@ def run(case, scores, weights, lengths):
     return map_parts(torch.detach, output), like(scores, grads)
 
 
-PAIRS = [(case, name) for case in STRUCTURES for name in ("spigot-capped", "spigot-hull", "sparsemap")]
-PAIRS += [(STRUCTURES[0], name) for name in SURROGATES if (STRUCTURES[0], name) not in PAIRS]
+# Tracing takes a second or more: one structure of each class goes through its hull, and one with every surrogate.
+CLASSES = {type(case.structure): case for case in reversed(STRUCTURES)}
+PAIRS = [(STRUCTURES[0], name) for name in SURROGATES]
+PAIRS += [(case, "spigot-capped") for case in STRUCTURES[1:]]
+PAIRS += [(case, "spigot-hull") for case in CLASSES.values() if case is not STRUCTURES[0]]
 
 
 @pytest.mark.parametrize(("case", "name"), PAIRS, ids=lambda value: getattr(value, "name", value))
 def test_a_compiled_graph_is_whole_and_equal(case, name):
-    scores, weights, lengths = example(case)
+    scores, weights, lengths = example(case, [2, 1])  # the smallest: programs unroll their steps
     structure = case.structure
 
     def loss_of(output):
@@ -134,3 +137,51 @@ def test_equal_scores_have_one_answer(case):
     output, grad = run(case, level, weights, lengths)
     assert flatten(output).any()
     assert all(equal(a, b) for a, b in zip(run(case, level, weights, lengths), (output, grad), strict=True))
+
+
+def everything(case, scores, lengths):
+    """Return what all methods of a structure return, and the layer."""
+    structure = case.structure
+    best, (top, totals) = structure.argmax(scores, lengths), structure.top_k(scores, 3, lengths)
+    found = [best, top, totals, structure.score(scores, best, lengths)]
+    found += [polytope.project(scores, lengths) for polytope in (structure.relaxation, structure.hull)]
+    found.append(structured_argmax(scores, structure, SPIGOT(), lengths=lengths))
+    if isinstance(structure, MarginalStructure):
+        found.append(structure.sample(scores, lengths, generator=torch.Generator("cpu").manual_seed(1)))
+        for method in (structure.log_partition, structure.marginals, structure.entropy):
+            found.append(method(scores, lengths))
+        found.append(structure.log_prob(scores, best, lengths))
+    return found
+
+
+@every_structure
+def test_inference_mode_changes_nothing(case):
+    scores, _, lengths = example(case)
+    want = everything(case, scores, lengths)
+    with torch.inference_mode():
+        from_outside = everything(case, scores, lengths)
+        made_within = everything(case, map_parts(torch.clone, scores), lengths.clone())
+    assert all(map(equal, want, from_outside))
+    assert all(map(equal, want, made_within))
+
+
+@every_structure
+def test_the_default_device_and_type_change_nothing(case):
+    """On the device "meta" numbers have no values, so whatever is made there by mistake is missed."""
+    scores, weights, lengths = example(case)
+    want = [*everything(case, scores, lengths), *run(case, scores, weights, lengths)]
+    torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = [*everything(case, scores, SIZES), *run(case, scores, weights, lengths)]
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+    assert all(map(equal, want, found))
+
+
+def test_settings_of_structures_do_not_go_to_the_default_device():
+    with torch.device("meta"):
+        program, budget = LinearProgram(*KNAPSACK), Budget(ProjectiveTree(), DISTANCES, 6.0)
+    assert program.argmax(torch.ones(2, 4)).sum(1).tolist() == [2, 2]
+    assert budget.argmax(torch.ones(1, 4, 4)).sum() == 3

@@ -12,6 +12,7 @@ from torch.library import opcheck
 
 import spigot
 from spigot.structured import kernels, polytopes, structures
+from spigot.structured.kernels.chain.operators import ChainOperators
 from spigot.structured.kernels.runtime.gibbs import GibbsOperators
 from spigot.structured.polytopes import hull_operator
 from spigot.structured.structures import budget_operator
@@ -48,6 +49,14 @@ def chain(masked: bool, grad: bool = False) -> Arguments:
 def shared_chain(masked: bool, grad: bool = False) -> Arguments:
     parts = (scores(*shape, grad=grad) for shape in SHARED_CHAIN)
     return *parts, LENGTHS, *masks(masked, *SHARED_CHAIN)
+
+
+def with_tags(arguments: Arguments) -> Arguments:
+    """Return the arguments of a chain with tags in place."""
+    emissions, transitions, lengths, *masks = arguments
+    tags = torch.randint(emissions.size(2), emissions.shape[:2], generator=torch.Generator().manual_seed(0))
+    tags = tags.where(torch.arange(emissions.size(1)) < lengths[:, None], -1)
+    return emissions, transitions, tags, lengths, *masks
 
 
 def graph(masked: bool, grad: bool = False) -> Arguments:
@@ -158,12 +167,14 @@ OPERATORS: dict[str, Callable[[bool], Arguments]] = {
     "chain_log_partition": lambda masked: chain(masked, grad=True),
     "chain_marginals": lambda masked: chain(masked, grad=True),
     "chain_marginals_jvp": lambda masked: (*chain(masked)[:2], *chain(masked)),
+    "chain_tags_log_prob": lambda masked: with_tags(chain(masked, grad=True)),
     "chain_log_prob": lambda masked: (*chain(masked)[:2], *chain(masked)),
     "chain_entropy": lambda masked: chain(masked, grad=True),
     "chain_entropy_slopes": chain,
     "shared_chain_log_partition": lambda masked: shared_chain(masked, grad=True),
     "shared_chain_marginals": lambda masked: shared_chain(masked, grad=True),
     "shared_chain_marginals_jvp": lambda masked: (*shared_chain(masked)[:2], *shared_chain(masked)),
+    "shared_chain_tags_log_prob": lambda masked: with_tags(shared_chain(masked, grad=True)),
     "shared_chain_log_prob": lambda masked: (*shared_chain(masked)[:2], *shared_chain(masked)),
     "shared_chain_entropy": lambda masked: shared_chain(masked, grad=True),
     "shared_chain_entropy_slopes": shared_chain,
@@ -208,7 +219,8 @@ def test_every_operator_is_listed():
         if not module.ispkg and ".triton" not in module.name
     ]
     contents = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    contents += [member for value in contents if isinstance(value, GibbsOperators) for member in value]
+    for kind in (ChainOperators, GibbsOperators):
+        contents += [member for value in contents if isinstance(value, kind) for member in value]
     found = {value.name() for value in contents if isinstance(value, torch._ops.OpOverload)}
     assert found == {f"spigot::{name}" for name in OPERATORS}
 

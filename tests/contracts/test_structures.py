@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
+import spigot
 from spigot import SPIGOT, DynamicProgram, Marginals, MarginalStructure, Perturbed, structured_argmax
 from spigot.structured.audit.enumeration import all_structures
 from spigot.structured.parts.base import flatten, like, map_parts, tensors, unflatten
@@ -203,6 +204,45 @@ def test_scores_that_are_no_tensors_are_named(case):
         typed = map_parts(lambda part, dtype=dtype: part.nan_to_num(0).to(dtype), scores)
         with pytest.raises(TypeError, match=rf"scores.*: expected a floating-point tensor, got {dtype}"):
             structured_argmax(typed, case.structure, SPIGOT())
+
+
+@pytest.mark.wrong_arguments
+@every_structure
+def test_every_operation_names_what_it_cannot_take(case):
+    structure = case.structure
+    scores, lengths = example(case)
+    scores = map_parts(lambda part: part.nan_to_num(0), scores)
+    z = structure.argmax(scores, lengths)
+    takes_scores = [
+        lambda given: structure.top_k(given, 2),
+        structure.relaxation.project,
+        structure.hull.project,
+        lambda given: spigot.regret(given, given, structure),
+        lambda given: spigot.spo_plus_loss(given, given, structure),
+        *([structure.sample, structure.entropy] if isinstance(structure, MarginalStructure) else []),
+    ]
+    takes_structures = [structure.contains, spigot.hamming_cost]
+    if structure.compact_form is not None:
+        takes_structures.append(structure.to_compact)
+    first = tensors(scores)[0]
+    no_tensors = [None, "scores", first.numpy(), tuple(tensors(scores)), Pair(first, first)]
+    wide = map_parts(lambda part: part.to(torch.complex64), scores)
+    whole = map_parts(lambda part: part.to(torch.int64), z)
+    for operation in takes_scores:
+        for given in (*no_tensors, wide, whole):
+            with pytest.raises(TypeError, match=r": expected .*, got "):
+                operation(given)
+    for operation in takes_structures:
+        # `hamming_cost` takes parts of any form.
+        own = [given for given in no_tensors if not isinstance(given, Pair) or operation != spigot.hamming_cost]
+        for given in (*own, wide, whole):
+            with pytest.raises(TypeError, match=r": expected .*, got "):
+                operation(given)
+    if structure.axis is None:
+        for given in (map_parts(lambda part: part[None], z), map_parts(lambda part: part[0], z)):
+            for operation in takes_structures[:1] + takes_structures[2:]:
+                with pytest.raises(ValueError, match=": expected shape"):
+                    operation(given)
 
 
 @pytest.mark.wrong_arguments

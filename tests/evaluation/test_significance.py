@@ -5,7 +5,7 @@ import pytest
 
 from spigot.evaluation import significance
 from spigot.evaluation.counts import ZERO, Counts
-from spigot.evaluation.significance import bootstrap_interval, compare, permutation_test
+from spigot.evaluation.significance import bootstrap_interval, bootstrap_over_runs, compare, permutation_test
 
 
 def random_counts(seed, sentences, advantage=0.0):
@@ -110,3 +110,32 @@ def test_bad_arguments_are_named():
         permutation_test(first, second, rounds=0)
     with pytest.raises(ValueError, match=r"confidence: .* got 95"):
         bootstrap_interval(first, second, confidence=95)
+
+
+def test_runs_that_differ_widen_the_interval():
+    # Each run's difference is known exactly: all sentences are alike, so that only the choice of runs varies.
+    def run(correct):
+        return [Counts(10, 10, correct)] * 50, [Counts(10, 10, 5)] * 50
+
+    runs = [run(6), run(9)]
+    low, high = bootstrap_over_runs(runs, rounds=2000)
+    # The two runs are drawn twice each with probability 1/4, so that the ends are their own differences.
+    assert (low, high) == pytest.approx((0.1, 0.4))
+    assert bootstrap_over_runs([run(6), run(6)], rounds=100) == pytest.approx((0.1, 0.1))
+
+
+def test_one_run_has_the_interval_of_its_sentences():
+    first, second = random_counts(5, 40, 0.1)
+    assert bootstrap_over_runs([(first, second)], 500, seed=3) == bootstrap_interval(first, second, 500, seed=3)
+    # The same run twice is no new evidence: the sentences are the same ones for both.
+    assert bootstrap_over_runs([(first, second)] * 2, 2000) == pytest.approx(
+        bootstrap_interval(first, second), abs=0.01
+    )
+
+
+def test_runs_have_the_same_sentences():
+    first, second = random_counts(6, 5)
+    with pytest.raises(ValueError, match="runs: expected at least one, got none"):
+        bootstrap_over_runs([])
+    with pytest.raises(ValueError, match=r"runs: expected counts of the same sentences, got \[5, 4\] of them"):
+        bootstrap_over_runs([(first, second), (first[:4], second[:4])])

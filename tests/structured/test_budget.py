@@ -41,6 +41,8 @@ CASES = {
     "matching": (Matching(), (4, 4)),
     "subset": (KSubset(3), (7,)),
     "category": (Categorical(), (6,)),
+    "free-matching": (Matching(at_most_one=True), (3, 3)),
+    "free-subset": (KSubset(3, at_most=True), (6,)),
 }
 
 
@@ -67,6 +69,24 @@ def test_the_argmax_is_the_best_of_all_within_the_limit(name, integers, share):
         cut += bool((z[kept] @ flatten(scores)[b]).max() < (z @ flatten(scores)[b]).max())
     assert cut > 0 or share > 0.5
     assert budget.contains(best).all()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_k_best_within_the_limit(name):
+    structure, shape = CASES[name]
+    generator = seeded(7)
+    scores = tensor(structure, shape, 4, generator)
+    weights = map_parts(torch.Tensor.abs, tensor(structure, shape, 4, generator))
+    members = [flatten(each) for each in all_structures(structure, scores)]
+    heavy = [z @ flatten(weights)[b] for b, z in enumerate(members)]
+    limits = torch.stack([each.quantile(0.4) for each in heavy]) + 1e-6
+    found, totals = Budget(structure, weights, limits).top_k(scores, 6)
+    for b, z in enumerate(members):
+        want = (z[heavy[b] <= limits[b]] @ flatten(scores)[b]).sort(descending=True).values[:6]
+        torch.testing.assert_close(totals[b, : len(want)], want)
+        assert torch.isinf(totals[b, len(want) :]).all()
+        flat = flatten(map_parts(lambda part, b=b: part[b], found))
+        assert flat[: len(want)].unique(dim=0).size(0) == len(want)
 
 
 def test_one_weight_for_all_rows_and_many_tokens():
@@ -109,6 +129,8 @@ def test_what_cannot_be_is_named():
     scores = torch.zeros(2, 4, 4)
     with pytest.raises(ValueError, match="weights: expected finite numbers from 0 on"):
         Budget(ProjectiveTree(), -torch.ones(1, 4, 4), 1.0)
+    with pytest.raises(ValueError, match="limit: expected numbers, got NaN"):
+        Budget(ProjectiveTree(), torch.ones(1, 4, 4), torch.tensor([1.0, math.nan]))
     with pytest.raises(TypeError, match="structure: expected a Structure"):
         Budget(ProjectiveTree, torch.ones(1, 4, 4), 1.0)
     with pytest.raises(ValueError, match=r"scores: no structure within the budget.*row 1"):
@@ -126,3 +148,10 @@ def test_a_search_that_is_too_long_is_given_up():
     budget = Budget(KSubset(7), weights, 10.2, max_splits=1)
     with pytest.raises(RuntimeError, match=r"Budget: expected a proof within 1 splits.*row 0"):
         budget.argmax(scores)
+
+
+def test_a_price_whose_rounding_hides_a_small_score():
+    """The price is so much larger than the score that rounding makes a line look higher than itself."""
+    scores = torch.tensor([[9.2e-10, -96.91521241229]], dtype=torch.float64)
+    best = Budget(Categorical(), torch.tensor([[0.71, 0.54]]), 0.625).argmax(scores)
+    assert best.tolist() == [[0, 1]]

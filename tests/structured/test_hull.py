@@ -309,6 +309,20 @@ def test_an_argmax_by_autograd_within_a_compiled_graph():
     assert torch.allclose(project(point), Simplex().project(point), atol=1e-9)
 
 
+def test_settings_of_rows_within_vmap():
+    """Each row of the batch has constraints of its own, and a point of each is mapped over."""
+    generator = torch.Generator().manual_seed(0)
+    hull = Hull(LinearProgram(A=torch.rand(2, 1, 3, generator=generator), b=torch.full((2, 1), 0.6)))
+    points = torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
+    weights = torch.randn(2, 3, generator=generator, dtype=torch.float64)
+
+    def loss(point):
+        return (hull.project(point) * weights).sum()
+
+    grads = torch.func.vmap(torch.func.grad(loss))(points)
+    assert torch.allclose(grads, torch.stack([torch.func.grad(loss)(point) for point in points]))
+
+
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="tolerance: expected a positive number, got 0"):
         Hull(ProjectiveTree(), tolerance=0)

@@ -387,3 +387,11 @@ def test_cuts_may_leave_nothing():
     impossible = LinearProgram([[1, 1, 1]], [2], cuts=lambda z: ([[0.0, 0, 0], [-1, -1, -1]], [-1.0, -3.0]))
     with pytest.raises(ValueError, match=r"scores: no solution of the linear constraints.*row 0"):
         impossible.argmax(torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("continuous", [(), (0,)], ids=["whole", "mixed"])
+@pytest.mark.parametrize("large", [1e3, 1e6, 1e8])
+def test_a_switch_with_a_large_coefficient(continuous, large):
+    """The relaxed problem turns it on by so little that it rounds to off."""
+    switched = LinearProgram(A=[[1, -large]], b=[0], continuous=continuous)
+    assert switched.argmax(torch.tensor([[1.0, -1e-3], [1.0, -2.0]])).tolist() == [[1, 1], [0, 0]]

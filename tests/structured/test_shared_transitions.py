@@ -162,5 +162,5 @@ def test_types(dtype):
 def test_the_operators_are_sound():
     emissions, transitions, lengths = draw(2, 4, 3, 1.0, 6)
     arguments = emissions, transitions.expand(2, 1, 3, 3), lengths, None, None
-    torch.library.opcheck(SHARED_CHAIN.log_partition, arguments, test_utils=("test_schema", "test_faketensor"))
-    torch.library.opcheck(SHARED_CHAIN.marginals, arguments, test_utils=("test_schema", "test_faketensor"))
+    torch.library.opcheck(SHARED_CHAIN.gibbs.log_partition, arguments, test_utils=("test_schema", "test_faketensor"))
+    torch.library.opcheck(SHARED_CHAIN.gibbs.marginals, arguments, test_utils=("test_schema", "test_faketensor"))

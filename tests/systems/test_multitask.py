@@ -1,5 +1,7 @@
 """Several tasks on the states of one encoder."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -135,6 +137,66 @@ def test_a_checkpoint_with_encoders_of_their_own(tmp_path):
     assert load_system(tmp_path).parse(TWO[:5]) == system.parse(TWO[:5])
 
 
+def tagging(**settings):
+    """A system whose encoders read the tags that it predicts."""
+    sizes = {"word_dim": 6, "character_dim": 4, "tag_dim": 3, "hidden": 8, "layers": 1, "word_dropout": 0.0}
+    own = {key: value for key, value in sizes.items() if key != "tag_dim"}
+    return model(tagger="pos", encoder=sizes, tagger_encoder=own | {"hidden": 5}, **settings)
+
+
+@pytest.mark.parametrize("encoder_per_task", [False, True])
+def test_encoders_read_the_tags_that_the_system_predicts(encoder_per_task, tmp_path):
+    system = tagging(encoder_per_task=encoder_per_task)
+    assert system.needs == {"words"}
+    sentences = bare(TWO[:6])
+    parsed = system.parse(sentences)
+    # Tags of the input change nothing.
+    for other in (TWO[:6], [dataclasses.replace(s, tags=("NN",) * len(s)) for s in sentences]):
+        for a, b in zip(system.parse(other), parsed, strict=True):
+            assert (a.tags, a.trees) == (b.tags, b.trees)
+            assert all(a.graphs[name] == b.graphs[name] for name in GRAPHS)
+    # A system that reads tags from its input, with the same weights, makes the same of the predicted ones.
+    encoder = system.encoders[system.config.encoder_of("syntax")]
+    words = system.known.words[system.config.encoder_of("syntax")]
+    tokens = words.encode([dataclasses.replace(s, tags=p.tags) for s, p in zip(sentences, parsed, strict=True)])[0]
+    expected = system.parts["syntax"].score(encoder(tokens)).scores
+    blank, dropped = words.encode(sentences)
+    output = system.output(Batch("syntax", sentences), blank, dropped, 1.0)
+    torch.testing.assert_close(output.scores, expected, rtol=0, atol=0)
+    assert not torch.equal(system.parts["syntax"].score(encoder(blank)).scores, expected)
+    assert len({tag for sentence in parsed for tag in sentence.tags}) > 1
+    assert parsed == [system.parse([sentence])[0] for sentence in sentences]
+    system.save_pretrained(tmp_path)
+    assert load_system(tmp_path).parse(sentences) == parsed
+    assert system.parse(sentences, confidence=True)[0].confidences.keys() == {*GRAPHS, "pos", "syntax"}
+
+
+@pytest.mark.parametrize("encoder_per_task", [False, True])
+def test_a_tagger_learns_from_tags_alone(encoder_per_task):
+    system = tagging(encoder_per_task=encoder_per_task)
+    assert with_gradient(system, "pos") == {"pos"} == set(system.reached("pos", 1.0))
+    for task in ("syntax", *GRAPHS):
+        assert with_gradient(system, task) == set(system.reached(task, 1.0))
+        assert "pos" not in system.reached(task, 1.0)
+    grouped = [parameter for group in system.groups().values() for parameter in group]
+    assert len(grouped) == len({id(p) for p in grouped}) == len(list(system.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tagger": "pos"}, r"^encoder: expected one that reads tags \(tag_dim above 0\) beside a tagger"),
+        (
+            {"tagger": "pos", "encoder": {"tag_dim": 3}, "tagger_encoder": {"tag_dim": 3}},
+            "^tagger_encoder: expected one that reads no tags",
+        ),
+    ],
+)
+def test_a_tagger_and_who_reads_it(settings, message):
+    with pytest.raises(ValueError, match=message):
+        model(**settings)
+
+
 def test_rare_words_are_not_trained():
     counts = {}
     for sentence in TWO:
@@ -171,6 +233,12 @@ def test_all_tasks_select_the_epoch_together():
         (
             {"system": multitask_system(tree=None), "intermediate": {"pretrain_epochs": 1}},
             "intermediate: expected",
+        ),
+        ({"system": multitask_system(tagger="syntax")}, 'system.tagger: expected a part of kind "tags"'),
+        ({"system": multitask_system(tagger_encoder={"hidden": 8})}, "system.tagger_encoder: expected a tagger"),
+        (
+            {"system": multitask_system(tagger="pos"), "intermediate": {"pretrain_epochs": 1}},
+            "intermediate.pretrain_epochs: expected 0 beside system.tagger, got 1",
         ),
         ({"tasks": {"pos": {"loss": "nll"}}}, "tasks.pos.loss: no such key"),
         ({"tasks": {"xpos": {}}}, "tasks.xpos: expected a task of this system"),

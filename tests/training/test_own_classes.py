@@ -119,4 +119,5 @@ def test_a_checkpoint_whose_class_cannot_be_imported(run, tmp_path):
     with pytest.raises(CheckpointError, match="expected the dotted path of an importable class") as caught:
         load_system(there)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("(No module named 'not_installed_here'; is its folder in PYTHONPATH?)")
     assert "not_installed_here" not in sys.modules

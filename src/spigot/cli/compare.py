@@ -71,20 +71,10 @@ def compare(
 
 
 def _gold(sdp: str, conllu: str, tree: str, graph: str) -> list[Sentence]:
-    from dataclasses import replace
-
+    from spigot.cli.gold import read_together
     from spigot.data.errors import DataError
-    from spigot.data.readers import read_sentences
-    from spigot.evaluation.matching import match
 
-    trees = list(read_sentences(conllu, tree=tree))
-    graphs = list(read_sentences(sdp, graph=graph))
-    gold = [
-        replace(one, trees={**one.trees, **two.trees}, graphs=two.graphs)
-        for one, two in match(trees, graphs, conllu, sdp)
-    ]
-    if not gold:
-        raise DataError(conllu, None, "expected sentences, got none")
+    gold = read_together([conllu, sdp], tree, graph)
     for sentence in gold:
         for path, kind, held, name in ((conllu, "tree", sentence.trees, tree), (sdp, "graph", sentence.graphs, graph)):
             if name not in held:
@@ -93,16 +83,15 @@ def _gold(sdp: str, conllu: str, tree: str, graph: str) -> list[Sentence]:
 
 
 def _parsed(first: str, second: str, gold: list[Sentence], tree: str, graph: str, device: str) -> list[Triple]:
-    from dataclasses import replace
-
     from spigot.systems.loading import load_system
+    from spigot.systems.parser import bare
     from spigot.systems.streaming import parse_all
 
     # A system gets no gold annotation: what it does not predict is then missing, not right.
-    bare = [replace(sentence, trees={}, graphs={}) for sentence in gold]
+    given = [bare(sentence) for sentence in gold]
     parses = []
     for argument, source in (("A", first), ("B", second)):
-        parsed = parse_all(load_system(source, device).parse, bare)
+        parsed = parse_all(load_system(source, device).parse, given)
         for kind, held, name in (("tree", parsed[0].trees, tree), ("graph", parsed[0].graphs, graph)):
             if name not in held:
                 message = f"expected a system with a {kind} {name!r}, got {source} ({', '.join(held) or 'none'})"

@@ -183,6 +183,10 @@ class Vocabulary:
         kept |= {column: [*SPECIAL] for column in columns}
         return Vocabulary.from_dict({**self.to_dict(), **kept})
 
+    def with_tags(self, tags: Sequence[str]) -> Vocabulary:
+        """Return the vocabulary with other tags, numbered in this order behind the special symbols."""
+        return Vocabulary.from_dict({**self.to_dict(), "tags": [*SPECIAL, *tags]})
+
     def _word(self, form: str) -> int:
         known = self.words[form]
         if self.counts[known] == 0:

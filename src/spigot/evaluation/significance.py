@@ -3,7 +3,7 @@
 Both systems are scored on the same sentences; the statistic is the corpus-level F1 computed from summed
 counts. UAS and LAS are the case in which gold and system items are the tokens
 (`AttachmentScore.head_counts`, `label_counts`). The tests account for the sample of sentences alone, not for the
-variation between training runs; for that, train with several seeds.
+variation between training runs; `bootstrap_over_runs` accounts for both.
 """
 
 from __future__ import annotations
@@ -88,16 +88,46 @@ def bootstrap_interval(
 
     Sentences are drawn with replacement, the same ones for both systems.
     """
+    return bootstrap_over_runs([(first, second)], rounds, seed, confidence)
+
+
+def bootstrap_over_runs(
+    runs: Sequence[tuple[Sequence[Counts], Sequence[Counts]]],
+    rounds: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of the difference in corpus-level F1, averaged over runs, for other runs and test sets.
+
+    The hierarchical bootstrap: runs are drawn with replacement, and so are the sentences, the same ones for all systems
+    and runs. With fewer than about five runs it understates how much runs differ.
+
+    Args:
+        runs: for each training seed the counts of both systems, of the same sentences.
+        rounds: how many test sets are drawn.
+        seed: of the draws.
+        confidence: of the interval, between 0 and 1.
+    """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence: expected a number between 0 and 1, got {confidence}")
-    ours, theirs = _table(first, second, rounds)
+    if not runs:
+        raise ValueError("runs: expected at least one, got none")
+    tables = [_table(first, second, rounds) for first, second in runs]
+    sentences = len(tables[0][0])
+    if any(len(ours) != sentences for ours, _ in tables):
+        raise ValueError(
+            f"runs: expected counts of the same sentences, got {[len(ours) for ours, _ in tables]} of them"
+        )
     random = np.random.default_rng(seed)
     differences = []
-    for size in _chunks(rounds, len(ours)):
-        drawn = random.integers(0, len(ours), (size, len(ours)))
-        cells = drawn + len(ours) * np.arange(size)[:, None]
+    for size in _chunks(rounds, sentences):
+        drawn = random.integers(0, sentences, (size, sentences))
+        cells = drawn + sentences * np.arange(size)[:, None]
         times = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape).astype(np.float64)
-        differences.append(_f1(times @ ours) - _f1(times @ theirs))
+        found = np.stack([_f1(times @ ours) - _f1(times @ theirs) for ours, theirs in tables], 1)
+        # One run is the one that is drawn.
+        chosen = random.integers(0, len(runs), found.shape) if len(runs) > 1 else np.zeros(found.shape, np.int64)
+        differences.append(np.take_along_axis(found, chosen, 1).mean(1))
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.concatenate(differences), [tail, 1 - tail])
     return float(low), float(high)

@@ -14,11 +14,11 @@ from typing import Any, Generic, NamedTuple, final
 import torch
 from torch import Tensor
 
-from .checks import kind_of, lengths_or_none, refuse_rows, widen
+from .checks import check_scores, check_structures, lengths_or_none, refuse_rows, widen
 from .differentiation import is_traced
 from .k_best import k_best
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
-from .parts.compact import CompactForm, Reading, is_integer, read_structure
+from .parts.compact import CompactForm, Reading, read_structure
 from .parts.rows import over_rows
 from .seeds import draw_row_seeds
 
@@ -70,6 +70,7 @@ class Structure(ABC, Generic[Parts]):
             the structures, of the types of the scores, `[batch, k, ...]`; and their scores, `[batch, k]`. Where a row
             has fewer than k, the rest are zeros, and score -inf.
         """
+        check_scores("scores", scores)
         return k_best(self, scores, k, lengths, mask)
 
     def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
@@ -140,6 +141,7 @@ class Structure(ABC, Generic[Parts]):
         form = self.compact_form
         if form is None:
             raise TypeError(f"structure: expected one with a compact form, got {type(self).__name__}")
+        _check_form(form, structure, lengths)
         return form.to_integers(structure, lengths_or_none(tensors(structure)[0], lengths))
 
     @over_rows("structure")
@@ -148,11 +150,11 @@ class Structure(ABC, Generic[Parts]):
 
         Masks and scores play no part, and padding is not read.
         """
-        if any(is_integer(part) for part in tensors(structure)):
-            raise TypeError(f"structure: expected floating-point or bool parts, got {kind_of(tensors(structure)[0])}")
         form = self.compact_form
         if form is not None:
+            _check_form(form, structure, lengths)
             return form.members(structure, lengths_or_none(tensors(structure)[0], lengths))
+        check_structures("structure", structure)
         wide = map_parts(lambda part: widen(part.detach()), structure)
         valid = self.part_mask(map_parts(torch.zeros_like, wide), lengths)
         inside = masked(wide, valid)
@@ -180,6 +182,9 @@ class AccurateSums(NamedTuple):
     """Takes scores, the parts of structures (0 where there is no candidate), lengths and mask; returns log p."""
     entropy: Callable[..., Tensor]
     """Takes scores, lengths and mask."""
+    log_prob_of_integers: Callable[..., Tensor] | None = None
+    """Takes scores, the integers of structures (see `Reading.integers`), lengths and mask; returns log p, -inf where
+    one has a part that is no candidate. None: it would be no faster than with parts."""
 
 
 class MarginalStructure(Structure[Parts]):
@@ -213,6 +218,7 @@ class MarginalStructure(Structure[Parts]):
         Each row draws one seed from `generator` (None: torch's own), in order. So a row's sample depends neither on the
         other rows nor on padding.
         """
+        check_scores("scores", scores)
         return self.sample_seeded(scores, draw_row_seeds(tensors(scores)[0], generator), lengths, mask)
 
     @abstractmethod
@@ -239,6 +245,9 @@ class MarginalStructure(Structure[Parts]):
         """
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
+        by_integers = log_prob_of_integers(self, reading, scores, lengths, mask)
+        if by_integers is not None:
+            return by_integers.to(common_dtype(scores))
         allowed = self.part_mask(scores, lengths, mask)
         wide, chosen = map_parts(widen, scores), map_parts(widen, masked(reading.parts, allowed))
         if self.accurate is None:
@@ -252,11 +261,19 @@ class MarginalStructure(Structure[Parts]):
     @over_rows()
     def entropy(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Tensor:
         """Return the entropy of p(z) in nats for each row, shape `[batch]`; differentiable in `scores`."""
+        check_scores("scores", scores)
         wide = map_parts(widen, scores)
         if self.accurate is not None:
             return self.accurate.entropy(wide, lengths, mask).to(common_dtype(scores))
         expected = self.score(wide, self.marginals(wide, lengths, mask), lengths, mask)
         return (self.log_partition(wide, lengths, mask) - expected).to(common_dtype(scores))
+
+
+def _check_form(form: CompactForm[Parts], structure: Parts, lengths: Tensor | None) -> None:
+    """Raise an error unless `structure`, floating-point or bool, has the shapes of what `form` writes."""
+    check_structures("structure", structure)
+    shapes = map_parts(lambda part: torch.empty((), device="meta").expand(part.shape), structure)
+    form.check("structure", shapes, lengths)
 
 
 def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Parts], lengths: Tensor | None) -> None:
@@ -266,6 +283,29 @@ def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Part
     bad = ~structure.contains(reading.parts, lengths)
     bad = bad if reading.known is None else bad & reading.known
     refuse_rows(bad, f"{name}: expected a structure of {structure!r}, got parts that form none")
+
+
+def log_prob_of_integers(
+    structure: MarginalStructure[Parts],
+    reading: Reading[Parts],
+    scores: Parts,
+    lengths: Tensor | None,
+    mask: Parts | None,
+) -> Tensor | None:
+    """Return log p of what was read, known to be structures, if that is faster by their integers than by their parts.
+
+    Rows that are not known have any number.
+    """
+    accurate, form = structure.accurate, structure.compact_form
+    if accurate is None or accurate.log_prob_of_integers is None or form is None:
+        return None
+    integers = reading.integers
+    if integers is None:
+        if is_traced():
+            # What parts are given has not been checked.
+            return None
+        integers = form.to_integers(reading.parts, lengths_or_none(tensors(scores)[0], lengths))
+    return accurate.log_prob_of_integers(map_parts(widen, scores), integers, lengths, mask)
 
 
 def rows_excluded(structure: Structure[Parts], parts: Parts, allowed: Parts, lengths: Tensor | None) -> Tensor | None:

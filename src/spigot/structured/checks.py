@@ -7,7 +7,7 @@ candidate cell anyway: they report one status for each row, and `raise_for_statu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 import torch
@@ -47,7 +47,8 @@ def as_lengths(lengths: Tensor | Sequence[int] | None) -> Tensor | None:
         return lengths
     try:
         # An empty list would become floating-point numbers.
-        return torch.as_tensor(lengths) if len(lengths) else torch.zeros(0, dtype=torch.int64)
+        dtype = None if len(lengths) else torch.int64
+        return torch.as_tensor(lengths, dtype=dtype, device="cpu")
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"lengths: expected a tensor or list of integers, got {lengths!r}") from None
 
@@ -78,6 +79,18 @@ def check_scores(name: str, parts: object) -> None:
             check_floating(f"{name}.{field}", part)
     else:
         check_floating(name, parts)
+
+
+def check_structures(name: str, parts: object) -> None:
+    """Check that `parts` is a floating-point or bool tensor, or a NamedTuple of such tensors.
+
+    Raises:
+        TypeError: it is not.
+    """
+    several = isinstance(parts, tuple) and hasattr(parts, "_fields")
+    for part in cast(tuple[object, ...], parts) if several else (parts,):
+        if not (isinstance(part, Tensor) and (part.is_floating_point() or part.dtype is torch.bool)):
+            raise TypeError(f"{name}: expected floating-point or bool parts, got {kind_of(part)}")
 
 
 def check_floating(name: str, values: object) -> None:

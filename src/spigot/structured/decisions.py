@@ -11,9 +11,10 @@ from typing import Literal, TypeAlias
 from torch import Tensor
 
 from .base import Structure
-from .checks import check_instance
+from .checks import check_instance, check_scores
 from .losses import Reduction, hinge_loss
 from .parts.base import Parts, common_dtype, inner, map_parts, masked
+from .parts.compact import check_parts
 from .parts.rows import over_rows
 from .surrogates.settings import check_choice
 
@@ -45,7 +46,7 @@ def spo_plus_loss(
         mask: bool, shaped like the scores; True = candidate.
         reduction: "none", "mean" or "sum".
     """
-    sign = _sign(sense, structure)
+    sign = _checked(predicted, true, structure, sense)
     cost = map_parts(lambda part: sign * part.detach(), true)
     best = structure.argmax(map_parts(lambda part: -part, cost), lengths, mask)
     scores = map_parts(lambda part: -2 * sign * part, predicted)
@@ -67,14 +68,17 @@ def regret(
     At least 0, and not differentiable. Divided by the sum of the best decisions' true costs it is the normalised regret
     of a data set. Arguments are those of `spo_plus_loss`.
     """
-    sign = _sign(sense, structure)
+    sign = _checked(predicted, true, structure, sense)
     costs, guesses = (map_parts(lambda part: sign * part.detach(), given) for given in (true, predicted))
     decided, best = (structure.argmax(map_parts(lambda p: -p, given), lengths, mask) for given in (guesses, costs))
     real = masked(costs, structure.part_mask(costs, lengths, mask))
     return inner(real, map_parts(lambda ours, theirs: ours - theirs, decided, best)).to(common_dtype(predicted))
 
 
-def _sign(sense: str, structure: object) -> float:
+def _checked(predicted: Parts, true: Parts, structure: object, sense: str) -> float:
+    """Check arguments, and return the sign that makes costs of them."""
     check_instance("structure", structure, Structure, "ProjectiveTree()")
+    check_scores("predicted", predicted)
+    check_parts("true", true, predicted)
     check_choice("sense", sense, ("min", "max"))
     return 1.0 if sense == "min" else -1.0

@@ -122,6 +122,11 @@ class Function:
             cls.setup_context(ctx, inputs, output)
             return output
 
+        def traced(ctx: Any, *inputs: Any) -> Any:
+            output = forward(ctx, *inputs)
+            # Before torch 2.11 a compiled Function returns tensors alone.
+            return tuple(each for each in output if isinstance(each, Tensor)) if isinstance(output, tuple) else output
+
         def jvp(ctx: Any, *tangents: Any) -> Any:
             # Torch turns both off for all levels, so that the derivative in an outer one would be 0.
             with torch.enable_grad(), forward_ad._set_fwd_grad_enabled(True):
@@ -132,7 +137,7 @@ class Function:
             return type(cls.__name__, (torch.autograd.Function,), static)
 
         rule = {"vmap": cls.vmap} if hasattr(cls, "vmap") else {"generate_vmap_rule": True}
-        cls.compiled = form(forward=forward, backward=cls.backward)
+        cls.compiled = form(forward=traced, backward=cls.backward)
         cls.quick = form(forward=forward, backward=cls.backward, jvp=jvp)
         cls.transformed = form(
             forward=cls.forward, setup_context=cls.setup_context, backward=cls.backward, jvp=jvp, **rule

@@ -15,6 +15,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
+from .checks import as_lengths
 from .parts.base import Parts, common_dtype, flatten, map_parts, masked, tensors, unflatten
 
 CELLS = 1 << 22
@@ -69,10 +70,10 @@ def k_best(
         heaps = [nsmallest(k - place - 1, heap, key=lambda entry: entry[:2]) for heap in heaps]
     size = flatten(wide).size(1)
     structures = torch.zeros(rows, k, size, dtype=torch.float64, device=best.device)
-    scored = torch.full((rows, k), -torch.inf, dtype=torch.float64)
+    scored = torch.full((rows, k), -torch.inf, dtype=torch.float64, device="cpu")
     for b in range(rows):
         structures[b, : len(found[b])] = torch.stack(found[b]).double()
-        scored[b, : len(totals[b])] = torch.tensor(totals[b], dtype=torch.float64)
+        scored[b, : len(totals[b])] = torch.tensor(totals[b], dtype=torch.float64, device="cpu")
     return stacked(structures, scores), scored.to(best.device, common_dtype(scores))
 
 
@@ -128,7 +129,7 @@ class Search(Generic[Parts]):
 
     def __init__(self, structure: Any, scores: Parts, lengths: Tensor | None) -> None:
         self.structure, self.scores = structure, scores
-        self.lengths = None if lengths is None else torch.as_tensor(lengths)
+        self.lengths = as_lengths(lengths)
         self.at_once = max(1, CELLS // max(1, sum(part[:1].numel() for part in tensors(scores))))
 
     def best_of(self, classes: list[Class]) -> list[Tensor | None]:

@@ -41,12 +41,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base import MarginalStructure, Polytope, Structure, refuse_outside, rows_excluded
-from .checks import as_lengths, check_instance, check_scores, widen
+from .base import MarginalStructure, Polytope, Structure, log_prob_of_integers, refuse_outside, rows_excluded
+from .checks import as_lengths, check_instance, check_scores, check_structures, widen
 from .differentiation import Function, apply, keep
 from .noise import draw_noise, draw_seeds, mean_over_samples, noise_factors, per_row, perturbed
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
-from .parts.compact import check_parts, read_structure
+from .parts.compact import Reading, check_parts, read_structure
 from .parts.rows import over_rows
 from .problem import Problem
 from .surrogates.once import differentiable_once
@@ -71,7 +71,7 @@ def perceptron_loss(
     """Return max_z <s, z> - <s, z*> (Collins 2002); for `outside` see `hinge_loss`."""
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "perceptron_loss", outside)
     best = case.problem.argmax(case.problem.scores)
-    return _reduced(F.relu(_loss(case, scores, best)), case, scores, reduction)
+    return _reduced(F.relu(_loss(case, scores, best)), case.excluded, case.known, scores, reduction)
 
 
 @over_rows(owner="structure")
@@ -112,7 +112,7 @@ def hinge_loss(
     best = problem.argmax(map_parts(torch.add, problem.scores, cost))
     # Here Ω(z) = -cost(z), which is 0 at z*.
     rest = inner(cost, map_parts(torch.sub, best, case.target))
-    return _reduced(F.relu(_loss(case, scores, best, rest)), case, scores, reduction)
+    return _reduced(F.relu(_loss(case, scores, best, rest)), case.excluded, case.known, scores, reduction)
 
 
 def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: float = 1.0) -> Parts:
@@ -120,7 +120,7 @@ def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: flo
 
     `target` is 0/1 parts; `structure.to_parts` makes them of integers.
     """
-    check_parts("target", target, target)
+    check_structures("target", target)
     wide = map_parts(lambda part: part if part.is_floating_point() else part.float(), target)
     return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, wide)
 
@@ -145,11 +145,19 @@ def negative_log_likelihood(
         TypeError: the structure has no sums.
     """
     name = "negative_log_likelihood"
-    case = _Case.of(scores, target, structure, lengths, mask, ignore_index, name, outside, summable=True)
+    problem, reading = _read(scores, target, structure, lengths, mask, ignore_index, name, outside)
+    summable = problem.summable()
+    if outside == "refuse":
+        refuse_outside("target", structure, reading, problem.lengths)
+        log_prob = log_prob_of_integers(summable, reading, scores, problem.lengths, mask)
+        if log_prob is not None:
+            return _reduced(-log_prob, None, reading.known, scores, reduction)
+    case = _Case.read(problem, reading, outside)
     wide = map_parts(widen, scores)
-    log_partition = case.problem.summable().log_partition(wide, case.problem.lengths, case.problem.mask)
+    log_partition = summable.log_partition(wide, problem.lengths, mask)
     losses = log_partition - inner(masked(wide, case.problem.valid), case.target)
-    return _reduced(F.relu(losses) if outside == "clip" else losses, case, scores, reduction)
+    losses = F.relu(losses) if outside == "clip" else losses
+    return _reduced(losses, case.excluded, case.known, scores, reduction)
 
 
 @over_rows(owner="structure")
@@ -170,7 +178,7 @@ def sparsemap_loss(
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
     nearest = case.problem.project(case.problem.scores, structure.hull)
     rest = (inner(case.target, case.target) - inner(nearest, nearest)) / 2
-    return _reduced(_loss(case, scores, nearest, rest, structure.hull), case, scores, reduction)
+    return _reduced(_loss(case, scores, nearest, rest, structure.hull), case.excluded, case.known, scores, reduction)
 
 
 @over_rows(owner="structure")
@@ -219,7 +227,7 @@ def perturbed_loss(
         # Here the noise is in what the scores are multiplied with.
         best, rest = map_parts(torch.mul, noise_factors(drawn, sigma), best), torch.zeros_like(rest)
     mean = mean_over_samples(best, samples)
-    return _reduced(_loss(case, scores, mean, rest, "unknown"), case, scores, reduction)
+    return _reduced(_loss(case, scores, mean, rest, "unknown"), case.excluded, case.known, scores, reduction)
 
 
 @dataclass(frozen=True)
@@ -246,24 +254,40 @@ class _Case(Generic[Parts]):
         ignore_index: int,
         loss: str,
         outside: str = "refuse",
-        summable: bool = False,
     ) -> _Case[Parts]:
-        check_choice("outside", outside, ("refuse", "clip"))
-        check_scores("scores", scores)
-        check_instance("structure", structure, Structure, "ProjectiveTree()")
-        wide = map_parts(lambda part: widen(part.detach()), scores)
-        problem = Problem(structure, wide, as_lengths(lengths), mask, None, loss)
-        if summable:
-            problem.summable()
-        valid = problem.valid
-        problem = replace(problem, candidates=valid)
-        reading = read_structure("target", target, wide, structure.compact_form, lengths, ignore_index)
-        excluded = None
+        problem, reading = _read(scores, target, structure, lengths, mask, ignore_index, loss, outside)
         if outside == "refuse":
-            refuse_outside("target", structure, reading, lengths)
-            excluded = rows_excluded(structure, reading.parts, valid, lengths)
-        parts = map_parts(lambda part, score: part.detach().to(score.dtype), reading.parts, wide)
-        return cls(problem, masked(parts, valid), reading.known, excluded)
+            refuse_outside("target", structure, reading, problem.lengths)
+        return cls.read(problem, reading, outside)
+
+    @classmethod
+    def read(cls, problem: Problem[Parts], reading: Reading[Parts], outside: str) -> _Case[Parts]:
+        """Return the case of a target that has been read, and is a structure if others are refused."""
+        valid, excluded = problem.valid, None
+        if outside == "refuse":
+            excluded = rows_excluded(problem.structure, reading.parts, valid, problem.lengths)
+        parts = map_parts(lambda part, score: part.detach().to(score.dtype), reading.parts, problem.scores)
+        return cls(replace(problem, candidates=valid), masked(parts, valid), reading.known, excluded)
+
+
+def _read(
+    scores: Parts,
+    target: Any,
+    structure: Structure[Parts],
+    lengths: Tensor | None,
+    mask: Parts | None,
+    ignore_index: int,
+    loss: str,
+    outside: str,
+) -> tuple[Problem[Parts], Reading[Parts]]:
+    """Check the arguments of a loss; return them, the scores detached, and the target."""
+    check_choice("outside", outside, ("refuse", "clip"))
+    check_scores("scores", scores)
+    check_instance("structure", structure, Structure, "ProjectiveTree()")
+    wide = map_parts(lambda part: widen(part.detach()), scores)
+    lengths = as_lengths(lengths)
+    problem = Problem(structure, wide, lengths, mask, None, loss)
+    return problem, read_structure("target", target, wide, structure.compact_form, lengths, ignore_index)
 
 
 def _loss(
@@ -329,15 +353,17 @@ def _fourths(flat: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
     return tuple(tuple(flat[begin : begin + fourth]) for begin in range(0, len(flat), fourth))
 
 
-def _reduced(losses: Tensor, case: _Case[Parts], scores: Parts, reduction: Reduction) -> Tensor:
+def _reduced(
+    losses: Tensor, excluded: Tensor | None, known: Tensor | None, scores: Parts, reduction: Reduction
+) -> Tensor:
     """Return the losses in the type of the scores: +inf for excluded targets, 0 for unknown ones; reduced."""
     check_choice("reduction", reduction, ("none", "mean", "sum"))
-    if case.excluded is not None:
-        losses = losses.masked_fill(case.excluded, torch.inf)
-    if case.known is not None:
-        losses = losses.masked_fill(~case.known, 0)
+    if excluded is not None:
+        losses = losses.masked_fill(excluded, torch.inf)
+    if known is not None:
+        losses = losses.masked_fill(~known, 0)
     if reduction == "sum":
         losses = losses.sum()
     elif reduction == "mean":
-        losses = losses.mean() if case.known is None else losses.sum() / case.known.sum()
+        losses = losses.mean() if known is None else losses.sum() / known.sum()
     return losses.to(common_dtype(scores))

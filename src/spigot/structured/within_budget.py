@@ -119,14 +119,15 @@ class _Row(Generic[Parts]):
             price = max((score - low_score) / (weight - low_weight), 0.0)
             between = self._argmax(own, self.values - price * self.weights)
             assert between is not None
-            height = self._line(between)
-            value, line = height[0] - price * height[1], score - price * weight
-            if value <= line + self._rounding(score):
-                return _Bound(max(value, line) + price * self.limit, heavy)
+            own_score, own_weight = self._line(between)
+            value, line = own_score - price * own_weight, score - price * weight
             if self._keep(between):
-                light = between
+                light, nearer = between, (own_weight, own_score) > (low_weight, low_score)
             else:
-                heavy = between
+                heavy, nearer = between, own_weight < weight
+            # Rounding may lift one of the two above the line through both: then nothing is between them.
+            if value <= line + self._rounding(score) or not nearer:
+                return _Bound(max(value, line) + price * self.limit, heavy)
 
     def _argmax(self, own: Class, values: Tensor) -> Tensor | None:
         scores = unflatten(values[None], self.scores)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import torch
@@ -92,7 +93,7 @@ class System(Pretrained, ABC):
         """Return what turns a task's sentences into tokens, see `Reader`; by default its part."""
         return self.parts[task]
 
-    @property
+    @cached_property
     def needs(self) -> frozenset[Column]:
         """What it reads of a sentence: words, and perhaps tags and lemmas; no column that was empty in training."""
         readers = [self.reader(task) for task in self.tasks]

@@ -15,6 +15,7 @@ from typing import Any, Self
 import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -22,6 +23,7 @@ from torch import nn
 from spigot.data.errors import shown
 from spigot.data.files import open_output, read_text
 from spigot.errors import UserError
+from spigot.validation import first_problem
 
 FORMAT = 1
 HUB = "hf://"
@@ -203,7 +205,7 @@ def _download(source: str, hub: Mapping[str, Any]) -> Path:
 
 def reason(error: Exception) -> str:
     """Return an error as one line of bounded length."""
-    text = " ".join(str(error).split())
+    text = " ".join((first_problem(error, None) if isinstance(error, ValidationError) else str(error)).split())
     text = f"no {text}" if isinstance(error, KeyError) else text or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
 

@@ -53,6 +53,11 @@ class SystemConfig(BaseModel, ABC):
         """The task whose hard output the end task reads; None: there is none."""
 
     @property
+    def pretrains(self) -> bool:
+        """Whether the intermediate task can be trained alone, before the others."""
+        return True
+
+    @property
     def selected(self) -> tuple[str, ...]:
         """The tasks whose scores decide which epoch is kept: see `Recipe.selection`."""
         return (next(iter(self.task_kinds)),)

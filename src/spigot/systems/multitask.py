@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from spigot.data.sentence import Sentence
-from spigot.data.vocabulary import Labels, Roles, Tokens, Vocabulary
+from spigot.data.vocabulary import SPECIAL, Labels, Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature
+from spigot.models.encoders.base import Encoder
 from spigot.models.graph_scorer import GraphScorer
 from spigot.models.tagger import Tagger
 from spigot.models.tree_scorer import ScoredArcs, TreeScorer
@@ -36,7 +39,8 @@ class Multitask(System):
 
     With `config.tree`, the graphs read a hard tree: arc scores -> `structured_argmax` -> tree feature -> graph scores.
     All graphs send their gradient through it into the arc scores, and so into the encoder, which the tasks share
-    unless `config.encoder_per_task` is set.
+    unless `config.encoder_per_task` is set. With `config.tagger`, the encoders of all other tasks read the tags that
+    this task predicts, in training too, in place of those of the input; no gradient passes.
     """
 
     kind = "multitask"
@@ -56,7 +60,12 @@ class Multitask(System):
         self.encoders = nn.ModuleDict()
         for name, of in config.encoders.items():
             found = _vectors_of(of, vectors)
-            self.encoders[name] = config.encoder.build(vocabulary=known.words[name], vectors=found)
+            key = config.encoder_key(name)
+            encoder: Encoder = getattr(config, key).build(vocabulary=known.words[name], vectors=found)
+            if config.tagger is not None and ("tags" in encoder.needs) == (name == config.tagger):
+                some = "no tags" if name == config.tagger else "tags (tag_dim above 0)"
+                raise ValueError(f"{key}: expected one that reads {some} beside a tagger, got another")
+            self.encoders[name] = encoder
         self.scorers = nn.ModuleDict()
         feature = None if config.tree is None else config.tree_feature
         for task in config.task_kinds:
@@ -75,13 +84,17 @@ class Multitask(System):
         start: nn.Module | None = None,
     ) -> Self:
         """Make an untrained system: see `System.from_sentences`."""
+        names = {name: _names(config, task, train[name]) for name, task in tasks.items()}
         words = {}
         for name, of in config.encoders.items():
-            found = _vectors_of(of, vectors)
-            check_vectors(found, "encoder.word_dim", config.encoder.settings.get("word_dim"))
+            found, key = _vectors_of(of, vectors), config.encoder_key(name)
+            described = getattr(config, key)
+            check_vectors(found, f"{key}.word_dim", described.settings.get("word_dim"))
             words[name] = Vocabulary.build(_distinct(train, of), found or (), min_count=config.min_word_count)
-            words[name] = words[name].without({"lemmas", "tags"} - config.encoder.build(vocabulary=words[name]).needs)
-        names = {name: _names(config, task, train[name]) for name, task in tasks.items()}
+            words[name] = words[name].without({"lemmas", "tags"} - described.build(vocabulary=words[name]).needs)
+            tags = None if config.tagger in (None, name) else names[str(config.tagger)]
+            if isinstance(tags, Labels):
+                words[name] = words[name].with_tags(tags.names)
         return cls(config, Known(words, names), vectors, tasks)
 
     def to_vocabulary(self) -> dict[str, Any]:
@@ -106,13 +119,15 @@ class Multitask(System):
     def reader(self, task: str) -> Reader:
         """Return what the task's encoder reads."""
         encoder = self._encoder(task)
-        return Reader(self.known.words[self.config.encoder_of(task)], encoder.word_dropout, encoder.needs)
+        needs = encoder.needs if self.config.tagger is None else encoder.needs - {"tags"}
+        return Reader(self.known.words[self.config.encoder_of(task)], encoder.word_dropout, needs)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters of each part and, if it is shared, of the encoder."""
         found = {name: list(part.parameters()) for name, part in self.parts.items()}
         for name, encoder in self.encoders.items():
-            found.setdefault(name if self.config.encoder_per_task else "encoder", []).extend(encoder.parameters())
+            group = name if self.config.has_own_encoder(name) else "encoder"
+            found.setdefault(group, []).extend(encoder.parameters())
         return found
 
     def reached(self, task: str, weight: float) -> list[str]:
@@ -120,7 +135,7 @@ class Multitask(System):
         found = [task]
         if self._reads_tree(task) and weight != 0:
             found.append(str(self.config.tree))
-        return found if self.config.encoder_per_task else ["encoder", *found]
+        return found if self.config.has_own_encoder(task) else ["encoder", *found]
 
     @property
     def end_tasks(self) -> list[str]:
@@ -137,15 +152,24 @@ class Multitask(System):
 
     def output(self, batch: Batch, tokens: Tokens, dropped: Tensor, weight: float) -> Any:
         """Return the scores of one task; a parser with an encoder of its own feeds the graphs without word dropout."""
-        task, tree = batch.task, self.config.tree
-        states = self._encoder(task)(tokens, dropped)
+        task, tree, tagger = batch.task, self.config.tree, self.config.tagger
+        tags = None
+        if tagger is not None and task != tagger:
+            with torch.no_grad():
+                tags = self._tags(self._encoder(tagger)(batch.encode(self.reader(tagger))[0]))
+        states = self._encoder(task)(tagged(tokens, tags), dropped)
         if tree is None or not self._reads_tree(task):
             return self.parts[task].score(states)
         of_tree = states
         if self.config.encoder_per_task:
-            of_tree = self._encoder(tree)(batch.encode(self.reader(tree))[0])
+            of_tree = self._encoder(tree)(tagged(batch.encode(self.reader(tree))[0], tags))
         arcs = self._arcs(self.parts[tree].score(of_tree), tokens.lengths, weight)
         return self.parts[task].score(states, arcs)
+
+    def _tags(self, states: Tensor) -> Tensor:
+        """Return the numbers `[batch, n]` of the tags that the tagger predicts."""
+        numbers: Tensor = self.parts[str(self.config.tagger)].score(states).argmax(-1)
+        return numbers
 
     def _arcs(self, scored: ScoredArcs, lengths: Tensor, weight: float = 1.0) -> Tensor:
         """Return the tree that the graphs read; `weight` scales the gradient that they send through it."""
@@ -186,14 +210,30 @@ class Multitask(System):
 
     def _states(self, sentences: Sequence[Sentence], tasks: Iterable[str]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the lengths, and the states that each task reads."""
-        lengths, of_encoder, found = Tensor(), dict[str, Tensor](), dict[str, Tensor]()
-        for task in tasks:
+        lengths, tags = Tensor(), None
+        of_encoder, found = dict[str, Tensor](), dict[str, Tensor]()
+        tagger = self.config.tagger
+        for task in tasks if tagger is None else dict.fromkeys([tagger, *tasks]):
             name = self.config.encoder_of(task)
             if name not in of_encoder:
-                tokens = self.known.words[name].encode(sentences)[0].to(self.device)
+                tokens = tagged(self.known.words[name].encode(sentences)[0].to(self.device), tags)
                 of_encoder[name], lengths = self.encoders[name](tokens), tokens.lengths
             found[task] = of_encoder[name]
+            if task == tagger:
+                tags = self._tags(found[task])
         return lengths, found
+
+
+def tagged(tokens: Tokens, tags: Tensor | None) -> Tokens:
+    """Return the tokens with these tags, numbered `[batch, n]` as in `Labels`, in place of their own; None: as is.
+
+    In the vocabulary of the encoder that reads them they follow the special symbols, which ROOT and the end keep.
+    """
+    if tags is None:
+        return tokens
+    position = torch.arange(tokens.tags.shape[1], device=tags.device)
+    words = (position > 0) & (position <= tokens.lengths[:, None])
+    return tokens._replace(tags=torch.where(words, F.pad(tags + len(SPECIAL), (0, 1)), tokens.tags))
 
 
 def _scorer(part: Part, width: int, names: Any, feature: NamedTreeFeature | None) -> nn.Module:

@@ -18,6 +18,9 @@ from spigot.models.config import (
 )
 from spigot.systems.config import SystemConfig
 
+SHARED = "shared"
+"""The name of the encoder that tasks share."""
+
 
 class SyntaxPart(PartConfig):
     """Trees."""
@@ -60,6 +63,10 @@ class MultitaskConfig(SystemConfig):
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="none", tag_dim=0, character_dim=50)
     encoder_per_task: bool = False
     """Whether each task has an encoder of its own."""
+    tagger: str | None = None
+    """The task of kind "tags" whose predictions all other tasks' encoders read as tags, with an encoder of its own."""
+    tagger_encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="none", tag_dim=0, character_dim=50)
+    """The encoder of that task, which reads no tags."""
     tree: str | None = None
     """The task of kind "syntax" whose hard tree all graphs read; None: they read none."""
     tree_feature: NamedTreeFeature = NamedTreeFeature("Concatenation")
@@ -67,7 +74,7 @@ class MultitaskConfig(SystemConfig):
     min_word_count: int = Field(1, ge=1)
     """Words with fewer training tokens are not trained: they keep their vector, or are unknown."""
 
-    _defaults = field_validator("encoder", mode="before")(over_the_default)
+    _defaults = field_validator("encoder", "tagger_encoder", mode="before")(over_the_default)
 
     @model_validator(mode="after")
     def _named(self) -> MultitaskConfig:
@@ -82,6 +89,10 @@ class MultitaskConfig(SystemConfig):
             raise ValueError(f'tree: expected a part of kind "syntax", got {self.tree!r}')
         if self.tree is not None and "semantics" not in self.task_kinds.values():
             raise ValueError(f'tree: expected a part of kind "semantics" to read it, got none, but {self.tree!r}')
+        if self.tagger is not None and (self._kind(self.tagger) != "tags" or self.tagger == SHARED):
+            raise ValueError(f'tagger: expected a part of kind "tags", not called {SHARED!r}, got {self.tagger!r}')
+        if self.tagger is None and self.tagger_encoder != type(self).model_fields["tagger_encoder"].default:
+            raise ValueError("tagger_encoder: expected a tagger beside it, got none")
         return self
 
     def _kind(self, name: str) -> str | None:
@@ -104,9 +115,22 @@ class MultitaskConfig(SystemConfig):
         """All tasks."""
         return tuple(self.task_kinds)
 
+    @property
+    def pretrains(self) -> bool:
+        """Whether the intermediate task may be trained alone: not if it reads a tagger, which is not trained then."""
+        return self.tagger is None
+
+    def has_own_encoder(self, task: str) -> bool:
+        """Return whether a task shares its encoder with no other."""
+        return self.encoder_per_task or task == self.tagger
+
     def encoder_of(self, task: str) -> str:
         """Return the name of a task's encoder."""
-        return task if self.encoder_per_task else "shared"
+        return task if self.has_own_encoder(task) else SHARED
+
+    def encoder_key(self, name: str) -> str:
+        """Return the key of an encoder's description: "encoder" or "tagger_encoder"."""
+        return "encoder" if self.tagger is None or name != self.tagger else "tagger_encoder"
 
     @property
     def encoders(self) -> dict[str, list[str]]:

@@ -234,6 +234,9 @@ class Recipe(_Strict):
                 given.insert(0, "intermediate")
             if given:
                 raise ValueError(f"{given[0]}: expected an intermediate parser beside it, got a system without one")
+        if how.pretrain_epochs and not self.system.pretrains:
+            expected = "expected 0 beside system.tagger"
+            raise ValueError(f"intermediate.pretrain_epochs: {expected}, got {how.pretrain_epochs}")
         scores = [score for task in self.made_tasks.values() for score in task.score_names]
         selection = self.training.selection
         if selection is not None and selection not in scores:

@@ -17,8 +17,9 @@ from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.structured import SPIGOT, StraightThrough
 from spigot.systems.base import System
+from spigot.systems.parser import bare
 from spigot.view.answers import comparison_answers, gold_answer, model_answer, parse_answer, update_answer
-from spigot.view.request import bare, sentence_of, target_of
+from spigot.view.request import sentence_of, target_of
 from spigot.view.update import update_of
 
 HOSTS = ["127.0.0.1", "localhost"]

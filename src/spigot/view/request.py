@@ -10,6 +10,7 @@ from spigot.data.sentence import Arc, Graph, Sentence
 from spigot.data.spacy_docs import BLANK, pipeline
 from spigot.errors import UserError
 from spigot.systems.base import System
+from spigot.systems.parser import bare
 from spigot.tasks.semantics import Semantics
 from spigot.tasks.sentiment import Sentiment
 
@@ -37,11 +38,6 @@ def sentence_of(text: str, tokenized: bool, number: int | None, gold: Sequence[S
     if len(sentence) > LONGEST:
         raise UserError(f"text: expected at most {LONGEST} tokens, got {len(sentence)}")
     return sentence
-
-
-def bare(sentence: Sentence) -> Sentence:
-    """Return a sentence without trees, graphs and a sentiment, so that what a system says of it is its own."""
-    return replace(sentence, trees={}, graphs={}, sentiment=None, confidences={})
 
 
 def target_of(target: str, sentence: Sentence, name: str, system: System, systems: Mapping[str, System]) -> Sentence:

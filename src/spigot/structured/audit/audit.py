@@ -122,7 +122,7 @@ def _truth(problem: Problem[Parts], limit: int) -> tuple[Tensor, Tensor]:
     p = torch.einsum("bvd,bd->bv", each, scores).masked_fill(~real, -torch.inf).softmax(1)
     mean = (p * losses).sum(1, keepdim=True)
     exact = torch.einsum("bv,bvd->bd", p * (losses - mean), each)
-    best = each[torch.arange(len(each)), losses.argmin(1)]
+    best = each[torch.arange(len(each), device=each.device), losses.argmin(1)]
     return exact, flatten(problem.argmax()).double() - best
 
 

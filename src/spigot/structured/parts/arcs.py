@@ -119,6 +119,10 @@ class HeadsForm(CompactForm[Tensor]):
         """Return "heads" or "heads and labels"."""
         return "heads and labels" if self.labels else "heads"
 
+    def check(self, name: str, parts: Tensor, lengths: Tensor | None) -> None:
+        """Check that they are arcs, with labels or without."""
+        check_arcs(name, parts, self.labels, lengths)
+
     def shape(self, scores: Tensor) -> list[int | None]:
         """Return `[batch, modifier]` or `[batch, modifier, 2]`."""
         return [*scores.shape[:2], *[2] * self.labels]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_arguments, lengths_or_full, lengths_or_none, mask_or_none, refuse_rows, widen
+from ..equality import equal_settings, hash_settings
 from .compact import CompactForm, check_integers, is_integer, refuse_out_of_range
 
 
@@ -106,6 +107,8 @@ class IndicesForm(CompactForm[Tensor]):
     may have fewer than k, -1 fills them up.
     """
 
+    __eq__, __hash__ = equal_settings, hash_settings
+
     parts_noun = "categories"
 
     k: int | Tensor = 1
@@ -126,6 +129,10 @@ class IndicesForm(CompactForm[Tensor]):
     def optional(self) -> bool:  # type: ignore[override]
         """Whether rows are filled up."""
         return self.at_most or isinstance(self.k, Tensor)
+
+    def check(self, name: str, parts: Tensor, lengths: Tensor | None) -> None:
+        """Check that they are rows of categories."""
+        check_arguments(name, parts, "batch category", lengths)
 
     def shape(self, scores: Tensor) -> list[int | None]:
         """Return `[batch]`, `[batch, k]` or, if rows differ in k, `[batch, any]`."""

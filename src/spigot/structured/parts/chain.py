@@ -110,6 +110,10 @@ class TagsForm(CompactForm[LinearChainParts]):
     parts_noun = "chains"
     complete = True
 
+    def check(self, name: str, parts: LinearChainParts, lengths: Tensor | None) -> None:
+        """Check that they are chains."""
+        check_chains(name, parts, lengths)
+
     def shape(self, scores: LinearChainParts) -> list[int | None]:
         """Return `[batch, position]`."""
         return list(scores.emissions.shape[:2])
@@ -129,18 +133,29 @@ class TagsForm(CompactForm[LinearChainParts]):
 
     def to_integers(self, parts: LinearChainParts, lengths: Tensor | None) -> Tensor:
         """Return the tags."""
-        return chains_to_tags(parts, lengths)
+        return first_largest(parts.emissions).where(self.meant(parts, lengths), -1)
 
     def members(self, parts: LinearChainParts, lengths: Tensor | None) -> Tensor:
         """Return which rows have one tag for each position and the pairs of these tags."""
-        inside = self.meant(parts, lengths)
-        emissions = parts.emissions.where(inside[..., None], 0)
-        steps = inside[:, 1:2] if parts.is_shared and inside.size(1) > 1 else inside[:, 1:]
-        transitions = parts.transitions.where(steps[..., None, None], 0) if steps.size(1) else parts.transitions * 0
-        tags = chains_to_tags(LinearChainParts(*map(widen, parts)), lengths)
-        expected = _chains(tags, parts, emissions.dtype, transitions.dtype)
-        same = [(own == other).flatten(1).all(1) for own, other in zip((emissions, transitions), expected, strict=True)]
-        return same[0] & same[1] & ((tags >= 0) | ~inside).all(1)
+        inside, tags = self.meant(parts, lengths), self.to_integers(parts, lengths)
+        found = (_is_only(parts.emissions, tags) | ~inside).all(1)
+        if parts.is_shared:
+            pairs = widen(parts.transitions)
+            steps = inside[:, 1:2] if inside.size(1) > 1 else torch.zeros_like(pairs[:, :, 0, 0], dtype=torch.bool)
+            pairs = pairs.where(steps[..., None, None], 0)
+            return found & (pairs == _chains(tags, parts, pairs.dtype, pairs.dtype).transitions).flatten(1).all(1)
+        pair = tags[:, :-1] * parts.emissions.size(2) + tags[:, 1:]
+        return found & (_is_only(parts.transitions.flatten(2), pair) | ~inside[:, 1:]).all(1)
+
+
+def _is_only(parts: Tensor, index: Tensor) -> Tensor:
+    """Return whether the part at `index` of the last axis is 1, and all others are 0; False for a negative index."""
+    if parts.size(-1) == 0:
+        return torch.zeros_like(index, dtype=torch.bool)
+    # Nothing as large as the parts is made.
+    count = parts.sum(-1) if parts.dtype is torch.bool else torch.linalg.vector_norm(parts, 0, -1)
+    at = parts.gather(-1, index.clamp(min=0)[..., None]).squeeze(-1)
+    return (count == 1) & (at == 1) & (index >= 0)
 
 
 def _shapes(tags: Tensor, count: int) -> LinearChainParts:

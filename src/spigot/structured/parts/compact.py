@@ -10,7 +10,9 @@ other integers are all `ignore_index` has no known structure. A row of which onl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic
 
 import torch
 from torch import Tensor
@@ -34,6 +36,13 @@ class CompactForm(ABC, Generic[Parts]):
     """Whether integers in range always write a structure."""
     optional: ClassVar[bool] = False
     """Whether an integer may be -1, for none, where it could mean something."""
+
+    @abstractmethod
+    def check(self, name: str, parts: Parts, lengths: Tensor | None) -> None:
+        """Raise an error unless `parts`, floating-point, has the form and the shapes of scores.
+
+        `name` is what the caller calls it.
+        """
 
     @abstractmethod
     def shape(self, scores: Parts) -> list[int | None]:
@@ -66,15 +75,28 @@ class CompactForm(ABC, Generic[Parts]):
         """Return whether each row of `parts` is a structure: bool, `[batch]`. Padding is not read."""
 
 
-class Reading(NamedTuple, Generic[Parts]):
-    """A structure that was given in either form."""
+@dataclass
+class Reading(Generic[Parts]):
+    """A structure that was given in either form. Integers become parts when these are asked for."""
 
-    parts: Parts
-    """0/1, shaped like the scores."""
+    integers: Tensor | None
+    """-1 wherever one means nothing, and in rows that are not known; None: parts were given."""
     known: Tensor | None
     """Which rows are known, bool, `[batch]`; None: all. The others have no parts."""
     is_member: bool
     """Whether it is a structure for certain: else its rows have to be checked."""
+    make: Callable[[Tensor], Parts] | None
+    """Makes parts of the integers."""
+    made: Parts | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """0/1, shaped like the scores."""
+        if self.made is None:
+            assert self.make is not None
+            assert self.integers is not None
+            self.made = self.make(self.integers)
+        return self.made
 
 
 def read_structure(
@@ -106,7 +128,7 @@ def read_structure(
         given = torch.stack(given, -1)
     if form is None or not is_integer(given):
         check_parts(name, given, scores, form)
-        return Reading(given, None, False)
+        return Reading(None, None, False, None, given)
     shape = form.shape(scores)
     if given.dim() != len(shape) or any(
         want is not None and want != own for want, own in zip(shape, given.shape, strict=True)
@@ -127,7 +149,9 @@ def read_structure(
         last = end - 1 if isinstance(end, int) else (end - 1).tolist()
         refuse_rows(_by_row(bad).any(1) & ~ignored, f"{name}: expected {form.noun} from {least} to {last}")
         known, meant = ~ignored, meant & ~ignored.view(-1, *[1] * (meant.dim() - 1))
-    return Reading(form.to_parts(integers.where(meant, -1), scores, lengths), known, form.complete)
+    return Reading(
+        integers.where(meant, -1), known, form.complete, lambda integers: form.to_parts(integers, scores, lengths)
+    )
 
 
 def is_integer(given: object) -> bool:
@@ -194,7 +218,7 @@ def _tensor_of(name: str, rows: list[Any]) -> Tensor:
             longest = max(rows, key=len)
             filler = [-1] * len(longest[0]) if isinstance(longest[0], list | tuple) else -1
             rows = [[*row, *[filler] * (len(longest) - len(row))] for row in rows]
-        integers = torch.tensor(rows)
+        integers = torch.tensor(rows, device="cpu")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name}: expected a tensor, or lists of integers: {error}") from None
     if not is_integer(integers):

@@ -71,7 +71,7 @@ def deterministic_flags(name: str, deterministic: tuple[bool, ...], labels: Tens
     flags = deterministic or (False,) * labels.size(3)
     if len(flags) != labels.size(3):
         raise ValueError(f"{name}.labels: expected {len(flags)} labels as in `deterministic`, got {labels.size(3)}")
-    return torch.tensor(flags, dtype=torch.bool)
+    return torch.tensor(flags, dtype=torch.bool, device="cpu")
 
 
 def graph_arguments(
@@ -144,6 +144,11 @@ class ArcLabelsForm(CompactForm[SemanticGraphParts]):
     optional = True
 
     deterministic: tuple[bool, ...]
+
+    def check(self, name: str, parts: SemanticGraphParts, lengths: Tensor | None) -> None:
+        """Check that they are graphs, with a label for each flag."""
+        check_graphs(name, parts, lengths)
+        deterministic_flags(name, self.deterministic, parts.labels)
 
     def shape(self, scores: SemanticGraphParts) -> list[int | None]:
         """Return `[batch, head, modifier]`."""

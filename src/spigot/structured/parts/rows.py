@@ -42,7 +42,7 @@ class Rows:
         if name == "lengths":
             values = as_lengths(values)
         elif isinstance(values, list):
-            values = torch.tensor(values)
+            values = torch.tensor(values, device="cpu")
         if not isinstance(values, Tensor) or (values.dim() == 0 and name in ("k", "loss_scale")):
             return values
         if name == "mask":

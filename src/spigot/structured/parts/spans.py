@@ -103,6 +103,10 @@ class SpansForm(CompactForm[Tensor]):
 
     labels: bool
 
+    def check(self, name: str, parts: Tensor, lengths: Tensor | None) -> None:
+        """Check that they are spans, with labels or without."""
+        check_spans(name, parts, self.labels, lengths)
+
     def shape(self, scores: Tensor) -> list[int | None]:
         """Return `[batch, any, 2]` or `[batch, any, 3]`."""
         return [scores.size(0), None, 3 if self.labels else 2]

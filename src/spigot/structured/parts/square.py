@@ -17,13 +17,8 @@ def pair_lengths(values: Tensor, lengths: Tensor | None) -> Tensor | None:
     return sizes if sizes is None or sizes.dim() == 2 else sizes[:, None].expand(-1, 2)
 
 
-def pair_arguments(
-    name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Check the arguments of one call, and return them as kernels take them.
-
-    `name` is what the caller calls `values`.
-    """
+def check_pairs(name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None) -> None:
+    """Check the types and shapes of one call; `name` is what the caller calls `values`."""
     sizes = as_lengths(lengths)
     if sizes is not None and sizes.dim() == 2 and isinstance(values, Tensor):
         if sizes.shape != (values.size(0), 2):
@@ -31,7 +26,14 @@ def pair_arguments(
         check_arguments(name, values, "batch row column", sizes[:, 0], mask)
     else:
         check_arguments(name, values, "batch row column", sizes, mask)
-    return widen(values), pair_lengths(values, sizes), mask_or_none(values, mask)
+
+
+def pair_arguments(
+    name: str, values: Tensor, lengths: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Check the arguments of one call, and return them as kernels take them."""
+    check_pairs(name, values, lengths, mask)
+    return widen(values), pair_lengths(values, lengths), mask_or_none(values, mask)
 
 
 def columns_to_matching(columns: Tensor, dtype: torch.dtype = torch.float32, count: int | None = None) -> Tensor:
@@ -77,6 +79,10 @@ class ColumnsForm(CompactForm[Tensor]):
     optional = True
 
     at_most_one: bool = False
+
+    def check(self, name: str, parts: Tensor, lengths: Tensor | None) -> None:
+        """Check that they are matrices of pairs."""
+        check_pairs(name, parts, lengths, None)
 
     def shape(self, scores: Tensor) -> list[int | None]:
         """Return `[batch, row]`."""

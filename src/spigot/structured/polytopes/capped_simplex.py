@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import narrow
+from ..equality import equal_settings, hash_settings
 from ..kernels.simplex.capped import project_capped_simplex
 from ..parts.categories import check_size, subset_arguments
 from ..parts.rows import over_rows
@@ -31,6 +32,8 @@ class CappedSimplex(Polytope[Tensor]):
     k: int | Tensor
     at_most: bool = False
     dim: int = -1
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __post_init__(self) -> None:
         check_size(self.k)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import as_lengths, lengths_or_none, narrow, widen
+from ..checks import as_lengths, check_scores, lengths_or_none, narrow, widen
 from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
@@ -100,6 +100,7 @@ class Hull(Polytope[Parts]):
         Warns:
             RuntimeWarning: the search stopped before a row converged; the message gives the duality gap.
         """
+        check_scores("point", point)
         if torch.compiler.is_compiling():
             wide = map_parts(widen, point)
             return map_parts(narrow, unflatten(project_in_graph(self, wide, lengths, mask, start), wide), point)
@@ -120,6 +121,7 @@ class Hull(Polytope[Parts]):
         start: Parts | None = None,
     ) -> HullSolution[Parts]:
         """Return the projection and its certificate; arguments, errors and warnings are those of `project`."""
+        check_scores("point", point)
         point = map_parts(lambda part: widen(part.detach()), point)
         if torch.compiler.is_compiling():
             # Not as a decorator: that would import the compiler even if nothing is compiled.
@@ -234,4 +236,8 @@ class _OntoHull(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Any, Any]:
-        return unfold(info.batch_size, apply(_OntoHull, *fold(info.batch_size, in_dims, inputs)))
+        size = info.batch_size
+        search, *folded = fold(size, in_dims, inputs)
+        structure = search.hull.structure.map_rows(lambda setting: fold(size, (None,), (setting,))[0])
+        search = search._replace(hull=replace(search.hull, structure=structure))
+        return unfold(size, apply(_OntoHull, search, *folded))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope
 from ..checks import check_arguments, lengths_or_full, mask_or_none, widen
+from ..equality import equal_settings, hash_settings
 from ..kernels.program.constraints import Constraints
 from ..kernels.program.projection import project_onto_constraints
 from ..shapes import Lengths, Mask, Variables
@@ -41,6 +42,8 @@ class LinearConstraints(Polytope[Tensor]):
         ValueError: shapes do not fit, a number is not finite, or there is neither A nor Aeq.
     """
 
+    __eq__, __hash__ = equal_settings, hash_settings
+
     def __init__(self, A: Numbers = None, b: Numbers = None, Aeq: Numbers = None, beq: Numbers = None) -> None:
         known = next((rows for rows in (A, Aeq) if rows is not None), None)
         if known is None:
@@ -53,7 +56,7 @@ class LinearConstraints(Polytope[Tensor]):
             got = " and ".join(map(str, sorted(sizes - {1})))
             raise ValueError(f"A, b, Aeq, beq: expected the same number of rows, got {got}")
         rows = max(sizes)
-        self.owners = torch.arange(rows) if rows > 1 else None
+        self.owners = torch.arange(rows, device="cpu") if rows > 1 else None
         alike = len(below.bounds) == len(equal.bounds) == 1
         self.bounds = torch.cat([each.bounds.expand(1 if alike else rows, -1) for each in (below, equal)], 1)
         self.starts, self.columns, self.values = _stacked(below, equal, self.variables)
@@ -82,7 +85,7 @@ class LinearConstraints(Polytope[Tensor]):
         own, columns = Constraints.of(*self.arguments()).of_row(0), row.nonzero()[:, 0]
         ends = torch.bincount(torch.from_numpy(own.row), minlength=len(own.bounds)).cumsum(0) + len(columns)
         return self._with(
-            starts=torch.cat([torch.tensor([0, len(columns)]), ends]),
+            starts=torch.cat([torch.tensor([0, len(columns)], device="cpu"), ends]),
             columns=torch.cat([columns, torch.from_numpy(own.column)]),
             values=torch.cat([row[columns], torch.from_numpy(own.value)]),
             bounds=torch.cat([bound.view(1), torch.from_numpy(own.bounds)])[None],
@@ -143,9 +146,11 @@ def _side(left_name: str, left: Numbers, right_name: str, right: Numbers, variab
     """Return one side's matrices and bounds, on the CPU; None for both means no constraints."""
     if (left is None) != (right is None):
         raise ValueError(f"{left_name}, {right_name}: expected both or neither")
-    matrix = torch.zeros(0, variables) if left is None else torch.as_tensor(left)
-    bounds = torch.zeros(0) if right is None else torch.as_tensor(right)
-    matrix, bounds = (each.detach().to("cpu", torch.float64) for each in (matrix, bounds))
+    matrix, bounds = (
+        torch.zeros(size, device="cpu") if given is None else torch.as_tensor(given, device="cpu")
+        for given, size in ((left, (0, variables)), (right, (0,)))
+    )
+    matrix, bounds = matrix.detach().double(), bounds.detach().double()
     if matrix.dim() not in (2, 3) or matrix.size(-1) != variables:
         raise ValueError(f"{left_name}: expected shape [rows, {variables}], got {list(matrix.shape)}")
     count = matrix.size(-2)
@@ -157,7 +162,7 @@ def _side(left_name: str, left: Numbers, right_name: str, right: Numbers, variab
             raise ValueError(f"{name}: expected finite numbers")
     entries = sparse.indices()
     if matrix.dim() == 2:
-        entries = torch.cat([torch.zeros(1, entries.size(1), dtype=torch.int64), entries])
+        entries = torch.cat([torch.zeros(1, entries.size(1), dtype=torch.int64, device="cpu"), entries])
     own = bounds.clone() if bounds.dim() == 2 else bounds.clone()[None]
     return _Side(matrix.size(0) if matrix.dim() == 3 else 1, entries, sparse.values(), own)
 
@@ -174,6 +179,6 @@ def _stacked(below: _Side, equal: _Side, variables: int) -> tuple[Tensor, Tensor
             values.append(side.values)
     places, columns = torch.cat(constraint), torch.cat(column)
     order = (places * variables + columns).argsort()
-    starts = torch.zeros(rows * count + 1, dtype=torch.int64)
+    starts = torch.zeros(rows * count + 1, dtype=torch.int64, device="cpu")
     starts[1:] = torch.bincount(places, minlength=rows * count).cumsum(0)
     return starts, columns[order], torch.cat(values)[order]

@@ -238,6 +238,11 @@ class DynamicProgram(MarginalStructure[Parts]):
             )
         if is_traced():
             return torch.func.vjp(lambda *parts: self._run(semiring, parts, lengths), *leaves)
+        if torch.is_inference_mode_enabled():
+            # Autograd takes no tensors of that mode.
+            with torch.inference_mode(False):
+                found, back = self._differentiated(semiring, _copied(leaves), lengths.clone())
+            return found, lambda towards: torch.inference_mode(False)(back)(_copied(towards))
         # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
         again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
         roots = tuple(leaf if leaf.requires_grad else leaf.requires_grad_() for leaf in leaves)
@@ -334,6 +339,10 @@ def _added(limbs: tuple[Tensor, ...]) -> Tensor:
     for limb in limbs[-2::-1]:
         total = total + limb
     return total
+
+
+def _copied(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(part.clone() for part in parts)
 
 
 def _typed(parts: tuple[Tensor, ...], scores: Parts) -> Parts:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import Polytope, Structure
 from ..checks import as_lengths, check_instance, widen
+from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from ..parts.compact import CompactForm
 from ..polytopes.hull import Hull
@@ -37,8 +38,10 @@ class Budget(Structure[Parts]):
         max_splits: after how many splits of a row to give up, with a RuntimeError.
 
     Raises:
-        ValueError: a weight is negative or not finite; a row has no structure within its limit.
+        ValueError: a weight is negative or not finite, a limit is NaN; a row has no structure within its limit.
     """
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __init__(
         self, structure: Structure[Parts], weights: Parts, limit: float | Tensor, max_splits: int = 10_000
@@ -46,10 +49,12 @@ class Budget(Structure[Parts]):
         check_instance("structure", structure, Structure, "ProjectiveTree()")
         self.structure, self.max_splits = structure, max_splits
         self.weights = map_parts(lambda part: part.detach().double(), weights)
-        self.limit = torch.as_tensor(limit, dtype=torch.float64).detach()
+        self.limit = torch.as_tensor(limit, dtype=torch.float64, device="cpu").detach()
         for part in tensors(self.weights):
             if not bool(((part >= 0) & part.isfinite()).all()):
                 raise ValueError("weights: expected finite numbers from 0 on")
+        if bool(self.limit.isnan().any()):
+            raise ValueError("limit: expected numbers, got NaN")
 
     def __repr__(self) -> str:
         limit = self.limit.tolist()
@@ -104,7 +109,9 @@ class Budget(Structure[Parts]):
 
     def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
         """Return scores and candidates whose argmax has all required parts; see the base class."""
-        return self.structure.require(scores, required, valid)
+        changed, candidates = self.structure.require(scores, required, valid)
+        # If it takes changed scores, a structure without the required parts may be the best within the limit.
+        return (scores, candidates) if changed is scores else super().require(scores, required, candidates)
 
     def of_batch(self, scores: Parts) -> tuple[Tensor, Tensor]:
         """Return weights, `[batch, D]`, and limits, `[batch]`, of a batch with these scores; float64.
@@ -156,6 +163,10 @@ class _WithinBudget(CompactForm[Parts], Generic[Parts]):
     def optional(self) -> bool:  # type: ignore[override]
         """Whether an integer may be -1."""
         return self.form.optional
+
+    def check(self, name: str, parts: Parts, lengths: Tensor | None) -> None:
+        """Check the form and the shapes of parts."""
+        self.form.check(name, parts, lengths)
 
     def shape(self, scores: Parts) -> list[int | None]:
         """Return the shape of the integers."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import constant, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
 from ..k_best import check_k, check_rows
 from ..parts.categories import IndicesForm, category_part_mask
 from ..parts.rows import over_rows
@@ -74,6 +74,7 @@ class Categorical(MarginalStructure[Tensor]):
     ) -> tuple[Tensor, Tensor]:
         """Return the k best categories by sorting; see the base class. Ties go to the smaller index."""
         check_k(k)
+        check_scores("scores", scores)
         check_rows(self, scores)
         candidates = self._candidates(constant(scores), lengths, mask)
         best = candidates.sort(dim=1, descending=True, stable=True)

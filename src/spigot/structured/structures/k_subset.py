@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import constant, lengths_or_full, narrow, refuse_rows
+from ..equality import equal_settings, hash_settings
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, SUBSET
 from ..parts.categories import IndicesForm, category_part_mask, check_size, subset_arguments, subset_sizes
@@ -38,6 +39,8 @@ class KSubset(MarginalStructure[Tensor]):
     k: int | Tensor
     at_most: bool = False
     dim: int = -1
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __post_init__(self) -> None:
         check_size(self.k)

@@ -12,6 +12,7 @@ from ..checks import mask_or_none, narrow, widen
 from ..k_best import check_k
 from ..kernels.chain.argmax import chain_argmax
 from ..kernels.chain.k_best import chain_k_best
+from ..kernels.chain.operators import ChainOperators
 from ..kernels.chain.sample import chain_sample
 from ..kernels.chain.shared import SHARED_CHAIN
 from ..kernels.chain.sums import CHAIN
@@ -97,7 +98,7 @@ class LinearChain(MarginalStructure[LinearChainParts]):
     @property
     def accurate(self) -> AccurateSums:
         """Log-probabilities and entropies that are right for scores of any size."""
-        return AccurateSums(self._log_prob, self._entropy)
+        return AccurateSums(self._log_prob, self._entropy, self._tags_log_prob)
 
     def _log_prob(
         self,
@@ -109,6 +110,17 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         """Return log p of the chosen candidates."""
         emissions, transitions, *others = self._arguments(scores, lengths, mask)
         return _sums(scores).log_prob(emissions, transitions, chosen.emissions, chosen.transitions, *others)
+
+    def _tags_log_prob(
+        self,
+        scores: LinearChainParts,
+        tags: Tensor,
+        lengths: Lengths | None = None,
+        mask: LinearChainParts | None = None,
+    ) -> PerRow:
+        """Return log p of the sequences with these tags, -1 for none; -inf where one has an excluded part."""
+        emissions, transitions, *others = self._arguments(scores, lengths, mask)
+        return _operators(scores).tags_log_prob(emissions, transitions, tags, *others)
 
     def _entropy(
         self, scores: LinearChainParts, lengths: Lengths | None = None, mask: LinearChainParts | None = None
@@ -137,9 +149,13 @@ class LinearChain(MarginalStructure[LinearChainParts]):
         return emissions, transitions, chain_lengths(scores, lengths), tags, pairs
 
 
-def _sums(scores: LinearChainParts) -> GibbsOperators:
+def _operators(scores: LinearChainParts) -> ChainOperators:
     check_chains("scores", scores)
     return SHARED_CHAIN if scores.is_shared else CHAIN
+
+
+def _sums(scores: LinearChainParts) -> GibbsOperators:
+    return _operators(scores).gibbs
 
 
 def _detached(scores: LinearChainParts) -> LinearChainParts:

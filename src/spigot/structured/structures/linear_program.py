@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import lengths_or_full, mask_or_none, narrow, widen
+from ..checks import check_structures, lengths_or_full, mask_or_none, narrow, widen
+from ..equality import equal_settings, hash_settings
 from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..kernels.program.constraints import Constraints
 from ..kernels.program.cuts import Cuts, cuts_name, violated
+from ..parts.base import map_parts
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.linear_constraints import LinearConstraints, Numbers
@@ -48,6 +50,8 @@ class LinearProgram(Structure[Tensor]):
     Errors are those of `LinearConstraints`.
     """
 
+    __eq__, __hash__ = equal_settings, hash_settings
+
     def __init__(
         self,
         A: Numbers = None,
@@ -63,7 +67,7 @@ class LinearProgram(Structure[Tensor]):
         variables = self.constraints.variables
         if not all(isinstance(number, int) and 0 <= number < variables for number in self.continuous):
             raise ValueError(f"continuous: expected numbers from 0 to {variables - 1}, got {list(self.continuous)}")
-        self.whole = torch.ones(variables, dtype=torch.bool)
+        self.whole = torch.ones(variables, dtype=torch.bool, device="cpu")
         self.whole[list(self.continuous)] = False
 
     def __repr__(self) -> str:
@@ -134,13 +138,15 @@ class LinearProgram(Structure[Tensor]):
 
     def _without(self, solution: Tensor) -> LinearProgram:
         """Return the program without one solution: another has a 1 less or a 1 more somewhere."""
-        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64)
+        cut = torch.full((self.constraints.variables,), -1.0, dtype=torch.float64, device="cpu")
         cut[: len(solution)] += 2 * solution.detach().to(cut)
         return self._with(self.constraints.and_below(cut, solution.detach().double().sum().cpu() - 1))
 
     def contains(self, structure: Variables, lengths: Lengths | None = None) -> Tensor:
         """Return whether each row is a solution: bool, `[batch]`."""
-        valid = self.part_mask(torch.zeros_like(structure, dtype=torch.float32), lengths)
+        check_structures("structure", structure)
+        zeros = map_parts(lambda part: torch.zeros_like(part, dtype=torch.float32), structure)
+        valid = self.part_mask(zeros, lengths)
         inside = structure.detach().double().masked_fill(~valid, 0).cpu()
         sizes = lengths_or_full(structure, lengths, structure.size(1)).tolist()
         points = torch.nn.functional.pad(inside, (0, self.constraints.variables - structure.size(1)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts
 from ..problem import Problem
 from .base import DifferentiableSurrogate
@@ -25,6 +26,8 @@ class Marginals(DifferentiableSurrogate):
     relaxes = True
 
     temperature: float | Tensor = 1.0
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __post_init__(self) -> None:
         check_temperature(self.temperature)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..checks import refuse_rows
+from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten
 from ..problem import Problem
 from .base import DifferentiableSurrogate
@@ -29,6 +30,8 @@ class SparseMAP(DifferentiableSurrogate):
     relaxes = True
 
     temperature: float | Tensor = 1.0
+
+    __eq__, __hash__ = equal_settings, hash_settings
 
     def __post_init__(self) -> None:
         check_temperature(self.temperature)

@@ -183,8 +183,8 @@ def chain_argmax(
         transition_mask: bool, shaped like `transitions`.
     """
     batch = emissions.size(0)
-    tags = torch.zeros(emissions.shape, dtype=emissions.dtype)
-    pairs = torch.zeros(transitions.shape, dtype=transitions.dtype)
+    tags = torch.zeros(emissions.shape, dtype=emissions.dtype, device="cpu")
+    pairs = torch.zeros(transitions.shape, dtype=transitions.dtype, device="cpu")
     status = np.zeros(batch, dtype=np.int64)
     over_batch(
         _argmax,

@@ -24,10 +24,11 @@ from ..forest.rows import OUT_OF_RANGE, Sums
 from ..forest.sums import ENTROPY, LOG_Z, MARGINALS, SLOPES
 from ..numerics.exponential import exp_nonpositive
 from ..numerics.limbs import WIDE
-from ..runtime.arrays import like_scores, to_numpy
-from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
+from ..runtime.arrays import to_numpy
+from ..runtime.gibbs import Reduced
 from ..runtime.parallel import over_batch
 from .argmax import NO_SEQUENCE, chain_masks, distinct
+from .operators import chain_operators, reduced_by
 from .sums import sum_rows
 
 RANGE = 100.0
@@ -237,70 +238,9 @@ def _reduce(
     transition_mask: Tensor | None,
 ) -> Reduced:
     """Take the best score off each position, and the best of the transitions off each step."""
-    position = torch.arange(emissions.size(1), device=emissions.device)
-    inside = position < lengths[:, None]
-    steps = (lengths - 1).clamp(min=0)
-    reduced, offsets = [], torch.zeros(len(emissions), 3, dtype=torch.float64, device=emissions.device)
-    for scores, mask, used, times in (
-        (emissions, emission_mask, inside[:, :, None], inside.double()),
-        (transitions, transition_mask, (steps > 0)[:, None, None, None], steps[:, None].double()),
-    ):
-        valid = used & (scores != -torch.inf)
-        valid = valid if mask is None else valid & mask
-        best = scores.double().masked_fill(~valid, -torch.inf).flatten(2).amax(2).nan_to_num(neginf=0.0)
-        own = best.view(*best.shape, *[1] * (scores.dim() - 2))
-        reduced.append(torch.where(valid, scores.double() - own, 0.0))
-        offsets = offsets + group_limbs(best, times)
-    return Reduced(tuple(reduced), offsets)
+    inside = torch.arange(emissions.size(1), device=emissions.device) < lengths[:, None]
+    steps = (lengths - 1).clamp(min=0)[:, None]
+    return reduced_by((emissions, emission_mask, inside, inside), (transitions, transition_mask, steps > 0, steps))
 
 
-def _log_partition(
-    emissions: Tensor,
-    transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> Tensor:
-    """Return log Σ exp <scores, z> over the sequences z of each row, `[batch]`.
-
-    A CUDA tensor goes to the CPU and back.
-
-    Args:
-        emissions: float32 or float64, `[batch, position, tag]`.
-        transitions: the same type, `[batch, 1, previous, next]`, between any position and the next.
-        lengths: int64, `[batch]`, positions.
-        emission_mask: bool, shaped like `emissions`; True = candidate.
-        transition_mask: bool, shaped like `transitions`.
-    """
-    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask)
-    return like_scores(sums.log_z.sum(1), emissions)
-
-
-def _marginals(
-    emissions: Tensor,
-    transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return the probabilities of tags, and how often each pair of neighbouring tags is expected."""
-    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask, MARGINALS)
-    return like_scores(sums.expected[0], emissions), like_scores(sums.expected[1], transitions)
-
-
-def _marginals_jvp(
-    emissions: Tensor,
-    transitions: Tensor,
-    d_emissions: Tensor,
-    d_transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return the derivative of the marginals as the scores move in a direction, read at candidates only."""
-    direction = (d_emissions, d_transitions)
-    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask, SLOPES, direction)
-    return like_scores(sums.expected[0], emissions), like_scores(sums.expected[1], transitions)
-
-
-SHARED_CHAIN = gibbs_operators("shared_chain", _log_partition, _marginals, _marginals_jvp, _run, _reduce)
+SHARED_CHAIN = chain_operators("shared_chain", _run, _reduce)

@@ -1,4 +1,4 @@
-"""log Z and marginals of tag sequences as operators of torch, each the derivative of the one before it."""
+"""log Z, marginals and their slopes over tag sequences, in batches."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from torch import Tensor
 from ...checks import raise_for_status
 from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SLOPES, Forest
-from ..runtime.arrays import like_scores, to_numpy
-from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
+from ..runtime.arrays import to_numpy
+from ..runtime.gibbs import Reduced
 from ..runtime.parallel import over_batch
 from .argmax import NO_SEQUENCE, chain_masks, distinct
 from .forest import chain_forest
 from .forward_backward import sum_sequences
+from .operators import chain_operators, reduced_by
 
 
 def _run(
@@ -98,58 +99,9 @@ def _reduce(
 ) -> Reduced:
     """Take the best score off each position, and off each step from one to the next."""
     position = torch.arange(emissions.size(1), device=emissions.device)
-    reduced, offsets = [], torch.zeros(len(emissions), 3, dtype=torch.float64, device=emissions.device)
-    for scores, mask, last in ((emissions, emission_mask, 0), (transitions, transition_mask, 1)):
-        inside = position[: scores.size(1)] + last < lengths[:, None]
-        valid = inside.view(*inside.shape, *[1] * (scores.dim() - 2)) & (scores != -torch.inf)
-        valid = valid if mask is None else valid & mask
-        wide = scores.double().masked_fill(~valid, -torch.inf)
-        best = wide.flatten(2).amax(2).nan_to_num(neginf=0.0)
-        reduced.append(torch.where(valid, wide - best.view(*best.shape, *[1] * (scores.dim() - 2)), 0.0))
-        offsets = offsets + group_limbs(best, torch.ones_like(best))
-    return Reduced(tuple(reduced), offsets)
+    inside = position < lengths[:, None]
+    of_steps = inside[:, 1:]
+    return reduced_by((emissions, emission_mask, inside, inside), (transitions, transition_mask, of_steps, of_steps))
 
 
-def _log_partition(
-    emissions: Tensor,
-    transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> Tensor:
-    """Return log Σ exp <scores, z> over the sequences z of each row, `[batch]`; see `chain_argmax` for the arguments.
-
-    A CUDA tensor goes to the CPU and back.
-    """
-    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask)
-    return like_scores(sums.log_z.sum(1), emissions)
-
-
-def _marginals(
-    emissions: Tensor,
-    transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return the probabilities of tags and of pairs of neighbouring tags; see `chain_log_partition`."""
-    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask, MARGINALS)
-    return like_scores(sums.expected[0], emissions), like_scores(sums.expected[1], transitions)
-
-
-def _marginals_jvp(
-    emissions: Tensor,
-    transitions: Tensor,
-    d_emissions: Tensor,
-    d_transitions: Tensor,
-    lengths: Tensor,
-    emission_mask: Tensor | None,
-    transition_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return the derivative of the marginals as the scores move in a direction, read at candidates only."""
-    direction = (d_emissions, d_transitions)
-    sums = _run(emissions, transitions, lengths, emission_mask, transition_mask, SLOPES, direction)
-    return like_scores(sums.expected[0], emissions), like_scores(sums.expected[1], transitions)
-
-
-CHAIN = gibbs_operators("chain", _log_partition, _marginals, _marginals_jvp, _run, _reduce)
+CHAIN = chain_operators("chain", _run, _reduce)

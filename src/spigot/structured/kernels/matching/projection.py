@@ -281,7 +281,7 @@ def _backward_of_grad(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 @operator(fake=like_first, backward=_backward_of_grad, save=_save_projected, jvp="symmetric", moving=(1,))
 def project_birkhoff_grad(projected: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient for the point, given the one for what `project_birkhoff` made of it."""
-    out = torch.zeros(projected.shape, dtype=projected.dtype)
+    out = torch.zeros(projected.shape, dtype=projected.dtype, device="cpu")
     work = projected.numel() * projected.size(2)
     # Sums of 1 are wrong by no more than this after rounding.
     slack = max(1e-9, sum(projected.shape[1:]) * torch.finfo(projected.dtype).eps)
@@ -303,7 +303,7 @@ def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None,
         at_most: whether all sums are at most 1; else those of the smaller side are 1.
     """
     batch, rows, columns = point.shape
-    out = torch.zeros(point.shape, dtype=point.dtype)
+    out = torch.zeros(point.shape, dtype=point.dtype, device="cpu")
     status = np.zeros(batch, dtype=np.int64)
     candidates = mask_to_numpy(mask)
     arrays = (to_numpy(point), lengths_to_numpy(lengths, batch, (rows, columns)), candidates, out.numpy(), status)

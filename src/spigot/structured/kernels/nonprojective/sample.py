@@ -156,7 +156,7 @@ def nonprojective_sample(
     arguments; `seeds` is int64, `[batch]`.
     """
     batch, nodes = arc_scores.shape[:2]
-    out = torch.zeros(arc_scores.shape, dtype=torch.bool)
+    out = torch.zeros(arc_scores.shape, dtype=torch.bool, device="cpu")
     status = np.zeros(batch, dtype=np.int64)
     over_batch(
         _samples,

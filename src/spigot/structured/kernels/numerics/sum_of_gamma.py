@@ -63,7 +63,7 @@ def sum_of_gamma(seeds: Tensor, valid: Tensor, sizes: Tensor) -> Tensor:
         valid: which parts are candidates, bool, `[batch, D]`.
         sizes: k of each row, at least 1, float64, `[batch]`.
     """
-    noise = torch.zeros(*seeds.shape, valid.size(1), dtype=torch.float64)
+    noise = torch.zeros(*seeds.shape, valid.size(1), dtype=torch.float64, device="cpu")
     arrays = (to_numpy(seeds), to_numpy(valid), to_numpy(sizes), TERMS, noise.numpy())
     over_batch(_sum, seeds.size(0), *arrays, work=500 * noise.numel())
     return noise.to(seeds.device)

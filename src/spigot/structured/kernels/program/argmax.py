@@ -64,6 +64,10 @@ def _maximize(program: Any, scores: np.ndarray, candidates: np.ndarray, whole: n
     return np.array(program.getSolution().col_value)
 
 
+def _rounded(solution: np.ndarray, candidates: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.abs(np.where(whole, solution.round(), solution.clip(0.0, candidates)))  # no -0
+
+
 def _solve(
     program: Any, rows: Rows, cuts: str, scores: np.ndarray, candidates: np.ndarray, whole: np.ndarray
 ) -> np.ndarray | None:
@@ -71,11 +75,14 @@ def _solve(
     while True:
         # Many programs have 0/1 vertices, and then the relaxed problem, many times faster, is enough.
         best = _maximize(program, scores, candidates, np.zeros_like(whole))
-        if best is not None and (np.abs(best - best.round())[whole] > TOLERANCE).any():
-            best = _maximize(program, scores, candidates, whole)
+        if best is not None:
+            exact = _rounded(best, candidates, whole)
+            # What is near a whole number may be needed as it is, under a large coefficient.
+            if (np.abs(best - exact)[whole] > TOLERANCE).any() or not rows.kept_by(exact):
+                best = _maximize(program, scores, candidates, whole)
         if best is None:
             return None
-        best = np.abs(np.where(whole, best.round(), best.clip(0.0, candidates)))  # no -0
+        best = _rounded(best, candidates, whole)
         if not rows.kept_by(best):
             raise RuntimeError("HiGHS found an optimum of a linear program that is no solution once rounded")
         added = violated(cuts, best)

@@ -45,7 +45,7 @@ def violated(name: str, solution: np.ndarray) -> tuple[np.ndarray, np.ndarray] |
     found = _functions[name](torch.from_numpy(solution.copy()))
     if found is None:
         return None
-    rows, bounds = (torch.as_tensor(each).detach().to("cpu", torch.float64).numpy() for each in found)
+    rows, bounds = (torch.as_tensor(each, device="cpu").detach().double().numpy() for each in found)
     if rows.ndim != 2 or rows.shape[1] != len(solution) or bounds.shape != rows.shape[:1]:
         shapes = f"{list(rows.shape)} and {list(bounds.shape)}"
         raise ValueError(f"cuts: expected A and b of shapes [cut, {len(solution)}] and [cut], got {shapes}")

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...differentiation import is_batched, is_traced
 from ..forest.rows import Sums
 from ..forest.sums import ENTROPY, LOG_Z, MARGINALS
 from ..numerics.limbs import add_chosen, limbs_of
@@ -103,7 +104,9 @@ def gibbs_operators(
         return (parts,) if count == 1 else tuple(parts)
 
     def by_row(grad: Tensor, part: Tensor) -> Tensor:
-        return grad.view(-1, *[1] * (part.dim() - 1)) * part
+        """Return `part`, a result that nobody else has, times the gradient of each row."""
+        factor = grad.view(-1, *[1] * (part.dim() - 1))
+        return part.mul_(factor) if is_own(grad) else factor * part
 
     def inner(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
         return sum((a * b).flatten(1).sum(1) for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
@@ -216,6 +219,11 @@ def gibbs_operators(
 
     of_entropy = register("entropy", typed(entropy, marginals, Tensor), backward=entropy_backward, **of_row)
     return GibbsOperators(of_log_partition, of_marginals, of_jvp, of_log_prob, of_entropy, of_entropy_slopes)
+
+
+def is_own(grad: Tensor) -> bool:
+    """Return whether a backward pass may change what it has computed: nobody differentiates it, or maps over it."""
+    return not (torch.is_grad_enabled() or is_traced() or is_batched(grad))
 
 
 def group_limbs(best: Tensor, times: Tensor) -> Tensor:

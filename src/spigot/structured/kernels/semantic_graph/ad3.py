@@ -74,8 +74,8 @@ def semantic_graph_ad3(
     The arguments up to `deterministic` are those of `project_graph_hull`, the others those of `ad3.solve_predicate`.
     All is computed in float64 on the CPU; a CUDA tensor goes there and back.
     """
-    outputs = [torch.zeros(part.shape, dtype=torch.float64) for part in (predicates, arcs, labels)]
-    used = torch.zeros(predicates.shape, dtype=torch.int64)
+    outputs = [torch.zeros(part.shape, dtype=torch.float64, device="cpu") for part in (predicates, arcs, labels)]
+    used = torch.zeros(predicates.shape, dtype=torch.int64, device="cpu")
     status = np.full(arcs.size(0), OK)
     over_batch(
         _solve,

@@ -181,8 +181,8 @@ def semantic_graph_argmax(
     batch, n = predicates.shape
     dtype = torch.promote_types(torch.promote_types(predicates.dtype, arcs.dtype), widen(labels[:0]).dtype)
 
-    chosen = torch.zeros(batch, n, dtype=torch.bool)
-    arc_labels = torch.full((batch, n, n), NO_ARC)
+    chosen = torch.zeros(batch, n, dtype=torch.bool, device="cpu")
+    arc_labels = torch.full((batch, n, n), NO_ARC, device="cpu")
     status = np.full(batch, OK)
     over_batch(
         _decode,

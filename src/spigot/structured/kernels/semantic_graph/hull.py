@@ -129,7 +129,7 @@ def graph_hull_vjp(
     of_labels: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients for the arguments of `project_graph_hull`, given its results and their gradients."""
-    outputs = [torch.zeros(part.shape, dtype=torch.float64) for part in (predicates, arcs, labels)]
+    outputs = [torch.zeros(part.shape, dtype=torch.float64, device="cpu") for part in (predicates, arcs, labels)]
     arguments = (predicates, arcs, labels, prices, of_predicates, of_arcs, of_labels)
     over_batch(
         _differentiate,
@@ -186,8 +186,8 @@ def project_graph_hull(
         The projections, 0 where there is no candidate, and the price of each deterministic label (float64,
         `[batch, n, label]`): the multiplier of its constraint, constant to autograd.
     """
-    outputs = [torch.zeros(part.shape, dtype=torch.float64) for part in (predicates, arcs, labels)]
-    prices = torch.zeros((*predicates.shape, labels.size(3)), dtype=torch.float64)
+    outputs = [torch.zeros(part.shape, dtype=torch.float64, device="cpu") for part in (predicates, arcs, labels)]
+    prices = torch.zeros((*predicates.shape, labels.size(3)), dtype=torch.float64, device="cpu")
     status = np.full(arcs.size(0), OK)
     over_batch(
         _project,

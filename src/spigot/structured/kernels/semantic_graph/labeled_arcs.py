@@ -169,7 +169,7 @@ def project_labeled_arcs(
     Returns:
         The projections, 0 where there is no candidate. CUDA tensors are projected on the CPU: there is no GPU kernel.
     """
-    outputs = [torch.zeros(part.shape, dtype=part.dtype) for part in (predicates, arcs, labels)]
+    outputs = [torch.zeros(part.shape, dtype=part.dtype, device="cpu") for part in (predicates, arcs, labels)]
     status = np.full(arcs.size(0), OK)
     over_batch(
         _project,

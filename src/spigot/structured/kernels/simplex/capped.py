@@ -136,7 +136,7 @@ def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, 
         The projection, 0 where there is no candidate.
     """
     batch = point.size(0)
-    out = torch.zeros(point.shape, dtype=point.dtype)
+    out = torch.zeros(point.shape, dtype=point.dtype, device="cpu")
     status = np.zeros(batch, dtype=np.int64)
     candidates = mask_to_numpy(mask, 2)
     arrays = (to_numpy(point), to_numpy(lengths), candidates, to_numpy(sizes), out.numpy(), status)
