@@ -10,7 +10,7 @@ DEMO ?= runs/demo
 help:
 	@echo "make demo    train a small parser through a hard parse, and parse sentences with it"
 	@echo "make test    formatter, linter, types, import contract and tests"
-	@echo "make docs    the documentation site, in docs/_build"
+	@echo "make docs    the documentation site, in docs/_build/html"
 	@echo "make format  format the code"
 	@echo "make clean   remove the virtual environment and the demo's run"
 
@@ -43,7 +43,7 @@ kernels: $(VENV)/installed-dev
 	$(BIN)/spigot compile
 
 docs: $(VENV)/installed-dev
-	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .

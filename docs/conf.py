@@ -1,5 +1,6 @@
 """The documentation site: `make docs`. Pages are Markdown; the reference is made from the code when it is built."""
 
+import json
 import re
 import sys
 from importlib import metadata
@@ -16,7 +17,8 @@ project = "spigot"
 author = "The spigot developers"
 copyright = author
 release = metadata.version("torch-spigot")
-extensions = ["myst_parser", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx_copybutton"]
+nb_execution_mode = "off"  # notebooks have their outputs, which the tests compare
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 4
 exclude_patterns = ["_build", "make_reference.py"]
@@ -56,7 +58,17 @@ def with_links(text: str, folder: Path) -> str:
     return re.sub(r"\[([^\]\[]+)\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)", change, text)
 
 
+def with_download(text: str, file: str) -> str:
+    """Return a notebook with a link, below its title, to its file."""
+    notebook = json.loads(text)
+    title = notebook["cells"][0]["source"]
+    title[1:1] = ["\n", f"{{download}}`Download this notebook <{file}>`, and open it in Jupyter.\n"]
+    return json.dumps(notebook)
+
+
 def _read(app: Any, name: str, content: list[str]) -> None:
+    if Path(app.env.doc2path(name)).suffix == ".ipynb":
+        content[0] = with_download(content[0], f"{Path(name).name}.ipynb")
     if not name.startswith("reference/"):
         content[0] = with_links(content[0], (HERE / name).parent)
 

@@ -1,4 +1,4 @@
-"""The reference part of the site, made from the code: the core's names, the commands, the keys of recipes.
+"""The reference part of the site, made from the code: names of core and parsers, the commands, the keys of recipes.
 
 It writes Markdown into docs/reference/, which is not in the repository. Docstrings are Markdown too, but for their
 sections (Args, Raises), which griffe reads.
@@ -28,12 +28,35 @@ FAMILIES = {
     "Audit and noise": ("audit", "noise", "seeds"),
 }
 """The chapters of the core's reference, by the module that a name comes from; others stand at the end."""
+PARSERS = {
+    "Parse": ("load", "systems.parser.Parser", "systems.parse.Parse"),
+    "Sentences": (
+        "data.sentence.Sentence",
+        "data.sentence.Tree",
+        "data.sentence.Graph",
+        "data.sentence.Arc",
+        "data.sentence.Confidence",
+        "data.sentence.Surface",
+        "builtin.corpus.generate",
+        "builtin.corpus.splits",
+        "drawing.parses.draw",
+    ),
+    "Train": ("training.recipe.load_recipe", "training.recipe.parse_recipe", "training.loop.Trainer"),
+    "Extend": (
+        "models.encoders.base.Encoder",
+        "models.scorers.base.Scorer",
+        "models.tree_features.base.TreeFeature",
+        "tasks.base.Task",
+        "systems.base.System",
+    ),
+}
+"""The chapters of the parsers' reference, with what is described in each."""
 
 
 def write(folder: Path) -> None:
     """Write all pages."""
     folder.mkdir(exist_ok=True)
-    for name, text in {"core": core(), "commands": commands(), "recipes": recipes()}.items():
+    for name, text in {"core": core(), "parsers": parsers(), "commands": commands(), "recipes": recipes()}.items():
         write_changed(folder / f"{name}.md", text)
 
 
@@ -137,6 +160,20 @@ def _docstring(thing: Any) -> Iterator[str]:
 def _markdown(text: str) -> str:
     """Return a docstring's text as Markdown: tables and code that are indented stay code."""
     return re.sub(r"(?<![`\\])<(?=[A-Za-z/])", r"\\<", text)
+
+
+# -- the parsers -----------------------------------------------------------------------------------------------
+
+
+def parsers() -> str:
+    """Return the page of what is used of the parsers from Python."""
+    lines = ["# The parsers", "", "What programs use of the parsers.", ""]
+    for title, paths in PARSERS.items():
+        lines += [f"## {title}", ""]
+        for path in paths:
+            module, _, name = f"spigot.{path}".rpartition(".")
+            lines += [f"### {name}", "", f"`from {module} import {name}`", "", *_described(_code()[path], name)]
+    return "\n".join(lines) + "\n"
 
 
 # -- the commands -----------------------------------------------------------------------------------------------

@@ -36,6 +36,25 @@ def test_every_public_name_is_in_the_reference(site):
     assert set(re.findall(r"^### (\w+)$", text, re.MULTILINE)) == set(spigot.__all__)
 
 
+def test_what_programs_use_of_the_parsers_is_in_the_reference(site):
+    text = (site / "docs/reference/parsers.md").read_text("utf-8")
+    for line in re.findall(r"^`(from .* import .*)`$", text, re.MULTILINE):
+        exec(line, {})  # the page is ours
+    assert {"load", "Parser", "Parse", "Sentence", "Trainer", "Encoder", "Task", "System"} <= set(
+        re.findall(r"^### (\w+)$", text, re.MULTILINE)
+    )
+
+
+def test_every_tutorial_has_its_pictures_and_its_download(site):
+    for notebook in (site / "docs/tutorials").glob("*.ipynb"):
+        page = (site / f"built/tutorials/{notebook.stem}.html").read_text("utf-8")
+        assert page.count('class="reference download internal"') == 1
+        stored = notebook.read_text("utf-8")
+        pictures = sum(stored.count(f'"{kind}": ') for kind in ("image/png", "image/svg+xml", "text/html"))
+        shown = page.count('src="../_images/') + page.count('class="spigot-drawing"')
+        assert shown == pictures > 0, notebook.name
+
+
 def test_every_command_and_option_is_in_the_reference(site):
     from typer.main import get_command
 

@@ -21,6 +21,27 @@ FILE = re.compile(r"# (\w+\.\w+)\n")
 
 
 @contextmanager
+def own_names(folder: Path) -> Iterator[None]:
+    """Have `folder` as working directory, whose modules can be imported.
+
+    What is entered in a registry stays there inside the `with` alone.
+    """
+    registries = [(registry, dict(registry)) for registry in (TASKS, SYSTEMS)]
+    modules = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        try:
+            yield
+        finally:
+            for registry, before in registries:
+                registry.clear()
+                registry.update(before)
+            for name in {path.stem for path in folder.glob("*.py")} - modules:
+                sys.modules.pop(name, None)
+
+
+@contextmanager
 def running(page: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Run the Python of a page, block after block, with `folder` as working directory; yield what it defines.
 
@@ -28,26 +49,15 @@ def running(page: str, folder: Path) -> Iterator[dict[str, Any]]:
     page enters in a registry stays there inside the `with` alone.
     """
     names: dict[str, Any] = {"__name__": "docs"}
-    registries = [(registry, dict(registry)) for registry in (TASKS, SYSTEMS)]
-    modules = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.syspath_prepend(folder)
-        try:
-            for language, block in BLOCK.findall((DOCS / page).read_text("utf-8")):
-                file = FILE.match(block)
-                if file is not None:
-                    Path(file[1]).write_text(block, "utf-8")
-                    importlib.invalidate_caches()
-                elif language == "python":
-                    exec(compile(block, page, "exec"), names)  # the pages are ours
-            yield names
-        finally:
-            for registry, before in registries:
-                registry.clear()
-                registry.update(before)
-            for name in {path.stem for path in folder.glob("*.py")} - modules:
-                sys.modules.pop(name, None)
+    with own_names(folder):
+        for language, block in BLOCK.findall((DOCS / page).read_text("utf-8")):
+            file = FILE.match(block)
+            if file is not None:
+                Path(file[1]).write_text(block, "utf-8")
+                importlib.invalidate_caches()
+            elif language == "python":
+                exec(compile(block, page, "exec"), names)  # the pages are ours
+        yield names
 
 
 def contract_tests(module: ModuleType, *arguments: str) -> list[str]:
