@@ -164,7 +164,7 @@ def _system(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("kind", next(iter(SYSTEMS)))
-    if kind not in SYSTEMS:
+    if not isinstance(kind, str) or kind not in SYSTEMS:
         raise ValueError(f"kind: expected one of {', '.join(SYSTEMS)}, got {kind!r}")
     try:
         return SYSTEMS[kind].config_class.model_validate(value)
