@@ -266,7 +266,7 @@ def test_what_a_surrogate_cannot_it_says(name):
     def loss(parts):
         return rows(parts).sum()
 
-    if name in ("marginals", "sparsemap"):
+    if name in ("marginals", "marginals-learnt", "sparsemap"):
         try_double_grad(lambda parts: (rows(parts),), (scores,))
         try_jvp(lambda parts: (rows(parts),), (scores,))
         return
