@@ -1,12 +1,22 @@
 """Chains whose transitions are the same at all positions: as if each step had a copy of them."""
 
+import numpy as np
 import pytest
 import torch
 
-from spigot import ChainSimplices, LinearChain, LinearChainParts, negative_log_likelihood
+from spigot import (
+    SPIGOT,
+    SPIGOTCE,
+    ChainSimplices,
+    LinearChain,
+    LinearChainParts,
+    negative_log_likelihood,
+    structured_argmax,
+)
 from spigot.structured.kernels.chain.shared import SHARED_CHAIN
 from spigot.structured.parts.base import map_parts
 from tests.contracts.registry import equal
+from tests.oracles.qp import project
 
 CHAIN = LinearChain()
 INF = float("inf")
@@ -144,8 +154,53 @@ def test_errors_name_the_row():
         CHAIN.marginals(LinearChainParts.shared(emissions, torch.full((3, 3), -INF).double()))
     with pytest.raises(ValueError, match=r"transitions: expected shape \[previous, next\], got \[1, 3, 3\]"):
         LinearChainParts.shared(emissions, transitions[None])
-    with pytest.raises(ValueError, match=r"point.transitions: expected shape \[3, 3, 3, 3\], got \[3, 1, 3, 3\]"):
-        ChainSimplices().project(LinearChainParts.shared(emissions, transitions))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_counts_of_transitions_are_projected(seed):
+    emissions, transitions, lengths = draw(5, 6, 3, 2.0, seed)
+    lengths[1:3] = torch.tensor([1, 0])
+    masked = LinearChainParts.shared(emissions, transitions)._replace(transitions=transitions.repeat(5, 1, 1, 1))
+    masked.transitions[:, :, 0, 1] = -INF
+    found = ChainSimplices().project(masked, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        steps = max(length - 1, 0)
+        assert found.transitions[row, 0, 0, 1] == 0
+        candidates = [k for k in range(9) if k != 1]
+        # The numbers are at least 0 and sum to the number of steps.
+        expected = project(
+            transitions.flatten()[candidates].numpy(),
+            (np.ones((1, 8)), np.array([float(steps)])),
+            (-np.eye(8), np.zeros(8)),
+        )
+        assert found.transitions[row].flatten()[candidates].numpy() == pytest.approx(expected, abs=1e-6)
+    assert torch.equal(found.emissions, ChainSimplices().project(both(emissions, transitions)[1], lengths).emissions)
+
+
+@pytest.mark.parametrize("surrogate", [SPIGOT(0.5), SPIGOT(0.5, max_norm=1.0), SPIGOTCE(0.5)])
+def test_spigot_reaches_shared_transitions(surrogate):
+    emissions, transitions, lengths = draw(4, 5, 3, 1.0, 7)
+    emissions.requires_grad_()
+    transitions.requires_grad_()
+    weights = map_parts(torch.randn_like, LinearChainParts.shared(emissions, transitions))
+    chains = structured_argmax(LinearChainParts.shared(emissions, transitions), CHAIN, surrogate, lengths=lengths)
+    loss = sum((weight * part).sum() for weight, part in zip(weights, chains, strict=True))
+    gradients = torch.autograd.grad(loss, (emissions, transitions))
+    # By hand, from the output or the marginals, without autograd.
+    with torch.no_grad():
+        scores = LinearChainParts.shared(emissions, transitions)
+        start = CHAIN.marginals(scores, lengths) if isinstance(surrogate, SPIGOTCE) else chains
+        inside = CHAIN.part_mask(scores, lengths)
+        steps = [torch.where(mask, weight, 0) for weight, mask in zip(weights, inside, strict=True)]
+        if surrogate.max_norm is not None:
+            norms = sum(step.flatten(1).square().sum(1) for step in steps).sqrt()
+            factors = (surrogate.max_norm / norms).clamp(max=1)
+            steps = [step * factors.view(-1, *[1] * (step.dim() - 1)) for step in steps]
+        moved = LinearChainParts(*(z - 0.5 * step for z, step in zip(start, steps, strict=True)))
+        projected = ChainSimplices().project(moved, lengths)
+        for gradient, z, p, shape in zip(gradients, start, projected, (emissions.shape, None), strict=True):
+            expected = z - p if shape is not None else (z - p).sum(0)[0]
+            assert torch.allclose(gradient, expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

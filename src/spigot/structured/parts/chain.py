@@ -45,12 +45,8 @@ def check_chains(
     parts: LinearChainParts,
     lengths: Tensor | None = None,
     mask: LinearChainParts | None = None,
-    shared: bool = True,
 ) -> None:
-    """Check types and shapes, as `check_arguments` does; `name` is what the caller calls `parts`.
-
-    `shared` allows transitions that all steps share.
-    """
+    """Check types and shapes, as `check_arguments` does; `name` is what the caller calls `parts`."""
     if not isinstance(parts, LinearChainParts):
         raise TypeError(f"{name}: expected LinearChainParts, got {kind_of(parts)}")
     emissions, transitions = parts
@@ -58,7 +54,7 @@ def check_chains(
     check_arguments(f"{name}.transitions", transitions, "batch position previous next")
     batch, positions, tags = emissions.shape
     shape = [batch, max(positions - 1, 0), tags, tags]
-    if list(transitions.shape) not in ([shape, [batch, 1, tags, tags]] if shared else [shape]):
+    if list(transitions.shape) not in (shape, [batch, 1, tags, tags]):
         raise ValueError(f"{name}.transitions: expected shape {shape}, got {list(transitions.shape)}")
     if mask is not None:
         if not isinstance(mask, LinearChainParts):

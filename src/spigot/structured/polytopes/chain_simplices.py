@@ -20,6 +20,8 @@ class ChainSimplices(Polytope[LinearChainParts]):
 
     A product of simplices, each projected onto independently (Michelot 1986). One constraint is relaxed: the pair of
     tags between two positions agrees with the tags there. With it the polytope would be the convex hull.
+
+    Transitions that all steps share are counts: {z >= 0, Σ_{s, t} transition[s, t] = positions - 1}.
     """
 
     def project(
@@ -38,13 +40,18 @@ class ChainSimplices(Polytope[LinearChainParts]):
         Raises:
             ValueError: a position has no candidate.
         """
-        check_chains("point", point, lengths, mask, shared=False)
+        check_chains("point", point, lengths, mask)
         sizes = chain_lengths(point, lengths)
         masks = (None, None) if mask is None else tuple(map(mask_or_none, point, mask))
         positions = point.emissions.size(1)
         refuse_rows((sizes < 0) | (sizes > positions), "lengths: out of range for the shape of point")
+        emissions, steps = _onto_simplices(point.emissions, sizes, masks[0]), sizes - 1
+        if not point.is_shared:
+            return LinearChainParts(emissions, _onto_simplices(point.transitions, steps, masks[1]))
+        # The nearest point of a simplex whose numbers sum to k is k times that of the simplex to the point over k.
+        count = steps.clamp(min=1).to(point.transitions)[:, None, None, None]
         return LinearChainParts(
-            _onto_simplices(point.emissions, sizes, masks[0]), _onto_simplices(point.transitions, sizes - 1, masks[1])
+            emissions, count * _onto_simplices(point.transitions / count, steps.clamp(0, 1), masks[1])
         )
 
 
