@@ -254,9 +254,6 @@ def test_the_layer_within_transforms(case, name):
         assert close(vmap(grad(loss, numbers))(*many), [torch.stack(each) for each in zip(*apart, strict=True)])
 
 
-SMOOTH = ("marginals", "sparsemap", "marginal-jacobian", "gumbel")
-
-
 @pytest.mark.parametrize("name", SURROGATES)
 def test_what_a_surrogate_cannot_it_says(name):
     case = next(case for case in STRUCTURES if case.name == "categorical")

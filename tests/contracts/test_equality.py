@@ -32,7 +32,7 @@ def test_it_equals_its_copy_and_nothing_else(name):
     assert member != name
 
 
-@pytest.mark.parametrize("kind", {type(member) for member in MEMBERS.values()}, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(dict.fromkeys(map(type, MEMBERS.values()))), ids=lambda kind: kind.__name__)
 def test_settings_that_may_be_tensors_are_compared_by_value(kind):
     # Those of `deterministic` are kept as a tuple.
     held = (
