@@ -21,13 +21,14 @@ RUNS = {
     "wider": "wider",
     "published": "published architecture",
     "minilm": "MiniLM, rate too low",
+    "minilm-syntax": "MiniLM, tree alone",
 }
 COLUMNS = [("ud test", "UAS"), ("ud test", "LAS"), ("dm test", "LF"), ("dm ood", "LF"), ("pb test", "LF")]
 
 
 def row(label: str, run: dict[str, Any]) -> str:
     """Return a row of the table in Markdown."""
-    scores = [f"{run['scores'][part][score]:.1f}" for part, score in COLUMNS]
+    scores = [f"{run['scores'][part][score]:.1f}" if part in run["scores"] else "–" for part, score in COLUMNS]
     accuracy = run["history"][-1]["dev"].get("accuracy") if run["history"] else None
     tags = run["scores"].get("tags dev", {}).get("accuracy") if accuracy is None else 100 * accuracy
     cells = [label, f"{run['parameters'] / 1e6:.1f} M", *scores, "–" if tags is None else f"{tags:.1f}"]
