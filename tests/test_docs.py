@@ -27,7 +27,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
 
 
 def test_every_guide_has_its_tests() -> None:
-    assert {page.stem for page in GUIDES} == TESTED
+    assert {page.stem for page in GUIDES} == TESTED - {"tutorials"}  # a folder of notebooks
     assert {"add-a-structure", "add-a-surrogate", "add-an-encoder", "add-a-task", "add-a-system"} <= TESTED
 
 
