@@ -12,6 +12,7 @@ overlap. Where there is room, labels stand where no other arc crosses them.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -243,12 +244,12 @@ def _placed(
         left = CUT if piece.start is None else x[piece.start] + ports[piece.start][id(piece)]
         right = right_edge - CUT if piece.stop is None else x[piece.stop] + ports[piece.stop][id(piece)]
         spans.append((left, right))
-    legs = [
+    legs = sorted(
         (place, level)
         for piece, level, (left, right) in zip(pieces, levels, spans, strict=True)
         for place, end in ((left, piece.start), (right, piece.stop))
         if end is not None
-    ]
+    )
     segments = []
     for piece, level, (left, right) in zip(pieces, levels, spans, strict=True):
         higher = [place for place, other in legs if other > level]
@@ -258,7 +259,10 @@ def _placed(
 
 
 def _label_x(label: str, left: float, right: float, legs: Sequence[float]) -> float | None:
-    """Return the middle of a label: the nearest to that of its segment with the fewest legs of other arcs across it."""
+    """Return the middle of a label: the nearest to that of its segment with the fewest legs of other arcs across it.
+
+    `legs` are sorted.
+    """
     half = text_width(label, LABEL) / 2
     low, high = left + CORNER + half, right - CORNER - half
     if not label or high < low - 1e-6:
@@ -266,4 +270,8 @@ def _label_x(label: str, left: float, right: float, legs: Sequence[float]) -> fl
     middle = (left + right) / 2
     steps = int((high - low) / 4)
     places = [middle, *(low + (high - low) * k / max(steps, 1) for k in range(steps + 1))]
-    return min(places, key=lambda place: (sum(abs(leg - place) < half + 3 for leg in legs), abs(place - middle)))
+
+    def legs_across(place: float) -> int:
+        return bisect_left(legs, place + half + 3) - bisect_right(legs, place - half - 3)
+
+    return min(places, key=lambda place: (legs_across(place), abs(place - middle)))
