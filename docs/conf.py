@@ -34,6 +34,7 @@ copybutton_prompt_is_regexp = True
 MIRRORED = {
     "experiments": TOP / "experiments/README.md",
     "regime": TOP / "experiments/regime/README.md",
+    "english-runs": TOP / "experiments/english/README.md",
     "benchmarks": TOP / "benchmarks/README.md",
     "architecture": TOP / "ARCHITECTURE.md",
     "contributing": TOP / "CONTRIBUTING.md",
