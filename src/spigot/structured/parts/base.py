@@ -6,8 +6,8 @@ labelled arcs, a chain has emissions and transitions. What is written with these
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -58,6 +58,24 @@ def flatten(parts: AnyParts) -> Tensor:
     """Return all parts of each row side by side, `[batch, D]`."""
     flat = [in_rows(part) for part in tensors(parts)]
     return flat[0] if len(flat) == 1 else torch.cat(flat, 1)
+
+
+def unflatten_sizes(flat: Tensor, form: type, dims: Sequence[int], sizes: Sequence[int]) -> Any:
+    """Undo `flatten`, where the sizes are known and nothing else is.
+
+    Args:
+        flat: `[batch, part]`.
+        form: the type of the parts: `Tensor`, or that of a NamedTuple of tensors.
+        dims: how many dimensions each tensor has.
+        sizes: of all dimensions but the batch, one tensor after the other.
+    """
+    values, done, begin = [], 0, 0
+    for dim in dims:
+        shape = sizes[begin : begin + dim - 1]
+        count = torch.Size(shape).numel()
+        values.append(flat[:, done : done + count].reshape(len(flat), *shape))
+        done, begin = done + count, begin + dim - 1
+    return values[0] if issubclass(form, Tensor) else form(*values)
 
 
 def in_rows(part: Tensor) -> Tensor:

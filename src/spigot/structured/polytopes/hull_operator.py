@@ -16,12 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from ..kernels.hull.face import onto_face
 from ..kernels.runtime.operator import like_first, operator
-from ..parts.base import Parts, flatten, tensors
+from ..parts.base import Parts, flatten, tensors, unflatten_sizes
 
 if TYPE_CHECKING:
     from .hull import Hull, HullSolution
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
 class _Search(NamedTuple):
     hull: Hull[Any]
     form: Any
-    """The type of the points: `Tensor`, or that of the NamedTuple of tensors."""
     dims: tuple[int, ...]
-    """How many dimensions each tensor has."""
+    """As in `unflatten_sizes`."""
 
     def run(
         self,
@@ -48,16 +46,7 @@ class _Search(NamedTuple):
             return thread.submit(self.hull.search, *arguments).result()
 
     def _parts(self, flat: Tensor | None, sizes: Sequence[int]) -> Any:
-        """Undo `flatten`, given the sizes of all dimensions but the batch, one tensor after the other."""
-        if flat is None:
-            return None
-        values, done, begin = [], 0, 0
-        for dim in self.dims:
-            shape = sizes[begin : begin + dim - 1]
-            count = torch.Size(shape).numel()
-            values.append(flat[:, done : done + count].reshape(len(flat), *shape))
-            done, begin = done + count, begin + dim - 1
-        return values[0] if self.form is Tensor else self.form(*values)
+        return None if flat is None else unflatten_sizes(flat, self.form, self.dims, sizes)
 
 
 _searches: dict[str, _Search] = {}
@@ -110,7 +99,7 @@ def _enter(
     hull = kind(structure, tolerance, max_iterations)
     # The entry keeps the structure alive, so its id stays unique.
     name = f"{hull!r} of {form.__name__}{list(dims)} at {id(structure):x}"
-    _searches[name] = _Search(hull, Tensor if issubclass(form, Tensor) else form, dims)
+    _searches[name] = _Search(hull, form, dims)
     return name
 
 

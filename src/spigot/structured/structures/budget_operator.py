@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.runtime.operator import like_first, operator
-from ..parts.base import flatten, map_parts, masked, tensors
+from ..parts.base import flatten, map_parts, masked, tensors, unflatten_sizes
 from ..within_budget import best_within
 
 
@@ -18,19 +18,11 @@ class _Problem(NamedTuple):
     structure: Any
     max_splits: int
     form: Any
-    """The type of the scores: `Tensor`, or that of the NamedTuple of tensors."""
     dims: tuple[int, ...]
-    """How many dimensions each tensor has."""
+    """As in `unflatten_sizes`."""
 
     def parts(self, flat: Tensor, sizes: list[int]) -> Any:
-        """Undo `flatten`, given the sizes of all dimensions but the batch, one tensor after the other."""
-        values, done, begin = [], 0, 0
-        for dim in self.dims:
-            shape = sizes[begin : begin + dim - 1]
-            numbers = torch.Size(shape).numel()
-            values.append(flat[:, done : done + numbers].reshape(len(flat), *shape))
-            done, begin = done + numbers, begin + dim - 1
-        return values[0] if self.form is Tensor else self.form(*values)
+        return unflatten_sizes(flat, self.form, self.dims, sizes)
 
 
 _problems: dict[str, _Problem] = {}
@@ -53,7 +45,7 @@ def _enter(structure: Any, splits: int, form: Any, dims: tuple[int, ...], traced
     That of a compiled graph stays there; that of a call is forgotten after it.
     """
     name = f"{form.__name__}{list(dims)}, {splits} at {id(structure):x}" if traced else f"call {next(_calls)}"
-    _problems[name] = _Problem(structure, splits, Tensor if issubclass(form, Tensor) else form, dims)
+    _problems[name] = _Problem(structure, splits, form, dims)
     return name
 
 
