@@ -7,6 +7,7 @@ labelled arcs, a chain has emissions and transitions. What is written with these
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
@@ -60,6 +61,17 @@ def flatten(parts: AnyParts) -> Tensor:
     return flat[0] if len(flat) == 1 else torch.cat(flat, 1)
 
 
+def in_rows(part: Tensor) -> Tensor:
+    """Return a tensor as `[batch, D]`."""
+    # `part.flatten(1)` has no rule for gradients that come in batches.
+    return part.reshape(part.size(0), part.shape[1:].numel())
+
+
+def unflatten(flat: Tensor, form: Parts) -> Parts:
+    """Undo `flatten`: `flat[batch, D]` in the form of `form`, of which only types and row shapes matter."""
+    return like(form, _cut(flat, [part.shape[1:] for part in tensors(form)]))
+
+
 def unflatten_sizes(flat: Tensor, form: type, dims: Sequence[int], sizes: Sequence[int]) -> Any:
     """Undo `flatten`, where the sizes are known and nothing else is.
 
@@ -69,23 +81,11 @@ def unflatten_sizes(flat: Tensor, form: type, dims: Sequence[int], sizes: Sequen
         dims: how many dimensions each tensor has.
         sizes: of all dimensions but the batch, one tensor after the other.
     """
-    values, done, begin = [], 0, 0
-    for dim in dims:
-        shape = sizes[begin : begin + dim - 1]
-        count = torch.Size(shape).numel()
-        values.append(flat[:, done : done + count].reshape(len(flat), *shape))
-        done, begin = done + count, begin + dim - 1
+    rest = iter(sizes)
+    values = _cut(flat, [torch.Size(islice(rest, dim - 1)) for dim in dims])
     return values[0] if issubclass(form, Tensor) else form(*values)
 
 
-def in_rows(part: Tensor) -> Tensor:
-    """Return a tensor as `[batch, D]`."""
-    # `part.flatten(1)` has no rule for gradients that come in batches.
-    return part.reshape(part.size(0), part.shape[1:].numel())
-
-
-def unflatten(flat: Tensor, form: Parts) -> Parts:
-    """Undo `flatten`: `flat[batch, D]` in the form of `form`, of which only types and row shapes matter."""
-    shapes = [part.shape[1:] for part in tensors(form)]
+def _cut(flat: Tensor, shapes: Sequence[torch.Size]) -> tuple[Tensor, ...]:
     pieces = flat.split([shape.numel() for shape in shapes], 1)
-    return like(form, tuple(piece.reshape(flat.size(0), *shape) for piece, shape in zip(pieces, shapes, strict=True)))
+    return tuple(piece.reshape(flat.size(0), *shape) for piece, shape in zip(pieces, shapes, strict=True))

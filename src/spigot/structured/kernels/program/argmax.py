@@ -12,7 +12,7 @@ from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
-from .constraints import NO_SOLUTION, TOLERANCE, Constraints, Rows, candidates_of, solver
+from .constraints import NO_SOLUTION, SHARED, TOLERANCE, Constraints, Rows, candidates_of, solver
 from .cuts import violated
 
 
@@ -131,7 +131,7 @@ def _argmax(
         out[b] = best[: scores.shape[1]]
 
 
-@operator(fake=like_first, shared=("starts", "columns", "values", "bounds", "whole"))
+@operator(fake=like_first, shared=(*SHARED, "whole"))
 def linear_program_argmax(
     scores: Tensor,
     lengths: Tensor,

@@ -37,6 +37,10 @@ def candidates_of(values: np.ndarray, length: int, mask: np.ndarray) -> np.ndarr
     return (np.arange(values.size) < length) & (values != -np.inf) & (mask if mask.size else True)
 
 
+SHARED = ("starts", "columns", "values", "bounds")
+"""Arguments of operators that all rows have in common."""
+
+
 class Rows(NamedTuple):
     """The constraints of one row of a batch, as the entries of their matrix."""
 

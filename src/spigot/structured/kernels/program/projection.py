@@ -11,10 +11,7 @@ from torch import Tensor
 from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
-from .constraints import NO_SOLUTION, Constraints, Rows, candidates_of, solver
-
-SHARED = ("starts", "columns", "values", "bounds")
-"""Arguments that all rows have in common."""
+from .constraints import NO_SOLUTION, SHARED, Constraints, Rows, candidates_of, solver
 
 
 class Program(NamedTuple):
