@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import weakref
 from itertools import combinations, pairwise, permutations, product
 
 import cvxpy
@@ -381,6 +382,16 @@ def test_a_travelling_salesman_by_cuts():
 def test_cuts_are_checked(cuts, message):
     with pytest.raises(ValueError, match=f"cuts: expected .*{message}"):
         LinearProgram([[1, 1, 1]], [2], cuts=cuts).argmax(torch.ones(1, 3))
+
+
+def test_cuts_are_kept_no_longer_than_the_program():
+    program = travelling_salesman(4)[1]
+    function = weakref.ref(program.cuts)
+    scores = torch.randn(2, program.constraints.variables)
+    chosen = program.argmax(scores)
+    assert program.contains(chosen).all()
+    del program
+    assert function() is None
 
 
 def test_cuts_may_leave_nothing():

@@ -15,7 +15,7 @@ from ..equality import equal_settings, hash_settings
 from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
 from ..kernels.program.constraints import Constraints
-from ..kernels.program.cuts import Cuts, cuts_name, violated
+from ..kernels.program.cuts import Cuts, cuts_name, forget, violated
 from ..parts.base import map_parts
 from ..parts.categories import category_part_mask
 from ..polytopes.hull import Hull
@@ -102,8 +102,14 @@ class LinearProgram(Structure[Tensor]):
         """Return the solution with the highest score, shaped and typed like `scores`: 0/1 but for `continuous`."""
         sizes = self.constraints.check("scores", scores, lengths, mask)
         wide, mask = widen(scores.detach()), mask_or_none(scores, mask)
-        program = *self.constraints.arguments(), self.whole, cuts_name(self.cuts)
-        return narrow(linear_program_argmax(wide, sizes, mask, *program), scores)
+        traced = torch.compiler.is_compiling()
+        cuts = cuts_name(self.cuts, traced)
+        try:
+            best = linear_program_argmax(wide, sizes, mask, *self.constraints.arguments(), self.whole, cuts)
+        finally:
+            if not traced:
+                forget(cuts)
+        return narrow(best, scores)
 
     def top_k(
         self, scores: Variables, k: int, lengths: Lengths | None = None, mask: Mask | None = None
@@ -155,5 +161,5 @@ class LinearProgram(Structure[Tensor]):
         constraints, found = Constraints.of(*self.constraints.arguments()), []
         for b, (point, good) in enumerate(zip(points.numpy(), (between & integral).tolist(), strict=True)):
             kept = good and constraints.of_row(b).kept_by(point)
-            found.append(sizes[b] == 0 or (kept and violated(cuts_name(self.cuts), point) is None))
+            found.append(sizes[b] == 0 or (kept and violated(self.cuts, point) is None))
         return torch.tensor(found, dtype=torch.bool, device=structure.device)

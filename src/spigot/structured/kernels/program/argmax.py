@@ -13,7 +13,7 @@ from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
 from .constraints import NO_SOLUTION, SHARED, TOLERANCE, Constraints, Rows, candidates_of, solver
-from .cuts import violated
+from .cuts import Cuts, cuts_of, violated
 
 
 def _program(rows: Rows, variables: int) -> Any:
@@ -69,7 +69,7 @@ def _rounded(solution: np.ndarray, candidates: np.ndarray, whole: np.ndarray) ->
 
 
 def _solve(
-    program: Any, rows: Rows, cuts: str, scores: np.ndarray, candidates: np.ndarray, whole: np.ndarray
+    program: Any, rows: Rows, cuts: Cuts | None, scores: np.ndarray, candidates: np.ndarray, whole: np.ndarray
 ) -> np.ndarray | None:
     """Return the best solution of one row, or None if there is none. The program keeps the cuts."""
     while True:
@@ -101,7 +101,7 @@ def _argmax(
     mask: np.ndarray,
     constraints: Constraints,
     whole: np.ndarray,
-    cuts: str,
+    cuts: Cuts | None,
     out: np.ndarray,
     status: np.ndarray,
 ) -> None:
@@ -121,7 +121,7 @@ def _argmax(
         values[valid], candidates[valid] = scores[b, valid], 1.0
         # Tolerances are absolute. A power of two rounds nothing.
         values = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
-        if program is None or constraints.owners is not None or cuts:
+        if program is None or constraints.owners is not None or cuts is not None:
             rows = constraints.of_row(b)
             program = _program(rows, variables)
         best = _solve(program, rows, cuts, values, candidates, whole)
@@ -167,6 +167,6 @@ def linear_program_argmax(
     constraints = Constraints.of(starts, columns, values, bounds, owners, equations)
     candidates = mask_to_numpy(mask, 2)
     given = to_numpy(scores.double()), to_numpy(lengths), candidates
-    over_batch(_argmax, scores.size(0), *given, constraints, to_numpy(whole), cuts, out, status)
+    over_batch(_argmax, scores.size(0), *given, constraints, to_numpy(whole), cuts_of(cuts), out, status)
     raise_for_status(status, "scores", NO_SOLUTION)
     return torch.from_numpy(out).to(scores)

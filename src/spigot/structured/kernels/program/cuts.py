@@ -1,12 +1,14 @@
 """Constraints that are too many to list: a function adds those that a solution violates.
 
-The arguments of an operator are tensors, numbers and strings, so a table maps names to these functions; it keeps them
-alive. Tracing by `torch.compile` enters a function once, and the compiled graph holds its name.
+The arguments of an operator are tensors, numbers and strings, so a table maps names to these functions. Tracing by
+`torch.compile` enters a function once; the compiled graph holds its name, and the table keeps it alive. That of a call
+is forgotten after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,13 +21,15 @@ Cuts: TypeAlias = Callable[[Tensor], "tuple[Any, Any] | None"]
 """From a solution, float64, `[variable]`, to A and b of constraints that it violates; None: it violates none."""
 
 _functions: dict[str, Cuts] = {}
+_calls = count()
 
 
-def cuts_name(cuts: Cuts | None) -> str:
+def cuts_name(cuts: Cuts | None, traced: bool) -> str:
     """Return the name of a function, which it enters into the table; empty if there is none."""
     if cuts is None:
         return ""
-    name = f"{getattr(cuts, '__qualname__', type(cuts).__name__)} at {id(cuts):x}"
+    kind = getattr(cuts, "__qualname__", type(cuts).__name__)
+    name = f"{kind} at {id(cuts):x}" if traced else f"call {next(_calls)}"
     _functions[name] = cuts
     return name
 
@@ -34,15 +38,25 @@ def cuts_name(cuts: Cuts | None) -> str:
 cuts_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def violated(name: str, solution: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the constraints, `[cut, variable]` and `[cut]`, that the named function adds for a solution.
+def cuts_of(name: str) -> Cuts | None:
+    """Return the function of a name."""
+    return _functions[name] if name else None
+
+
+def forget(name: str) -> None:
+    """Take a function out of the table."""
+    _functions.pop(name, None)
+
+
+def violated(cuts: Cuts | None, solution: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the constraints, `[cut, variable]` and `[cut]`, that a function adds for a solution.
 
     Raises:
         ValueError: their shapes do not fit, or the solution keeps one of them, so that it would come back forever.
     """
-    if not name:
+    if cuts is None:
         return None
-    found = _functions[name](torch.from_numpy(solution.copy()))
+    found = cuts(torch.from_numpy(solution.copy()))
     if found is None:
         return None
     rows, bounds = (torch.as_tensor(each, device="cpu").detach().double().numpy() for each in found)
