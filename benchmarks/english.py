@@ -13,11 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import tables
 from common import finish, options, peak_memory, progress, start
@@ -25,7 +26,7 @@ from common import finish, options, peak_memory, progress, start
 ROUNDS = 5
 
 
-def spigot_model(name: str) -> Iterator[Any]:
+def spigot_model(name: str, mixed_precision: Literal["no", "bf16"] = "no") -> Iterator[Any]:
     """Yield once after the import, then what makes a tree, two graphs and tags of each sentence."""
     import torch
 
@@ -34,7 +35,7 @@ def spigot_model(name: str) -> Iterator[Any]:
 
     yield
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    parser = spigot.load(name)
+    parser = spigot.load(name, mixed_precision=mixed_precision)
     yield lambda sentences: list(parser.stream(sentences))
 
 
@@ -48,8 +49,8 @@ def spacy_model(name: str) -> Iterator[Any]:
     yield lambda sentences: list(nlp.pipe(Doc(nlp.vocab, words=words) for words in sentences))
 
 
-LOADERS = {"spigot": spigot_model, "spacy": spacy_model}
-PACKAGES = {"spigot": "torch-spigot", "spacy": "spacy"}
+LOADERS = {"spigot": spigot_model, "spigot-bf16": partial(spigot_model, mixed_precision="bf16"), "spacy": spacy_model}
+PACKAGES = {"spigot": "torch-spigot", "spigot-bf16": "torch-spigot", "spacy": "spacy"}
 
 
 def pieces(path: str | None, length: int, count: int) -> list[list[str]]:
@@ -112,7 +113,7 @@ def main() -> None:
     result["data"] = "the built-in corpus" if arguments.data is None else Path(arguments.data).name
     sentences = pieces(arguments.data, arguments.length, 20 if arguments.quick else 1000)
     result |= {"length": arguments.length, "sentences": len(sentences)}
-    names = {"spigot": arguments.model, "spacy": arguments.spacy}
+    names = {"spigot": arguments.model, "spigot-bf16": arguments.model, "spacy": arguments.spacy}
     environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(arguments.threads))
     running, found = {}, {}
     for program, name in names.items():

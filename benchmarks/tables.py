@@ -311,14 +311,19 @@ def parsing(result: Result) -> str:
     )
 
 
+def _precision(name: str) -> str:
+    return ", mixed_precision='bf16'" if name.endswith("-bf16") else ""
+
+
 def english(result: Result) -> str:
     """Return the table of english.py."""
-    made = {"spigot": "tree, two graphs, tags", "spacy": "tree, tags"}
+    ours = "tree, two graphs, tags"
+    made = {"spigot": ours, "spigot-bf16": ours, "spacy": "tree, tags"}
     programs = result["programs"]
     rounds = len(programs["spacy"]["seconds"])
     rows = [
         [
-            f"`{name}.load({row['model']!r})` {row['version']}",
+            f"`{name.removesuffix('-bf16')}.load({row['model']!r}{_precision(name)})` {row['version']}",
             made[name],
             digits(row["sentences_per_second"]),
             digits(row["sentences_per_processor_second"]),
@@ -345,7 +350,7 @@ def english(result: Result) -> str:
         [
             _machine(result),
             f"{result['sentences']:,} sentences of {result['length']} tokens, running text of {result['data']}, given "
-            f"as tokens. Each program runs in a process of its own, the two in turn, {rounds} times after a first one; "
+            f"as tokens. Each program runs in a process of its own, all in turn, {rounds} times after a first one; "
             "medians. The times before that are processor time, with compiled kernels.",
             table(header, rows),
         ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
+import torch
 
 import spigot
 from spigot.data.sentence import Sentence
@@ -184,3 +185,20 @@ def test_other_things_are_refused(parser, bad):
         parser(bad)
     with pytest.raises(UserError, match="items: expected an iterable of texts or sentences, got a single text"):
         next(parser.stream("a text"))
+
+
+def test_mixed_precision(folder, monkeypatch):
+    seen = []
+    parser = spigot.load(folder, mixed_precision="bf16")
+    score = type(parser.system).parse
+    monkeypatch.setattr(
+        type(parser.system),
+        "parse",
+        lambda *arguments: seen.append(torch.is_autocast_enabled("cpu")) or score(*arguments),
+    )
+    (parse,) = parser("The dog wants to sleep .")
+    assert (seen, len(parse.tokens)) == ([True], 6)
+    spigot.load(folder)("The dog sleeps .")
+    assert seen == [True, False]
+    with pytest.raises(UserError, match=r"mixed_precision: expected 'no' or 'bf16', got 'fp16'"):
+        spigot.load(folder, mixed_precision="fp16")

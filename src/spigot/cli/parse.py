@@ -86,6 +86,14 @@ def parse(
             "length (1 GB for 1000 tokens and 50 labels).",
         ),
     ] = MAX_LENGTH,
+    mixed_precision: Annotated[
+        Literal["no", "bf16"],
+        typer.Option(
+            "--mixed-precision",
+            help="bf16: products and LSTMs in bfloat16. Faster on GPUs and processors that have such numbers; a few "
+            "predictions change.",
+        ),
+    ] = "no",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.
@@ -105,7 +113,7 @@ def parse(
         parse_shard(shard)  # before anything is loaded
     if tokenized and (spacy is not None or lines is not None):
         raise typer.BadParameter("expected no --spacy and no --lines beside it", param_hint="--tokenized")
-    parser = load(run, checked_device(device))
+    parser = load(run, checked_device(device), mixed_precision)
     write = _writer(parser, run, to, keep_deps)
     if window is None:
         window = 1 if file == "-" and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW

@@ -142,7 +142,8 @@ def over_threshold(parts: SemanticGraphParts, threshold: float) -> SemanticGraph
     score a label is more probable than no arc. F1 is highest with a threshold of half of it (Lipton et al. 2014).
     """
     best = parts.labels.amax(-1).clamp(min=torch.finfo(parts.labels.dtype).min)  # where all labels are barred, too
-    log_best = parts.arcs + best - F.softplus(parts.arcs + parts.labels.logsumexp(-1))
+    labels = parts.labels - best[..., None]
+    log_best = parts.arcs + best - F.softplus(parts.arcs + best + labels.exp().sum(-1).log())
     log_odds = log_best - torch.log1p(-log_best.exp().clamp(max=1 - 1e-6))
     needed = math.log(threshold / (1 - threshold))
-    return parts._replace(arcs=log_odds - needed, labels=parts.labels - best[..., None])
+    return parts._replace(arcs=log_odds - needed, labels=labels)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from spigot.data.vocabulary import Vocabulary
+from spigot.models.encoders import bilstm
 from spigot.models.encoders.bilstm import BiLSTMEncoder
 from spigot.models.encoders.word_vectors import init_table
 from tests.models.tiny import SENTENCES, sentence
@@ -170,3 +171,17 @@ def test_what_it_needs_of_a_sentence(settings, needs):
     assert encoder.needs == needs
     bare = sentence("the dog barks", lemmas=None if "lemmas" not in needs else "the dog bark")
     assert torch.equal(encoder(encode([SHORT])), encoder(encode([bare]))) == ("tags" not in needs)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_half_precision_is_that_of_the_processor(monkeypatch, there):
+    if there and not bilstm._has_lstm(torch.bfloat16):
+        pytest.skip("no LSTM in bfloat16")
+    monkeypatch.setattr(bilstm, "_has_lstm", lambda dtype: there)
+    encoder, tokens = make(), encode([SHORT, LONG])
+    seen = []
+    encoder.forward_lstms[0].register_forward_hook(lambda module, arguments, out: seen.append(out[0].dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        states = encoder(tokens)
+    assert seen == [torch.bfloat16 if there else torch.float32]
+    torch.testing.assert_close(states.float(), encoder(tokens), rtol=0, atol=0.02 if there else 1e-6)

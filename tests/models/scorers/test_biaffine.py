@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import leaky_relu
 
+from spigot.models.scorers import biaffine
 from spigot.models.scorers.biaffine import Biaffine, BiaffinePairs
 from spigot.models.scorers.perceptron import Perceptron
 
@@ -95,3 +96,19 @@ def test_published_sizes():
     assert vars(Biaffine()) == {"arc_dim": 500, "label_dim": 100, "dropout": 0.33}
     arcs, labels = Biaffine().tree_arcs(800), Biaffine().labels(800, 40)
     assert (arcs.weight.shape, labels.weight.shape) == ((1, 500, 501), (40, 101, 101))
+
+
+@pytest.mark.parametrize("cached", [1, 200, 300])
+def test_a_few_sentences_at_a_time_are_all_sentences(monkeypatch, cached):
+    scorer, heads = draw(BiaffinePairs(3, 4, 6)), torch.tensor([[0, 3, 3, 1, 0]] * 3)
+
+    def run(called):
+        h = states(batch=3).requires_grad_()
+        out = called(h)
+        return out, *torch.autograd.grad(out.square().sum(), [h, *scorer.parameters()])
+
+    calls = [scorer, lambda h: scorer.at(h, heads)]
+    whole = [run(call) for call in calls]
+    monkeypatch.setattr(biaffine, "CACHED", cached)  # 30 numbers a token, 150 a sentence
+    for call, expected in zip(calls, whole, strict=True):
+        torch.testing.assert_close(run(call), expected, rtol=1e-5, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
 
 import torch
@@ -141,8 +142,19 @@ class BiLSTMEncoder(WordVectors, Encoder):
 
 
 def _run(lstm: nn.Module, inputs: Tensor) -> Tensor:
-    if inputs.device.type != "cpu":
+    if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return lstm(inputs)[0]
-    # Most processors have no LSTM in half precision: under autocast it would fail.
-    with torch.autocast("cpu", enabled=False):
+    dtype = torch.get_autocast_dtype("cpu")
+    with torch.autocast("cpu", dtype, enabled=_has_lstm(dtype)):
         return lstm(inputs)[0]
+
+
+@cache
+def _has_lstm(dtype: torch.dtype) -> bool:
+    """Return whether this processor has an LSTM in half precision: many have none, and fail under autocast."""
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", dtype):
+            nn.LSTM(1, 1, batch_first=True)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True

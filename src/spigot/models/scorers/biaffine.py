@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from spigot.models.scorers.base import PairScorer, Scorer, select_heads
+
+CACHED = 1 << 19
+"""Numbers that a product leaves for the next one, on a CPU."""
 
 Size = Annotated[int, Field(ge=1, le=8192)]
 
@@ -71,16 +76,29 @@ class BiaffinePairs(PairScorer):
     def forward(self, states: Tensor, pairs: Tensor | None = None) -> Tensor:
         """See `PairScorer`."""
         heads, modifiers = self._roles(states)
-        # [batch, head, output, k], then each head's outputs against all modifiers.
-        scores = torch.einsum("bhi,oik->bhok", heads, self.weight).flatten(1, 2) @ modifiers.transpose(1, 2)
+        # Each head's outputs against all modifiers.
+        parts = self._parts(heads, modifiers, heads.shape[1])
+        scores = torch.cat([left.flatten(1, 2) @ right.transpose(1, 2) for left, right in parts])
         scores = scores.unflatten(1, (heads.shape[1], -1)).transpose(2, 3)
         return scores if pairs is None else scores.masked_fill(~pairs[..., None], -torch.inf)
 
     def at(self, states: Tensor, heads: Tensor) -> Tensor:
         """See `PairScorer`."""
         rows, modifiers = self._roles(states)
-        left = torch.einsum("bhi,oik->bhok", select_heads(rows, heads), self.weight)
-        return (left @ modifiers[..., None]).squeeze(-1)
+        parts = self._parts(select_heads(rows, heads).flatten(0, 1), modifiers.flatten(0, 1))
+        return torch.cat([(left * right[:, None]).sum(-1) for left, right in parts]).unflatten(0, heads.shape)
+
+    def _parts(self, heads: Tensor, modifiers: Tensor, tokens: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what the outputs make of some heads, `[some, ..., output, k]`, and their modifiers `[some, ..., k]`.
+
+        Each item of the two has so many tokens. On a CPU there are few items at a time: what one product leaves for the
+        next stays in the cache.
+        """
+        outputs, _, width = self.weight.shape
+        some = len(heads) if heads.device.type != "cpu" else CACHED // (tokens * outputs * width)
+        weight = self.weight.transpose(1, 2).flatten(0, 1)
+        for left, right in zip(heads.split(max(1, some)), modifiers.split(max(1, some)), strict=True):
+            yield F.linear(left, weight).unflatten(-1, (outputs, width)), right
 
     def _roles(self, states: Tensor) -> tuple[Tensor, Tensor]:
         heads, modifiers = self.head(states), self.modifier(states)
