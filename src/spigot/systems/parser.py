@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -130,7 +131,8 @@ class Parser:
 
     def parse_batch(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
         """Parse sentences, which are one batch; what they are annotated with is left out."""
-        with torch.autocast(self.system.device.type, torch.bfloat16, enabled=self.mixed_precision == "bf16"):
+        half = self.mixed_precision == "bf16"
+        with torch.autocast(self.system.device.type, torch.bfloat16) if half else nullcontext():
             return self.system.parse([bare(sentence) for sentence in sentences], confidence)
 
     def _parsed(self, held: Sequence[_Item], confidence: bool, batch_tokens: int) -> Iterator[Any]:
