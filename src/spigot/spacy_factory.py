@@ -5,15 +5,15 @@ So this module imports nothing before a pipeline asks for the component.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 
-def make_component(nlp: Any, name: str, model: str, device: str) -> Any:
-    """Return the component for a pipeline; `model` and `device` are those of `spigot.load`."""
+def make_component(nlp: Any, name: str, model: str, device: str, mixed_precision: Literal["no", "bf16"]) -> Any:
+    """Return the component for a pipeline; its settings are those of `spigot.load`."""
     from spigot.systems.parser import load
     from spigot.systems.spacy_component import SpigotComponent
 
-    return SpigotComponent(load(model, device))
+    return SpigotComponent(load(model, device, mixed_precision))
 
 
 def _register() -> None:
@@ -21,7 +21,7 @@ def _register() -> None:
 
     Language.factory(
         "spigot",
-        default_config={"model": "en", "device": "cpu"},
+        default_config={"model": "en", "device": "cpu", "mixed_precision": "no"},
         assigns=["token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"],
         func=make_component,
     )

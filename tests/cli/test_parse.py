@@ -297,3 +297,14 @@ def test_nothing_of_the_input_is_passed_off_as_predicted(spigot, runs):
     read = list(read_conllu(io.StringIO(out), graph="semantics"))
     assert code == 0
     assert all(not s.trees and "semantics" in s.graphs for s in read)
+
+
+def test_half_precision_changes_little(spigot, runs):
+    def confidences(*options):
+        code, out, _ = spigot("parse", runs / "run", "--to", "json", "--confidence", *options, stdin=INPUTS["conllu"])
+        assert code == 0
+        return [x for content in read_json(out) for x in content["confidence"]["syntax"]["arcs"]]
+
+    whole, half = confidences(), confidences("--mixed-precision", "bf16")
+    assert whole == pytest.approx(half, abs=0.05)
+    assert whole != half

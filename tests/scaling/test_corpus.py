@@ -177,6 +177,12 @@ def test_a_longer_sentence_is_left_out_and_named(model, tmp_path):
     assert (row["sentences"], row["left_out"]) == (1, "a.txt/00000-2")
 
 
+def test_workers_have_the_precision_of_the_job(model, tmp_path):
+    work = Work(model, tmp_path / "in", tmp_path / "out", "tokenized", mixed_precision="bf16")
+    workers = [PartParser(work), ColumnParser(str(model), "text", "parses", False, "bf16")]
+    assert [worker.parser.mixed_precision for worker in workers] == ["bf16", "bf16"]
+
+
 def test_a_dataset_of_ones_own(model):
     rows = [{"words": list(sentence.forms), "key": k} for k, sentence in enumerate(SENTENCES[:6])]
     parsed_rows = parse_dataset(ray.data.from_items(rows), model, "words", workers=1).take_all()

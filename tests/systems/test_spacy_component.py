@@ -26,11 +26,18 @@ def folder(tmp_path_factory):
     return folder
 
 
-def pipeline(folder):
+def pipeline(folder, **settings):
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
-    nlp.add_pipe("spigot", config={"model": str(folder)})
+    nlp.add_pipe("spigot", config={"model": str(folder)} | settings)
     return nlp
+
+
+def test_settings_are_those_of_load(folder):
+    assert pipeline(folder).get_pipe("spigot").parser.mixed_precision == "no"
+    half = pipeline(folder, mixed_precision="bf16")
+    assert half.get_pipe("spigot").parser.mixed_precision == "bf16"
+    assert len(half("The dog sleeps.")) == 4
 
 
 def test_a_pipeline_without_it_does_not_load_it():

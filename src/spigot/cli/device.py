@@ -1,8 +1,19 @@
-"""The option --device."""
+"""The options that say how a model computes: --device and --mixed-precision."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import typer
+
+MixedPrecision = Annotated[
+    Literal["no", "bf16"],
+    typer.Option(
+        "--mixed-precision",
+        help="bf16: products and LSTMs in bfloat16. Faster on GPUs and processors that have such numbers; a few "
+        "predictions change.",
+    ),
+]
 
 
 def checked_device(name: str) -> str:

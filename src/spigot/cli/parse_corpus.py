@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from spigot.cli.device import MixedPrecision
 from spigot.cli.selection import MAX_LENGTH
 from spigot.errors import UserError
 
@@ -30,6 +31,7 @@ def parse_corpus(
     workers: Annotated[int, typer.Option(min=1, help="Workers, each with a model and a processor.")] = 2,
     part_bytes: Annotated[int, typer.Option(min=1, help="About how many bytes a part has.")] = 1_000_000,
     max_length: Annotated[int, typer.Option(min=1, help="Longer sentences are left out and named.")] = MAX_LENGTH,
+    mixed_precision: MixedPrecision = "no",
     address: Annotated[
         str | None, typer.Option(help="The Ray cluster; by default that of RAY_ADDRESS, or this computer.")
     ] = None,
@@ -41,7 +43,7 @@ def parse_corpus(
     from spigot.scaling.actors import Work
     from spigot.scaling.corpus import connect, parse_corpus
 
-    work = Work(model, folder.absolute(), out.absolute(), source, to, confidence, max_length)
+    work = Work(model, folder.absolute(), out.absolute(), source, to, confidence, max_length, mixed_precision)
     rows = parse_corpus(work, workers, part_bytes)
     console = Console(stderr=True)
     parts = sentences = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spigot.data.errors import DataError
 from spigot.data.sentence import Sentence
@@ -26,6 +26,7 @@ class Work:
     to: str = "conllu"
     confidence: bool = False
     max_length: int = 1000
+    mixed_precision: Literal["no", "bf16"] = "no"
 
 
 class PartParser:
@@ -38,7 +39,7 @@ class PartParser:
 
         torch.set_num_threads(1)  # Ray gives an actor one processor
         self.work = work
-        self.parser = load(work.model)
+        self.parser = load(work.model, mixed_precision=work.mixed_precision)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Parse one part into its file; return its name, the number of its sentences and what is wrong with it."""
@@ -113,13 +114,15 @@ def _placed(error: UserError, part: Part) -> str:
 class ColumnParser:
     """Parses a column of a dataset; Ray makes one for each worker."""
 
-    def __init__(self, model: str, column: str, output: str, confidence: bool) -> None:
+    def __init__(
+        self, model: str, column: str, output: str, confidence: bool, mixed_precision: Literal["no", "bf16"] = "no"
+    ) -> None:
         import torch
 
         from spigot.systems.parser import load
 
         torch.set_num_threads(1)
-        self.parser = load(model)
+        self.parser = load(model, mixed_precision=mixed_precision)
         self.column, self.output, self.confidence = column, output, confidence
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

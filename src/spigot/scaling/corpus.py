@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from spigot.errors import UserError
 from spigot.scaling.actors import ColumnParser, PartParser, Work
@@ -41,7 +41,7 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
         "model": {name: fingerprint(model / name) for name in (CONFIG, VOCABULARY, WEIGHTS)},
         "files": {name: fingerprint(work.folder / name) for name in files},
         "how": {"source": work.source, "to": work.to, "confidence": work.confidence, "part_bytes": part_bytes}
-        | {"max_length": work.max_length},
+        | {"max_length": work.max_length, "mixed_precision": work.mixed_precision},
     }
     start_job(work.out, job)
     parts = [part for name in files for part in cut(work.folder, name, ends, part_bytes)]
@@ -67,6 +67,7 @@ def parse_dataset(
     workers: int = 2,
     batch_size: int = 256,
     confidence: bool = False,
+    mixed_precision: Literal["no", "bf16"] = "no",
 ) -> Any:
     """Return a Ray dataset with the parses of a column.
 
@@ -79,9 +80,10 @@ def parse_dataset(
         workers: the number of actors, each with a model and a processor.
         batch_size: rows that an actor gets at a time.
         confidence: whether the parses have confidences.
+        mixed_precision: see `spigot.load`.
     """
     pool = _ray().data.ActorPoolStrategy(size=workers)
-    arguments = (model, column, output, confidence)
+    arguments = (model, column, output, confidence, mixed_precision)
     return dataset.map_batches(
         ColumnParser, fn_constructor_args=arguments, compute=pool, batch_size=batch_size, num_cpus=1
     )
