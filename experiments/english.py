@@ -22,6 +22,7 @@ RUNS = {
     "published-parsers": "published parsers, each alone",
     "published": "published architecture, joint",
     "minilm": "MiniLM, rate too low",
+    "minilm-all": "MiniLM, rate 3e-4, four epochs",
     "minilm-syntax": "MiniLM, tree alone",
 }
 COLUMNS = [("ud test", "UAS"), ("ud test", "LAS"), ("dm test", "LF"), ("dm ood", "LF"), ("pb test", "LF")]
