@@ -18,15 +18,18 @@ from importlib.metadata import version
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tables
 from common import finish, options, peak_memory, progress, start
 
+if TYPE_CHECKING:
+    from spigot.precision import MixedPrecision
+
 ROUNDS = 5
 
 
-def spigot_model(name: str, mixed_precision: Literal["no", "bf16"] = "no") -> Iterator[Any]:
+def spigot_model(name: str, mixed_precision: MixedPrecision = "no") -> Iterator[Any]:
     """Yield once after the import, then what makes a tree, two graphs and tags of each sentence."""
     import torch
 

@@ -5,10 +5,12 @@ So this module imports nothing before a pipeline asks for the component.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
+
+from spigot.precision import MixedPrecision
 
 
-def make_component(nlp: Any, name: str, model: str, device: str, mixed_precision: Literal["no", "bf16"]) -> Any:
+def make_component(nlp: Any, name: str, model: str, device: str, mixed_precision: MixedPrecision) -> Any:
     """Return the component for a pipeline; its settings are those of `spigot.load`."""
     from spigot.systems.parser import load
     from spigot.systems.spacy_component import SpigotComponent

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-MixedPrecision = Annotated[
-    Literal["no", "bf16"],
+from spigot.precision import MixedPrecision
+
+MixedPrecisionOption = Annotated[
+    MixedPrecision,
     typer.Option(
         "--mixed-precision",
         help="bf16: products and LSTMs in bfloat16. Faster on GPUs and processors that have such numbers; a few "

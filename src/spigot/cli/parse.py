@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from spigot.cli.device import MixedPrecision, checked_device
+from spigot.cli.device import MixedPrecisionOption, checked_device
 from spigot.cli.kernels import announce_compilation
 from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
 from spigot.errors import UserError
@@ -86,7 +86,7 @@ def parse(
             "length (1 GB for 1000 tokens and 50 labels).",
         ),
     ] = MAX_LENGTH,
-    mixed_precision: MixedPrecision = "no",
+    mixed_precision: MixedPrecisionOption = "no",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spigot.cli.device import MixedPrecision
+from spigot.cli.device import MixedPrecisionOption
 from spigot.cli.selection import MAX_LENGTH
 from spigot.errors import UserError
 
@@ -31,7 +31,7 @@ def parse_corpus(
     workers: Annotated[int, typer.Option(min=1, help="Workers, each with a model and a processor.")] = 2,
     part_bytes: Annotated[int, typer.Option(min=1, help="About how many bytes a part has.")] = 1_000_000,
     max_length: Annotated[int, typer.Option(min=1, help="Longer sentences are left out and named.")] = MAX_LENGTH,
-    mixed_precision: MixedPrecision = "no",
+    mixed_precision: MixedPrecisionOption = "no",
     address: Annotated[
         str | None, typer.Option(help="The Ray cluster; by default that of RAY_ADDRESS, or this computer.")
     ] = None,

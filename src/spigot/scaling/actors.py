@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from spigot.data.errors import DataError
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
+from spigot.precision import MixedPrecision
 from spigot.scaling.output import path_of, whole
 from spigot.scaling.parts import Part
 
@@ -26,7 +27,7 @@ class Work:
     to: str = "conllu"
     confidence: bool = False
     max_length: int = 1000
-    mixed_precision: Literal["no", "bf16"] = "no"
+    mixed_precision: MixedPrecision = "no"
 
 
 class PartParser:
@@ -115,7 +116,7 @@ class ColumnParser:
     """Parses a column of a dataset; Ray makes one for each worker."""
 
     def __init__(
-        self, model: str, column: str, output: str, confidence: bool, mixed_precision: Literal["no", "bf16"] = "no"
+        self, model: str, column: str, output: str, confidence: bool, mixed_precision: MixedPrecision = "no"
     ) -> None:
         import torch
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from spigot.errors import UserError
+from spigot.precision import MixedPrecision
 from spigot.scaling.actors import ColumnParser, PartParser, Work
 from spigot.scaling.output import fingerprint, missing, remove_halves, start_job
 from spigot.scaling.parts import Ends, Part, cut, files_in
@@ -67,7 +68,7 @@ def parse_dataset(
     workers: int = 2,
     batch_size: int = 256,
     confidence: bool = False,
-    mixed_precision: Literal["no", "bf16"] = "no",
+    mixed_precision: MixedPrecision = "no",
 ) -> Any:
     """Return a Ray dataset with the parses of a column.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import torch
 
@@ -16,12 +16,11 @@ from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
 from spigot.errors import UserError
+from spigot.precision import MixedPrecision
 from spigot.systems.base import System
 from spigot.systems.loading import load_system
 from spigot.systems.parse import Parse
 from spigot.systems.streaming import PARSING_BUDGET, PARSING_WINDOW, parse_all
-
-MixedPrecision = Literal["no", "bf16"]
 
 
 def load(

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from spigot.errors import UserError
+from spigot.precision import MixedPrecision
 from spigot.systems import SYSTEMS
 from spigot.systems.base import System
 from spigot.systems.config import SystemConfig
@@ -146,7 +147,7 @@ class TrainingConfig(_Strict):
     """A whole run to go on from: its weights and vocabulary. Words, roles and labels that it lacks stay unknown."""
     selection: str | None = None
     """The dev score that decides which epoch is kept; None: see `Recipe.selection`."""
-    mixed_precision: Literal["no", "bf16"] = "no"
+    mixed_precision: MixedPrecision = "no"
     seed: int = Field(1, ge=0)
 
     @model_validator(mode="after")
