@@ -1,6 +1,6 @@
 """What spaCy imports through the entry point `spigot` of the group `spacy_factories`, whenever it loads any pipeline.
 
-So this module imports nothing before a pipeline asks for the component.
+So this module imports nothing but names of types before a pipeline asks for the component.
 """
 
 from __future__ import annotations
