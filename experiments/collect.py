@@ -37,9 +37,10 @@ from spigot.tasks.base import Task
 COUNTS: dict[str, dict[str, Callable[[Any], Counts]]] = {
     "graphs": {"unlabelled": lambda score: score.unlabelled, "labelled": lambda score: score.labelled},
     "trees": {"heads": lambda score: score.head_counts},
+    "categories": {"right": lambda score: Counts(1, 1, score.correct)},
 }
 """The counts that are kept of each sentence, by what a task predicts."""
-COMPARED = {"graphs": ("lf", "labelled"), "trees": ("uas", "heads")}
+COMPARED = {"graphs": ("lf", "labelled"), "trees": ("uas", "heads"), "categories": ("accuracy", "right")}
 """The score that `--against` compares, and its counts."""
 
 

@@ -8,6 +8,7 @@ from spigot.systems.multitask_config import MultitaskConfig
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment, SentimentVocabularies
 from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.syntax_alone import SyntaxAlone, SyntaxAloneConfig
+from spigot.systems.syntax_then_category import SyntaxThenCategory, SyntaxThenCategoryConfig
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics, SyntaxThenSemanticsConfig, Vocabularies
 from spigot.systems.syntax_words import SyntaxWords
 
@@ -79,6 +80,24 @@ def multitask_model(surrogate="SPIGOT", seed=0, sentences=SENTENCES, tasks=None,
     config = MultitaskConfig.model_validate(multitask_system(surrogate, **settings))
     made = config.make_tasks({name: {"min_role_count": 1} for name in settings.get("graphs", ("semantics",))})
     return Multitask.from_sentences(config, made, dict.fromkeys(made, sentences), {}).eval()
+
+
+def category_system(surrogate="SPIGOT", syntax=True, **settings):
+    """A table [system] of a classifier that reads trees; `syntax` False: it reads those of `given`, or none."""
+    classifier = {"encoder": parser()["encoder"], "hidden": 5, "dropout": 0.0}
+    content = {"kind": "syntax-then-category", "category": classifier, "tree_feature": {"hidden": 4}} | settings
+    joint = {"syntax": parser(), "surrogate": {"name": surrogate}} if syntax else {"syntax": False}
+    return content | joint
+
+
+def category_model(surrogate="SPIGOT", seed=0, tasks=None, **settings):
+    """An untrained classifier of the sentiment of `SENTENCES`, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(seed)
+    config = SyntaxThenCategoryConfig.model_validate(category_system(surrogate, **settings))
+    made = config.make_tasks(tasks or {})
+    return SyntaxThenCategory.from_sentences(config, made, dict.fromkeys(made, SENTENCES), {}).eval()
 
 
 def sentence(forms, id="1", lemmas=None, tags=None, heads=None, arcs=None):

@@ -7,7 +7,7 @@ import torch
 from spigot.training.loop import Interrupted, Trainer
 from spigot.training.plan import plan
 from spigot.training.recipe import parse_recipe
-from tests.models.tiny import multitask_system, sentiment_system, system
+from tests.models.tiny import category_system, multitask_system, sentiment_system, system
 
 SYSTEMS = {
     "neurbo": {"system": system(syntax=False)},
@@ -17,16 +17,20 @@ SYSTEMS = {
     "spigot": {"system": system("SPIGOT", max_norm=1.0)},
     "multitask": {"system": multitask_system(), "tasks": {"pos": {"loss_weight": 0.3}}},
     "sentiment": {"system": sentiment_system({"name": "SPIGOT", "max_norm": 0.2}, dropout=0.0)},
+    "latent": {"system": category_system(), "tasks": {"syntax": {"loss": "none", "labels": False}}},
+    "category": {"system": category_system()},
 }
 
 
 def content(name="spigot", sentences=24, **training):
     """A recipe's tables; two epochs by default."""
     names = {"sentiment": ("semantics", "sentiment"), "multitask": ("semantics", "syntax", "pos")}
+    names |= dict.fromkeys(("latent", "category"), ("category", "syntax"))
     train = dict.fromkeys(names.get(name, ("semantics", "syntax")), sentences)
     how = {"epochs": 2, "batch_tokens": 60, "learning_rate": 5e-3}
     tables = {"data": {"builtin": {"train": train, "dev": 8}}, "training": how | training}
-    tasks = SYSTEMS[name].get("tasks", {}) | {"semantics": {"min_role_count": 1}}
+    graphs = {} if "category" in names.get(name, ()) else {"semantics": {"min_role_count": 1}}
+    tasks = SYSTEMS[name].get("tasks", {}) | graphs
     return {**SYSTEMS[name], **tables, "tasks": tasks}
 
 

@@ -29,9 +29,10 @@ def test_all_systems_learn(tmp_path, name):
         assert losses == sorted(losses, reverse=True)
         assert losses[-1] < 0.9 * losses[0] if task == "semantics" else losses[-1] < losses[0]
     trained = {"neurbo": "semantics", "pipeline": "semantics", "sentiment": "semantics sentiment"}
-    trained |= {"multitask": "semantics pos syntax"}
+    trained |= {"multitask": "semantics pos syntax", "latent": "category", "category": "category syntax"}
     assert set(joint[0]["loss"]) == set(trained.get(name, "semantics syntax").split())
     scores = {"neurbo": "uf lf", "sentiment": "uf lf accuracy", "multitask": "uas las uf lf pos.accuracy"}
+    scores |= {"latent": "uas accuracy", "category": "uas las accuracy"}
     assert set(joint[0]["dev"]) == set(scores.get(name, "uas las uf lf").split())
 
 

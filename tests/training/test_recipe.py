@@ -173,7 +173,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "[intermediate]\nend_task_weight = 0.5\n",
             'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
-        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: expected 'hinge' or 'nll', got 'crf'"),
+        ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: expected 'hinge', 'nll' or 'none', got 'crf'"),
         (
             '[tasks.syntax]\nkind = "semantics"\n',
             "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",

@@ -156,12 +156,19 @@ def new_block(comments: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def with_comments(text: str, comments: Sequence[str]) -> str:
-    """Return a block's text with more comment lines, after those that it has."""
+    """Return a block's text with more comment lines, after those that it has; a key that is there gets a new value."""
     if not comments:
         return text
-    lines = text.split("\n")
+    keys = {_comment_key(comment) for comment in comments} - {""}
+    lines = [line for line in text.split("\n") if not line.startswith("#") or _comment_key(line) not in keys]
     rows = next(index for index, line in enumerate(lines) if not line.startswith("#"))
     return "\n".join([*lines[:rows], *comments, *lines[rows:]])
+
+
+def _comment_key(line: str) -> str:
+    """Return what stands before the "=" of a comment line, "" if there is none."""
+    key, equals, _ = line.partition("=")
+    return key.removeprefix("#").strip() if equals else ""
 
 
 def interned(values: Iterable[str]) -> tuple[str, ...]:

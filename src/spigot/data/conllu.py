@@ -97,12 +97,18 @@ def _graph(block: Block) -> Graph | None:
     return graph_of_arcs(arcs_between_words(enhanced)) if enhanced else None
 
 
+def comment_of(sentence: Sentence, key: str) -> str | None:
+    """Return the value of a comment (`# topic = sports`) of a sentence that was read from CoNLL-U, None without one."""
+    source = source_of(sentence, FORMAT)
+    return None if source is None else _comment(source.block, key)
+
+
 def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX, graph: str | None = None) -> None:
     """Write sentences as CoNLL-U.
 
     A sentence that was read from CoNLL-U is written as it stood there; what was changed since (id, form,
     lemma, tag, head, label, arcs) is put in its place. Others get the comments `sent_id` and `text` (the forms
-    with blanks between them) and their tags as XPOS.
+    with blanks between them) and their tags as XPOS. Categories are comments: `# topic = sports`.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -116,7 +122,7 @@ def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SY
     """
 
     def render(sentence: Sentence) -> str:
-        text = _render(sentence, sentence.trees.get(tree))
+        text = _with_categories(_render(sentence, sentence.trees.get(tree)), sentence)
         return text if graph is None else _with_graph(text, sentence, sentence.graphs.get(graph))
 
     write_blocks(sentences, target, format=FORMAT, render=render)
@@ -146,7 +152,7 @@ def write_parses(
 
     def render(sentence: Sentence) -> str:
         name = only_name("tree", sentence, sentence.trees, tree)
-        text = _render(sentence, None if name is None else sentence.trees.get(name))
+        text = _with_categories(_render(sentence, None if name is None else sentence.trees.get(name)), sentence)
         text = _with_all_graphs(text, sentence, keep_deps)
         found = sentence.confidences.get(name) if name is not None else None
         cells = zip(misc_of_tree(found, len(sentence)), misc_of_graphs(sentence, sentence.graphs), strict=True)
@@ -200,11 +206,17 @@ def _value(field: str, columns: list[str], index: int) -> Any:
 
 def _sentence_id(block: Block) -> str | None:
     """Return the value of the comment `sent_id`."""
+    found = _comment(block, "sent_id")
+    return None if found is None else checked_id(block, found)
+
+
+def _comment(block: Block, key: str) -> str | None:
+    """Return the value of the first comment of a key that has one."""
     for _, line in block.lines():
-        if line.startswith("#") and "sent_id" in line:
-            for key, value in parse_comment_line(line):
-                if key == "sent_id" and value:
-                    return checked_id(block, value)
+        if line.startswith("#") and key in line:
+            for found, value in parse_comment_line(line):
+                if found == key and value:
+                    return str(value)
     return None
 
 
@@ -259,6 +271,13 @@ def _new_block(sentence: Sentence, tree: Tree | None) -> str:
     for row, space, (start, end) in zip(rows, spaces_after(surface), surface.spans, strict=True):
         row[MISC] = "|".join([*misc_of_space(space), f"TokenRange={surface.start + start}:{surface.start + end}"])
     return new_block(comments, rows)
+
+
+def _with_categories(text: str, sentence: Sentence) -> str:
+    """Return a block's text with the sentence's categories as comments."""
+    for name, category in sentence.categories.items():
+        check_values(sentence, name, (category,))
+    return with_comments(text, [f"# {name} = {category}" for name, category in sentence.categories.items()])
 
 
 def _with_all_graphs(text: str, sentence: Sentence, keep_deps: bool) -> str:

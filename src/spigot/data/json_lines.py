@@ -4,7 +4,7 @@
      "lemmas": [...], "tags": [...],
      "trees": {"ud": {"heads": [2, 0, 2], "labels": ["nsubj", "root", "punct"]}},
      "graphs": {"dm": {"predicates": [2], "arcs": [[0, 2, "__TOP__"], [2, 1, "ARG1"]], "frames": [...]}},
-     "sentiment": "positive", "probability": 0.9,
+     "categories": {"topic": "sports"}, "sentiment": "positive", "probability": 0.9,
      "confidence": {"ud": {"arcs": [0.98, 1.0, 0.99], "labels": [...]}, "dm": {...}}}
 
 Tokens count from 1; head 0 is ROOT, and its arcs in a graph mark the tops. `spans` are (start, end) in characters of
@@ -84,6 +84,7 @@ def object_of_sentence(sentence: Sentence) -> dict[str, Any]:
         name: {"heads": list(tree.heads), "labels": list(tree.labels)} for name, tree in sentence.trees.items()
     }
     content["graphs"] = {name: _object_of_graph(graph) for name, graph in sentence.graphs.items()}
+    content["categories"] = dict(sentence.categories)
     if sentence.sentiment is not None:
         content["sentiment"] = SENTIMENTS[sentence.sentiment]
     if sentence.probability is not None:
@@ -111,7 +112,7 @@ def sentence_of_object(content: Any) -> Sentence:
         got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"expected an object with id and forms, got {shown(got)[1:-1]}")
     known = {"id", "text", "forms", "spans", *_PLACE, "lemmas", "tags", "trees", "graphs"}
-    known |= {"sentiment", "probability", "confidence"}
+    known |= {"categories", "sentiment", "probability", "confidence"}
     if strange := sorted(set(content) - known):
         raise ValueError(f"expected keys {', '.join(sorted(known))}, got {shown(strange[0])}")
     if not isinstance(content["id"], str) or not fits_column(content["id"]):
@@ -123,7 +124,8 @@ def sentence_of_object(content: Any) -> Sentence:
         raise ValueError(f"sentiment: expected {' or '.join(SENTIMENTS)}, got {shown(str(sentiment))}")
     graphs = {name: _graph(f"graphs.{name}", item, n) for name, item in _items("graphs", content)}
     trees = {name: _tree(f"trees.{name}", item, n) for name, item in _items("trees", content)}
-    blank = ["_"] * n
+    categories, blank = _categories(content.get("categories", {})), ["_"] * n
+    counts = {name: len(graph.arcs) for name, graph in graphs.items()} | dict.fromkeys(categories, 1)
     return Sentence(
         id=content["id"],
         forms=forms,
@@ -133,9 +135,10 @@ def sentence_of_object(content: Any) -> Sentence:
         graphs=graphs,
         sentiment=None if sentiment is None else SENTIMENTS.index(sentiment),
         probability=None if probability is None else _numbers("probability", [probability], 1)[0],
+        categories=categories,
         surface=_surface(content, forms),
         confidences={
-            name: _confidence(f"confidence.{name}", item, len(graphs[name].arcs) if name in graphs else n)
+            name: _confidence(f"confidence.{name}", item, counts.get(name, n))
             for name, item in _items("confidence", content)
         },
     )
@@ -146,6 +149,12 @@ def _items(key: str, content: dict[str, Any]) -> Iterable[tuple[str, dict[str, A
     if not isinstance(items, dict) or not all(isinstance(item, dict) for item in items.values()):
         raise ValueError(f"{key}: expected an object of objects, got {shown(str(items))}")
     return items.items()
+
+
+def _categories(items: Any) -> dict[str, str]:
+    if not isinstance(items, dict) or not all(isinstance(item, str) and fits_column(item) for item in items.values()):
+        raise ValueError(f"categories: expected an object of texts, got {shown(str(items))}")
+    return items
 
 
 def _texts(key: str, values: Any, length: int | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A sentence and its annotations: syntactic trees, semantic graphs, a sentiment.
+"""A sentence and its annotations: syntactic trees, semantic graphs, categories, a sentiment.
 
 Tokens are numbered from 1, as in CoNLL-U and SDP; 0 is ROOT.
 """
@@ -64,7 +64,7 @@ class Confidence(NamedTuple):
     """How sure a parser is of one annotation, in numbers from 0 to 1; see `Task.confidences` for what they are.
 
     `arcs` has one number for each token's arc in a tree, for each arc of a graph in the order of `Graph.arcs`; `labels`
-    one for each of their labels, given the arc, or for each token's tag. Either may be empty.
+    one for each of their labels, given the arc, or for each token's tag, or one for a category. Either may be empty.
     """
 
     arcs: tuple[float, ...] = ()
@@ -129,15 +129,17 @@ class Sentence:
     """0 negative, 1 positive."""
     probability: float | None = None
     """The classifier's probability of `sentiment`."""
+    categories: Mapping[str, str] = Annotations({})
+    """Classes of the whole sentence, by the name of the task: `categories["topic"]`."""
     source: Any = field(default=None, compare=False, repr=False)
     """What the reader needs to write the sentence back unchanged (comments, multiword tokens, ...)."""
     surface: Surface | None = field(default=None, compare=False, repr=False)
     """The raw text, where the sentence comes from raw text; `spigot.data.surface.surface_of` finds it for any."""
     confidences: Mapping[str, Confidence] = field(default=Annotations({}), compare=False, repr=False)
-    """By the names of trees and graphs, and of the tagger's task; only where they were asked for."""
+    """By the names of trees, graphs and categories, and of the tagger's task; only where they were asked for."""
 
     def __post_init__(self) -> None:
-        for name in ("trees", "graphs", "confidences"):
+        for name in ("trees", "graphs", "categories", "confidences"):
             value = getattr(self, name)
             if not isinstance(value, Annotations):
                 object.__setattr__(self, name, Annotations(value))
@@ -152,6 +154,11 @@ class Sentence:
     def with_graph(self, name: str, graph: Graph) -> Sentence:
         """Return the sentence with another graph under a name."""
         return replace(self, graphs={**self.graphs, name: graph}, confidences=_without(self.confidences, name))
+
+    def with_category(self, name: str, category: str) -> Sentence:
+        """Return the sentence with another class under a name."""
+        categories = {**self.categories, name: category}
+        return replace(self, categories=categories, confidences=_without(self.confidences, name))
 
     def with_confidence(self, name: str, confidence: Confidence) -> Sentence:
         """Return the sentence with the confidence of the annotation of a name."""

@@ -66,6 +66,7 @@ def fitting(sentences: Iterable[Sentence], format: str, lost: Counter[str]) -> I
             lost.update(_lost_columns(source))
         lost["trees"] += SYNTAX in sentence.trees and format not in _HOLD_TREES
         lost["sentiments"] += sentence.sentiment is not None and format not in ("sst", "json")
+        lost["categories"] += bool(sentence.categories) and format not in ("conllu", "json")
         lost["sentence ids"] += format in _WITHOUT_IDS and sentence.id != str(number)
         nodes = nodes_of(graph) if graph is not None and format == "mrp" else range(1, len(sentence) + 1)
         kept = set() if format == "text" else set(nodes)

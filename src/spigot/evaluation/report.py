@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spigot.evaluation.accuracy import AccuracyScore
 from spigot.evaluation.attachment import AttachmentScore
+from spigot.evaluation.categories import CategoryScore
 from spigot.evaluation.counts import Counts, CountsByLabel
 from spigot.evaluation.graph_f1 import GraphScore
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
@@ -106,6 +107,12 @@ def tag_measures(score: TagScore) -> list[Measure]:
     """Accuracy of tags."""
     counts = _share(score.correct, score.tokens)
     return [Measure("accuracy", score.accuracy, counts, "tokens with the right tag, punctuation included")]
+
+
+def category_measures(score: CategoryScore) -> list[Measure]:
+    """Accuracy of the classes of sentences."""
+    counts = _share(score.correct, score.sentences)
+    return [Measure("accuracy", score.accuracy, counts, "sentences with the right class")]
 
 
 def label_measures(by_label: CountsByLabel, items: str = "arcs with this label") -> list[Measure]:

@@ -125,4 +125,20 @@ class BagClassifierConfig(PartConfig):
     """Dropout of the hidden layers."""
 
 
+class SentenceClassifierConfig(_Encoding):
+    """A classifier of sentences, which may read trees."""
+
+    freeze_vectors: bool = False
+    """Whether words that have a vector keep it as it is."""
+    pooling: Literal["mean", "max", "root"] = "mean"
+    """How the states of a sentence become one: of the tokens the mean or the largest of each number, or ROOT's state.
+
+    ROOT's state holds the sentence if the tree feature is a `TreeLSTM`.
+    """
+    hidden: int = Field(100, ge=1, le=8192)
+    """Units of the layer between that state and the classes."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Dropout of that state and of the hidden layer."""
+
+
 ClassifierConfig = Annotated[BiLSTMClassifierConfig | BagClassifierConfig, Field(discriminator="name")]

@@ -6,9 +6,11 @@ from spigot.systems.base import System
 from spigot.systems.multitask import Multitask
 from spigot.systems.semantics_then_sentiment import SemanticsThenSentiment
 from spigot.systems.syntax_alone import SyntaxAlone
+from spigot.systems.syntax_then_category import SyntaxThenCategory
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 
 SYSTEMS: dict[str, type[System]] = {
-    system.kind: system for system in (SyntaxThenSemantics, SemanticsThenSentiment, SyntaxAlone, Multitask)
+    system.kind: system
+    for system in (SyntaxThenSemantics, SemanticsThenSentiment, SyntaxAlone, Multitask, SyntaxThenCategory)
 }
 """The systems by kind, for recipes and checkpoints; the first is a recipe's default."""

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
 from spigot.models.encoders.base import Column
-from spigot.structured import StructuredArgmax
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import Pretrained
 from spigot.systems.columns import check_columns
 from spigot.systems.config import SystemConfig
+from spigot.systems.parse_layer import ParseLayer
 from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
 
@@ -34,7 +34,7 @@ class System(Pretrained, ABC):
     config: Any
     tasks: dict[str, Task]
     """The tasks by name, the end task first."""
-    parse_layer: StructuredArgmax | None
+    parse_layer: ParseLayer | None
     """What makes the output of the intermediate parser that the end task reads; None: there is no such parser.
 
     It is called once for a batch of one of the `end_tasks`.

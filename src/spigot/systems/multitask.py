@@ -16,11 +16,11 @@ from spigot.models.encoders.base import Encoder
 from spigot.models.graph_scorer import GraphScorer
 from spigot.models.tagger import Tagger
 from spigot.models.tree_scorer import ScoredArcs, TreeScorer
-from spigot.structured import StructuredArgmax
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch, Reader
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.multitask_config import MultitaskConfig, Part, SemanticsPart, SyntaxPart
+from spigot.systems.parse_layer import ParseLayer
 from spigot.systems.syntax_words import count_crossing
 from spigot.tasks.base import Task
 
@@ -72,7 +72,7 @@ class Multitask(System):
             width = self._encoder(task).output_dim
             self.scorers[task] = _scorer(config.parts[task], width, known.names[task], feature)
         if config.tree is not None:
-            self.parse_layer = StructuredArgmax(self.parts[config.tree].structure, config.surrogate.build())
+            self.parse_layer = ParseLayer(self.parts[config.tree].structure, config.surrogate.build())
 
     @classmethod
     def from_sentences(
@@ -174,7 +174,8 @@ class Multitask(System):
     def _arcs(self, scored: ScoredArcs, lengths: Tensor, weight: float = 1.0) -> Tensor:
         """Return the tree that the graphs read; `weight` scales the gradient that they send through it."""
         assert self.parse_layer is not None
-        return self.parse_layer(scale_gradient(scored.scores, weight), lengths)
+        arcs: Tensor = self.parse_layer(scale_gradient(scored.scores, weight), lengths)
+        return arcs
 
     # -- parsing -------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Parse:
-    """A sentence with its trees, graphs and tags, and the text that it was found in.
+    """A sentence with its trees, graphs, categories and tags, and the text that it was found in.
 
     Tokens of trees and graphs count from 1, and 0 is ROOT: `parse.tokens[m - 1]` is token m.
     """
@@ -82,6 +82,11 @@ class Parse:
     def graphs(self) -> Mapping[str, Graph]:
         """The graphs by name."""
         return self.sentence.graphs
+
+    @property
+    def categories(self) -> Mapping[str, str]:
+        """The classes of the sentence by name."""
+        return self.sentence.categories
 
     @property
     def confidence(self) -> Mapping[str, Confidence]:

@@ -162,5 +162,6 @@ class Parser:
 
 
 def bare(sentence: Sentence) -> Sentence:
-    """Return a sentence without trees, graphs and a sentiment: what a parser is to predict."""
-    return replace(sentence, trees={}, graphs={}, sentiment=None, probability=None, confidences={})
+    """Return a sentence without trees, graphs, categories and a sentiment: what a parser is to predict."""
+    empty: dict[str, Any] = {key: {} for key in ("trees", "graphs", "categories", "confidences")}
+    return replace(sentence, sentiment=None, probability=None, **empty)

@@ -13,11 +13,12 @@ from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.graph_scorer import Decoded
 from spigot.models.semantic_parser import SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
-from spigot.structured import SemanticGraphParts, StructuredArgmax
+from spigot.structured import SemanticGraphParts
 from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
 from spigot.systems.gradient import scale_gradient
+from spigot.systems.parse_layer import ParseLayer
 from spigot.systems.pruning import GraphCandidates, Pruner
 from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
 from spigot.systems.streaming import parse_all
@@ -60,7 +61,7 @@ class SemanticsThenSentiment(System):
             self.semantics = SemanticParser(
                 config.semantics, words, roles, tree_feature=None, vectors=vectors.get("semantics")
             )
-            self.parse_layer = StructuredArgmax(self.semantics.structure, config.surrogate.build())
+            self.parse_layer = ParseLayer(self.semantics.structure, config.surrogate.build())
             if config.prunes and config.candidate_margin is not None:
                 self.pruner = Pruner(self.semantics, config.candidate_margin)
         self.sentiment = build_classifier(config.classifier, vocabularies.sentiment, roles, vectors.get("sentiment"))

@@ -13,12 +13,13 @@ from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
 from spigot.models.syntactic_parser import SyntacticParser
 from spigot.models.tree_scorer import ScoredArcs
-from spigot.structured import SemanticGraphParts, StructuredArgmax
+from spigot.structured import SemanticGraphParts
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.gradient import scale_gradient
-from spigot.systems.syntax_words import SyntaxWords, count_crossing, syntax_words
+from spigot.systems.parse_layer import ParseLayer
+from spigot.systems.syntax_words import start_of_syntax
 from spigot.tasks.base import Task
 
 
@@ -86,7 +87,7 @@ class SyntaxThenSemantics(System):
         self.syntax: SyntacticParser | None = None
         if config.syntax is not None and syntax_known is not None:
             self.syntax = SyntacticParser(config.syntax, syntax_known, labels, vectors.get("syntax"))
-            self.parse_layer = StructuredArgmax(self.syntax.structure, config.surrogate.build())
+            self.parse_layer = ParseLayer(self.syntax.structure, config.surrogate.build())
         feature = None if config.syntax is None else config.tree_feature
         self.semantics = SemanticParser(config.semantics, words, roles, feature, vectors.get("semantics"))
 
@@ -103,12 +104,7 @@ class SyntaxThenSemantics(System):
         task: Any = tasks["semantics"]  # a `Semantics`: see `task_kinds`
         check_vectors(vectors.get("semantics"), "semantics.encoder.word_dim", config.semantics.word_dim)
         words = Vocabulary.build(train["semantics"], vectors.get("semantics") or ())
-        syntax: SyntaxWords | tuple[None, None] = (None, None)
-        if config.syntax is not None and isinstance(start, SyntacticParser):
-            count_crossing(config.syntax.structure, tasks["syntax"], train.get("syntax", ()))
-            syntax = _words_of(start, tasks["syntax"])
-        elif config.syntax is not None:
-            syntax = syntax_words(config.syntax, tasks["syntax"], train["syntax"], vectors.get("syntax"))
+        syntax = start_of_syntax(config.syntax, tasks.get("syntax"), train.get("syntax", ()), vectors, start)
         system = cls(config, Vocabularies(words, task.roles(train["semantics"]), *syntax), vectors, tasks)
         if config.prune_by_tags:
             system.semantics.tag_pairs.observe(train["semantics"], task.name)
@@ -198,10 +194,3 @@ class SyntaxThenSemantics(System):
     def _with_trees(self, sentences: Sequence[Sentence], scored: ScoredArcs, lengths: Tensor) -> list[Sentence]:
         assert self.syntax is not None
         return self.tasks["syntax"].annotate(sentences, self.syntax.trees(scored, lengths))
-
-
-def _words_of(start: SyntacticParser, task: Any) -> SyntaxWords:
-    """Return the words of a trained parser and, if the task has labels, these."""
-    if task.labels and start.labels is None:
-        raise ValueError(f"{task.name}: expected a trained parser with labels, or tasks.{task.name}.labels = false")
-    return SyntaxWords(start.vocabulary, start.labels if task.labels else None)

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from spigot.tasks.base import Task
+from spigot.tasks.category import Category
 from spigot.tasks.semantics import Semantics
 from spigot.tasks.sentiment import Sentiment
 from spigot.tasks.syntax import Syntax
 from spigot.tasks.tags import Tags
 
-TASKS: dict[str, type[Task]] = {"semantics": Semantics, "syntax": Syntax, "sentiment": Sentiment, "tags": Tags}
+TASKS: dict[str, type[Task]] = {
+    "semantics": Semantics,
+    "syntax": Syntax,
+    "sentiment": Sentiment,
+    "tags": Tags,
+    "category": Category,
+}
 """The kinds of tasks by name."""
 
 

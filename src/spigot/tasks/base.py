@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -47,6 +48,11 @@ class Task(BaseModel, ABC):
     """Factor on the task's loss; it matters to parameters that the task shares with others."""
     sample: float = Field(1.0, gt=0, le=1)
     """Share of the task's training sentences in an epoch of several tasks; each epoch draws anew."""
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether the part learns from annotation; if not, from the gradient of the end task alone."""
+        return True
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -126,7 +132,7 @@ class Task(BaseModel, ABC):
         name, empty = display_name(str(path)), True
         for sentence in self.read(path):
             if not self.has_gold(sentence):
-                expected = self.outputs.removesuffix("s")
+                expected = re.sub(r"s$", "", re.sub(r"ies$", "y", self.outputs))
                 raise DataError(name, None, f"sentence {sentence.id!r}: expected a {expected}, got none")
             if len(sentence):
                 empty = False

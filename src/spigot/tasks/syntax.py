@@ -1,4 +1,4 @@
-"""Syntactic dependency trees (section 4.1.1): structured hinge loss, or the log-loss of structured attention."""
+"""Syntactic dependency trees (section 4.1.1): structured hinge loss, the log-loss of structured attention, or none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -35,7 +36,9 @@ class Syntax(Task):
 
     The loss of a sentence is that of its tree plus those of its labels, each as if the gold tree had been found: with
     "hinge", `tree_hinge` and `label_hinge` (Kiperwasser & Goldberg 2016); with "nll", `tree_nll` and `label_nll` (Dozat
-    & Manning 2017, with a distribution over trees in place of one over the heads of each token).
+    & Manning 2017, with a distribution over trees in place of one over the heads of each token). With "none" trees are
+    latent (section 2.3): no treebank is read, and the end task's gradient alone trains the parser. A development set,
+    if there is one, tells how like its trees they are.
     """
 
     part_name = "syntactic parser"
@@ -45,9 +48,20 @@ class Syntax(Task):
 
     kind: Literal["syntax"] = "syntax"
     name: str = "syntax"
-    loss: Literal["hinge", "nll"] = "hinge"
+    loss: Literal["hinge", "nll", "none"] = "hinge"
     labels: bool = True
-    """Whether arcs have labels; the published parser has none."""
+    """Whether arcs have labels; the published parser has none, and latent trees cannot have any."""
+
+    @model_validator(mode="after")
+    def _unlabelled(self) -> Syntax:
+        if self.loss == "none" and self.labels:
+            raise ValueError('labels: expected false beside loss = "none", got true')
+        return self
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether trees are learnt from a treebank."""
+        return self.loss != "none"
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -80,6 +94,8 @@ class Syntax(Task):
 
     def losses(self, part: Any, output: ScoredArcs, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """Return the loss of the trees and, if the part has labels, of these."""
+        if not self.has_loss:
+            raise ValueError('loss: expected "hinge" or "nll" to train on a treebank, got "none"')
         heads, *labels = gold
         tree_loss, label_loss = (tree_nll, label_nll) if self.loss == "nll" else (tree_hinge, label_hinge)
         losses = tree_loss(part.structure, output.scores, heads, lengths)

@@ -29,14 +29,17 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
     start = _start(recipe)
     # A trained part has its own vocabulary.
     needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
+    # A parser without training data of its own knows the words of the end task.
+    train = {name: corpora.train[recipe.end_task] for name, task in recipe.made_tasks.items() if not task.has_loss}
+    train |= corpora.train
     paths = {name: recipe.data.vectors_of(name) for name in needed}
     read = {path: _vectors(recipe.data.root / path) for path in {*paths.values()} if path is not None}
     vectors = {name: read[path] for name, path in paths.items() if path is not None}
     for name, found in vectors.items():
-        tell(_coverage(name, corpora.train[name], found, f"{recipe.data.root / str(paths[name])}"))
+        tell(_coverage(name, train[name], found, f"{recipe.data.root / str(paths[name])}"))
     try:
         with within_memory():
-            return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, corpora.train, vectors, start)
+            return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, train, vectors, start)
     except RecipeError:
         raise
     except ValueError as error:

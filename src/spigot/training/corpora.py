@@ -29,15 +29,17 @@ class Corpora(NamedTuple):
 def load_corpora(config: DataConfig, tasks: Mapping[str, Task], trained: str | None = None) -> Corpora:
     """Read the sentences of some tasks; the files of other tasks are not opened.
 
-    `trained` is a task whose part is trained and frozen: it needs no training sentences.
+    `trained` is a task whose part is trained and frozen: it needs no training sentences. A task without a loss needs
+    neither these nor, if it is not to be scored, development sentences.
     """
     if config.builtin is not None:
         return _builtin(config.builtin, tasks)
     corpora = Corpora({}, {})
     for name, task in tasks.items():
-        if name != trained:
+        if name != trained and task.has_loss:
             corpora.train[name] = _train(config, task)
-        corpora.dev[name] = list(_read(config, task, "dev"))
+        if task.has_loss or _files(config, task).dev is not None:
+            corpora.dev[name] = list(_read(config, task, "dev"))
     return corpora
 
 

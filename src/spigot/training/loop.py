@@ -153,7 +153,8 @@ class Trainer:
         if tasks(recipe, self.epoch) == [recipe.intermediate_task]:
             return
         if self.step == 0 and self.epoch == epochs(recipe) - recipe.training.epochs:
-            if recipe.intermediate.init is not None and intermediate is not None and not recipe.intermediate.frozen:
+            started = recipe.intermediate.init is not None and not recipe.intermediate.frozen
+            if started and intermediate is not None and intermediate.name in self.corpora.dev:
                 self.start = {intermediate.score_names[0]: self._score(intermediate.name)[intermediate.score_names[0]]}
                 model.train()
             model.start_joint_training()
@@ -207,7 +208,7 @@ class Trainer:
     def _warn_of_a_worse_parser(self, pretraining: bool, scores: Mapping[str, float]) -> None:
         """Say so if joint training has made the intermediate parser worse than it began."""
         task = self.model.intermediate
-        if task is None or self.recipe.intermediate.frozen:
+        if task is None or self.recipe.intermediate.frozen or not task.has_loss:
             return
         name = task.score_names[0]
         if pretraining or self.start is None:
@@ -226,7 +227,7 @@ class Trainer:
         intermediate, scores = self.recipe.intermediate_task, dict[str, float]()
         last = self.history.rows[-1]["dev"] if self.history.rows else {}
         for name, task in sorted(self.model.tasks.items(), key=lambda item: item[0] != intermediate):
-            if pretraining and name != intermediate:
+            if name not in self.corpora.dev or (pretraining and name != intermediate):
                 continue
             frozen = name == intermediate and self.recipe.intermediate.frozen and not pretraining
             if frozen and set(task.score_names) <= set(last):

@@ -29,7 +29,7 @@ def epochs(recipe: Recipe) -> int:
 def tasks(recipe: Recipe, epoch: int) -> list[str]:
     """Return the tasks of an epoch (from 0): the intermediate one alone in pre-training, then all.
 
-    A frozen intermediate parser is not trained after pre-training.
+    A frozen intermediate parser is not trained after pre-training, one without a loss only through the end task.
     """
     how, intermediate = recipe.intermediate, recipe.intermediate_task
     others = [task for task in recipe.made_tasks if task != intermediate]
@@ -37,7 +37,8 @@ def tasks(recipe: Recipe, epoch: int) -> list[str]:
         return others
     if epoch < how.pretrain_epochs:
         return [intermediate]
-    return others if how.frozen else [intermediate, *others]
+    alone = how.frozen or not recipe.made_tasks[intermediate].has_loss
+    return others if alone else [intermediate, *others]
 
 
 def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:

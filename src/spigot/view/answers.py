@@ -48,6 +48,7 @@ def parse_answer(name: str, found: Sentence, width: int) -> dict[str, Any]:
     title = name
     if found.sentiment is not None and found.probability is not None:
         title += f": {SENTIMENTS[found.sentiment]} ({found.probability:.2f})"
+    title += "".join(f": {category}" for category in found.categories.values())
     if not found.trees and not found.graphs:
         return {"title": title, "svg": svg([Panel(found.forms, found.tags, (), ())], width=width)}
     return {"title": title, "svg": draw(found, width=width)}
