@@ -3,12 +3,15 @@ import hashlib
 import tarfile
 import tomllib
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 
 from spigot.corpora.catalog import CORPORA, EWT_TRAIN_DIGEST, GLOVE, PROPBANK_DIGEST
 from spigot.corpora.ewt import digest
 from spigot.corpora.fetch import Source
+from spigot.corpora.listops import ORIGINAL, generate
+from spigot.data.conllu import read_conllu
 from tests.corpora.server import serving
 from tests.corpora.treebank import BROKEN, KITES, REVIEW, TRAIN, write_skeletons, write_treebank
 
@@ -29,7 +32,7 @@ def table(folder):
 def test_the_list_names_every_corpus_with_its_licence(spigot):
     code, out, err = spigot("data", "list")
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()] == [*CORPORA, "vectors"]
+    assert [line.split()[0] for line in out.splitlines()] == [*CORPORA, "vectors", "listops"]
     assert all(corpus.licence in out for corpus in CORPORA.values())
 
 
@@ -128,6 +131,28 @@ def test_a_corpus_is_downloaded_when_asked(spigot, source, tmp_path, monkeypatch
     assert (tmp_path / "data" / "propbank" / "test.sdp").is_file()
 
 
+def test_generated_sequences(spigot, tmp_path):
+    out = tmp_path / "data"
+    options = "--sentences", 50, "--settings", "original", "--seed", 4
+    code, printed, told = spigot("data", "listops", *options, "--out", out)
+    assert (code, printed) == (0, f"{out / 'data.toml'}\n")
+    assert f"{out / 'listops'}: train: sentences: 50\n" in told
+    files = {"train": "listops/train.conllu", "dev": "listops/dev.conllu"}
+    assert table(out) == {"category": files, "syntax": files}
+    for split, size in {"train": 50, "dev": 5, "test": 5}.items():
+        sentences = list(read_conllu(out / "listops" / f"{split}.conllu"))
+        assert [sentence.forms for sentence in sentences] == [
+            sentence.forms for sentence in islice(generate(ORIGINAL, split, seed=4), size)
+        ]
+    origin = (out / "listops" / "ATTRIBUTION.txt").read_text("utf-8")
+    assert "Licence: none needed" in origin
+    assert "spigot data listops --settings original --sentences 50 --seed 4" in origin
+    code, _, told = spigot("data", "listops", "--sentences", 10, "--out", out)
+    assert (code, "was set to other files" in told) == (0, False)
+    tokens = {token for sentence in read_conllu(out / "listops" / "train.conllu") for token in sentence.forms}
+    assert "[SM" not in tokens
+
+
 def test_output_among_the_sources(spigot, source):
     """Its trees would count as sources the next time."""
     code, printed, told = spigot("data", "ewt", "--from", source, "--out", source / "data")
@@ -143,6 +168,17 @@ def test_what_the_command_refuses(refused, tmp_path):
     assert "expected it with vectors only, got it with ewt" in refused("data", "ewt", *out, "--url", "http://x")
     both = "--url", "http://x", "--from", tmp_path
     assert "expected it or --from, got both" in refused("data", "vectors", *out, *both)
+    for option in (("--from", tmp_path), ("--cache", tmp_path), ("--unverified",), ("--processes", 1)):
+        line = refused("data", "listops", *out, *option)
+        assert f"{option[0]}: expected it with other corpora only, got it with listops" in line
+    assert "--url: expected it with vectors only, got it with listops" in refused("data", "listops", *out, *both[:2])
+    for option in (("--sentences", 10), ("--settings", "original"), ("--seed", 0)):
+        for name in ("ewt", "vectors"):
+            line = refused("data", name, *out, *option)
+            assert f"{option[0]}: expected it with listops only, got it with {name}" in line
+    assert "--sentences" in refused("data", "listops", *out, "--sentences", 9)
+    assert "--settings" in refused("data", "listops", *out, "--settings", "mine")
+    assert "expected a folder, got none" in refused("data", "listops")
     assert not (tmp_path / "data").exists()
 
 

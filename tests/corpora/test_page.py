@@ -77,6 +77,6 @@ def test_the_tables_name_what_there_is():
     from spigot.data.writers import WRITERS
 
     corpora = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
-    assert corpora == [*CORPORA, "vectors"]
+    assert corpora == [*CORPORA, "vectors", "listops"]
     rows = re.findall(r"^\| [^|`]+ \| ((?:`\w[\w-]*`(?:, )?)+) \|", PAGE, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w[\w-]*)`", row)} == set(WRITERS)

@@ -1,12 +1,12 @@
-"""`spigot data`: open corpora, from what their projects publish to a folder that `spigot train` reads."""
+"""`spigot data`: open corpora, from what their projects publish, or from a generator, to what `spigot train` reads."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 import typer
@@ -21,7 +21,7 @@ SHOWN = 20
 
 
 def data(
-    name: Annotated[str, typer.Argument(help="list, ewt, eud, propbank, redwoods, sst or vectors.")],
+    name: Annotated[str, typer.Argument(help="list, ewt, eud, propbank, redwoods, sst, vectors or listops.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the data; may hold other corpora.")
     ] = None,
@@ -32,10 +32,20 @@ def data(
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Take downloads whose checksums are not known.")
     ] = False,
-    processes: Annotated[int, typer.Option(min=1, help="How many processes convert.")] = min(8, os.cpu_count() or 1),
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="How many processes convert (default: one a core, at most 8).")
+    ] = None,
     url: Annotated[str | None, typer.Option(help="vectors: where to download from (default: GloVe 6B).")] = None,
     sha256: Annotated[str | None, typer.Option(help="vectors: the checksum of what --url gives.")] = None,
     member: Annotated[str | None, typer.Option(help="vectors: which file of a .zip archive.")] = None,
+    sentences: Annotated[
+        int | None,
+        typer.Option(min=10, help="listops: how many to train on; dev and test get a tenth each (default: 100000)."),
+    ] = None,
+    settings: Annotated[
+        Literal["original", "simplified"] | None, typer.Option(help="listops: which ones (default: simplified).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="listops: the seed of the sequences (default: 1).")] = None,
 ) -> None:
     """List open corpora, or make one ready for training: convert it, with its licence and a data.toml.
 
@@ -44,25 +54,43 @@ def data(
     """
     from spigot.corpora.catalog import CORPORA
 
+    names = (*CORPORA, "vectors", "listops")
     if name == "list":
-        width = max(map(len, (*CORPORA, "vectors")))
+        width = max(map(len, names))
         for corpus in CORPORA.values():
             emit(f"{corpus.name:{width}}  {corpus.title}; {corpus.licence}")
         emit(f"{'vectors':{width}}  Word vectors in GloVe's text format, by default GloVe 6B of 100 dimensions; PDDL")
+        emit(
+            f"{'listops':{width}}  ListOps: nested operations on digits, values and trees; generated, no licence needed"
+        )
         return
-    if name not in (*CORPORA, "vectors"):
-        expected = ", ".join(("list", *CORPORA, "vectors"))
+    if name not in names:
+        expected = ", ".join(("list", *names))
         raise typer.BadParameter(f"expected one of {expected}, got {name!r}", param_hint="NAME")
     if out is None:
         raise typer.BadParameter("expected a folder, got none", param_hint="--out")
     if name != "vectors":
-        for option, value in (("--url", url), ("--sha256", sha256), ("--member", member)):
-            if value is not None:
-                raise typer.BadParameter(f"expected it with vectors only, got it with {name}", param_hint=option)
-        _corpus(name, out, source, cache, unverified, processes)
-    else:
+        _refuse("with vectors only", name, {"--url": url, "--sha256": sha256, "--member": member})
+    if name != "listops":
+        _refuse("with listops only", name, {"--sentences": sentences, "--settings": settings, "--seed": seed})
+    if name == "listops":
+        sources = {"--from": source, "--cache": cache, "--unverified": unverified or None, "--processes": processes}
+        _refuse("with other corpora only", name, sources)
+        _listops(
+            out, 100_000 if sentences is None else sentences, settings or "simplified", 1 if seed is None else seed
+        )
+    elif name == "vectors":
         _vectors(out, source, cache, unverified, url, sha256, member)
+    else:
+        _corpus(name, out, source, cache, unverified, processes or min(8, os.cpu_count() or 1))
     emit(str(out / "data.toml"))
+
+
+def _refuse(where: str, name: str, options: Mapping[str, object]) -> None:
+    """Raise an error for the first option that was given."""
+    for option, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"expected it {where}, got it with {name}", param_hint=option)
 
 
 def _corpus(name: str, out: Path, source: Path | None, cache: Path | None, unverified: bool, processes: int) -> None:
@@ -124,6 +152,19 @@ def _vectors(
     write_account(out / "vectors", summary, f"{origin}\nChanges made: checked and packed.\n", prefix=prefix)
     _report(out / "vectors", summary, prefix)
     _tell_gone(out, update_table(out, {"vectors": f"vectors/{packed}"}), "vectors")
+
+
+def _listops(out: Path, sentences: int, settings: str, seed: int) -> None:
+    from spigot.corpora.listops import SETTINGS, attribution, write_listops
+    from spigot.corpora.prepare import write_account
+    from spigot.corpora.table import update_table
+
+    with _progress("") as progress:
+        summary = write_listops(out / "listops", SETTINGS[settings], sentences=sentences, seed=seed, progress=progress)
+    write_account(out / "listops", summary, attribution(settings, sentences, seed))
+    _report(out / "listops", summary)
+    files = {"train": "listops/train.conllu", "dev": "listops/dev.conllu"}
+    _tell_gone(out, update_table(out, {"category": files, "syntax": files}), "listops")
 
 
 def _say(line: str) -> None:
