@@ -114,7 +114,9 @@ def generate(settings: Settings, split: str, *, seed: int = 1) -> Iterator[Sente
             tokens = _new(rng, settings, depth, split, seen)
             blank = (NO_LABEL,) * len(tokens)
             trees = {SYNTAX: Tree(_heads(tokens), blank)}
-            yield Sentence(f"listops-{split}-{len(seen)}", tokens, lemmas=blank, tags=blank, trees=trees)
+            name = f"listops-{split}-{len(seen)}"
+            categories = {"category": str(_value(tokens))}
+            yield Sentence(name, tokens, lemmas=blank, tags=blank, trees=trees, categories=categories)
 
 
 def write_listops(
@@ -142,7 +144,7 @@ def write_listops(
     with ExitStack() as stack:
         for split, share in SHARES.items():
             unfinished = stack.enter_context(replaced(out / f"{split}.conllu"))
-            write_parses(counted(split, sentences * share // SHARES["train"]), unfinished, comments=_comments)
+            write_parses(counted(split, sentences * share // SHARES["train"]), unfinished)
     return summary
 
 
@@ -155,10 +157,6 @@ def attribution(settings: str, sentences: int, seed: int) -> str:
         "the simplified settings after Paulus et al. (2020), Gradient Estimation with Stochastic Softmax Tricks.\n"
         f"spigot data listops --settings {settings} --sentences {sentences} --seed {seed}\n"
     )
-
-
-def _comments(sentence: Sentence) -> list[str]:
-    return [f"category = {_value(sentence.forms)}"]
 
 
 def _new(rng: Random, settings: Settings, depth: int | None, split: str, seen: set[str]) -> tuple[str, ...]:
