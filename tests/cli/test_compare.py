@@ -57,6 +57,10 @@ def test_text_and_drawings(spigot, files):
     assert "(a) the new head is a head in the graph" in out
     page = (files / "x.html").read_text("utf-8")
     assert page.count("<figure>") == 12
+    old, new = (model.parse(GOLD[:1])[0] for model in (tiny_model(), tiny_model(seed=1)))
+    one = changed_heads(GOLD[0], old, new)
+    heads = f"changed heads {one.changed}, put right {one.put_right}, made wrong {one.made_wrong}"
+    assert f"<b>{GOLD[0].id}</b> {heads} · {GOLD[0].forms[0]}" in page
     assert 'class="arc below old"' in page
     assert 'class="arc above old"' not in page
 

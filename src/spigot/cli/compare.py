@@ -121,16 +121,19 @@ def _json(scores: dict[str, Comparison]) -> dict[str, Any]:
 
 
 def _draw(out: str, triples: list[Triple], tree: str, graph: str, names: tuple[str, str]) -> None:
-    """Draw each sentence: the gold graph above, the two trees below."""
+    """Draw each sentence: the gold graph above, the two trees below; its text says what was put right."""
     from spigot.data.files import open_output
     from spigot.drawing.page import page
     from spigot.drawing.parses import draw
+    from spigot.evaluation.changes import changed_heads
 
     def drawings() -> Any:
-        for gold, *parses in triples:
-            old, new = (gold.with_tree(tree, parse.trees[tree]) for parse in parses)
+        for gold, first, second in triples:
+            old, new = (gold.with_tree(tree, parse.trees[tree]) for parse in (first, second))
             svg = draw(old, trees=[tree], graphs=[graph], against=new, names=names)
-            yield gold.id, " ".join(gold.forms), svg
+            found = changed_heads(gold, first, second, tree, graph)
+            heads = f"changed heads {found.changed}, put right {found.put_right}, made wrong {found.made_wrong}"
+            yield gold.id, f"{heads} · {' '.join(gold.forms)}", svg
 
     with open_output(out) as file:
         file.writelines(page(f"{names[0]} and {names[1]}", drawings()))
