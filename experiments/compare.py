@@ -103,9 +103,9 @@ def score(data: Path, runs: Path, names: Iterable[str] = (PIPELINE, CONTROL, *UN
         print(out.name, flush=True)
 
 
-def scores(run: dict[str, Any], score: str, kept: Sequence[bool]) -> list[Counts]:
+def counts_in(run: dict[str, Any], measure: str, kept: Sequence[bool]) -> list[Counts]:
     """Return the counts of a score in the sentences that are kept."""
-    return [counts for counts, keep in zip(read_counts(run["scores"][score]), kept, strict=True) if keep]
+    return [counts for counts, keep in zip(read_counts(run["scores"][measure]), kept, strict=True) if keep]
 
 
 def of_changed(changes: Sequence[Changes], kind: str) -> list[Counts]:
@@ -155,14 +155,13 @@ def split_table(runs: Runs, gains: Gains) -> str:
     for label, seed, name, first, second in pairs(runs):
         same = [each.changed == 0 for each in read_changes(second["against"][name])]
         cells = [label, seed]
-        for kept, shown in ((same, ("LF",)), ([not each for each in same], ("UAS", "LF"))):
+        for kept in (same, [not each for each in same]):
             cells.append(str(sum(kept)))
-            for score in ("UAS", "LF"):
-                old, new = (scores(run, score, kept) for run in (first, second))
-                both = (
-                    [percent(old)] if score not in shown else [f"{percent(old)} → {percent(new)}", gains.of(new, old)]
-                )
-                cells += both
+            for measure in ("UAS", "LF"):
+                old, new = (counts_in(run, measure, kept) for run in (first, second))
+                # Where trees are the same, so is UAS.
+                changed = measure == "LF" or kept is not same
+                cells += [f"{percent(old)} → {percent(new)}", gains.of(new, old)] if changed else [percent(old)]
         lines.append(cells)
     return table(*lines)
 
