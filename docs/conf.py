@@ -34,6 +34,8 @@ copybutton_prompt_is_regexp = True
 MIRRORED = {
     "experiments": TOP / "experiments/README.md",
     "regime": TOP / "experiments/regime/README.md",
+    "half-of-propbank": TOP / "experiments/table1-half/README.md",
+    "changed-trees": TOP / "experiments/table3/README.md",
     "english-runs": TOP / "experiments/english/README.md",
     "benchmarks": TOP / "benchmarks/README.md",
     "architecture": TOP / "ARCHITECTURE.md",

@@ -23,10 +23,9 @@ from collect import write_json
 from torch import Tensor
 
 from spigot import SPIGOT, StraightThrough, Surrogate, structured_argmax
+from spigot.cli.gold import read_together
 from spigot.data.batching import make_batches
-from spigot.data.conllu import read_conllu
-from spigot.data.sdp import read_sdp
-from spigot.data.sentence import SYNTAX, Sentence
+from spigot.data.sentence import Sentence
 from spigot.models.graph_scorer import Decoded
 from spigot.models.semantic_parser import gold_graphs
 from spigot.models.syntactic_parser import gold_heads
@@ -41,13 +40,6 @@ SURROGATES: dict[str, Surrogate] = {
     "SPIGOT": SPIGOT(),
 }
 TINY = 1e-7
-
-
-def paired(graphs: Path, trees: Path) -> list[Sentence]:
-    """Return the sentences that are in both files, with graph and tree."""
-    known = {sentence.id: sentence for sentence in read_conllu(trees)}
-    both = [(sentence, known[sentence.id]) for sentence in read_sdp(graphs) if sentence.id in known]
-    return [ours.with_tree(SYNTAX, theirs.trees[SYNTAX]) for ours, theirs in both if len(ours) == len(theirs)]
 
 
 def score_gradients(
@@ -176,7 +168,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = SyntaxThenSemantics.from_pretrained(arguments.run)
     wanted = None if arguments.ids is None else set(arguments.ids.read_text("utf-8").split())
-    sentences = [s for s in paired(arguments.graphs, arguments.trees) if wanted is None or s.id in wanted]
+    sentences = [s for s in read_together([arguments.graphs, arguments.trees]) if wanted is None or s.id in wanted]
     sentences = [s for s in sentences if len(s) <= arguments.max_length]
     head = {"title": arguments.title, "graphs": arguments.graphs.name, "seed": arguments.seed}
     write_json(arguments.out, head | measure(model, sentences, arguments.batches, arguments.seed))

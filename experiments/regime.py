@@ -19,10 +19,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from collect import read_counts
+from gains import Gains, points
 from marks import rewrite
-
-from spigot.evaluation.counts import ZERO
-from spigot.evaluation.significance import bootstrap_over_runs, compare
 
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
@@ -35,11 +33,6 @@ GRADIENTS_HEAD = (
 )
 
 
-def points(value: float) -> str:
-    """Render a share as points of 100."""
-    return f"{100 * value:.2f}".replace("-", "−")
-
-
 def curve(run: dict[str, Any], score: str) -> str:
     """Render a score after each epoch of joint training (of pre-training too, in its run)."""
     values = [row["dev"].get(score) for row in run["history"]]
@@ -49,39 +42,41 @@ def curve(run: dict[str, Any], score: str) -> str:
     return " ".join(f"{100 * value:.0f}" for value in shown)
 
 
-def difference(run: dict[str, Any], other: dict[str, Any] | None, score: str) -> str:
-    """Render how much better a run is than another on dev, with interval and p-value."""
-    if other is None or other is run or score not in run["scores"]["dev"] or score not in other["scores"]["dev"]:
+def difference(gains: Gains, run: dict[str, Any], other: dict[str, Any] | None, score: str, split: str) -> str:
+    """Render how much better a run is than another on a set, with interval and p-value."""
+    if other is None or other is run or score not in run["scores"][split] or score not in other["scores"][split]:
         return ""
-    ours, theirs = (read_counts(each["scores"]["dev"][score]) for each in (run, other))
-    found = compare(ours, theirs)
-    return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}], {found.p_value:.1g}"
+    return gains.of(*(read_counts(each["scores"][split][score]) for each in (run, other)))
 
 
-def table(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
-    """Return a group's table in Markdown; `done` are all runs by their names, with the seed."""
+def table(group: dict[str, Any], done: dict[str, dict[str, Any]], gains: Gains, split: str = "dev") -> str:
+    """Return a group's table in Markdown; `done` are all runs by their names, with the seed.
+
+    Learning curves, which are those on dev, go with the scores on dev.
+    """
     others = group["against"]
     against = [f"{score} − {short}" for short in others for score in ("UAS", "LF")]
-    head = ["run", "UAS", "UAS by epoch", "UF", "LF", "LF by epoch", *against]
+    curves = split == "dev"
+    head = ["run", "UAS", *["UAS by epoch"] * curves, "UF", "LF", *["LF by epoch"] * curves, *against]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for seed in group["seeds"]:
         for entry in group["run"]:
             run = done.get(f"{entry['name']}-{seed}")
             if run is None:
                 continue
-            dev = run["scores"]["dev"]
+            found = run["scores"][split]
             cells = [entry["label"] + (f", seed {seed}" if len(group["seeds"]) > 1 else "")]
-            cells += [points(dev["uas"]) if "uas" in dev else "–", curve(run, "uas") or "–"]
-            cells += [points(dev["uf"]), points(dev["lf"]), curve(run, "lf")]
+            cells += [points(found["uas"]) if "uas" in found else "–", *[curve(run, "uas") or "–"] * curves]
+            cells += [points(found["uf"]), points(found["lf"]), *[curve(run, "lf")] * curves]
             pairs = [
                 (done.get(f"{other}-{seed}"), score) for other in others.values() for score in ("heads", "labelled")
             ]
-            cells += [difference(run, other, score) for other, score in pairs]
+            cells += [difference(gains, run, other, score, split) for other, score in pairs]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def means(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
+def means(group: dict[str, Any], done: dict[str, dict[str, Any]], gains: Gains, split: str = "dev") -> str:
     """Return the table of the means over seeds, of the runs of which there are several, in Markdown."""
     others = group["against"]
     against = [f"{score} − {short}" for short in others for score in ("UAS", "LF")]
@@ -93,27 +88,25 @@ def means(group: dict[str, Any], done: dict[str, dict[str, Any]]) -> str:
             continue
         cells = [entry["label"], str(len(runs))]
         for score in ("uas", "uf", "lf"):
-            values = [run["scores"]["dev"][score] for run in runs.values() if score in run["scores"]["dev"]]
+            values = [run["scores"][split][score] for run in runs.values() if score in run["scores"][split]]
             cells.append(f"{points(mean(values))} ± {points(stdev(values))}" if values else "–")
         for other in others.values():
             pairs = [(run, done.get(f"{other}-{seed}")) for seed, run in runs.items()]
-            cells += [mean_difference(pairs, score) for score in ("heads", "labelled")]
+            cells += [mean_difference(gains, pairs, score, split) for score in ("heads", "labelled")]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def mean_difference(pairs: Sequence[tuple[dict[str, Any], dict[str, Any] | None]], score: str) -> str:
-    """Render how much better runs are than others of the same seeds on dev, with its interval."""
+def mean_difference(
+    gains: Gains, pairs: Sequence[tuple[dict[str, Any], dict[str, Any] | None]], score: str, split: str
+) -> str:
+    """Render how much better runs are than others of the same seeds on a set, with its interval."""
     counts = [
-        (read_counts(run["scores"]["dev"][score]), read_counts(other["scores"]["dev"][score]))
+        (read_counts(run["scores"][split][score]), read_counts(other["scores"][split][score]))
         for run, other in pairs
-        if other is not None and other is not run and score in run["scores"]["dev"] and score in other["scores"]["dev"]
+        if other is not None and other is not run and score in run["scores"][split] and score in other["scores"][split]
     ]
-    if len(counts) < 2:
-        return ""
-    average = mean(sum(ours, ZERO).f1 - sum(theirs, ZERO).f1 for ours, theirs in counts)
-    low, high = bootstrap_over_runs(counts)
-    return f"{points(average)} [{points(low)}, {points(high)}]"
+    return gains.mean(counts)
 
 
 def tables() -> str:
@@ -121,20 +114,24 @@ def tables() -> str:
     groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
     done = {path.stem: json.loads(path.read_text("utf-8")) for path in README.parent.glob("*.json")}
     parts: list[str] = []
+    gains = Gains()
     for group in groups:
         names = [f"{run['name']}-{seed}" for seed in group["seeds"] for run in group["run"]]
         missing = [f"`{name}`" for name in names if name not in done]
         if group["out"] == README.parent.name:
             parts.append(f"**{group['title']}** (dev, seed {', '.join(map(str, group['seeds']))})")
             if len(group["seeds"]) > 1:
-                parts.append(means(group, done))
+                parts.append(means(group, done, gains))
             if len(missing) < len(names):
-                parts.append(table(group, done))
+                parts.append(table(group, done, gains))
             parts.append(f"Not yet run: {', '.join(missing) or 'nothing'}.")
-    for run in done.values():
-        versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
-        parts.append(f"Commit {run['commit']}. {versions}. {run['machine']}.")
-    return "\n\n".join(dict.fromkeys(parts))
+    return "\n\n".join(dict.fromkeys([*parts, *map(origin, done.values())]))
+
+
+def origin(run: dict[str, Any]) -> str:
+    """Return the code that trained a run, and the versions and machine that scored it, as a line."""
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    return f"Commit {run['commit']}. {versions}. {run['machine']}."
 
 
 def gradients() -> str:

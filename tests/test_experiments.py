@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from spigot.cli import main as cli
+from spigot.cli.gold import read_together
 from spigot.data.conllu import write_conllu
 from spigot.data.sdp import write_sdp
+from spigot.evaluation.counts import Counts
+from spigot.evaluation.significance import compare
 from spigot.training.recipe import load_recipe
 from tests.models.tiny import SENTENCES, multitask_model, tiny_model
 
@@ -134,7 +138,7 @@ def test_collected_scores_of_several_graphs(script, data):
 
 def test_gradients_are_measured_on_sentences_with_both_annotations(script, data):
     gradients, model = script("gradients"), tiny_model()
-    sentences = gradients.paired(data / "dev.sdp", data / "dev.conllu")
+    sentences = read_together([str(data / "dev.sdp"), str(data / "dev.conllu")])
     assert [sentence.id for sentence in sentences] == [sentence.id for sentence in SENTENCES[3:]]
     found = gradients.measure(model, sentences, 100, 1)
     assert (found["sentences"], found["tokens"]) == (37, sum(map(len, sentences)))
@@ -169,7 +173,92 @@ def test_calibration_counts_what_is_right(script, data, capsys):
     assert "syntax, arcs" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [("english",), ("table",), ("sentiment", "table")], ids=" ".join)
+def test_runs_are_scored_on_the_test_set_with_the_records_of_dev(script, data, monkeypatch, capsys):
+    on_test, model, runs = script("on_test"), tiny_model(), data / "runs"
+    monkeypatch.setattr(on_test, "DEV", data / "regime")
+    monkeypatch.setattr(on_test, "TEST", data / "test")
+    monkeypatch.setattr(on_test, "SPLIT", "test=dev.sdp,dev.conllu")
+    model.save_pretrained(runs / "pbh-again-pipeline-1")
+    history = {"epoch": 1, "dev": {"lf": 0.5}, "seconds": 1}
+    (runs / "pbh-again-pipeline-1" / "metrics.jsonl").write_text(json.dumps(history) + "\n")
+    (runs / "pbh-again-pipeline-1" / "recipe.json").write_text('{"data": {}, "training": {}}')
+    # Left out: one without a record on dev, and one that is still being trained.
+    for name in ("pbh-again-warm-w0-1", "pbh-ste-warm-w0.001-1"):
+        model.save_pretrained(runs / name)
+    (runs / "pbh-ste-warm-w0.001-1" / "state.safetensors").touch()
+    record = {"command": "spigot train", "commit": "abc", "history": [history]}
+    (data / "regime").mkdir()
+    (data / "regime" / "pbh-ste-warm-w0.001-1.json").write_text(json.dumps(record))
+    (data / "regime" / "pbh-again-pipeline-1.json").write_text(json.dumps(record))
+    on_test.score(data, runs)
+    assert capsys.readouterr().out == "pbh-again-pipeline-1.json\n"
+    found = json.loads((data / "test" / "pbh-again-pipeline-1.json").read_text())
+    assert (found["command"], found["commit"]) == ("spigot train", "abc")
+    assert found["scores"]["test"]["lf"] == model.score("semantics", SENTENCES).lf
+    assert (
+        on_test.tables(script("gains").Gains()).count("| pipeline: 8 epochs of syntax, then 8 of semantics, seed 1 |")
+        == 1
+    )
+    (data / "test" / "pbh-again-pipeline-1.json").unlink()
+    (data / "regime" / "pbh-again-pipeline-1.json").write_text(json.dumps(record | {"history": []}))
+    with pytest.raises(ValueError, match=r"expected the run of .*, got one with another learning curve"):
+        on_test.score(data, runs)
+
+
+def test_compared_runs_have_the_figures_of_the_command(script, data, monkeypatch, capsys):
+    compare, runs, gains = script("compare"), data / "runs", script("gains").Gains()
+    for name, value in {"OUT": data / "out", "GRAPHS": "dev.sdp", "TREES": "dev.conllu"}.items():
+        monkeypatch.setattr(compare, name, value)
+    gradient = compare.UNDER_GRADIENT[0]
+    names = (compare.PIPELINE, compare.CONTROL, gradient)
+    for seed, name in enumerate(names):
+        tiny_model(seed=seed).save_pretrained(runs / f"{name}-1")
+    compare.score(data, runs, names)
+    done = {path.stem: json.loads(path.read_text()) for path in (data / "out").glob("*.json")}
+    capsys.readouterr()
+    files = ["--sdp", str(data / "dev.sdp"), "--conllu", str(data / "dev.conllu"), "--json"]
+    assert cli.main(["compare", str(runs / f"{names[0]}-1"), str(runs / f"{gradient}-1"), *files]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    heads, scores = answer["changed_heads"], answer["groups"]["DIFF"]
+    label = f"| pipeline → {compare.labels()[gradient]} | 1 |"
+    (line,) = (line for line in compare.changes_table(done, gains).splitlines() if line.startswith(label))
+    shares = [compare.points(heads[kind] / heads["changed"]) for kind in compare.KINDS.values()]
+    assert line.startswith(f"{label} {heads['changed']} | {' | '.join(shares)} | ")
+    (line,) = (line for line in compare.split_table(done, gains).splitlines() if line.startswith(label))
+    before, after = (compare.points(scores["LF"][side]) for side in ("before", "after"))
+    low, high = map(compare.points, scores["LF"]["interval"])
+    difference = f"{compare.points(scores['LF']['difference'])} [{low}, {high}], {scores['LF']['p_value']:.1g}"
+    assert line.endswith(f"| {before} → {after} | {difference} |")
+    (line,) = (line for line in compare.control_table(done, gains).splitlines() if line.startswith("| SPIGOT"))
+    ours, theirs = (compare.read_changes(done[f"{name}-1"]["against"][f"{names[0]}-1"]) for name in names[:0:-1])
+    shares = [sum(each.related for each in side) / sum(each.changed for each in side) for side in (ours, theirs)]
+    assert line.split(" | ")[5].startswith(f"{compare.points(shares[0] - shares[1])} [")
+
+
+def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
+    gains = script("gains")
+    path = tmp_path / "gains.json"
+    ours, theirs = [Counts(4, 4, 3), Counts(2, 2, 2)], [Counts(4, 4, 1), Counts(2, 2, 2)]
+    first = gains.Gains(path)
+    shown = first.of(ours, theirs), first.mean([(ours, theirs), (theirs, theirs)])
+    found = compare(ours, theirs)
+    assert shown[0].startswith(f"33.33 [{100 * found.low:.2f}, {100 * found.high:.2f}], ")
+    assert shown[1].startswith("16.67 [")
+    assert first.mean([(ours, theirs)]) == ""
+    first.save()
+    monkeypatch.delattr(gains, "compare")
+    monkeypatch.delattr(gains, "bootstrap_over_runs")
+    again = gains.Gains(path, look_up=True)
+    assert (again.of(ours, theirs), again.mean([(ours, theirs), (theirs, theirs)])) == shown
+    with pytest.raises(NameError):  # other counts, even by one, are compared
+        again.of(theirs, ours)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("english",), ("table",), ("sentiment", "table"), ("on_test", "table"), ("compare", "table")],
+    ids=" ".join,
+)
 def test_tables_are_those_of_the_records(script, monkeypatch, command):
     name, *arguments = command
     monkeypatch.setattr(sys, "argv", [name, *arguments, "--check"])

@@ -36,12 +36,14 @@ def test_scores_are_those_of_the_two_systems_and_groups_add_up(spigot, files):
     parses = [model.parse(GOLD) for model in (tiny_model(), tiny_model(seed=1))]
     groups = answer["groups"]
     assert groups["SAME"]["sentences"] + groups["DIFF"]["sentences"] == groups["ALL"]["sentences"] == len(GOLD)
-    # The one after comes first: a positive difference is a gain.
-    for side, parsed in (("second", parses[0]), ("first", parses[1])):
+    assert (answer["before"], answer["after"]) == (str(files / "a"), str(files / "b"))
+    for side, parsed in (("before", parses[0]), ("after", parses[1])):
         correct = sum(attachment(*pair).head_counts.correct for pair in zip(GOLD, parsed, strict=True))
         assert groups["ALL"]["UAS"][side] == pytest.approx(correct / sum(map(len, GOLD)))
         graphs = sum((graph_score(*pair) for pair in zip(GOLD, parsed, strict=True)), GraphScore())
         assert groups["ALL"]["LF"][side] == pytest.approx(graphs.lf)
+    gain = groups["ALL"]["UAS"]
+    assert gain["difference"] == pytest.approx(gain["after"] - gain["before"])
     each = [changed_heads(*triple) for triple in zip(GOLD, *parses, strict=True)]
     assert answer["changed_heads"]["changed"] == sum(one.changed for one in each) > 0
     assert answer["changed_heads"]["put_right"] == sum(one.put_right for one in each)
@@ -55,8 +57,33 @@ def test_text_and_drawings(spigot, files):
     assert "(a) the new head is a head in the graph" in out
     page = (files / "x.html").read_text("utf-8")
     assert page.count("<figure>") == 12
+    old, new = (model.parse(GOLD[:1])[0] for model in (tiny_model(), tiny_model(seed=1)))
+    one = changed_heads(GOLD[0], old, new)
+    heads = f"changed heads {one.changed}, put right {one.put_right}, made wrong {one.made_wrong}"
+    assert f"<b>{GOLD[0].id}</b> {heads} · {GOLD[0].forms[0]}" in page
     assert 'class="arc below old"' in page
     assert 'class="arc above old"' not in page
+
+
+def test_sentences_that_one_file_lacks_are_left_out(spigot, files):
+    write_conllu(GOLD[2:], files / "fewer.conllu")
+    write_sdp(GOLD[:11], files / "fewer.sdp")
+    gold = "--sdp", files / "fewer.sdp", "--conllu", files / "fewer.conllu"
+    code, out, err = spigot("compare", files / "a", files / "b", *gold, "--rounds", 50, "--json")
+    assert code == 0
+    assert json.loads(out)["groups"]["ALL"]["sentences"] == 9
+    assert err.splitlines() == [
+        f"{files / 'fewer.conllu'}: left out 1 sentences that {files / 'fewer.sdp'} does not have",
+        f"{files / 'fewer.sdp'}: left out 2 sentences that {files / 'fewer.conllu'} does not have",
+    ]
+
+
+def test_files_of_other_sentences_are_refused(refused, files):
+    write_conllu(SENTENCES[12:], files / "other.conllu")
+    message = refused(
+        "compare", files / "a", files / "b", "--sdp", files / "gold.sdp", "--conllu", files / "other.conllu"
+    )
+    assert "is missing (and 11 more)" in message or "is missing (and 27 more)" in message
 
 
 def test_a_system_with_itself_is_the_same(spigot, files):

@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
-from spigot.evaluation.changes import Changes, changed_heads, split
+from spigot.evaluation.attachment import attachment
+from spigot.evaluation.changes import Changes, changed_heads, counts_of_both, linked_heads, split
+from spigot.evaluation.counts import Counts
+from spigot.evaluation.graph_f1 import graph_score
 
 BLANK = ("_",) * 6
 GRAPH = Graph(
@@ -43,6 +46,30 @@ def test_the_top_of_a_graph_is_no_head():
     first, second = parsed(2, 3, 2, 5, 3, 3), parsed(2, 3, 0, 5, 3, 3)
     graph = replace(GRAPH, arcs=(Arc(0, 3, TOP),))
     assert changed_heads(GOLD.with_graph("semantics", graph), first, second).related == 0
+
+
+def test_linked_heads_are_neighbours_in_the_graph():
+    # In GOLD's tree 1 <- 2 (its modifier), 2 <- 3 (its head), 4 <- 5 (its head), 6 <- 3 (its modifier).
+    assert linked_heads(GOLD, GOLD) == Counts(6, 6, 4)
+    second = parsed(2, 3, 6, 5, 3, 0)
+    change, back = changed_heads(GOLD, FIRST, second), changed_heads(GOLD, second, FIRST)
+    gained = change.to_head + change.to_modifier - back.to_head - back.to_modifier
+    assert linked_heads(GOLD, second).correct - linked_heads(GOLD, FIRST).correct == gained == 1
+
+
+def test_counts_of_both_are_those_of_each_sentence():
+    other = parsed(2, 3, 6, 5, 3, 0).with_graph("semantics", Graph((Arc(0, 3, TOP), Arc(3, 2, "ARG2")), frozenset({3})))
+    found = counts_of_both([(GOLD, FIRST, other), (GOLD, other, other)])
+    assert found["UAS"] == (
+        [attachment(GOLD, s).head_counts for s in (FIRST, other)],
+        [attachment(GOLD, other).head_counts] * 2,
+    )
+    assert found["LF"] == (
+        [graph_score(GOLD, s).labelled for s in (FIRST, other)],
+        [graph_score(GOLD, other).labelled] * 2,
+    )
+    assert found["UF"][1][0] == graph_score(GOLD, other).unlabelled != found["LF"][1][0]
+    assert found["linked"] == ([linked_heads(GOLD, s) for s in (FIRST, other)], [linked_heads(GOLD, other)] * 2)
 
 
 def test_sentences_are_split_by_heads_alone():

@@ -2,7 +2,7 @@ import pytest
 
 from spigot.data.errors import DataError
 from spigot.data.sentence import Sentence
-from spigot.evaluation.matching import match
+from spigot.evaluation.matching import in_common, match
 
 TEXTS = {"a": "One fish .", "b": "Two fish .", "c": "Red fish ."}
 
@@ -91,3 +91,14 @@ def test_forms_that_look_the_same_show_their_code_points():
         match([sentence("a", "caf\u00e9")], [sentence("a", "cafe\u0301")])
     with pytest.raises(DataError, match=r"got 'cab'$"):
         match([sentence("a", "caf")], [sentence("a", "cab")])
+
+
+def test_sentences_in_common_keep_the_order_of_each_side():
+    ours, theirs = in_common(sentences("a", "b", "c"), sentences("c", "a"))
+    assert ([s.id for s in ours], [s.id for s in theirs]) == (["a", "c"], ["c", "a"])
+
+
+def test_without_ids_nothing_is_left_out():
+    # Of running numbers, 1 and 2 would be "in common", and wrong pairs.
+    for sides in ((numbered("a", "b", "c"), numbered("b", "c")), (sentences("a", "b"), sentences("c"))):
+        assert in_common(*sides) == sides

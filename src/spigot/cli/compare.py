@@ -31,7 +31,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="A system with trees and graphs: the one before.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The one after.")],
     sdp: Annotated[str, typer.Option(help="Gold graphs.")],
-    conllu: Annotated[str, typer.Option(help="Gold trees of the same sentences.")],
+    conllu: Annotated[str, typer.Option(help="Gold trees. Sentences that are not in both files are left out.")],
     tree: Annotated[str, typer.Option(help="The name of the systems' trees.")] = "syntax",
     graph: Annotated[str, typer.Option(help="The name of the systems' graphs.")] = "semantics",
     draw: Annotated[
@@ -55,10 +55,11 @@ def compare(
     if as_json:
         content = {name: {"sentences": len(groups[name]), **_json(scores[name])} for name in groups}
         counts = {"changed": changes.changed, **{kind: getattr(changes, kind) for kind in KINDS}}
-        emit_json({"first": first, "second": second, "groups": content, "changed_heads": counts})
+        emit_json({"before": first, "after": second, "groups": content, "changed_heads": counts})
         return
     from spigot.evaluation.report import comparison_text
 
+    emit(f"{second} against {first}; linked: heads that are a head or modifier of the token in the gold graph")
     for name, group in groups.items():
         emit(f"{name}: {len(group)} sentences")
         for score, comparison in scores[name].items():
@@ -101,39 +102,38 @@ def _parsed(first: str, second: str, gold: list[Sentence], tree: str, graph: str
 
 
 def _scores(triples: list[Triple], tree: str, graph: str, rounds: int, seed: int) -> dict[str, Comparison]:
-    """Return the comparison of B with A in UAS, UF and LF; none for a group without sentences."""
-    from spigot.evaluation.attachment import attachment
-    from spigot.evaluation.graph_f1 import graph_score
+    """Return the comparison of B with A in each score; none for a group without sentences."""
+    from spigot.evaluation.changes import counts_of_both
     from spigot.evaluation.significance import compare as compared
 
     if not triples:
         return {}
-    found = {}
-    ours, theirs = ([attachment(t[0], t[k], tree=tree).head_counts for t in triples] for k in (2, 1))
-    found["UAS"] = compared(ours, theirs, rounds, seed)
-    new, old = ([graph_score(t[0], t[k], graph) for t in triples] for k in (2, 1))
-    for name, part in (("UF", "unlabelled"), ("LF", "labelled")):
-        found[name] = compared([getattr(s, part) for s in new], [getattr(s, part) for s in old], rounds, seed)
-    return found
+    counts = counts_of_both(triples, tree, graph)
+    return {name: compared(after, before, rounds, seed) for name, (before, after) in counts.items()}
 
 
 def _json(scores: dict[str, Comparison]) -> dict[str, Any]:
+    """Return comparisons as JSON objects; the scores are those before and after, their difference is what is gained."""
     from spigot.evaluation.report import comparison_json
 
-    return {name: comparison_json(comparison) for name, comparison in scores.items()}
+    rows = {name: comparison_json(comparison) for name, comparison in scores.items()}
+    return {name: {"before": row.pop("second"), "after": row.pop("first"), **row} for name, row in rows.items()}
 
 
 def _draw(out: str, triples: list[Triple], tree: str, graph: str, names: tuple[str, str]) -> None:
-    """Draw each sentence: the gold graph above, the two trees below."""
+    """Draw each sentence: the gold graph above, the two trees below; its text says what was put right."""
     from spigot.data.files import open_output
     from spigot.drawing.page import page
     from spigot.drawing.parses import draw
+    from spigot.evaluation.changes import changed_heads
 
     def drawings() -> Any:
-        for gold, *parses in triples:
-            old, new = (gold.with_tree(tree, parse.trees[tree]) for parse in parses)
+        for gold, first, second in triples:
+            old, new = (gold.with_tree(tree, parse.trees[tree]) for parse in (first, second))
             svg = draw(old, trees=[tree], graphs=[graph], against=new, names=names)
-            yield gold.id, " ".join(gold.forms), svg
+            found = changed_heads(gold, first, second, tree, graph)
+            heads = f"changed heads {found.changed}, put right {found.put_right}, made wrong {found.made_wrong}"
+            yield gold.id, f"{heads} · {' '.join(gold.forms)}", svg
 
     with open_output(out) as file:
         file.writelines(page(f"{names[0]} and {names[1]}", drawings()))

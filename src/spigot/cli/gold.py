@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import typer
+
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def read_together(paths: Sequence[str], tree: str = "syntax", graph: str | None = None) -> list[Sentence]:
-    """Return the sentences of files of the same sentences, each with the annotations of all files.
+    """Return the sentences that all files have, with the annotations of all; stderr says how many are left out.
 
     `tree` and `graph` are the names of what the files hold, as for `read_sentences`. Raises UserError.
     """
     from spigot.data.readers import read_sentences
-    from spigot.evaluation.matching import match
+    from spigot.evaluation.matching import in_common, match
 
     sentences: list[Sentence] = []
     for path in paths:
@@ -28,8 +30,12 @@ def read_together(paths: Sequence[str], tree: str = "syntax", graph: str | None 
         if not sentences:
             sentences = found
             continue
+        both = in_common(sentences, found)
+        for kept, whole, file, other in zip(both, (sentences, found), (paths[0], path), (path, paths[0]), strict=True):
+            if len(kept) < len(whole):
+                typer.echo(f"{file}: left out {len(whole) - len(kept)} sentences that {other} does not have", err=True)
         sentences = [
             replace(one, trees={**one.trees, **two.trees}, graphs={**one.graphs, **two.graphs})
-            for one, two in match(sentences, found, paths[0], path)
+            for one, two in match(*both, paths[0], path)
         ]
     return sentences

@@ -37,6 +37,18 @@ def match(
     return pairs
 
 
+def in_common(ours: list[Sentence], theirs: list[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
+    """Return the sentences of each side whose ids the other one has, too.
+
+    Both sides are returned whole if one has no ids in its file, or if they have no id in common: `match` then pairs by
+    position or says what is wrong.
+    """
+    ids = {sentence.id for sentence in ours} & {sentence.id for sentence in theirs}
+    if not ids or not (_has_ids(ours) and _has_ids(theirs)):
+        return ours, theirs
+    return [s for s in ours if s.id in ids], [s for s in theirs if s.id in ids]
+
+
 def _has_ids(sentences: list[Sentence]) -> bool:
     return any(sentence.id != str(number) for number, sentence in enumerate(sentences, 1))
 

@@ -1,0 +1,99 @@
+"""Table 1 on half of PropBank: score runs of `runs.toml` on the test set, and make the table.
+
+    python experiments/on_test.py score --data DATA --runs RUNS  # scores what is missing, of finished runs
+    python experiments/on_test.py table          # rewrites it in experiments/table1-half/README.md, between its marks
+    python experiments/on_test.py table --check  # fails if it is not up to date
+
+The runs are those that start from the pipelines of which there are checkpoints. Their commands and commits are those
+beside their scores on dev, in `experiments/regime`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from collect import Split, collect, write_json
+from gains import Gains
+from marks import rewrite
+from regime import means, origin, table
+
+HERE = Path(__file__).parent
+DEV, TEST = HERE / "regime", HERE / "table1-half"
+GAINS = TEST / "gains.json"
+AGAINST = {"pipeline": "pbh-again-pipeline", "no gradient": "pbh-again-warm-w0"}
+SPLIT = "test=propbank/test.sdp,ewt/en_ewt-ud-test.conllu"
+
+
+def half() -> dict[str, Any]:
+    """Return the runs of the list that are compared with those of `AGAINST`, as one group."""
+    groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
+    groups = [group for group in groups if group["against"] == AGAINST and group["out"] == DEV.name]
+    runs = {run["name"]: run for group in groups for run in group["run"]}
+    seeds = sorted({seed for group in groups for seed in group["seeds"]})
+    return {"run": list(runs.values()), "seeds": seeds, "against": AGAINST}
+
+
+def names(group: dict[str, Any]) -> list[str]:
+    """Return the names of all runs of a group, with their seeds."""
+    return [f"{run['name']}-{seed}" for seed in group["seeds"] for run in group["run"]]
+
+
+def finished(run: Path) -> bool:
+    """Return whether there is a checkpoint, of a run that has come to its end."""
+    return (run / "model.safetensors").is_file() and not (run / "state.safetensors").is_file()
+
+
+def score(data: Path, runs: Path) -> None:
+    """Score the runs that are finished and have no scores on the test set yet."""
+    for name in names(half()):
+        record, out = DEV / f"{name}.json", TEST / f"{name}.json"
+        if out.is_file() or not record.is_file() or not finished(runs / name):
+            continue
+        known = json.loads(record.read_text("utf-8"))
+        result = {"command": known["command"], "commit": known["commit"]}
+        result |= collect(runs / name, data, None, [Split.parse(SPLIT)])
+        if result["history"] != known["history"]:
+            raise ValueError(f"{runs / name}: expected the run of {record}, got one with another learning curve")
+        write_json(out, result)
+        print(out.name, flush=True)
+
+
+def tables(gains: Gains) -> str:
+    """Return the tables in Markdown: means over seeds, then each run."""
+    group = half()
+    done = {
+        name: json.loads(path.read_text("utf-8")) for name in names(group) if (path := TEST / f"{name}.json").is_file()
+    }
+    missing = [f"`{name}`" for name in names(group) if name not in done and (DEV / f"{name}.json").is_file()]
+    parts = [means(group, done, gains, "test"), table(group, done, gains, "test")]
+    if missing:
+        parts.append(f"Not scored on the test set: {', '.join(missing)}.")
+    return "\n\n".join(dict.fromkeys([*parts, *map(origin, done.values())]))
+
+
+def main() -> int:
+    """Score runs, or rewrite or check the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    scoring = commands.add_parser("score", help="score runs")
+    scoring.add_argument("--data", type=Path, required=True)
+    scoring.add_argument("--runs", type=Path, required=True)
+    commands.add_parser("table", help="rewrite the table").add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.command == "score":
+        score(arguments.data, arguments.runs)
+        return 0
+    gains = Gains(GAINS, look_up=arguments.check)
+    result = rewrite(TEST / "README.md", {"table": tables(gains)}, arguments.check)
+    if not arguments.check:
+        gains.save()
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
