@@ -36,6 +36,7 @@ MIRRORED = {
     "regime": TOP / "experiments/regime/README.md",
     "half-of-propbank": TOP / "experiments/table1-half/README.md",
     "changed-trees": TOP / "experiments/table3/README.md",
+    "latent-runs": TOP / "experiments/latent/README.md",
     "english-runs": TOP / "experiments/english/README.md",
     "benchmarks": TOP / "benchmarks/README.md",
     "architecture": TOP / "ARCHITECTURE.md",

@@ -26,16 +26,17 @@ HERE = Path(__file__).parent
 DEV, TEST = HERE / "regime", HERE / "table1-half"
 GAINS = TEST / "gains.json"
 AGAINST = {"pipeline": "pbh-again-pipeline", "no gradient": "pbh-again-warm-w0"}
+WITH_GCN = {"pipeline": "pbh-gcn-pipeline", "no gradient": "pbh-gcn-warm-w0"}
 SPLIT = "test=propbank/test.sdp,ewt/en_ewt-ud-test.conllu"
 
 
-def half() -> dict[str, Any]:
-    """Return the runs of the list that are compared with those of `AGAINST`, as one group."""
+def half(against: dict[str, str] = AGAINST) -> dict[str, Any]:
+    """Return the runs of the list that are compared with those of `against`, as one group."""
     groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
-    groups = [group for group in groups if group["against"] == AGAINST and group["out"] == DEV.name]
+    groups = [group for group in groups if group["against"] == against and group["out"] == DEV.name]
     runs = {run["name"]: run for group in groups for run in group["run"]}
     seeds = sorted({seed for group in groups for seed in group["seeds"]})
-    return {"run": list(runs.values()), "seeds": seeds, "against": AGAINST}
+    return {"run": list(runs.values()), "seeds": seeds, "against": against}
 
 
 def names(group: dict[str, Any]) -> list[str]:
@@ -50,7 +51,7 @@ def finished(run: Path) -> bool:
 
 def score(data: Path, runs: Path) -> None:
     """Score the runs that are finished and have no scores on the test set yet."""
-    for name in names(half()):
+    for name in [*names(half()), *names(half(WITH_GCN))]:
         record, out = DEV / f"{name}.json", TEST / f"{name}.json"
         if out.is_file() or not record.is_file() or not finished(runs / name):
             continue
@@ -65,12 +66,11 @@ def score(data: Path, runs: Path) -> None:
 
 def tables(gains: Gains) -> str:
     """Return the tables in Markdown: means over seeds, then each run."""
-    group = half()
-    done = {
-        name: json.loads(path.read_text("utf-8")) for name in names(group) if (path := TEST / f"{name}.json").is_file()
-    }
-    missing = [f"`{name}`" for name in names(group) if name not in done and (DEV / f"{name}.json").is_file()]
-    parts = [means(group, done, gains, "test"), table(group, done, gains, "test")]
+    groups = half(), half(WITH_GCN)
+    done = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(TEST.glob("pbh-*.json"))}
+    listed = [name for group in groups for name in names(group)]
+    missing = [f"`{name}`" for name in listed if name not in done and (DEV / f"{name}.json").is_file()]
+    parts = [each(group, done, gains, "test") for group in groups for each in (means, table)]
     if missing:
         parts.append(f"Not scored on the test set: {', '.join(missing)}.")
     return "\n\n".join(dict.fromkeys([*parts, *map(origin, done.values())]))

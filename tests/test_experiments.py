@@ -61,6 +61,19 @@ def test_every_run_of_the_list_is_a_valid_recipe(script):
         recipes[run.name] = recipe
 
 
+def test_runs_with_latent_trees_are_valid_recipes(script):
+    runs, ids = script("run").read_runs(FOLDER / "latent.toml")
+    assert ids == {}
+    assert len({run.name for run in runs}) == len(runs) > 0
+    for run in runs:
+        recipe = load_recipe(run.recipe, run.settings, run.data)
+        assert not run.needs
+        assert "category" in recipe.made_tasks
+        latent = "syntax" in recipe.made_tasks and not recipe.made_tasks["syntax"].has_loss
+        assert latent == (run.recipe == "modern/category-latent")
+        assert [script("collect").Split.parse(split).name for split in run.splits] == ["dev", "test"]
+
+
 def test_settings_name_the_seed_and_other_runs(script, tmp_path):
     path = tmp_path / "runs.toml"
     group = 'data = "data/propbank"\nset = ["training.seed=SEED"]\nseeds = [1, 2]\nsplits = []\nout = "x"\n'
@@ -256,7 +269,7 @@ def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "command",
-    [("english",), ("table",), ("sentiment", "table"), ("on_test", "table"), ("compare", "table")],
+    [("english",), ("table",), ("sentiment", "table"), ("on_test", "table"), ("compare", "table"), ("latent",)],
     ids=" ".join,
 )
 def test_tables_are_those_of_the_records(script, monkeypatch, command):
