@@ -63,9 +63,9 @@ def tables(gains: Gains) -> str:
     for group in groups:
         names = [f"{run['name']}-{seed}" for seed in group["seeds"] for run in group["run"]]
         parts += [f"**{group['title']}**", table(group, done, gains)]
-        missing = [f"`{name}`" for name in names if name not in done]
+        missing = [name for name in names if name not in done]
         if missing:
-            parts.append(f"Not run: {', '.join(missing)}.")
+            parts.append(f"{len(missing)} of the {len(names)} runs of the list have not been run.")
     return "\n\n".join(dict.fromkeys([*parts, *map(origin, done.values())]))
 
 
