@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 
 def read_together(
-    paths: Sequence[str], tree: str = "syntax", graph: str | None = None, categories: Iterable[str] = ()
+    paths: Sequence[str],
+    tree: str = "syntax",
+    graph: str | None = None,
+    categories: Iterable[str] = (),
+    without: Sequence[Literal["trees", "graphs"]] = (),
 ) -> list[Sentence]:
     """Return the sentences that all files have, with the annotations of all; stderr says how many are left out.
 
     `tree` and `graph` are the names of what the files hold, as for `read_sentences`; `categories` those of the comments
-    in CoNLL-U that are classes. Of two annotations of one name, the later file's counts. Raises UserError.
+    in CoNLL-U that are classes. Of two annotations of one name, the later file's counts. `without` says of each file
+    what of it is left out; by default nothing. Raises UserError.
     """
     from spigot.data.categories import read_category
     from spigot.data.readers import read_sentences
@@ -28,12 +33,15 @@ def read_together(
 
     sentences: list[Sentence] = []
     names = list(categories)
-    for path in paths:
+    for number, path in enumerate(paths):
         found = list(read_sentences(path, tree=tree, graph=graph))
         for name in names:
             found = [read_category(sentence, name) for sentence in found]
         if not found:
             raise UserError(f"{path}: expected sentences, got none")
+        if without:
+            trees = without[number] == "trees"
+            found = [replace(each, trees={}) if trees else replace(each, graphs={}) for each in found]
         if not sentences:
             sentences = found
             continue
