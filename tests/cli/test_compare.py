@@ -5,7 +5,9 @@ import json
 import pytest
 
 from spigot.data.conllu import write_conllu
+from spigot.data.json_lines import write_json_lines
 from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Graph, Tree
 from spigot.evaluation.attachment import attachment
 from spigot.evaluation.changes import changed_heads
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
@@ -76,6 +78,25 @@ def test_sentences_that_one_file_lacks_are_left_out(spigot, files):
         f"{files / 'fewer.conllu'}: left out 1 sentences that {files / 'fewer.sdp'} does not have",
         f"{files / 'fewer.sdp'}: left out 2 sentences that {files / 'fewer.conllu'} does not have",
     ]
+
+
+def test_trees_are_those_of_one_file_and_graphs_those_of_the_other(spigot, files):
+    """The columns of a companion's tree in SDP, and DEPS in CoNLL-U, hold something else."""
+    expected = json.loads(spigot(*arguments(files), "--json")[1])["groups"]["ALL"]
+    other = [s.with_tree("syntax", Tree(tuple(range(len(s))), ("x",) * len(s))) for s in GOLD]
+    write_sdp(other, files / "companion.sdp", companion=True, frames=True)
+    empty = Graph((), frozenset())
+    write_conllu([s.with_graph("semantics", empty) for s in GOLD], files / "deps.conllu", graph="semantics")
+    write_json_lines(GOLD, files / "both.jsonl")
+    for sdp, conllu in (("companion.sdp", "deps.conllu"), ("both.jsonl", "both.jsonl")):
+        gold = "--sdp", files / sdp, "--conllu", files / conllu
+        out = spigot("compare", files / "a", files / "b", *gold, "--rounds", 50, "--json")[1]
+        assert json.loads(out)["groups"]["ALL"] == expected
+
+
+def test_a_drawing_that_cannot_be_written_is_named(refused, files):
+    message = refused(*arguments(files), "--draw", files / "nowhere" / "x.html")
+    assert message == f"{files / 'nowhere' / 'x.html'}: no such file or directory"
 
 
 def test_files_of_other_sentences_are_refused(refused, files):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+
+from tests.models.tiny import SENTENCES, category_model
 
 TREES = """# sent_id = a/1
 1\tDogs\tdog\tNOUN\t_\t_\t2\tnsubj\t_\t_
@@ -55,6 +58,22 @@ def test_a_model_parses_what_it_draws(spigot, files, runs):
     code, out, _ = spigot("draw", runs / "run", "one.conllu", "--against", runs / "neurbo", "--id", "a/1")
     assert code == 0
     assert "neurbo alone" in out
+
+
+def test_gold_annotation_is_not_drawn_as_a_models(spigot, refused, files):
+    from spigot.data.conllu import write_conllu
+
+    write_conllu(SENTENCES[:2], files / "gold.conllu")
+    category_model().save_pretrained(files / "latent")
+    assert spigot("draw", "latent", "gold.conllu", "-o", "x.html")[0] == 0
+    page = (files / "x.html").read_text("utf-8")
+    (expected, _) = category_model().parse([replace(s, trees={}, sentiment=None) for s in SENTENCES[:2]])
+    assert f" · category: {expected.categories['category']}</figcaption>" in page
+    category_model(syntax=False).save_pretrained(files / "none")
+    message = f"sentence: expected one with a tree or a graph, got none in {SENTENCES[0].id!r}"
+    assert refused("draw", "none", "gold.conllu", "-o", "y.html") == message
+    out = spigot("parse", "none", "gold.conllu", "--to", "text")[1]
+    assert out.splitlines()[1] in ("category = negative", "category = positive")
 
 
 def test_mistakes_are_one_line(refused, files):

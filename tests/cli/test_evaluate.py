@@ -69,6 +69,13 @@ def test_refusals(refused, runs, gold):
         f"{gold / 'gold.conllu'}: sentence": [run, "--sdp", gold / "gold.conllu"],
         f"{gold / 'gold.sdp'}: sentence": [run, "--conllu", gold / "gold.sdp"],
         f"{gold}: expected a checkpoint, got no config.json": [gold, "--sdp", gold / "gold.sdp"],
+        f"Invalid value for --gold: expected one file for syntax, got {gold / 'gold.conllu'} and {gold / 'x'}": [
+            run,
+            "--conllu",
+            gold / "gold.conllu",
+            "--gold",
+            f"syntax={gold / 'x'}",
+        ],
         "Invalid value for --device: ": [run, "--sdp", gold / "gold.sdp", "--device", "warp"],
         f"Invalid value for --conllu: expected a system with a syntactic parser, got {runs / 'neurbo'}": [
             runs / "neurbo",

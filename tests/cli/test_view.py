@@ -57,6 +57,23 @@ def test_gold_files_are_put_together(tmp_path):
     assert [dict(s.trees) for s in found] == [dict(s.trees) for s in sentences]
 
 
+def test_gold_classes_and_sentiments_come_with_trees(tmp_path):
+    from spigot.builtin import generate
+    from spigot.cli.gold import read_together
+    from spigot.data.conllu import write_conllu
+    from spigot.data.sst import write_sst
+
+    sentences = generate(3, seed=1)
+    write_conllu(sentences, tmp_path / "trees.conllu")
+    write_conllu([s.with_category("topic", f"t{s.sentiment}") for s in sentences], tmp_path / "topics.conllu")
+    write_sst(sentences, tmp_path / "a.sst")
+    paths = [str(tmp_path / name) for name in ("trees.conllu", "topics.conllu", "a.sst")]
+    found = read_together(paths, categories=["topic"])
+    assert [s.categories["topic"] for s in found] == [f"t{s.sentiment}" for s in sentences]
+    assert [s.sentiment for s in found] == [s.sentiment for s in sentences]
+    assert [dict(s.trees) for s in found] == [dict(s.trees) for s in sentences]
+
+
 def test_mistakes_are_one_line(refused, runs, tmp_path):
     empty = tmp_path / "empty.sdp"
     empty.write_text("#SDP 2015\n")

@@ -138,6 +138,10 @@ def test_it_is_drawn():
     assert "ARG1 → He/1" in str(Parse(example()))
     assert str(Parse(example(trees={}, graphs={}))) == TEXT
     assert Parse(example())._repr_html_().startswith("<svg ")
+    classified = example(categories={"topic": "a < b"})
+    assert str(Parse(classified)) == f"topic = a < b\n{Parse(example())}"
+    assert str(Parse(replace(classified, trees={}, graphs={}))) == f"topic = a < b\n{TEXT}"
+    assert Parse(classified)._repr_html_() == "<p>topic = a &lt; b</p>" + Parse(example())._repr_html_()
     assert Parse(example(trees={}, graphs={}))._repr_html_() == "<p>He  didn&#x27;t\n(sleep).</p>"
 
 

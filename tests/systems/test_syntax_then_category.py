@@ -1,11 +1,14 @@
 """A classifier that reads a tree: latent, supervised, given, or none."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from spigot.data.sentence import Sentence, Tree
 from spigot.systems.batch import Batch
+from spigot.systems.card import card
 from spigot.systems.given_trees import given_trees
 from spigot.systems.loading import load_system
 from spigot.training.config import RecipeError
@@ -116,6 +119,30 @@ def test_latent_trees_need_no_treebank_and_are_compared_with_one_if_it_is_there(
         (parsed,) = trainer.model.parse([sentence("it works")])
         assert len(parsed.trees["syntax"].heads) == 2
         assert parsed.categories["category"] in ("a", "b")
+
+
+def test_no_score_of_trees_without_a_treebank_selects_an_epoch(tmp_path):
+    row = "1\tit" + "\t_" * 8
+    rows = "".join(f"# category = {name}\n{row}\n\n" for name in ("a", "b"))
+    (tmp_path / "classes.conllu").write_text(rows)
+    files = {"train": "classes.conllu", "dev": "classes.conllu"}
+    tables = content("latent", selection="uas") | {"data": {"root": str(tmp_path), "category": files}}
+    message = (
+        'training.selection: expected a score of a task with development sentences, got "uas" without data.syntax.dev'
+    )
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        train(tmp_path / "run", parse_recipe(tables, "test"))
+    # Of several tasks, those that learn from annotation decide.
+    assert recipe("multitask").selection == ("lf", "pos.accuracy", "las")
+    assert recipe("multitask", {"tasks": LATENT}).selection == ("lf", "pos.accuracy")
+
+
+def test_the_card_names_no_treebank_that_was_not_read(tmp_path):
+    data = {"category": {"train": "c.conllu"}, "syntax": {"train": "t.conllu"}}
+    for tasks, named in ((LATENT, False), ({}, True)):
+        text = card(category_model(tasks=tasks), {"recipe": {"data": data}})
+        assert "| category | c.conllu |" in text
+        assert ("| syntax | t.conllu |" in text) == named
 
 
 def test_joint_training_changes_a_latent_parser(tmp_path):

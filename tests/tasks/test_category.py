@@ -1,12 +1,13 @@
 """Classes of whole sentences."""
 
 import io
+import json
 import math
 
 import pytest
 import torch
 
-from spigot.data.conllu import read_conllu
+from spigot.data.conllu import read_conllu, write_conllu
 from spigot.data.json_lines import read_json_lines, write_json_lines
 from spigot.data.sentence import Confidence
 from spigot.data.sst import write_sst
@@ -111,6 +112,47 @@ def test_what_a_format_loses_is_counted():
         TASK.write([labelled("a", "x\ny")], io.StringIO(), lambda s: [])
     (read,) = read_conllu(io.StringIO("# topic = a = b\n1\tit" + "\t_" * 8 + "\n\n"))
     assert read.categories == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [
+        ("topic", " x"),
+        ("topic", "x\u3000"),
+        ("topic", ""),
+        ("topic", "x\ny"),
+        ("a = b", "x"),
+        ("to\npic", "x"),
+        ("", "x"),
+        (" topic", "x"),
+        ("sent_id", "x"),
+        ("text", "x"),
+        ("graphs", "x"),
+    ],
+)
+def test_a_class_that_no_comment_can_hold_is_refused(name, category):
+    with pytest.raises(ValueError, match=r"^sentence 1: expected a name and a class for a comment, got "):
+        write_conllu([sentence("a").with_category(name, category)], io.StringIO())
+    line = json.dumps({"id": "1", "forms": ["a"], "categories": {name: category}})
+    with pytest.raises(ValueError, match=r":1: categories: expected a name and a class for a comment, got "):
+        list(read_json_lines(io.StringIO(line + "\n")))
+
+
+def test_unusual_classes_come_back(tmp_path):
+    topics = ["a b", "é=ü = 2", "日本 語", "# x", "_", "a|b"]
+    for suffix in ("conllu", "jsonl"):
+        sentences = [labelled("a", topic) for topic in topics]
+        (TASK.write(sentences, tmp_path / "a.conllu", lambda s: []), write_json_lines(sentences, tmp_path / "a.jsonl"))
+        assert [s.categories["topic"] for s in TASK.read_gold(tmp_path / f"a.{suffix}")] == topics
+
+
+def test_two_different_comments_are_refused(tmp_path):
+    row = "1\tit" + "\t_" * 8 + "\n\n"
+    (tmp_path / "a.conllu").write_text(f"# topic = x\n# topic =\n# topic = x\n{row}# topic = x\n# topic = y\n{row}")
+    read = TASK.read(tmp_path / "a.conllu")
+    assert next(read).categories["topic"] == "x"
+    with pytest.raises(ValueError, match=r"a.conllu:6: sentence '2': expected one comment topic, got 'x and y'$"):
+        next(read)
 
 
 def test_wrong_json_is_refused():

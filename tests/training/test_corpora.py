@@ -208,10 +208,25 @@ def test_the_coverage_of_the_words_by_vectors_is_told(files):
 def test_fingerprints_name_the_file_that_changed(files):
     (files["root"] / "vectors.txt").write_text("a 1\n")
     config = DataConfig.model_validate({**files, "vectors": "vectors.txt"})
-    before = fingerprints(config, BOTH)
+    before = fingerprints(config, tasks(BOTH))
     assert len(before) == 5
-    check_unchanged(before, fingerprints(config, BOTH))
+    check_unchanged(before, fingerprints(config, tasks(BOTH)))
     text = (files["root"] / "train.conllu").read_text("utf-8")
     (files["root"] / "train.conllu").write_text("\n\n".join(reversed(text.strip().split("\n\n"))) + "\n\n", "utf-8")
     with pytest.raises(RecipeError, match=r"--resume: expected .*train\.conllu as it was when the run began"):
-        check_unchanged(before, fingerprints(config, BOTH))
+        check_unchanged(before, fingerprints(config, tasks(BOTH)))
+
+
+def test_what_latent_trees_do_not_read_may_change(files):
+    latent = {"syntax": make_task("syntax", {"loss": "none", "labels": False})}
+    found = fingerprints(DataConfig.model_validate(files), latent)
+    assert list(found) == [str(files["root"] / "dev.conllu")]
+
+
+def test_latent_trees_leave_the_other_sentences_of_the_built_in_corpus_as_they_are():
+    config = DataConfig(builtin=BuiltinConfig(train={"semantics": 6, "syntax": 4}, dev=3))
+    both = tasks(BOTH)
+    latent = both | {"syntax": make_task("syntax", {"loss": "none", "labels": False})}
+    (train, dev), (without, same) = (load_corpora(config, made) for made in (both, latent))
+    assert without == {"semantics": train["semantics"]}
+    assert dev == same

@@ -10,7 +10,15 @@ pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'to
 from fastapi.testclient import TestClient
 
 from spigot.view.app import make_app
-from tests.models.tiny import SENTENCES, WORDS_ALONE, multitask_model, sentiment_model, syntax_model, tiny_model
+from tests.models.tiny import (
+    SENTENCES,
+    WORDS_ALONE,
+    category_model,
+    multitask_model,
+    sentiment_model,
+    syntax_model,
+    tiny_model,
+)
 
 TEXT = "the dog wants to sleep ."
 
@@ -134,6 +142,26 @@ def test_a_classifier_moves_a_graph():
     assert losses[0] != losses[1]
     message = refused(client.post("/api/update", json={"gold": 0, "model": "s", "target": "neutral"}))
     assert message == "target: expected negative or positive, got 'neutral'"
+
+
+def test_a_class_moves_a_tree():
+    from spigot.data.sentence import Sentence
+
+    system = category_model()
+    (forms, lemmas, tags) = (SENTENCES[0].forms, SENTENCES[0].lemmas, SENTENCES[0].tags)
+    gold = Sentence("g", forms, lemmas, tags).with_category("category", "negative")
+    client = TestClient(make_app({"c": system}, [gold]), base_url="http://127.0.0.1")
+    (model,) = client.get("/api/models").json()["models"]
+    assert set(model["classes"]["category"]) == {"negative", "positive"}
+    losses = {}
+    for target in ("gold", "category = negative", "category = positive"):
+        answer = client.post("/api/update", json={"gold": 0, "model": "c", "target": target}).json()
+        losses[target] = answer["loss"]
+        assert answer["moves"]["STE"]["moved"]
+    assert losses["gold"] == losses["category = negative"] != losses["category = positive"]
+    message = refused(client.post("/api/update", json={"gold": 0, "model": "c", "target": "neutral"}))
+    named = ", ".join(f"category = {each}" for each in model["classes"]["category"])
+    assert message == f"target: expected one of {named}, got 'neutral'"
 
 
 def test_systems_without_trees_and_graphs_show_what_they_have():

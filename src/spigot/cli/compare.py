@@ -75,7 +75,8 @@ def _gold(sdp: str, conllu: str, tree: str, graph: str) -> list[Sentence]:
     from spigot.cli.gold import read_together
     from spigot.data.errors import DataError
 
-    gold = read_together([conllu, sdp], tree, graph)
+    # SDP files may hold trees, and CoNLL-U files graphs in DEPS.
+    gold = read_together([conllu, sdp], tree, graph, without=["graphs", "trees"])
     for sentence in gold:
         for path, kind, held, name in ((conllu, "tree", sentence.trees, tree), (sdp, "graph", sentence.graphs, graph)):
             if name not in held:

@@ -80,9 +80,11 @@ def _read(path: str, tree: str | None = None, graph: str | None = None) -> list[
 
 def _parse(model: str, sentences: Sequence[Sentence]) -> list[Sentence]:
     from spigot.systems.loading import load_system
+    from spigot.systems.parser import bare
     from spigot.systems.streaming import parse_all
 
-    return parse_all(load_system(model).parse, sentences)
+    # What the sentences are annotated with is not the model's.
+    return parse_all(load_system(model).parse, [bare(sentence) for sentence in sentences])
 
 
 def _chosen(
@@ -103,7 +105,7 @@ def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title
 
     if out.endswith(".html"):
         with open_output(out) as file:
-            file.writelines(page(title, ((s.id, " ".join(s.forms), svg) for s, svg in drawings)))
+            file.writelines(page(title, ((s.id, _caption(s), svg) for s, svg in drawings)))
     elif out == "-" or out.endswith(".svg"):
         if count > 1:
             message = f"expected --id, or --out NAME.html or a folder, for {count} sentences, got {out!r}"
@@ -117,6 +119,11 @@ def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title
         for sentence, svg in drawings:
             with open_output(folder / f"{_file_name(sentence.id, taken)}.svg") as file:
                 file.write(svg + "\n")
+
+
+def _caption(sentence: Sentence) -> str:
+    """Return the text of a sentence and its classes."""
+    return " · ".join([" ".join(sentence.forms), *(f"{name}: {each}" for name, each in sentence.categories.items())])
 
 
 def _file_name(name: str, taken: set[str]) -> str:

@@ -22,7 +22,7 @@ def evaluate(
     sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,
     gold: Annotated[
         list[str] | None,
-        typer.Option("--gold", metavar="TASK=FILE", help="Gold sentences of the task of this name; may be repeated."),
+        typer.Option("--gold", metavar="TASK=FILE", help="Gold sentences of the task of this name; once a task."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
@@ -39,7 +39,11 @@ def evaluate(
         raise typer.BadParameter("expected at least one of them, got none", param_hint=hint)
     model = load_system(run, checked_device(device))
     files = {_of_format(model, run, name): path for name, path in formats.items() if path is not None}
-    files |= dict(_named(model, run, item) for item in gold or ())
+    for item in gold or ():
+        name, path = _named(model, run, item)
+        if name in files:
+            raise typer.BadParameter(f"expected one file for {name}, got {files[name]} and {path}", param_hint="--gold")
+        files[name] = path
     groups: dict[str, tuple[Path, int, list[report.Measure]]] = {}
     for name, path in files.items():
         task = model.tasks[name]

@@ -183,7 +183,7 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool) -> Write:
         return lambda sentences: write_json_lines(sentences, "-")
     if to == "conllu" and outputs != {"sentiments"}:
         return as_conllu
-    if to == "text" and outputs & {"trees", "graphs"}:
+    if to == "text" and outputs & {"trees", "graphs", "categories"}:
         return as_text
     if to == "mrp" and graphs:
         return as_mrp

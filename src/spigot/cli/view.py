@@ -27,6 +27,7 @@ def view(
     """
     from spigot.cli.gold import read_together
     from spigot.systems.loading import load_system
+    from spigot.tasks.category import Category
 
     try:
         import uvicorn
@@ -38,7 +39,9 @@ def view(
     named = checked_device(device)
     sources = [run] if other is None else [run, other]
     systems = {name: load_system(source, named) for name, source in _names(sources).items()}
-    app = make_app(systems, read_together(gold or []))
+    tasks = {task.name: task for system in systems.values() for task in system.tasks.values()}
+    categories = [name for name, task in tasks.items() if isinstance(task, Category)]
+    app = make_app(systems, read_together(gold or [], categories=categories))
     try:
         listening = socket.create_server(("127.0.0.1", port))
     except OSError as error:

@@ -14,6 +14,10 @@ from .errors import DataError, WriteError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output
 from .sentence import Graph, Sentence, Tree
 
+_OTHER_COMMENTS = frozenset(
+    {"sent_id", "text", "graphs", "newpar", "newpar id", "newdoc", "newdoc id", "global.columns"}
+)
+
 Row: TypeAlias = tuple[int, list[str]]
 """A token row: its line number and its columns."""
 
@@ -253,6 +257,15 @@ def check_values(sentence: Sentence, name: str, values: Sequence[str]) -> None:
 def fits_column(value: str) -> bool:
     """Return whether a writer can put a value into one column."""
     return bool(value) and not ("\t" in value or "\n" in value or "\r" in value)
+
+
+def fits_comment(key: str, value: str) -> bool:
+    """Return whether a writer can put a value into a comment `# KEY = VALUE` from which it is read as it was.
+
+    The key is none that CoNLL-U or this library gives another meaning.
+    """
+    outside = key.strip() != key or value.strip() != value
+    return fits_column(key) and fits_column(value) and not outside and "=" not in key and key not in _OTHER_COMMENTS
 
 
 def checked_id(block: Block, value: str) -> str:

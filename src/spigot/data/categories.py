@@ -15,6 +15,10 @@ def category_of(sentence: Sentence, name: str) -> str | None:
 
 
 def read_category(sentence: Sentence, name: str) -> Sentence:
-    """Return a sentence with the class that a comment of its CoNLL-U gives it: `# NAME = CLASS`."""
+    """Return a sentence with the class that a comment of its CoNLL-U gives it: `# NAME = CLASS`.
+
+    Raises:
+        DataError: two comments of the name give different classes.
+    """
     found = comment_of(sentence, name)
     return sentence if found is None else sentence.with_category(name, found)

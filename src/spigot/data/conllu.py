@@ -23,6 +23,7 @@ from .blocks import (
     check_values,
     check_writable,
     checked_id,
+    fits_comment,
     map_rows,
     new_block,
     read_blocks,
@@ -98,9 +99,19 @@ def _graph(block: Block) -> Graph | None:
 
 
 def comment_of(sentence: Sentence, key: str) -> str | None:
-    """Return the value of a comment (`# topic = sports`) of a sentence that was read from CoNLL-U, None without one."""
+    """Return the value of a comment (`# topic = sports`) of a sentence that was read from CoNLL-U, None without one.
+
+    Raises:
+        DataError: there are several, with different values.
+    """
     source = source_of(sentence, FORMAT)
-    return None if source is None else _comment(source.block, key)
+    if source is None:
+        return None
+    found = dict.fromkeys(_comments(source.block, key))
+    if len(found) > 1:
+        message = f"sentence {sentence.id!r}: expected one comment {key}, got {shown(' and '.join(found))}"
+        raise DataError(source.block.path, source.block.line, message)
+    return next(iter(found), None)
 
 
 def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SYNTAX, graph: str | None = None) -> None:
@@ -212,12 +223,14 @@ def _sentence_id(block: Block) -> str | None:
 
 def _comment(block: Block, key: str) -> str | None:
     """Return the value of the first comment of a key that has one."""
+    return next(_comments(block, key), None)
+
+
+def _comments(block: Block, key: str) -> Iterator[str]:
+    """Yield the values of the comments of a key."""
     for _, line in block.lines():
         if line.startswith("#") and key in line:
-            for found, value in parse_comment_line(line):
-                if found == key and value:
-                    return str(value)
-    return None
+            yield from (str(value) for found, value in parse_comment_line(line) if found == key and value)
 
 
 def _words(block: Block, rows: list[Row]) -> list[Row]:
@@ -276,7 +289,9 @@ def _new_block(sentence: Sentence, tree: Tree | None) -> str:
 def _with_categories(text: str, sentence: Sentence) -> str:
     """Return a block's text with the sentence's categories as comments."""
     for name, category in sentence.categories.items():
-        check_values(sentence, name, (category,))
+        if not fits_comment(name, category):
+            message = f"sentence {sentence.id}: expected a name and a class for a comment"
+            raise WriteError(f"{message}, got {shown(f'{name} = {category}')}")
     return with_comments(text, [f"# {name} = {category}" for name, category in sentence.categories.items()])
 
 

@@ -191,6 +191,14 @@ def _is_stream(path: Path) -> bool:
     return path.exists() and (not path.is_file() or any(map(path.absolute().is_relative_to, _OPEN_FILES)))
 
 
+def _new_file(unfinished: Path, path: Path) -> IO[Any]:
+    """Open a new file that is to take the place of `path`, which errors name."""
+    try:
+        return open(unfinished, "wb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[Any]]:
     """Open a new binary file that replaces `path` if the block succeeds and is deleted if not."""
@@ -201,7 +209,7 @@ def _replacing(path: Path) -> Iterator[IO[Any]]:
     path = path.resolve()
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(unfinished, "wb") as file:
+        with _new_file(unfinished, path) as file:
             yield file
         if path.exists():
             shutil.copymode(path, unfinished)

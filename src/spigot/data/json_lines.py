@@ -18,7 +18,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .blocks import fits_column
+from .blocks import fits_column, fits_comment
 from .errors import DataError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output, parse_json
 from .sentence import Arc, Confidence, Graph, Sentence, Surface, Tree
@@ -152,8 +152,11 @@ def _items(key: str, content: dict[str, Any]) -> Iterable[tuple[str, dict[str, A
 
 
 def _categories(items: Any) -> dict[str, str]:
-    if not isinstance(items, dict) or not all(isinstance(item, str) and fits_column(item) for item in items.values()):
+    if not isinstance(items, dict) or not all(isinstance(item, str) for item in items.values()):
         raise ValueError(f"categories: expected an object of texts, got {shown(str(items))}")
+    for name, item in items.items():
+        if not fits_comment(name, item):
+            raise ValueError(f"categories: expected a name and a class for a comment, got {shown(f'{name} = {item}')}")
     return items
 
 

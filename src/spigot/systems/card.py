@@ -63,7 +63,7 @@ def card(system: System, about: Mapping[str, Any]) -> str:
         "",
         "| task | training data |",
         "|---|---|",
-        *(f"| {name} | {files} |" for name, files in _files(about).items()),
+        *(f"| {name} | {files} |" for name, files in _files(system, about).items()),
         "",
         "`about.json` has the whole recipe and the versions. The licence above depends on the data: fill it in before "
         "you publish the model.",
@@ -72,9 +72,10 @@ def card(system: System, about: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _files(about: Mapping[str, Any]) -> dict[str, str]:
-    """Return the training file of each task."""
+def _files(system: System, about: Mapping[str, Any]) -> dict[str, str]:
+    """Return the training file of each task that learns from annotation."""
     data = about.get("recipe", {}).get("data", {})
     if data.get("builtin") is not None:
         return {"all": "the built-in corpus: generated sentences, not real text"}
-    return {name: table.get("train") or "" for name, table in data.items() if isinstance(table, dict)}
+    learnt = [name for name, task in system.tasks.items() if task.has_loss]
+    return {name: data[name].get("train") or "" for name in learnt if name in data}

@@ -90,7 +90,7 @@ class Parse:
 
     @property
     def confidence(self) -> Mapping[str, Confidence]:
-        """By the names of trees, graphs and the tagger's task; empty unless it was asked for."""
+        """By the names of trees, graphs, categories and the tagger's task; empty unless it was asked for."""
         return self.sentence.confidences
 
     def __len__(self) -> int:
@@ -131,14 +131,16 @@ class Parse:
         names = [*self.trees, *self.graphs]
         if len(names) > 1:
             drawings = [f"{name}:\n{drawing}" for name, drawing in zip(names, drawings, strict=True)]
-        return "\n\n".join(drawings) or self.text
+        classes = [f"{name} = {category}" for name, category in self.categories.items()]
+        return "\n".join([*classes, "\n\n".join(drawings) or self.text])
 
     def to_svg(self, width: float = WIDTH) -> str:
         """Return a drawing as SVG: see `spigot.drawing`. Raises a ValueError without a tree or a graph."""
         return draw(self.sentence, width=width)
 
     def _repr_html_(self) -> str:
-        return self.to_svg() if self.trees or self.graphs else f"<p>{escape(self.text)}</p>"
+        classes = "".join(f"<p>{escape(name)} = {escape(category)}</p>" for name, category in self.categories.items())
+        return classes + (self.to_svg() if self.trees or self.graphs else f"<p>{escape(self.text)}</p>")
 
     def _graph(self, name: str | None) -> str:
         found = only_name("graph", self.sentence, self.graphs, name)

@@ -208,11 +208,13 @@ class Recipe(_Strict):
     def selection(self) -> tuple[str, ...]:
         """The dev scores whose mean decides which epoch is kept.
 
-        By default the last score of the end task and, in a system of several end tasks, of each of its tasks.
+        By default the last score of the end task and, in a system of several end tasks, of each of its tasks that has
+        a loss.
         """
         if self.training.selection is not None:
             return (self.training.selection,)
-        return tuple(self.made_tasks[name].score_names[-1] for name in self.system.selected)
+        selected = (self.made_tasks[name] for name in self.system.selected)
+        return tuple(task.score_names[-1] for task in selected if task.has_loss)
 
     @model_validator(mode="after")
     def _tasks(self) -> Recipe:

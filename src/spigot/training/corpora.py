@@ -43,7 +43,16 @@ def load_corpora(config: DataConfig, tasks: Mapping[str, Task], trained: str | N
     return corpora
 
 
-def _builtin(sizes: BuiltinConfig, tasks: Iterable[str]) -> Corpora:
+def check_selection(selection: Iterable[str], tasks: Mapping[str, Task], corpora: Corpora) -> None:
+    """Raise a RecipeError for a dev score, of those that decide which epoch is kept, that cannot be measured."""
+    for name, task in tasks.items():
+        for score in selection:
+            if score in task.score_names and name not in corpora.dev:
+                expected = f'expected a score of a task with development sentences, got "{score}"'
+                raise RecipeError(f"training.selection: {expected} without data.{name}.dev")
+
+
+def _builtin(sizes: BuiltinConfig, tasks: Mapping[str, Task]) -> Corpora:
     """Cut the corpus into training sets that do not overlap, in an order that does not depend on `tasks`."""
     places: dict[str, slice] = {}
     end = 0
@@ -51,7 +60,7 @@ def _builtin(sizes: BuiltinConfig, tasks: Iterable[str]) -> Corpora:
         places[name] = slice(end, end := end + sizes.train_size(name))
     needed = max(places[name].stop for name in tasks)
     drawn = splits(train=needed, dev=sizes.dev, test=sizes.test, seed=sizes.seed)
-    train = {name: drawn["train"][places[name]] for name in tasks}
+    train = {name: drawn["train"][places[name]] for name, task in tasks.items() if task.has_loss}
     return Corpora(train, dict.fromkeys(tasks, drawn["dev"]))
 
 
@@ -96,12 +105,13 @@ def _ids(path: Path) -> set[str]:
         raise DataError(path, None, error.strerror or str(error)) from None
 
 
-def fingerprints(config: DataConfig, tasks: Iterable[str]) -> dict[str, str]:
+def fingerprints(config: DataConfig, tasks: Mapping[str, Task]) -> dict[str, str]:
     """Return a checksum of each file that training on these tasks reads, by its path."""
     found: dict[str, str] = {}
-    for name in tasks:
-        files = config.tasks.get(name, TaskDataConfig())
-        for path in (files.train, files.dev, files.train_ids, config.vectors_of(name)):
+    for name, task in tasks.items():
+        files = _files(config, task)
+        trained = (files.train, files.train_ids) if task.has_loss else ()
+        for path in (*trained, files.dev, config.vectors_of(name)):
             if path is not None and (config.root / path).is_file():  # a pipe can be read once only
                 with open(config.root / path, "rb") as file:
                     found[str(config.root / path)] = hashlib.file_digest(file, "sha256").hexdigest()

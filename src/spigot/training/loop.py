@@ -19,7 +19,7 @@ from spigot.systems.checkpoint import WEIGHTS
 from spigot.training.about import write_about
 from spigot.training.build import build_system
 from spigot.training.config import Recipe, RecipeError
-from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
+from spigot.training.corpora import check_selection, check_unchanged, fingerprints, load_corpora
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
 from spigot.training.processes import Processes, make_accelerator
@@ -66,6 +66,7 @@ class Trainer:
         how = recipe.intermediate
         trained = how.frozen and how.init is not None and not how.pretrain_epochs
         self.corpora = load_corpora(recipe.data, recipe.made_tasks, recipe.intermediate_task if trained else None)
+        check_selection(recipe.selection, recipe.made_tasks, self.corpora)
         torch.manual_seed(recipe.training.seed)
         self.model = build_system(recipe, self.corpora, self.report.line).to(self.processes.device)
         self.updates = Updates(recipe, self.model, self.processes)

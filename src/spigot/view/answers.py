@@ -12,6 +12,7 @@ from spigot.drawing.parses import draw
 from spigot.drawing.svg import svg
 from spigot.structured import SPIGOT
 from spigot.systems.base import System
+from spigot.view.request import classes_of
 from spigot.view.update import Move, Update, move_panel, step_panels
 
 ROWS = 600
@@ -26,6 +27,7 @@ def model_answer(name: str, system: System) -> dict[str, Any]:
         "kind": system.config.kind,
         "tasks": list(system.tasks),
         "end_tasks": {name: system.tasks[name].kind for name in system.end_tasks},
+        "classes": {name: classes_of(name, system) for name in system.end_tasks},
         "surrogate": None if layer is None else repr(layer.surrogate),
         "settings": _settings(None if layer is None else layer.surrogate),
     }

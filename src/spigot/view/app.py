@@ -51,7 +51,7 @@ class UpdateBody(_Body):
     task: str | None = None
     """The end task; None: the first."""
     target: str = Field("own", max_length=20_000)
-    """gold, own, the name of another model, or lines as `target_of` reads them."""
+    """gold, own, the name of another model, or an annotation as `target_of` reads it."""
     step_size: float = Field(1.0, gt=0, le=1000)
     max_norm: float | None = Field(None, gt=0)
     steps: int = Field(1, ge=1, le=20)

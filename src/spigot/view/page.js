@@ -144,6 +144,7 @@ function chooseTargets() {
   const task = $("task").value, kind = model.end_tasks[task];
   for (const other of state.models) if (other.name !== model.name && other.tasks.includes(task)) options.push([other.name, `${other.name}'s prediction`]);
   if (kind === "sentiment") options.push(["negative", "negative"], ["positive", "positive"]);
+  for (const each of model.classes[task] ?? []) options.push([`${task} = ${each}`, each]);
   if (kind === "semantics") options.push(["edited", "a graph of my own"]);
   $("target").replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
   if (options.some(([value]) => value === before)) $("target").value = before;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from spigot.data.json_lines import SENTIMENTS
 from spigot.data.sentence import Arc, Graph, Sentence
@@ -11,6 +12,7 @@ from spigot.data.spacy_docs import BLANK, pipeline
 from spigot.errors import UserError
 from spigot.systems.base import System
 from spigot.systems.parser import bare
+from spigot.tasks.category import Category
 from spigot.tasks.semantics import Semantics
 from spigot.tasks.sentiment import Sentiment
 
@@ -46,7 +48,7 @@ def target_of(target: str, sentence: Sentence, name: str, system: System, system
     Args:
         target: "gold": that of the sentence; "own": what the system itself predicts; the name of a system: what that
             predicts; else the annotation itself: a graph as lines "head modifier label", head 0 for tops; a sentiment
-            as "negative" or "positive".
+            as "negative" or "positive"; a class as "NAME = CLASS", with the name of the task.
         sentence: the sentence.
         name: the end task.
         system: the system that has the loss.
@@ -63,9 +65,24 @@ def target_of(target: str, sentence: Sentence, name: str, system: System, system
         found = replace(sentence, sentiment=_class(target))
     elif target != "gold" and isinstance(task, Semantics):
         found = sentence.with_graph(task.name, _graph(target, len(sentence)))
+    elif target != "gold" and isinstance(task, Category):
+        found = sentence.with_category(task.name, _category(target, name, system))
     if not task.has_gold(found):
         raise UserError(f"target: expected a sentence with {task.name}, got {target!r}, which has none")
     return found
+
+
+def classes_of(name: str, system: System) -> list[str]:
+    """Return the classes that an end task may be given as its target; none for a task of another kind."""
+    part: Any = system.parts[name]
+    return list(part.labels.names) if isinstance(system.tasks[name], Category) else []
+
+
+def _category(target: str, name: str, system: System) -> str:
+    classes = {f"{name} = {each}": each for each in classes_of(name, system)}
+    if target not in classes:
+        raise UserError(f"target: expected one of {', '.join(classes)}, got {target[:40]!r}")
+    return classes[target]
 
 
 def _class(target: str) -> int:
