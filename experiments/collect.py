@@ -32,6 +32,7 @@ from spigot.evaluation.significance import compare
 from spigot.systems.base import System
 from spigot.systems.loading import load_system
 from spigot.systems.streaming import parse_all
+from spigot.tasks import TASKS
 from spigot.tasks.base import Task
 
 COUNTS: dict[str, dict[str, Callable[[Any], Counts]]] = {
@@ -60,9 +61,11 @@ class Split(NamedTuple):
         return cls(name, tuple((task or None, file) for task, _, file in pairs))
 
     def of(self, system: System) -> dict[str, str]:
-        """Return the file of each task of a system. Raises ValueError."""
+        """Return the file of each task of a system, leaving out kinds of task that it lacks. Raises ValueError."""
         found = {}
         for task, file in self.files:
+            if task in TASKS and task not in system.tasks:
+                continue  # a system without that part, beside others that have it
             ending = file.removesuffix(".gz").rpartition(".")[2]
             fitting = [name for name, each in system.tasks.items() if task in (name, None) and each.format == ending]
             names = [task] if task in system.tasks else fitting
