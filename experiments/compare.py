@@ -11,7 +11,6 @@ compared with those without one.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,8 +22,8 @@ from typing import Any
 import torch
 from collect import counts_json, processor, read_counts, write_json
 from gains import Gains, points
-from marks import rewrite
 from on_test import finished, half
+from scored import score_or_rewrite
 
 from spigot.cli.gold import read_together
 from spigot.data.sentence import Sentence
@@ -210,29 +209,20 @@ def origins(runs: Runs) -> str:
     return "\n\n".join(dict.fromkeys(versions))
 
 
-def main() -> int:
-    """Compare runs, or rewrite or check the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    scoring = commands.add_parser("score", help="compare runs")
-    scoring.add_argument("--data", type=Path, required=True)
-    scoring.add_argument("--runs", type=Path, required=True)
-    commands.add_parser("table", help="rewrite the tables").add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.command == "score":
-        score(arguments.data, arguments.runs)
-        return 0
+def tables(gains: Gains) -> dict[str, str]:
+    """Return all tables in Markdown."""
     runs = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(OUT.glob("pbh-*.json"))}
-    gains = Gains(OUT / "gains.json", look_up=arguments.check)
-    shown = {
+    return {
         "split": split_table(runs, gains),
         "changes": changes_table(runs, gains),
         "control": control_table(runs, gains),
+        "origin": origins(runs),
     }
-    result = rewrite(OUT / "README.md", shown | {"origin": origins(runs)}, arguments.check)
-    if not arguments.check:
-        gains.save()
-    return result
+
+
+def main() -> int:
+    """Compare runs, or rewrite or check the tables."""
+    return score_or_rewrite(__doc__, score, OUT / "README.md", tables)
 
 
 if __name__ == "__main__":

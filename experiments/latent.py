@@ -15,12 +15,11 @@ from statistics import mean, stdev
 from typing import Any
 
 from gains import Gains, points
-from marks import rewrite
 from regime import mean_difference, origin
+from scored import rewrite_page
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "latent"
-GAINS = FOLDER / "gains.json"
 BASE = "right"
 """The trees that others are compared with."""
 
@@ -55,8 +54,8 @@ def table(group: dict[str, Any], done: dict[str, dict[str, Any]], gains: Gains) 
     return "\n".join(lines)
 
 
-def tables(gains: Gains) -> str:
-    """Return the tables in Markdown; what has not been run yet is named below them."""
+def tables(gains: Gains) -> dict[str, str]:
+    """Return the tables in Markdown, under one name; what has not been run yet is named below them."""
     groups = tomllib.loads((HERE / "latent.toml").read_text("utf-8"))["group"]
     done = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*-[0-9].json")}
     parts: list[str] = []
@@ -66,19 +65,14 @@ def tables(gains: Gains) -> str:
         missing = [name for name in names if name not in done]
         if missing:
             parts.append(f"{len(missing)} of the {len(names)} runs of the list have not been run.")
-    return "\n\n".join(dict.fromkeys([*parts, *map(origin, done.values())]))
+    return {"tables": "\n\n".join(dict.fromkeys([*parts, *map(origin, done.values())]))}
 
 
 def main() -> int:
     """Rewrite or check the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    gains = Gains(GAINS, look_up=check)
-    result = rewrite(FOLDER / "README.md", {"tables": tables(gains)}, check)
-    if not check:
-        gains.save()
-    return result
+    return rewrite_page(FOLDER / "README.md", tables, parser.parse_args().check)
 
 
 if __name__ == "__main__":

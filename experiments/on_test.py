@@ -10,7 +10,6 @@ beside their scores on dev, in `experiments/regime`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tomllib
@@ -19,12 +18,11 @@ from typing import Any
 
 from collect import Split, collect, write_json
 from gains import Gains
-from marks import rewrite
 from regime import means, origin, table
+from scored import score_or_rewrite
 
 HERE = Path(__file__).parent
 DEV, TEST = HERE / "regime", HERE / "table1-half"
-GAINS = TEST / "gains.json"
 AGAINST = {"pipeline": "pbh-again-pipeline", "no gradient": "pbh-again-warm-w0"}
 WITH_GCN = {"pipeline": "pbh-gcn-pipeline", "no gradient": "pbh-gcn-warm-w0"}
 SPLIT = "test=propbank/test.sdp,ewt/en_ewt-ud-test.conllu"
@@ -78,21 +76,7 @@ def tables(gains: Gains) -> str:
 
 def main() -> int:
     """Score runs, or rewrite or check the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    scoring = commands.add_parser("score", help="score runs")
-    scoring.add_argument("--data", type=Path, required=True)
-    scoring.add_argument("--runs", type=Path, required=True)
-    commands.add_parser("table", help="rewrite the table").add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.command == "score":
-        score(arguments.data, arguments.runs)
-        return 0
-    gains = Gains(GAINS, look_up=arguments.check)
-    result = rewrite(TEST / "README.md", {"table": tables(gains)}, arguments.check)
-    if not arguments.check:
-        gains.save()
-    return result
+    return score_or_rewrite(__doc__, score, TEST / "README.md", lambda gains: {"table": tables(gains)})
 
 
 if __name__ == "__main__":

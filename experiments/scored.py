@@ -1,0 +1,37 @@
+"""What the scripts have in common that score runs and make tables of the scores."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gains import Gains
+from marks import rewrite
+
+Tables = Callable[[Gains], Mapping[str, str]]
+"""Makes the tables of a page, by the names of their marks."""
+
+
+def rewrite_page(page: Path, tables: Tables, check: bool) -> int:
+    """Rewrite or check the tables of a page, with differences kept in gains.json beside it. Returns the exit code."""
+    gains = Gains(page.with_name("gains.json"), look_up=check)
+    result = rewrite(page, tables(gains), check)
+    if not check:
+        gains.save()
+    return result
+
+
+def score_or_rewrite(description: str | None, score: Callable[[Path, Path], None], page: Path, tables: Tables) -> int:
+    """Read the command line and do what it says: `score --data DATA --runs RUNS`, or `table [--check]`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    scoring = commands.add_parser("score", help="score runs that have no scores yet")
+    scoring.add_argument("--data", type=Path, required=True)
+    scoring.add_argument("--runs", type=Path, required=True)
+    commands.add_parser("table", help="rewrite the tables").add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.command == "table":
+        return rewrite_page(page, tables, arguments.check)
+    score(arguments.data, arguments.runs)
+    return 0
