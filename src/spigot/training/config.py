@@ -237,19 +237,14 @@ class Recipe(_Strict):
                 given.insert(0, "intermediate")
             if given:
                 raise ValueError(f"{given[0]}: expected an intermediate parser beside it, got a system without one")
-        for name, task in self.made_tasks.items():
-            if not task.has_loss and name != self.intermediate_task:
+        for name in [name for name, task in self.made_tasks.items() if not task.has_loss]:
+            beside = f'beside tasks.{name}.loss = "none"'
+            if name != self.intermediate_task:
                 raise ValueError(f'tasks.{name}.loss: expected a loss, as no other task reads its output, got "none"')
-            if not task.has_loss and how.pretrain_epochs:
-                raise ValueError(
-                    f'intermediate.pretrain_epochs: expected 0 beside tasks.{name}.loss = "none", '
-                    f"got {how.pretrain_epochs}"
-                )
-            if not task.has_loss and not how.frozen and not facts.passes_gradient:
-                raise ValueError(
-                    f'system.surrogate: expected one with a gradient beside tasks.{name}.loss = "none", '
-                    f'got "{surrogate.name}"'
-                )
+            if how.pretrain_epochs:
+                raise ValueError(f"intermediate.pretrain_epochs: expected 0 {beside}, got {how.pretrain_epochs}")
+            if not how.frozen and not facts.passes_gradient:
+                raise ValueError(f'system.surrogate: expected one with a gradient {beside}, got "{surrogate.name}"')
         if how.pretrain_epochs and not self.system.pretrains:
             expected = "expected 0 beside system.tagger"
             raise ValueError(f"intermediate.pretrain_epochs: {expected}, got {how.pretrain_epochs}")
