@@ -7,7 +7,7 @@ repeated, names a set to score (`test=redwoods/test.sdp,redwoods/test.dt.conllu`
 file belongs to the one task of the system that reads files of its ending; `TASK:FILE` says which, where there are
 several. `--against RUN2` adds a paired permutation test against another run, of LF, and of UAS where there are trees.
 The file also holds the counts of each sentence, as numbers separated by blanks: with them any two runs can be compared
-later (`read_counts`).
+later (`read_counts`). `--predictions` keeps what was predicted: FOLDER/SPLIT.TASK.conllu or .sdp.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from spigot.data.conllu import write_conllu
+from spigot.data.sdp import write_sdp
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.evaluation.counts import Counts
@@ -83,6 +85,17 @@ def processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
+def device() -> torch.device:
+    """Return what to score on: the GPU, if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def machine() -> str:
+    """Name what scores were computed on."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{processor()}, {torch.get_num_threads()} threads{gpu}"
+
+
 def without_folders(value: Any) -> Any:
     """Return a recipe with absolute paths cut to their names: the folders of one machine mean nothing on another."""
     if isinstance(value, dict):
@@ -90,11 +103,22 @@ def without_folders(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def scores_of(system: System, name: str, gold: list[Sentence]) -> list[Any]:
-    """Score one task on each sentence apart."""
+def scores_of(system: System, name: str, gold: list[Sentence], kept: Path | None = None) -> list[Any]:
+    """Score one task on each sentence apart; `kept` is a file for the predictions."""
     task = system.tasks[name]
     parsed = parse_all(partial(system.parse_task, name), gold)
+    if kept is not None:
+        write_predictions(kept, task, parsed)
     return [task.score([one], [other]) for one, other in zip(gold, parsed, strict=True)]
+
+
+def write_predictions(path: Path, task: Task, parsed: list[Sentence]) -> None:
+    """Write trees or graphs in the task's format; other predictions are left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if task.outputs == "graphs":
+        write_sdp(parsed, path, graph=task.name)
+    elif task.outputs == "trees":
+        write_conllu(parsed, path, tree=task.name)
 
 
 def row_of(task: Task, scores: list[Any]) -> dict[str, Any]:
@@ -123,10 +147,12 @@ def read_counts(content: dict[str, str]) -> list[Counts]:
     return [Counts(correct=correct, gold=gold, system=system) for correct, gold, system in rows]
 
 
-def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split]) -> dict[str, Any]:
-    """Return scores, history and settings of a run."""
-    system = load_system(run)
-    other = None if against is None else load_system(against)
+def collect(
+    run: Path, root: Path, against: Path | None, splits: Iterable[Split], predictions: Path | None = None
+) -> dict[str, Any]:
+    """Return scores, history and settings of a run; `predictions` is a folder for what it predicts."""
+    system = load_system(run).to(device())
+    other = None if against is None else load_system(against).to(device())
     history = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     recipe = json.loads((run / "recipe.json").read_text())
     recipe["data"].pop("root", None)
@@ -137,7 +163,8 @@ def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split]
         for name, file in split.of(system).items():
             task = system.tasks[name]
             gold = list(task.read_gold(root / file))
-            scores = scores_of(system, name, gold)
+            kept = None if predictions is None else predictions / f"{split.name}.{name}.{task.format}"
+            scores = scores_of(system, name, gold, kept)
             row |= row_of(task, scores)
             if other is not None and against is not None and name in other.tasks and task.outputs in COMPARED:
                 score, counts = COMPARED[task.outputs]
@@ -151,7 +178,7 @@ def collect(run: Path, root: Path, against: Path | None, splits: Iterable[Split]
     result["history"] = history
     result["hours"] = round(sum(row["seconds"] for row in history) / 3600, 3)
     result["versions"] = {name: version(name) for name in ("torch-spigot", "torch", "numba", "numpy")}
-    result["machine"] = f"{processor()}, {torch.get_num_threads()} threads"
+    result["machine"] = machine()
     return result
 
 
@@ -163,6 +190,7 @@ def main() -> None:
     parser.add_argument("--command", required=True, help="the command that trained the run, kept beside its scores")
     parser.add_argument("--against", type=Path)
     parser.add_argument("--split", type=Split.parse, action="append", required=True, metavar="NAME=[TASK:]FILE,...")
+    parser.add_argument("--predictions", type=Path, metavar="FOLDER")
     parser.add_argument("--commit", help="that of the code which trained the run, kept beside its scores")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -170,7 +198,7 @@ def main() -> None:
     if arguments.commit:
         result["commit"] = arguments.commit
     try:
-        result |= collect(arguments.run, arguments.root, arguments.against, arguments.split)
+        result |= collect(arguments.run, arguments.root, arguments.against, arguments.split, arguments.predictions)
     except (UserError, ValueError) as error:
         parser.error(str(error))
     write_json(arguments.out, result)

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-from collect import counts_json, processor, read_counts, write_json
+from collect import counts_json, machine, read_counts, write_json
 from gains import Gains, points
 from on_test import finished, half
 from scored import score_or_rewrite
@@ -97,7 +96,7 @@ def score(data: Path, runs: Path, names: Iterable[str] = (PIPELINE, CONTROL, *UN
         counts = counts_of_both(zip(gold, parsed(run), parsed(run), strict=True))
         result["scores"] = {key: counts_json(ours) for key, (ours, _) in counts.items()}
         result["versions"] = {package: version(package) for package in ("torch-spigot", "torch", "numba", "numpy")}
-        result["machine"] = f"{processor()}, {torch.get_num_threads()} threads"
+        result["machine"] = machine()
         write_json(out, result)
         print(out.name, flush=True)
 

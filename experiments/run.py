@@ -1,6 +1,6 @@
-"""Train and score the runs of `runs.toml` in order, until all are done.
+"""Train and score the runs of a list in order, until all are done.
 
-    python experiments/run.py --data DATA --runs RUNS            # trains what is missing
+    python experiments/run.py --data DATA --runs RUNS            # trains what is missing of runs.toml
     python experiments/run.py --data DATA --runs RUNS --list     # prints the state of each run
 
 DATA is the folder of the data, RUNS a folder for checkpoints and logs (NAME/, NAME.log). A finished run has its scores
@@ -8,6 +8,9 @@ in `experiments/OUT/NAME.json` and is skipped. An interrupted run resumes from i
 another one waits for its checkpoint; if that one has scores but its checkpoint is gone, delete the scores to train it
 again. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM and Ctrl-C let the
 training processes save first; after SIGKILL they continue to their end, and hold a lock that the next runner sees.
+
+A group without `out` has runs that others start from, and that are not scored. A run with a `script` of this folder, in
+place of a recipe, makes the file RUNS/NAME.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ import sys
 import time
 import tomllib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spigot.data.conllu import read_conllu
+from spigot.data.conllu import read_conllu, write_conllu
+from spigot.data.sdp import read_sdp, write_sdp
 
 HERE = Path(__file__).parent
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -36,7 +41,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THR
 
 @dataclass(frozen=True)
 class Run:
-    """One training run; its settings may name other runs as RUNS/NAME, and files as DATA/FILE."""
+    """One training run, or a script; its settings may name other runs as RUNS/NAME, and files as DATA/FILE."""
 
     name: str
     recipe: str
@@ -44,30 +49,37 @@ class Run:
     settings: tuple[str, ...]
     splits: tuple[str, ...]
     out: str
+    script: tuple[str, ...] = ()
 
     @property
     def needs(self) -> set[str]:
-        """The runs and files of ids that must exist first."""
-        return set(re.findall(r"RUNS/([\w.-]+)", " ".join(self.settings)))
+        """The runs and files of this folder that must exist first."""
+        return set(re.findall(r"RUNS/([\w.-]+)", " ".join([*self.settings, *self.script]))) - {self.name}
 
     @property
     def command(self) -> list[str]:
-        """The arguments of `spigot` that train it, as they are written beside its scores."""
+        """The arguments of `spigot` that train it, as they are written beside its scores; or those of python."""
+        if self.script:
+            return list(self.script)
         sets = [part for setting in ("data.root=DATA", *self.settings) for part in ("--set", setting)]
         return ["train", self.recipe, "--data", self.data, *sets, "--out", f"RUNS/{self.name}"]
 
 
 def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
-    """Return the runs in their order, and how to make the files of ids."""
+    """Return the runs in their order, and how to make the files of ids and those with part of a corpus."""
     content = tomllib.loads(path.read_text("utf-8"))
     runs: list[Run] = []
     for group in content["group"]:
         for seed in group["seeds"]:
             for run in group["run"]:
-                settings = [text.replace("SEED", str(seed)) for text in (*group["set"], *run.get("set", []))]
-                name, splits = f"{run['name']}-{seed}", tuple(group["splits"])
-                runs.append(Run(name, run["recipe"], group["data"], tuple(settings), splits, group["out"]))
-    return runs, content.get("ids", {})
+                settings = [text.replace("SEED", str(seed)) for text in (*group.get("set", []), *run.get("set", []))]
+                splits, out = tuple(group.get("splits", ())), group.get("out", "")
+                if "script" in run:
+                    runs.append(Run(run["name"], "", "", (), (), "", tuple(run["script"])))
+                else:
+                    data = run.get("data", group["data"])
+                    runs.append(Run(f"{run['name']}-{seed}", run["recipe"], data, tuple(settings), splits, out))
+    return runs, {key: content.get(key, {}) for key in ("ids", "files")}
 
 
 class Runner:
@@ -79,8 +91,8 @@ class Runner:
         folder.mkdir(parents=True, exist_ok=True)
 
     def result(self, run: Run) -> Path:
-        """Return the file with the scores of a finished run."""
-        return HERE / run.out / f"{run.name}.json"
+        """Return the file with the scores of a finished run, or the one that a script makes."""
+        return self.folder / run.name if run.script else HERE / run.out / f"{run.name}.json"
 
     def trained(self, name: str) -> bool:
         """Return whether a run is finished: training then prints the scores of the best epoch as JSON."""
@@ -90,7 +102,7 @@ class Runner:
 
     def state(self, run: Run) -> str:
         """Return "done", "runs", "waits for ...", or the next step: "score", "resume" or "start"."""
-        if self.result(run).is_file():
+        if self.result(run).is_file() or (not run.script and not run.out and self.trained(run.name)):
             return "done"
         if self._lock(run) is None:
             return "runs"
@@ -143,7 +155,8 @@ class Runner:
             command = [str(HERE / "collect.py"), str(folder), "--root", str(self.data), "--out", str(self.result(run))]
             command += ["--command", " ".join(["spigot", *run.command])]
             command += ["--commit", ", ".join(commits.read_text().split())]
-            command += [part for split in run.splits for part in ("--split", split)]
+            command += ["--predictions", str(self.folder / "predictions" / run.name)]
+            command += [part for split in run.splits for part in ("--split", self._in_place(split))]
         else:
             if todo == "start":
                 # Files left by a process that was killed before its first save.
@@ -152,9 +165,10 @@ class Runner:
                     path.unlink(missing_ok=True)
             known = commits.read_text().split() if commits.is_file() else []
             commits.write_text("\n".join(dict.fromkeys([*known, code_commit()])) + "\n")
-            places = {"DATA": str(self.data), "RUNS": str(self.folder)}
-            words = [re.sub(r"\b(DATA|RUNS)\b", lambda match: places[match[0]], word) for word in run.command]
+            words = [self._in_place(word) for word in run.command]
             command = ["-m", "spigot", *words, *(["--resume"] if todo == "resume" else [])]
+            if run.script:
+                command = [str(HERE / words[0]), *words[1:]]
         # Train with the code of this checkout, not with an installed version.
         source = os.pathsep.join(filter(None, (str(HERE.parent / "src"), os.environ.get("PYTHONPATH"))))
         with lock, log.open("ab") as errors, out.open("ab") as output:
@@ -166,6 +180,10 @@ class Runner:
                 pass_fds=[lock.fileno()],
                 start_new_session=True,
             )
+
+    def _in_place(self, word: str) -> str:
+        places = {"DATA": str(self.data), "RUNS": str(self.folder)}
+        return re.sub(r"\b(DATA|RUNS)\b", lambda match: places[match[0]], word)
 
     def _lock(self, run: Run) -> Any:
         """Return a lock on a run, which the started process inherits; None if another process holds it."""
@@ -195,6 +213,19 @@ def write_ids(path: Path, trees: Path, divisor: int) -> None:
         os.replace(part, path)
 
 
+def write_part(path: Path, corpora: Sequence[Path], pattern: str, keep: bool) -> None:
+    """Write the sentences of some corpora whose ids match a pattern, or those whose ids do not."""
+    if path.is_file():
+        return
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        if path.suffix == ".sdp":
+            write_sdp((s for c in corpora for s in read_sdp(c) if bool(re.search(pattern, s.id)) == keep), file)
+        else:
+            write_conllu((s for c in corpora for s in read_conllu(c) if bool(re.search(pattern, s.id)) == keep), file)
+    os.replace(part, path)
+
+
 def main() -> None:
     """Run the list, or print the state of its runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -205,11 +236,14 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="PATTERN", help="only runs whose name matches")
     parser.add_argument("--list", action="store_true", help="print the state of each run, and start nothing")
     arguments = parser.parse_args()
-    runs, ids = read_runs(arguments.file)
+    runs, made = read_runs(arguments.file)
     runs = [run for run in runs if re.search(arguments.only, run.name)]
     runner = Runner(runs, arguments.data.resolve(), arguments.runs.resolve())
-    for name, how in ids.items():
+    for name, how in made["ids"].items():
         write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
+    for name, how in made["files"].items():
+        corpora = [runner.data / corpus for corpus in how["of"]]
+        write_part(runner.folder / name, corpora, how["ids"], how["keep"])
     if not arguments.list:
         runner.work(arguments.jobs)
     width = max((len(run.name) for run in runs), default=0)

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-from collect import processor
+from collect import machine
 from marks import rewrite
 from scipy.stats import ttest_1samp, ttest_rel
 
@@ -73,7 +72,7 @@ def score(name: str, runs: Path, root: Path, command: str) -> dict[str, Any]:
         result["recipe"] = recipe
     result["conventions"] = "test, dev: accuracy over sentences; lf: labelled F1 of the parser on the DM test set"
     result["versions"] = {package: version(package) for package in ("torch-spigot", "torch", "numba", "numpy")}
-    result["machine"] = f"{processor()}, {torch.get_num_threads()} threads"
+    result["machine"] = machine()
     return result
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from spigot.cli import main as cli
 from spigot.cli.gold import read_together
-from spigot.data.conllu import write_conllu
-from spigot.data.sdp import write_sdp
+from spigot.data.conllu import read_conllu, write_conllu
+from spigot.data.sdp import read_sdp, write_sdp
+from spigot.data.sentence import Tree
 from spigot.evaluation.counts import Counts
 from spigot.evaluation.significance import compare
 from spigot.training.recipe import load_recipe
@@ -40,7 +41,8 @@ def data(tmp_path):
 
 def test_every_run_of_the_list_is_a_valid_recipe(script):
     listed = script("run").read_runs(FOLDER / "runs.toml")
-    recipes, ids = {}, set(listed[1])
+    recipes, ids = {}, set(listed[1]["ids"])
+    assert not listed[1]["files"]
     assert listed[0]
     for run in listed[0]:
         recipe = load_recipe(run.recipe, run.settings, run.data)
@@ -62,8 +64,8 @@ def test_every_run_of_the_list_is_a_valid_recipe(script):
 
 
 def test_runs_with_latent_trees_are_valid_recipes(script):
-    runs, ids = script("run").read_runs(FOLDER / "latent.toml")
-    assert ids == {}
+    runs, made = script("run").read_runs(FOLDER / "latent.toml")
+    assert made == {"ids": {}, "files": {}}
     assert len({run.name for run in runs}) == len(runs) > 0
     for number, run in enumerate(runs):
         recipe = load_recipe(run.recipe, run.settings, run.data)
@@ -74,13 +76,87 @@ def test_runs_with_latent_trees_are_valid_recipes(script):
         assert [script("collect").Split.parse(split).name for split in run.splits] == ["dev", "test"]
 
 
+def test_runs_of_table_1_are_valid_recipes(script):
+    runs, made = script("run").read_runs(FOLDER / "table1.toml")
+    recipes, known = {}, set(made["files"])
+    for run in runs:
+        assert run.needs <= known, f"{run.name} needs {run.needs - known}, which come later or never"
+        known.add(run.name)
+        if run.script:
+            assert (FOLDER / run.script[0]).is_file()
+            continue
+        recipe = recipes[run.name] = load_recipe(run.recipe, run.settings, run.data)
+        # No system sees a review before the last test, and all see the same sentences.
+        files = [recipe.data.tasks[task] for task in recipe.made_tasks if task != "dm"]
+        assert all("inside-train" in str(each.train) and "inside-dev" in str(each.dev) for each in files)
+        assert [script("collect").Split.parse(split).name for split in run.splits] in ([], ["dev", "test", "ood"])
+        if recipe.intermediate.init is not None:
+            assert recipe.intermediate.pretrain_epochs == 0
+            assert recipes[recipe.intermediate.init.name].system.same_part("syntax", recipe.system)
+    assert len(runs) == len({run.name for run in runs}) > 50
+
+
+def test_part_of_a_corpus(script, tmp_path):
+    write_conllu(SENTENCES, tmp_path / "all.conllu")
+    write_sdp(SENTENCES, tmp_path / "all.sdp")
+    for ending, read in (("conllu", read_conllu), ("sdp", read_sdp)):
+        whole = tmp_path / f"all.{ending}"
+        odd = [s.id for s in read(whole) if s.id[-1] in "13579"]
+        for name, keep in (("odd", True), ("even", False)):
+            script("run").write_part(tmp_path / f"{name}.{ending}", [whole], "[13579]$", keep)
+        assert [s.id for s in read(tmp_path / f"odd.{ending}")] == odd
+        both = {s.id: s for name in ("odd", "even") for s in read(tmp_path / f"{name}.{ending}")}
+        assert [both[s.id] for s in read(whole)] == list(read(whole))
+
+
+def test_a_script_of_the_list_makes_a_file(script, tmp_path):
+    path = tmp_path / "runs.toml"
+    run = '[[group.run]]\nname = "x.txt"\nscript = ["make.py", "--out=RUNS/x.txt", "RUNS/a.txt"]\n'
+    path.write_text(f'[files."a.txt"]\n[[group]]\nseeds = [1]\n{run}')
+    runs, made = script("run").read_runs(path)
+    assert list(made["files"]) == ["a.txt"]
+    work = script("run").Runner(runs, tmp_path, tmp_path / "runs")
+    assert work.state(runs[0]) == "waits for a.txt"
+    (tmp_path / "runs" / "a.txt").touch()
+    assert work.state(runs[0]) == "start"
+    (tmp_path / "runs" / "x.txt").touch()
+    assert work.state(runs[0]) == "done"
+
+
+def test_jackknifed_trees_come_from_parsers_that_have_not_seen_them(script, tmp_path, monkeypatch):
+    jackknife = script("jackknife")
+    write_conllu(SENTENCES, tmp_path / "all.conllu")
+    trained = {}
+
+    def spigot(arguments, out, log):
+        if arguments[0] == "train":
+            file = next(a for a in arguments if a.startswith("data.syntax.train=")).partition("=")[2]
+            trained[arguments[-1]] = {s.id for s in read_conllu(file)}
+            return
+        fold = list(read_conllu(arguments[2]))
+        assert not trained[arguments[1]] & {s.id for s in fold}
+        assert len(trained[arguments[1]]) + len(fold) == len(SENTENCES)
+        chains = (s.with_tree("syntax", Tree(tuple(range(len(s))), ("_",) * len(s))) for s in fold)
+        write_conllu(chains, out)
+
+    monkeypatch.setattr(jackknife, "spigot", spigot)
+    out = tmp_path / "jackknifed.conllu"
+    arguments = [str(tmp_path / "all.conllu"), "modern/syntax", "--folds", "4", "--jobs", "2", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["jackknife.py", *arguments])
+    jackknife.main()
+    parsed = list(read_conllu(out))
+    assert [s.id for s in parsed] == [s.id for s in SENTENCES]
+    assert all(s.trees["syntax"].heads == tuple(range(len(s))) for s in parsed)
+    assert len(trained) == 4
+
+
 def test_settings_name_the_seed_and_other_runs(script, tmp_path):
     path = tmp_path / "runs.toml"
     group = 'data = "data/propbank"\nset = ["training.seed=SEED"]\nseeds = [1, 2]\nsplits = []\nout = "x"\n'
     run = '[[group.run]]\nname = "a"\nrecipe = "modern/ste"\nset = ["intermediate.init=RUNS/b-SEED"]\n'
     path.write_text(f"[[group]]\n{group}{run}")
-    runs, ids = script("run").read_runs(path)
-    assert ids == {}
+    runs, made = script("run").read_runs(path)
+    assert made == {"ids": {}, "files": {}}
     assert [(run.name, run.needs) for run in runs] == [("a-1", {"b-1"}), ("a-2", {"b-2"})]
     assert " ".join(runs[1].command) == (
         "train modern/ste --data data/propbank --set data.root=DATA --set training.seed=2"

@@ -7,11 +7,12 @@ import pytest
 from spigot.data.conllu import write_conllu
 from spigot.data.errors import DataError
 from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Tree
 from spigot.data.sst import write_sst
 from spigot.tasks import make_task
 from spigot.training.build import build_system
 from spigot.training.config import BuiltinConfig, DataConfig, RecipeError
-from spigot.training.corpora import check_unchanged, fingerprints, load_corpora
+from spigot.training.corpora import check_unchanged, fingerprints, load_corpora, with_trees
 from spigot.training.recipe import parse_recipe
 from tests.models.tiny import SENTENCES, system
 
@@ -203,6 +204,24 @@ def test_the_coverage_of_the_words_by_vectors_is_told(files):
     (files["root"] / "vectors.txt").write_text("none-of-them 0 0 0 0 0 1\n")
     with pytest.raises(RecipeError, match="expected vectors of words in the training data of semantics, got none in"):
         build_system(recipe, corpora)
+
+
+def test_trees_of_other_parsers(files, tmp_path):
+    chains = [s.with_tree("syntax", Tree(tuple(range(len(s))), ("_",) * len(s))) for s in SENTENCES]
+    write_conllu(chains, tmp_path / "chains.conllu")
+    config, made = DataConfig.model_validate(files), tasks(BOTH)
+    train = load(files).train["semantics"]
+
+    def given(path):
+        return with_trees(config, tmp_path / path, train, made["semantics"], made["syntax"])
+
+    found = given("chains.conllu")
+    assert [s.trees["syntax"].heads for s in found] == [tuple(range(len(s))) for s in train]
+    assert [(s.id, s.graphs) for s in found] == [(s.id, s.graphs) for s in train]
+    with pytest.raises(DataError, match=r"train.conllu: sentence .* of .*train.sdp.gz is missing"):
+        given("train.conllu")
+    with pytest.raises(RecipeError, match=r"intermediate.trees: expected trees of the training sentences of semantics"):
+        given("dev.conllu")
 
 
 def test_fingerprints_name_the_file_that_changed(files):

@@ -7,6 +7,9 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
+from spigot.data.conllu import write_conllu
+from spigot.data.sdp import write_sdp
+from spigot.data.sentence import Tree
 from spigot.systems.batch import Batch
 from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
@@ -15,7 +18,7 @@ from spigot.training.config import RecipeError
 from spigot.training.loop import Trainer
 from spigot.training.plan import Step
 from spigot.training.update import batch_losses
-from tests.models.tiny import system
+from tests.models.tiny import SENTENCES, system
 from tests.training.runs import SYSTEMS, metrics, recipe, same, train, weights
 
 
@@ -129,6 +132,48 @@ def test_a_pipeline_leaves_the_frozen_parser_as_it_is(tmp_path, monkeypatch):
         assert not changed & set(syntax)
     assert not trainer.model.syntax.training
     assert trainer.model.semantics.encoder is not None
+
+
+@pytest.mark.parametrize("name", ["pipeline", "category"])
+def test_trees_of_a_frozen_parser_are_kept(tmp_path, monkeypatch, name):
+    # Training on them is the same as running the parser at each step.
+    table = SYSTEMS[name]["system"] | {"surrogate": {"name": "Detach"}}
+    how = {"system": table, "intermediate": {"pretrain_epochs": 1, "frozen": True}}
+    kept = train(tmp_path / "kept", recipe(name, how))
+    assert kept.annotated
+    monkeypatch.setattr(type(kept.model), "annotate", lambda self, sentences: None)
+    parsed = train(tmp_path / "parsed", recipe(name, how))
+    assert not parsed.annotated
+    assert same(weights(kept), weights(parsed))
+    assert metrics(tmp_path / "kept") == metrics(tmp_path / "parsed")
+
+
+def test_a_relaxed_frozen_parser_runs_at_each_step(tmp_path):
+    how = {"intermediate": {"pretrain_epochs": 1, "frozen": True}}
+    assert not train(tmp_path / "run", recipe("sa", how)).annotated
+
+
+def test_a_pipeline_trains_on_given_trees(tmp_path):
+    write_conllu(SENTENCES, tmp_path / "train.conllu")
+    write_sdp(SENTENCES, tmp_path / "train.sdp")
+    chains = [s.with_tree("syntax", Tree(tuple(range(len(s))), ("_",) * len(s))) for s in SENTENCES]
+    write_conllu(chains, tmp_path / "chains.conllu")
+    files = {"semantics": "train.sdp", "syntax": "train.conllu"}
+    data = {task: {"train": file, "dev": file} for task, file in files.items()} | {"root": str(tmp_path)}
+    how = {"pretrain_epochs": 1, "frozen": True}
+    own = train(tmp_path / "own", recipe("pipeline", {"data": data, "intermediate": how}))
+    given = train(
+        tmp_path / "given", recipe("pipeline", {"data": data, "intermediate": how | {"trees": "chains.conllu"}})
+    )
+    train_trees = given.corpora.train["semantics"]
+    assert [s.trees["syntax"].heads for s in train_trees] == [tuple(range(len(s))) for s in SENTENCES]
+    # On dev it reads what the parser predicts.
+    dev = [s.trees["syntax"].heads for s in given.corpora.dev["semantics"]]
+    assert dev == [s.trees["syntax"].heads for s in own.corpora.dev["semantics"]]
+    assert dev != [tuple(range(len(s))) for s in SENTENCES]
+    changed = {name for name, tensor in weights(given).items() if not torch.equal(tensor, weights(own)[name])}
+    assert changed
+    assert not [name for name in changed if name.startswith("syntax.")]
 
 
 def test_no_weight_and_detach_are_the_same(tmp_path):

@@ -170,6 +170,26 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "intermediate.frozen: expected pretrain_epochs or init beside it, got neither",
         ),
         (
+            '[system]\nkind = "syntax-alone"\n[intermediate]\ntrees = "x"\n',
+            "intermediate: expected an intermediate parser beside it, got a system without one",
+        ),
+        (
+            '[system]\nkind = "semantics-then-sentiment"\n[intermediate]\ntrees = "x"\n',
+            "intermediate.trees: expected a system whose end task reads trees beside it",
+        ),
+        (
+            '[intermediate]\ntrees = "x"\n',
+            "intermediate.trees: expected frozen = true and a hard surrogate beside it, got frozen = false",
+        ),
+        (
+            '[system]\nsurrogate = { name = "Marginals" }\n[intermediate]\nfrozen = true\ninit = "a"\ntrees = "x"\n',
+            "intermediate.trees: expected frozen = true and a hard surrogate beside it, got a relaxed surrogate",
+        ),
+        (
+            '[intermediate]\nfrozen = true\ninit = "a"\ntrees = "x"\n[data.builtin]\n',
+            r"intermediate.trees: expected corpora from files beside it, got \[data.builtin\]",
+        ),
+        (
             "[intermediate]\nend_task_weight = 0.5\n",
             'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),

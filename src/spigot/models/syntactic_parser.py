@@ -13,6 +13,7 @@ from spigot.data.vocabulary import Labels, Tokens, Vocabulary
 from spigot.models.config import SyntaxConfig
 from spigot.models.encoders.base import Column
 from spigot.models.tree_scorer import ScoredArcs, TreeScorer
+from spigot.structured import heads_to_arcs
 
 
 class SyntacticParser(TreeScorer):
@@ -55,6 +56,11 @@ class SyntacticParser(TreeScorer):
 def gold_heads(sentences: Sequence[Sentence], name: str = SYNTAX) -> Tensor:
     """Return `heads[batch, n]` of the trees of this name: -1 at ROOT and past the lengths."""
     return _rows(sentences, name, lambda tree: tree.heads)
+
+
+def given_arcs(sentences: Sequence[Sentence], name: str = SYNTAX) -> Tensor:
+    """Return the trees of this name as arcs `[batch, n, n]` of 0 and 1, which a tree feature reads."""
+    return heads_to_arcs(gold_heads(sentences, name), dtype=torch.get_default_dtype())
 
 
 def gold_labels(sentences: Sequence[Sentence], labels: Labels, name: str = SYNTAX) -> Tensor:

@@ -13,15 +13,15 @@ from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, SentenceClassifierConfig, SyntaxConfig, over_the_default
 from spigot.models.sentence_classifier import SentenceClassifier
-from spigot.models.syntactic_parser import SyntacticParser, gold_heads
+from spigot.models.syntactic_parser import SyntacticParser, given_arcs
 from spigot.models.tree_scorer import ScoredArcs
-from spigot.structured import heads_to_arcs
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.given_trees import GivenTree, given_trees
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.parse_layer import ParseLayer
+from spigot.systems.streaming import parse_all
 from spigot.systems.syntax_words import start_of_syntax
 from spigot.tasks.base import Task
 
@@ -152,10 +152,20 @@ class SyntaxThenCategory(System):
         """Return the output of one part; a parser that feeds the classifier has no word dropout."""
         if batch.task == self.config.intermediate:
             return self.parts[batch.task](tokens, dropped)
+        if batch.annotated:
+            arcs = batch.share(given_arcs(batch.sentences, self.tasks["syntax"].name))
+            return self.category(tokens, dropped, arcs=arcs)
         if self.syntax is not None:
             scored = self.syntax(batch.encode(self.syntax)[0])
             return self.category(tokens, dropped, arcs=self._arcs(scored, tokens.lengths, weight))
         return self.category(tokens, dropped, arcs=self._given(batch.sentences, batch))
+
+    def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
+        """Return the sentences with the trees of the frozen parser; None if the classifier reads relaxed ones."""
+        if self.syntax is None or self.config.surrogate.named_class.relaxes:
+            return None
+        with torch.inference_mode():
+            return parse_all(lambda batch: self.predict_task("syntax", batch), sentences)
 
     def _arcs(self, scored: ScoredArcs, lengths: Tensor, weight: float = 1.0) -> Tensor:
         """Return the tree that the classifier reads; `weight` scales the gradient that it sends through it."""
@@ -169,22 +179,28 @@ class SyntaxThenCategory(System):
             return None
         trees = given_trees(self.config.given, sentences)
         rows = [s.with_tree("given", tree) for s, tree in zip(sentences, trees, strict=True)]
-        arcs = heads_to_arcs(gold_heads(rows, "given"), dtype=torch.get_default_dtype())
+        arcs = given_arcs(rows, "given")
         return arcs.to(self.device) if batch is None else batch.share(arcs)
 
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
         """Return the sentences with a class and, where there is a parser, a tree."""
-        tokens = self.category.vocabulary.encode(sentences)[0].to(self.device)
         parsed, arcs = list(sentences), self._given(sentences)
         if self.syntax is not None:
             scored = self._score(self.syntax, sentences)
-            parsed = self.tasks["syntax"].annotate(parsed, self.syntax.trees(scored, tokens.lengths))
-            arcs = self._arcs(scored, tokens.lengths)
+            lengths = torch.tensor([len(sentence) for sentence in sentences], device=self.device)
+            parsed = self.tasks["syntax"].annotate(parsed, self.syntax.trees(scored, lengths))
+            arcs = self._arcs(scored, lengths)
+        return self._classify(parsed, arcs)
+
+    def _classify(self, sentences: Sequence[Sentence], arcs: Tensor | None) -> list[Sentence]:
+        tokens = self.category.vocabulary.encode(sentences)[0].to(self.device)
         best = self.category(tokens, arcs=arcs).argmax(-1).tolist()
-        return self.tasks["category"].annotate(parsed, [self.category.labels.names[k] for k in best])
+        return self.tasks["category"].annotate(sentences, [self.category.labels.names[k] for k in best])
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Return the sentences with trees alone, or with all predictions."""
+        """Return the sentences with trees alone, with classes read from given trees, or with all predictions."""
+        if annotated and task == "category":
+            return self._classify(sentences, given_arcs(sentences, self.tasks["syntax"].name).to(self.device))
         if self.syntax is None or task != "syntax":
             return self.predict(sentences)
         lengths = torch.tensor([len(sentence) for sentence in sentences], device=self.device)

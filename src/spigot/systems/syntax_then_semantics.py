@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels, Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig, SyntaxConfig
 from spigot.models.semantic_parser import SemanticParser
-from spigot.models.syntactic_parser import SyntacticParser
+from spigot.models.syntactic_parser import SyntacticParser, given_arcs
 from spigot.models.tree_scorer import ScoredArcs
 from spigot.structured import SemanticGraphParts
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
@@ -19,6 +20,7 @@ from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.parse_layer import ParseLayer
+from spigot.systems.streaming import parse_all
 from spigot.systems.syntax_words import start_of_syntax
 from spigot.tasks.base import Task
 
@@ -165,8 +167,18 @@ class SyntaxThenSemantics(System):
         """Return the output of one parser; a syntactic parser that feeds the semantic one has no word dropout."""
         if batch.task == self.config.intermediate:
             return self.parts[batch.task](tokens, dropped)
+        if batch.annotated:
+            arcs = batch.share(given_arcs(batch.sentences, self.tasks["syntax"].name))
+            return self.semantics(tokens, dropped, arcs)
         syntax_tokens = None if self.syntax is None else batch.encode(self.syntax)[0]
         return self(tokens, syntax_tokens, dropped, weight)[0]
+
+    def annotate(self, sentences: Sequence[Sentence]) -> list[Sentence] | None:
+        """Return the sentences with the trees of the frozen parser; None if the semantic parser reads relaxed ones."""
+        if self.syntax is None or self.config.surrogate.named_class.relaxes:
+            return None
+        with torch.inference_mode():
+            return parse_all(lambda batch: self.predict_task("syntax", batch), sentences)
 
     def encode(self, sentences: Sequence[Sentence]) -> tuple[Tokens, Tokens | None]:
         """Encode sentences with each parser's vocabulary, on the model's device."""
@@ -180,16 +192,23 @@ class SyntaxThenSemantics(System):
         """Return the sentences with graphs and, where there is a syntactic parser, trees."""
         tokens, syntax_tokens = self.encode(sentences)
         parts, scored = self(tokens, syntax_tokens)
-        graphs = self.semantics.graphs(self.semantics.decode(parts, tokens.lengths), sentences)
-        parsed = self.tasks["semantics"].annotate(sentences, graphs)
+        parsed = self._with_graphs(sentences, parts, tokens.lengths)
         return parsed if scored is None else self._with_trees(parsed, scored, tokens.lengths)
 
     def predict_task(self, task: str, sentences: Sequence[Sentence], annotated: bool = False) -> list[Sentence]:
-        """Return the sentences with trees alone, or with all predictions."""
+        """Return the sentences with trees alone, with graphs read from given trees, or with all predictions."""
+        if annotated and task == "semantics":
+            tokens = self.semantics.vocabulary.encode(sentences)[0].to(self.device)
+            arcs = given_arcs(sentences, self.tasks["syntax"].name).to(self.device)
+            return self._with_graphs(sentences, self.semantics(tokens, syntax=arcs), tokens.lengths)
         if self.syntax is None or task != "syntax":
             return self.predict(sentences)
         tokens = self.syntax.vocabulary.encode(sentences)[0].to(self.device)
         return self._with_trees(sentences, self.syntax(tokens), tokens.lengths)
+
+    def _with_graphs(self, sentences: Sequence[Sentence], parts: SemanticGraphParts, lengths: Tensor) -> list[Sentence]:
+        graphs = self.semantics.graphs(self.semantics.decode(parts, lengths), sentences)
+        return self.tasks["semantics"].annotate(sentences, graphs)
 
     def _with_trees(self, sentences: Sequence[Sentence], scored: ScoredArcs, lengths: Tensor) -> list[Sentence]:
         assert self.syntax is not None

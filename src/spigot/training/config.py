@@ -112,6 +112,12 @@ class IntermediateConfig(_Strict):
     """A run whose parser and vocabulary to start from, instead of a random parser."""
     frozen: bool = False
     """Whether joint training leaves the parser as it is: the paper's PIPELINE."""
+    trees: HomePath | None = None
+    """Trees (CoNLL-U) of the end task's training sentences, to train on in place of those of the frozen parser.
+
+    They come from parsers that have not seen the sentence (jackknifing): a parser's own training sentences have better
+    trees than those that it meets later. Relative to data.root.
+    """
     learning_rate_factor: float = Field(1.0, gt=0)
     """Factor on the parser's learning rate in joint training."""
     end_task_weight: float = Field(1.0, ge=0)
@@ -261,6 +267,15 @@ class Recipe(_Strict):
             raise ValueError(f'intermediate.frozen: expected surrogate "Detach" beside it, got "{surrogate.name}"')
         if how.frozen and not how.pretrain_epochs and how.init is None:
             raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, got neither")
+        if how.trees is not None:
+            middle = self.made_tasks.get(self.intermediate_task or "")
+            if middle is None or middle.outputs != "trees":
+                raise ValueError("intermediate.trees: expected a system whose end task reads trees beside it")
+            if not how.frozen or facts.relaxes:
+                got = f"got {'a relaxed surrogate' if how.frozen else 'frozen = false'}"
+                raise ValueError(f"intermediate.trees: expected frozen = true and a hard surrogate beside it, {got}")
+            if self.data.builtin is not None:
+                raise ValueError("intermediate.trees: expected corpora from files beside it, got [data.builtin]")
         if not facts.passes_gradient and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
             got = f'got "{surrogate.name}"'
             raise ValueError(f"intermediate.end_task_weight: expected a surrogate with a gradient, {got}")

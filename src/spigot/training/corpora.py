@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from spigot.builtin import splits
 from spigot.data.errors import DataError
 from spigot.data.files import read_text
 from spigot.data.sentence import Sentence
+from spigot.evaluation.matching import match
 from spigot.tasks import TASKS
 from spigot.tasks.base import Task
 from spigot.training.config import BuiltinConfig, DataConfig, RecipeError, TaskDataConfig
@@ -97,6 +98,17 @@ def _train(config: DataConfig, task: Task) -> list[Sentence]:
     return kept
 
 
+def with_trees(config: DataConfig, path: Path, train: Sequence[Sentence], end: Task, middle: Task) -> list[Sentence]:
+    """Return the end task's training sentences with the trees of a file, which may hold more sentences."""
+    ids, path = {sentence.id for sentence in train}, config.root / path
+    found = [sentence for sentence in middle.read_gold(path) if sentence.id in ids]
+    if not found:
+        key = "intermediate.trees"
+        raise RecipeError(f"{key}: expected trees of the training sentences of {end.name}, got none in {path}")
+    pairs = match(train, found, config.root / str(_files(config, end).train), path)
+    return [sentence.with_tree(middle.name, tree.trees[middle.name]) for sentence, tree in pairs]
+
+
 def _ids(path: Path) -> set[str]:
     """Return the ids of a file with one on each line; an id may hold blanks."""
     try:
@@ -105,16 +117,18 @@ def _ids(path: Path) -> set[str]:
         raise DataError(path, None, error.strerror or str(error)) from None
 
 
-def fingerprints(config: DataConfig, tasks: Mapping[str, Task]) -> dict[str, str]:
-    """Return a checksum of each file that training on these tasks reads, by its path."""
+def fingerprints(config: DataConfig, tasks: Mapping[str, Task], *others: Path | None) -> dict[str, str]:
+    """Return a checksum of each file that training on these tasks reads, and of other files, by its path."""
     found: dict[str, str] = {}
+    paths = list(others)
     for name, task in tasks.items():
         files = _files(config, task)
-        trained = (files.train, files.train_ids) if task.has_loss else ()
-        for path in (*trained, files.dev, config.vectors_of(name)):
-            if path is not None and (config.root / path).is_file():  # a pipe can be read once only
-                with open(config.root / path, "rb") as file:
-                    found[str(config.root / path)] = hashlib.file_digest(file, "sha256").hexdigest()
+        paths += [files.train, files.train_ids] if task.has_loss else []
+        paths += [files.dev, config.vectors_of(name)]
+    for path in paths:
+        if path is not None and (config.root / path).is_file():  # a pipe can be read once only
+            with open(config.root / path, "rb") as file:
+                found[str(config.root / path)] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.systems.base import Candidates
 from spigot.systems.batch import Batch
@@ -19,7 +20,7 @@ from spigot.systems.checkpoint import WEIGHTS
 from spigot.training.about import write_about
 from spigot.training.build import build_system
 from spigot.training.config import Recipe, RecipeError
-from spigot.training.corpora import check_selection, check_unchanged, fingerprints, load_corpora
+from spigot.training.corpora import check_selection, check_unchanged, fingerprints, load_corpora, with_trees
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
 from spigot.training.processes import Processes, make_accelerator
@@ -67,6 +68,7 @@ class Trainer:
         trained = how.frozen and how.init is not None and not how.pretrain_epochs
         self.corpora = load_corpora(recipe.data, recipe.made_tasks, recipe.intermediate_task if trained else None)
         check_selection(recipe.selection, recipe.made_tasks, self.corpora)
+        self.given = self._given_trees()
         torch.manual_seed(recipe.training.seed)
         self.model = build_system(recipe, self.corpora, self.report.line).to(self.processes.device)
         self.updates = Updates(recipe, self.model, self.processes)
@@ -79,7 +81,7 @@ class Trainer:
         self.signal: int = signal.SIGINT
         self.annotated, self.pruned = False, False
         self.candidates: Candidates | None = None
-        self.files = fingerprints(recipe.data, recipe.made_tasks)
+        self.files = fingerprints(recipe.data, recipe.made_tasks, recipe.intermediate.trees)
         self.lock = FolderLock(out) if self.main else None
         if resume:
             try:
@@ -169,12 +171,21 @@ class Trainer:
     def _annotate(self) -> None:
         """Store the frozen parser's predictions, in each process for all sentences and again after a resume."""
         end = self.recipe.end_task
-        train, dev = (self.model.annotate(split[end]) for split in self.corpora)
+        train = self.given or self.model.annotate(self.corpora.train[end])
+        dev = self.model.annotate(self.corpora.dev[end])
         if train is not None and dev is not None:
             self.corpora = self.corpora._replace(
                 train={**self.corpora.train, end: train}, dev={**self.corpora.dev, end: dev}
             )
             self.annotated = True
+
+    def _given_trees(self) -> list[Sentence] | None:
+        """Return the end task's training sentences with the trees of `intermediate.trees`, if there are any."""
+        recipe, trees = self.recipe, self.recipe.intermediate.trees
+        if trees is None or recipe.intermediate_task is None:
+            return None
+        end, middle = (recipe.made_tasks[name] for name in (recipe.end_task, recipe.intermediate_task))
+        return with_trees(recipe.data, trees, self.corpora.train[end.name], end, middle)
 
     # -- the end of an epoch -----------------------------------------------------------------------------
 
