@@ -1,27 +1,30 @@
 """Table 3: where trees change when the end task trains them, and whether towards the semantic graph.
 
-    python experiments/compare.py score --data DATA --runs RUNS  # compares what is missing, of runs that are there
+    python experiments/compare.py score --data DATA --runs RUNS  # compares what is missing, of what is there
     python experiments/compare.py table          # rewrites the tables in experiments/table3/README.md
     python experiments/compare.py table --check  # fails if they are not up to date
 
 `spigot compare` prints the same figures for one pair of runs. Here each run is compared with its pipeline and with
 joint training without a gradient, and the counts of each sentence are kept: with them the changes under a gradient are
-compared with those without one.
+compared with those without one. Of runs of `table1.toml` the predictions are compared that `run.py` keeps
+(RUNS/predictions), of others those of the checkpoints.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from collect import counts_json, machine, read_counts, write_json
+from domains import listed
 from gains import Gains, points
-from on_test import finished, half
+from on_test import AGAINST, finished, half
 from scored import score_or_rewrite
 
 from spigot.cli.gold import read_together
@@ -33,26 +36,73 @@ from spigot.systems.parser import bare
 from spigot.systems.streaming import parse_all
 
 OUT = Path(__file__).parent / "table3"
-GRAPHS, TREES = "propbank/test.sdp", "ewt/en_ewt-ud-test.conllu"
-COMMAND = f"spigot compare RUNS/{{}} RUNS/{{}} --sdp DATA/{GRAPHS} --conllu DATA/{TREES}"
-PIPELINE, CONTROL = "pbh-again-pipeline", "pbh-again-warm-w0"
-UNDER_GRADIENT = (
-    "pbh-spigot-warm-w0.03",
-    "pbh-spigot-nocap-warm-w0.01",
-    "pbh-spigot-warm-w0.3",
-    "pbh-ste-cap-warm-w0.03",
-    "pbh-ste-warm-w0.001",
-    "pbh-ste-warm-w0.03",
-    "pbh-hull-warm-w0.03",
-    "pbh-ce-warm-w0.03",
-    "pbh-eg-warm-w0.03",
-    "pbh-imle-warm-w0.03",
-    "pbh-perturbed-warm-w0.03",
-    "pbh-jacobian-warm-w0.03",
-)
-"""Joint training with a gradient; its parser starts from the pipeline's, as that of the control does."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Runs that are compared with each other: joint training under gradients and without one, from one pipeline."""
+
+    pipeline: str
+    control: str
+    under_gradient: tuple[str, ...]
+    labels: Mapping[str, str]
+    """What the runs are called in tables."""
+    seeds: tuple[int, ...]
+    graphs: str
+    trees: str
+    """The gold files, in the folder of the data (DATA/) or in that of the runs (RUNS/)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All runs; one comes after those that it is compared with."""
+        return self.pipeline, self.control, *self.under_gradient
+
+    @property
+    def command(self) -> str:
+        """What prints the figures of two runs."""
+        return f"spigot compare {{}} {{}} --sdp {self.graphs} --conllu {self.trees}"
+
+    def before(self, name: str) -> tuple[str, ...]:
+        """Return what a run is compared with."""
+        return {self.pipeline: (), self.control: (self.pipeline,)}.get(name, (self.pipeline, self.control))
+
+
+def half_of_propbank() -> Family:
+    """Return the runs on half of PropBank, compared on its test set."""
+    weak = (
+        "spigot-warm-w0.03 spigot-nocap-warm-w0.01 spigot-warm-w0.3 ste-cap-warm-w0.03 ste-warm-w0.001 ste-warm-w0.03"
+    )
+    others = "hull-warm-w0.03 ce-warm-w0.03 eg-warm-w0.03 imle-warm-w0.03 perturbed-warm-w0.03 jacobian-warm-w0.03"
+    pipeline, control = AGAINST["pipeline"], AGAINST["no gradient"]
+    labels = {run["name"]: run["label"] for run in half()["run"]} | {
+        pipeline: "pipeline",
+        control: "joint, no gradient",
+    }
+    names = tuple(f"pbh-{name}" for name in f"{weak} {others}".split())
+    files = "DATA/propbank/test.sdp", "DATA/ewt/en_ewt-ud-test.conllu"
+    return Family(pipeline, control, names, labels, tuple(half()["seeds"]), *files)
+
+
+def outside(pipeline: str, control: str, *under_gradient: str) -> Family:
+    """Return runs on PropBank without reviews, compared on reviews."""
+    files = "RUNS/outside.sdp", "RUNS/outside.conllu"
+    return Family(pipeline, control, under_gradient, listed(), (1, 2, 3, 4, 5), *files)
+
+
+def families() -> dict[str, Family]:
+    """Return all families by the names of their tables."""
+    return {
+        "half": half_of_propbank(),
+        "outside": outside("pbo-pipeline", "pbo-joint", "pbo-spigot", "pbo-ste", "pbo-sa"),
+        "outside-convolved": outside("pbo-gcn-pipeline", "pbo-gcn-joint", "pbo-gcn-spigot", "pbo-gcn-ste"),
+    }
+
+
 KINDS = {"(a)": "to_head", "(b)": "to_modifier", "(c)": "from_modifier", "(a), (b) or (c)": "related"}
 ENDS = {"put right": "put_right", "made wrong": "made_wrong"}
+
+KEPT = ("ood.semantics.sdp", "ood.syntax.conllu")
+"""The predictions of a run that are compared."""
 
 Runs = dict[str, dict[str, Any]]
 """From the name of a run, with its seed, to its file."""
@@ -69,32 +119,46 @@ def read_changes(content: dict[str, str]) -> list[Changes]:
     return [Changes(*row) for row in rows]
 
 
-def before(name: str) -> tuple[str, ...]:
-    """Return what a run is compared with."""
-    return {PIPELINE: (), CONTROL: (PIPELINE,)}.get(name, (PIPELINE, CONTROL))
+def there(runs: Path, run: str) -> bool:
+    """Return whether the predictions of a run, or its checkpoint, are there."""
+    return all((runs / "predictions" / run / file).is_file() for file in KEPT) or finished(runs / run)
 
 
-def score(data: Path, runs: Path, names: Iterable[str] = (PIPELINE, CONTROL, *UNDER_GRADIENT)) -> None:
+def predicted(runs: Path, run: str, given: Sequence[Sentence]) -> list[Sentence]:
+    """Return what a run predicts for sentences."""
+    files = [runs / "predictions" / run / file for file in KEPT]
+    if not all(file.is_file() for file in files):
+        return parse_all(load_system(runs / run).parse, given)
+    found = {sentence.id: sentence for sentence in read_together([str(file) for file in files])}
+    return [found[sentence.id] for sentence in given]
+
+
+def score(data: Path, runs: Path) -> None:
     """Compare the runs that are there and have not been compared yet."""
-    gold = read_together([str(data / GRAPHS), str(data / TREES)])
+    for family in families().values():
+        folders = {"DATA": data, "RUNS": runs}
+        files = [folders[file.split("/")[0]] / file.split("/", 1)[1] for file in (family.graphs, family.trees)]
+        if all(file.is_file() for file in files):
+            compare_family(family, runs, read_together([str(file) for file in files]))
+
+
+def compare_family(family: Family, runs: Path, gold: Sequence[Sentence]) -> None:
+    """Compare the runs of a family on gold sentences."""
     given = [bare(sentence) for sentence in gold]
-    known: dict[str, list[Sentence]] = {}
-
-    def parsed(run: str) -> list[Sentence]:
-        if run not in known:
-            known[run] = parse_all(load_system(runs / run).parse, given)
-        return known[run]
-
-    for name, seed in ((name, seed) for name in names for seed in half()["seeds"]):
+    parsed = cache(lambda run: predicted(runs, run, given))
+    for name, seed in ((name, seed) for name in family.names for seed in family.seeds):
         run, out = f"{name}-{seed}", OUT / f"{name}-{seed}.json"
-        if out.is_file() or not finished(runs / run):
+        others = [other for first in family.before(name) if there(runs, other := f"{first}-{seed}")]
+        known = json.loads(out.read_text("utf-8"))["against"] if out.is_file() else None
+        if not there(runs, run) or (known is not None and known.keys() >= set(others)):
             continue
         result: dict[str, Any] = {"run": run, "seed": seed, "sentences": len(gold), "against": {}}
-        for other in (f"{other}-{seed}" for other in before(name)):
+        for other in others:
             changes = [changed_heads(*triple) for triple in zip(gold, parsed(other), parsed(run), strict=True)]
-            result["against"][other] = {"command": COMMAND.format(other, run)} | changes_json(changes)
+            command = family.command.format(f"RUNS/{other}", f"RUNS/{run}")
+            result["against"][other] = {"command": command} | changes_json(changes)
         counts = counts_of_both(zip(gold, parsed(run), parsed(run), strict=True))
-        result["scores"] = {key: counts_json(ours) for key, (ours, _) in counts.items()}
+        result["scores"] = {key: counts_json(each) for key, (each, _) in counts.items()}
         result["versions"] = {package: version(package) for package in ("torch-spigot", "torch", "numba", "numpy")}
         result["machine"] = machine()
         write_json(out, result)
@@ -129,28 +193,23 @@ def table(*lines: list[str]) -> str:
     return "\n".join([row(lines[0]), "|---" * len(lines[0]) + "|", *map(row, lines[1:])])
 
 
-def labels() -> dict[str, str]:
-    """Return what the runs are called in tables."""
-    return {run["name"]: run["label"] for run in half()["run"]} | {PIPELINE: "pipeline", CONTROL: "joint, no gradient"}
-
-
-def pairs(runs: Runs) -> list[tuple[str, str, str, dict[str, Any], dict[str, Any]]]:
+def pairs(family: Family, runs: Runs) -> list[tuple[str, str, str, dict[str, Any], dict[str, Any]]]:
     """Return the labels, seed and files of all pairs: those from the pipeline first, then those from the control."""
-    shown, found = labels(), []
-    for first in (PIPELINE, CONTROL):
-        for name in (CONTROL, *UNDER_GRADIENT):
-            for seed in half()["seeds"]:
+    shown, found = family.labels, []
+    for first in (family.pipeline, family.control):
+        for name in family.names:
+            for seed in family.seeds:
                 run, other = runs.get(f"{name}-{seed}"), runs.get(f"{first}-{seed}")
-                if first in before(name) and run is not None and other is not None:
+                if run is not None and other is not None and other["run"] in run["against"]:
                     found.append((f"{shown[first]} → {shown[name]}", str(seed), other["run"], other, run))
     return found
 
 
-def split_table(runs: Runs, gains: Gains) -> str:
+def split_table(family: Family, runs: Runs, gains: Gains) -> str:
     """Return Table 3 in Markdown: scores where the trees are the same, and where not."""
     lines = [["before → after", "seed"]]
     lines[0] += ["SAME: sentences", "UAS", "LF", "LF gain", "DIFF: sentences", "UAS", "UAS gain", "LF", "LF gain"]
-    for label, seed, name, first, second in pairs(runs):
+    for label, seed, name, first, second in pairs(family, runs):
         same = [each.changed == 0 for each in read_changes(second["against"][name])]
         cells = [label, seed]
         for kept in (same, [not each for each in same]):
@@ -164,10 +223,10 @@ def split_table(runs: Runs, gains: Gains) -> str:
     return table(*lines)
 
 
-def changes_table(runs: Runs, gains: Gains) -> str:
+def changes_table(family: Family, runs: Runs, gains: Gains) -> str:
     """Return what changed heads are, in Markdown, and how many heads the graph links before and after."""
     lines = [["before → after", "seed", "changed heads", *KINDS, "the rest", *ENDS, "linked heads", "gain"]]
-    for label, seed, name, first, second in pairs(runs):
+    for label, seed, name, first, second in pairs(family, runs):
         changes = read_changes(second["against"][name])
         total = sum(changes, Changes())
         cells = [label, seed, f"{total.changed}"]
@@ -177,25 +236,25 @@ def changes_table(runs: Runs, gains: Gains) -> str:
     return table(*lines)
 
 
-def control_table(runs: Runs, gains: Gains) -> str:
+def control_table(family: Family, runs: Runs, gains: Gains) -> str:
     """Return how changes under a gradient differ from those without one, in Markdown; both from the pipeline."""
     lines = [["under the gradient of", "seed", *(f"{kind}, minus without" for kind in KINDS), "linked heads"]]
-    for name in UNDER_GRADIENT:
+    for name in family.under_gradient:
         found: dict[str, list[tuple[list[Counts], list[Counts]]]] = {}
-        for seed in half()["seeds"]:
-            both = [runs.get(f"{each}-{seed}") for each in (name, CONTROL)]
+        for seed in family.seeds:
+            both = [runs.get(f"{each}-{seed}") for each in (name, family.control)]
             present = [run for run in both if run is not None]
-            if len(present) < 2:
+            if len(present) < 2 or any(f"{family.pipeline}-{seed}" not in run["against"] for run in present):
                 continue
-            cells = [labels()[name], str(seed)]
-            changes = [read_changes(run["against"][f"{PIPELINE}-{seed}"]) for run in present]
+            cells = [family.labels[name], str(seed)]
+            changes = [read_changes(run["against"][f"{family.pipeline}-{seed}"]) for run in present]
             for kind in KINDS.values():
                 found.setdefault(kind, []).append((of_changed(changes[0], kind), of_changed(changes[1], kind)))
             ours, theirs = (read_counts(run["scores"]["linked"]) for run in present)
             found.setdefault("linked", []).append((ours, theirs))
             lines.append([*cells, *(gains.of(*counts[-1]) for counts in found.values())])
         if any(len(counts) > 1 for counts in found.values()):
-            lines.append([labels()[name], "mean", *map(gains.mean, found.values())])
+            lines.append([family.labels[name], "mean", *map(gains.mean, found.values())])
     return table(*lines)
 
 
@@ -210,13 +269,14 @@ def origins(runs: Runs) -> str:
 
 def tables(gains: Gains) -> dict[str, str]:
     """Return all tables in Markdown."""
-    runs = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(OUT.glob("pbh-*.json"))}
-    return {
-        "split": split_table(runs, gains),
-        "changes": changes_table(runs, gains),
-        "control": control_table(runs, gains),
-        "origin": origins(runs),
+    runs = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(OUT.glob("*-*.json"))}
+    made = {"split": split_table, "changes": changes_table, "control": control_table}
+    found = {
+        f"{kind}-{name}": make(family, runs, gains)
+        for name, family in families().items()
+        for kind, make in made.items()
     }
+    return found | {"origin": origins(runs)}
 
 
 def main() -> int:

@@ -295,34 +295,65 @@ def test_runs_are_scored_on_the_test_set_with_the_records_of_dev(script, data, m
         on_test.score(data, runs)
 
 
-def test_compared_runs_have_the_figures_of_the_command(script, data, monkeypatch, capsys):
+@pytest.mark.parametrize("kept", [False, True], ids=["checkpoints", "predictions"])
+def test_compared_runs_have_the_figures_of_the_command(script, data, monkeypatch, capsys, kept):
     compare, runs, gains = script("compare"), data / "runs", script("gains").Gains()
-    for name, value in {"OUT": data / "out", "GRAPHS": "dev.sdp", "TREES": "dev.conllu"}.items():
-        monkeypatch.setattr(compare, name, value)
-    gradient = compare.UNDER_GRADIENT[0]
-    names = (compare.PIPELINE, compare.CONTROL, gradient)
+    names, labels = ("first", "control", "spigot"), {"first": "pipeline", "control": "joint", "spigot": "SPIGOT"}
+    family = compare.Family(*names[:2], names[2:], labels, (1,), "DATA/dev.sdp", "DATA/dev.conllu")
+    monkeypatch.setattr(compare, "OUT", data / "out")
+    monkeypatch.setattr(compare, "families", lambda: {"tiny": family})
+    files = ["--sdp", str(data / "dev.sdp"), "--conllu", str(data / "dev.conllu")]
     for seed, name in enumerate(names):
-        tiny_model(seed=seed).save_pretrained(runs / f"{name}-1")
-    compare.score(data, runs, names)
+        model, folder = tiny_model(seed=seed), runs / f"{name}-1"
+        model.save_pretrained(folder)
+        if kept:
+            for task, file in (("semantics", "ood.semantics.sdp"), ("syntax", "ood.syntax.conllu")):
+                parsed = model.parse_task(task, read_together([files[1], files[3]]))
+                script("collect").write_predictions(
+                    runs / "predictions" / folder.name / file, model.tasks[task], parsed
+                )
+            (folder / "model.safetensors").rename(folder / "not-here.safetensors")
+    compare.score(data, runs)
     done = {path.stem: json.loads(path.read_text()) for path in (data / "out").glob("*.json")}
+    assert {name: list(run["against"]) for name, run in done.items()} == {
+        "first-1": [],
+        "control-1": ["first-1"],
+        "spigot-1": ["first-1", "control-1"],
+    }
+    if kept:
+        for name in names:
+            (runs / f"{name}-1" / "not-here.safetensors").rename(runs / f"{name}-1" / "model.safetensors")
     capsys.readouterr()
-    files = ["--sdp", str(data / "dev.sdp"), "--conllu", str(data / "dev.conllu"), "--json"]
-    assert cli.main(["compare", str(runs / f"{names[0]}-1"), str(runs / f"{gradient}-1"), *files]) == 0
+    assert cli.main(["compare", str(runs / "first-1"), str(runs / "spigot-1"), *files, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     heads, scores = answer["changed_heads"], answer["groups"]["DIFF"]
-    label = f"| pipeline → {compare.labels()[gradient]} | 1 |"
-    (line,) = (line for line in compare.changes_table(done, gains).splitlines() if line.startswith(label))
+    label = "| pipeline → SPIGOT | 1 |"
+    (line,) = (line for line in compare.changes_table(family, done, gains).splitlines() if line.startswith(label))
     shares = [compare.points(heads[kind] / heads["changed"]) for kind in compare.KINDS.values()]
     assert line.startswith(f"{label} {heads['changed']} | {' | '.join(shares)} | ")
-    (line,) = (line for line in compare.split_table(done, gains).splitlines() if line.startswith(label))
+    (line,) = (line for line in compare.split_table(family, done, gains).splitlines() if line.startswith(label))
     before, after = (compare.points(scores["LF"][side]) for side in ("before", "after"))
     low, high = map(compare.points, scores["LF"]["interval"])
     difference = f"{compare.points(scores['LF']['difference'])} [{low}, {high}], {scores['LF']['p_value']:.1g}"
     assert line.endswith(f"| {before} → {after} | {difference} |")
-    (line,) = (line for line in compare.control_table(done, gains).splitlines() if line.startswith("| SPIGOT"))
-    ours, theirs = (compare.read_changes(done[f"{name}-1"]["against"][f"{names[0]}-1"]) for name in names[:0:-1])
+    (line,) = (line for line in compare.control_table(family, done, gains).splitlines() if line.startswith("| SPIGOT"))
+    ours, theirs = (compare.read_changes(done[f"{name}-1"]["against"]["first-1"]) for name in ("spigot", "control"))
     shares = [sum(each.related for each in side) / sum(each.changed for each in side) for side in (ours, theirs)]
     assert line.split(" | ")[5].startswith(f"{compare.points(shares[0] - shares[1])} [")
+
+
+def test_runs_are_compared_again_once_more_of_them_are_there(script, data, monkeypatch):
+    compare, runs = script("compare"), data / "runs"
+    family = compare.Family("first", "control", ("spigot",), {}, (1,), "DATA/dev.sdp", "DATA/dev.conllu")
+    monkeypatch.setattr(compare, "OUT", data / "out")
+    monkeypatch.setattr(compare, "families", lambda: {"tiny": family})
+    compared = {}
+    for name in ("spigot", "control", "first"):
+        tiny_model().save_pretrained(runs / f"{name}-1")
+        compare.score(data, runs)
+        compared[name] = list(json.loads((data / "out" / "spigot-1.json").read_text())["against"])
+        assert compare.split_table(family, {"spigot-1": {"against": {}, "run": "spigot-1"}}, script("gains").Gains())
+    assert compared == {"spigot": [], "control": ["control-1"], "first": ["first-1", "control-1"]}
 
 
 def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
@@ -346,7 +377,15 @@ def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "command",
-    [("english",), ("table",), ("sentiment", "table"), ("on_test", "table"), ("compare", "table"), ("latent",)],
+    [
+        ("english",),
+        ("table",),
+        ("sentiment", "table"),
+        ("on_test", "table"),
+        ("compare", "table"),
+        ("latent",),
+        ("domains",),
+    ],
     ids=" ".join,
 )
 def test_tables_are_those_of_the_records(script, monkeypatch, command):
