@@ -41,9 +41,14 @@ COUNTS: dict[str, dict[str, Callable[[Any], Counts]]] = {
     "graphs": {"unlabelled": lambda score: score.unlabelled, "labelled": lambda score: score.labelled},
     "trees": {"heads": lambda score: score.head_counts},
     "categories": {"right": lambda score: Counts(1, 1, score.correct)},
+    "sentiments": {"right": lambda score: Counts(1, 1, score.correct)},
 }
 """The counts that are kept of each sentence, by what a task predicts."""
-COMPARED = {"graphs": ("lf", "labelled"), "trees": ("uas", "heads"), "categories": ("accuracy", "right")}
+COMPARED = {
+    "graphs": ("lf", "labelled"),
+    "trees": ("uas", "heads"),
+    **dict.fromkeys(("categories", "sentiments"), ("accuracy", "right")),
+}
 """The score that `--against` compares, and its counts."""
 
 

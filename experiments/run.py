@@ -9,14 +9,16 @@ another one waits for its checkpoint; if that one has scores but its checkpoint 
 again. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM and Ctrl-C let the
 training processes save first; after SIGKILL they continue to their end, and hold a lock that the next runner sees.
 
-A group without `out` has runs that others start from, and that are not scored. A run with a `script` of this folder, in
-place of a recipe, makes the file RUNS/NAME.
+A run's name and settings may have the word SEED, and those that each of the group's `values` gives. A group without
+`out` has runs that others start from, and that are not scored. A run with a `script` of this folder, in place of a
+recipe, makes the file RUNS/NAME.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -27,7 +29,7 @@ import sys
 import time
 import tomllib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,16 +72,22 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
     content = tomllib.loads(path.read_text("utf-8"))
     runs: list[Run] = []
     for group in content["group"]:
-        for seed in group["seeds"]:
-            for run in group["run"]:
-                settings = [text.replace("SEED", str(seed)) for text in (*group.get("set", []), *run.get("set", []))]
-                splits, out = tuple(group.get("splits", ())), group.get("out", "")
-                if "script" in run:
-                    runs.append(Run(run["name"], "", "", (), (), "", tuple(run["script"])))
-                else:
-                    data = run.get("data", group["data"])
-                    runs.append(Run(f"{run['name']}-{seed}", run["recipe"], data, tuple(settings), splits, out))
+        splits, out = tuple(group.get("splits", ())), group.get("out", "")
+        for seed, values, run in itertools.product(group["seeds"], group.get("values", [{}]), group["run"]):
+            if "script" in run:
+                runs.append(Run(run["name"], "", "", (), (), "", tuple(run["script"])))
+                continue
+            words = {**values, "SEED": seed}
+            settings = tuple(put_in(text, words) for text in (*group.get("set", []), *run.get("set", [])))
+            runs.append(
+                Run(f"{put_in(run['name'], words)}-{seed}", run["recipe"], group["data"], settings, splits, out)
+            )
     return runs, {key: content.get(key, {}) for key in ("ids", "files")}
+
+
+def put_in(text: str, words: Mapping[str, Any]) -> str:
+    """Return a text with words in the place of their names."""
+    return re.sub("|".join(words), lambda match: str(words[match[0]]), text)
 
 
 class Runner:

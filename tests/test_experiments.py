@@ -76,24 +76,31 @@ def test_runs_with_latent_trees_are_valid_recipes(script):
         assert [script("collect").Split.parse(split).name for split in run.splits] == ["dev", "test"]
 
 
-def test_runs_of_table_1_are_valid_recipes(script):
-    runs, made = script("run").read_runs(FOLDER / "table1.toml")
-    recipes, known = {}, set(made["files"])
-    for run in runs:
-        assert run.needs <= known, f"{run.name} needs {run.needs - known}, which come later or never"
-        known.add(run.name)
-        if run.script:
-            assert (FOLDER / run.script[0]).is_file()
-            continue
-        recipe = recipes[run.name] = load_recipe(run.recipe, run.settings, run.data)
+def test_runs_of_the_tables_are_valid_recipes(script):
+    recipes, known = {}, set()
+    for name in ("table1", "sizes", "sentiment"):  # the later ones start from runs of the first
+        runs, made = script("run").read_runs(FOLDER / f"{name}.toml")
+        known |= {*made["files"], *made["ids"]}
+        for run in runs:
+            assert run.needs <= known, f"{run.name} needs {run.needs - known}, which come later or never"
+            assert run.name not in known
+            known.add(run.name)
+            if run.script:
+                assert (FOLDER / run.script[0]).is_file()
+                continue
+            recipe = recipes[run.name] = load_recipe(run.recipe, run.settings, run.data)
+            splits = [script("collect").Split.parse(split).name for split in run.splits]
+            assert splits in ([], ["dev", "test"], ["dev", "test", "ood"])
+            if recipe.intermediate.init is not None:
+                part = recipe.intermediate_task
+                assert recipe.intermediate.pretrain_epochs == 0
+                assert recipes[recipe.intermediate.init.name].system.same_part(part, recipe.system)
+    assert len(recipes) > 200
+    for name in (name for name in recipes if name.startswith(("pbo-", "syntax-", "semantics-"))):
         # No system sees a review before the last test, and all see the same sentences.
+        recipe = recipes[name]
         files = [recipe.data.tasks[task] for task in recipe.made_tasks if task != "dm"]
         assert all("inside-train" in str(each.train) and "inside-dev" in str(each.dev) for each in files)
-        assert [script("collect").Split.parse(split).name for split in run.splits] in ([], ["dev", "test", "ood"])
-        if recipe.intermediate.init is not None:
-            assert recipe.intermediate.pretrain_epochs == 0
-            assert recipes[recipe.intermediate.init.name].system.same_part("syntax", recipe.system)
-    assert len(runs) == len({run.name for run in runs}) > 50
 
 
 def test_part_of_a_corpus(script, tmp_path):
@@ -162,6 +169,16 @@ def test_settings_name_the_seed_and_other_runs(script, tmp_path):
         "train modern/ste --data data/propbank --set data.root=DATA --set training.seed=2"
         " --set intermediate.init=RUNS/b-2 --out RUNS/a-2"
     )
+
+
+def test_a_group_may_have_values(script, tmp_path):
+    path = tmp_path / "runs.toml"
+    group = 'data = "d"\nseeds = [1, 2]\nvalues = [{ SHARE = 5, EPOCHS = 80 }, { SHARE = 10, EPOCHS = 40 }]\n'
+    run = '[[group.run]]\nname = "a-SHARE"\nrecipe = "r"\nset = ["x=RUNS/b-SHARE-SEED", "training.epochs=EPOCHS"]\n'
+    path.write_text(f"[[group]]\n{group}{run}")
+    runs, _ = script("run").read_runs(path)
+    assert [run.name for run in runs] == ["a-5-1", "a-10-1", "a-5-2", "a-10-2"]
+    assert runs[3].settings == ("x=RUNS/b-10-2", "training.epochs=40")
 
 
 def test_a_run_continues_from_its_files(script, tmp_path):
