@@ -177,8 +177,8 @@ class Runner:
             command = ["-m", "spigot", *words, *(["--resume"] if todo == "resume" else [])]
             if run.script:
                 command = [str(HERE / words[0]), *words[1:]]
-        # Train with the code of this checkout, not with an installed version.
-        source = os.pathsep.join(filter(None, (str(HERE.parent / "src"), os.environ.get("PYTHONPATH"))))
+        # Train with the code of this checkout, not with an installed version; recipes may name classes of this folder.
+        source = os.pathsep.join(filter(None, (str(HERE.parent / "src"), str(HERE), os.environ.get("PYTHONPATH"))))
         with lock, log.open("ab") as errors, out.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, *command],

@@ -6,7 +6,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
+from spigot import SPIGOT, ProjectiveTree, structured_argmax
 from spigot.cli import main as cli
 from spigot.cli.gold import read_together
 from spigot.data.conllu import read_conllu, write_conllu
@@ -371,6 +373,31 @@ def test_runs_are_compared_again_once_more_of_them_are_there(script, data, monke
         compared[name] = list(json.loads((data / "out" / "spigot-1.json").read_text())["against"])
         assert compare.split_table(family, {"spigot-1": {"against": {}, "run": "spigot-1"}}, script("gains").Gains())
     assert compared == {"spigot": [], "control": ["control-1"], "first": ["first-1", "control-1"]}
+
+
+def test_the_parts_of_spigot_along_the_confidence_and_across_it(script):
+    controls = script("controls")
+    torch.manual_seed(0)
+    scores, downstream = torch.randn(2, 2, 6, 6, dtype=torch.float64)
+    lengths = torch.tensor([5, 3])
+    tree, settings = ProjectiveTree(), {"step_size": 0.3, "max_norm": 1.0}
+    scores.requires_grad_()
+    found = {}
+    for surrogate in (SPIGOT(**settings), controls.ConfidencePart(**settings), controls.RestPart(**settings)):
+        arcs = structured_argmax(scores, tree, surrogate, lengths=lengths)
+        found[type(surrogate).__name__] = torch.autograd.grad(arcs, scores, downstream)[0]
+    whole, part, rest = found.values()
+    torch.testing.assert_close(part + rest, whole)
+    assert all(torch.all(each[1, :, 4:] == 0) and torch.all(each[1, 4:] == 0) for each in (part, rest))
+    # Along the confidence: the chosen head down, all others of the token up by the same.
+    heads = tree.argmax(scores.detach(), lengths).argmax(1)
+    for row, length in enumerate(lengths.tolist()):
+        columns = part[row, : length + 1, 1 : length + 1]
+        falls = columns.gather(0, heads[row, None, 1 : length + 1])
+        assert (falls > 0).all()
+        assert (columns < 0).sum() == (columns != 0).sum() - length
+        torch.testing.assert_close(columns.sum(0), torch.zeros(length, dtype=torch.float64))
+        torch.testing.assert_close((part[row] * rest[row]).sum(), torch.zeros((), dtype=torch.float64))
 
 
 def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
