@@ -398,6 +398,12 @@ def test_the_parts_of_spigot_along_the_confidence_and_across_it(script):
         assert (columns < 0).sum() == (columns != 0).sum() - length
         torch.testing.assert_close(columns.sum(0), torch.zeros(length, dtype=torch.float64))
         torch.testing.assert_close((part[row] * rest[row]).sum(), torch.zeros((), dtype=torch.float64))
+    # The penalty has the same direction, and nothing of the loss.
+    arcs = structured_argmax(scores, tree, controls.Penalty(norm=0.5), lengths=lengths)
+    penalties = [torch.autograd.grad(arcs, scores, g, retain_graph=True)[0] for g in (downstream, -downstream)]
+    torch.testing.assert_close(penalties[0], penalties[1])
+    torch.testing.assert_close(penalties[0].flatten(1).norm(dim=1), torch.full((2,), 0.5, dtype=torch.float64))
+    torch.testing.assert_close(0.5 * part / part.flatten(1).norm(dim=1)[:, None, None], penalties[0])
 
 
 def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
