@@ -19,7 +19,7 @@ from spigot.data.sentence import Confidence, Sentence
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.categories import CategoryScore, categorization
 from spigot.evaluation.report import Measure, category_measures, label_measures
-from spigot.tasks.base import Comments, Task
+from spigot.tasks.base import Comments, Task, Unknown
 
 
 class Category(Task):
@@ -53,6 +53,11 @@ class Category(Task):
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
         """Return the numbers of the classes, `[batch]`: -1 where a class is not known."""
         return (torch.tensor([part.labels[str(category_of(s, self.name))] for s in sentences], dtype=torch.int64),)
+
+    def unknown(self, part: Any, sentences: Sequence[Sentence]) -> Unknown:
+        """Return how many sentences have a class that the part does not know."""
+        (numbers,) = self.gold(part, sentences)
+        return Unknown(int((numbers < 0).sum()), len(numbers), "sentences", "class that training has")
 
     def losses(self, part: Any, output: Tensor, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """Return the cross-entropy."""
