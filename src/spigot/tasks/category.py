@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spigot.data.categories import category_of, read_category
-from spigot.data.conllu import write_parses
+from spigot.data.conllu import category_comments, write_parses
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import Confidence, Sentence
@@ -98,10 +98,12 @@ class Category(Task):
         write_parses((self._named(sentence) for sentence in sentences), target, comments=comments)
 
     def _named(self, sentence: Sentence) -> Sentence:
-        """Return a sentence with its class, if it has one, under the task's name."""
+        """Return a sentence with its class, if it has one, under the task's name; it keeps a confidence."""
         found = category_of(sentence, self.name)
-        return sentence if found is None else sentence.with_category(self.name, found)
+        if found is None or self.name in sentence.categories:
+            return sentence
+        return sentence.with_category(self.name, found)
 
     def comments(self, sentence: Sentence) -> list[str]:
-        """Return the class."""
-        return [f"{self.name} = {sentence.categories[self.name]}"]
+        """Return the class and, if it is known, its confidence."""
+        return category_comments(sentence, self.name)
