@@ -24,7 +24,10 @@ def _register() -> None:
     Language.factory(
         "spigot",
         default_config={"model": "en", "device": "cpu", "mixed_precision": "no"},
-        assigns=["token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"],
+        assigns=[
+            *("token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"),
+            *("span._.categories", "span._.sentiment", "span._.sentiment_probability"),
+        ],
         func=make_component,
     )
 

@@ -1,9 +1,11 @@
 import json
 
 import pytest
+import torch
 
 from spigot.data.conllu import write_conllu
 from spigot.data.sdp import write_sdp
+from spigot.systems.parser import load
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
 from tests.models.tiny import SENTENCES
 
@@ -55,6 +57,30 @@ def test_one_file_is_enough(spigot, runs, gold):
     assert (code, set(json.loads(out))) == (0, {"run", "graphs"})
     code, out, _ = spigot("evaluate", runs / "run", "--conllu", gold / "gold.conllu", "--json")
     assert (code, set(json.loads(out))) == (0, {"run", "trees"})
+
+
+def test_mixed_precision_is_that_of_parsing(spigot, runs, gold, monkeypatch):
+    numbers, trees = [], SyntaxThenSemantics.score
+
+    def score(self, *arguments):
+        with torch.inference_mode():
+            tokens, _ = self.syntax.vocabulary.encode(SENTENCES[:2])
+            numbers.append(self.syntax.encoder(tokens).dtype)
+        return trees(self, *arguments)
+
+    monkeypatch.setattr(SyntaxThenSemantics, "score", score)
+    uas = []
+    for options in ((), ("--mixed-precision", "no"), ("--mixed-precision", "bf16")):
+        code, out, _ = spigot("evaluate", runs / "run", "--conllu", gold / "gold.conllu", "--json", *options)
+        assert code == 0
+        uas.append(json.loads(out)["trees"]["scores"]["UAS"]["value"])
+    assert numbers == [torch.float32, torch.float32, torch.bfloat16]
+    # The heads that `spigot.load` finds with that setting.
+    for mixed_precision, found in zip(("no", "no", "bf16"), uas, strict=True):
+        parses = load(runs / "run", mixed_precision=mixed_precision)(SENTENCES[10:25])
+        heads = [h for parse in parses for h in parse.trees["syntax"].heads]
+        right = [h for s in SENTENCES[10:25] for h in s.trees["syntax"].heads]
+        assert found == pytest.approx(sum(map(int.__eq__, heads, right)) / len(right))
 
 
 def test_refusals(refused, runs, gold):

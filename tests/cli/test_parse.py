@@ -16,7 +16,7 @@ from spigot.data.sdp import read_sdp, write_sdp
 from spigot.data.spacy_docs import pipeline
 from spigot.systems.parse import Parse
 from spigot.systems.syntax_then_semantics import SyntaxThenSemantics
-from tests.models.tiny import SENTENCES
+from tests.models.tiny import SENTENCES, category_model
 
 FEW = SENTENCES[:5]
 SPIGOT = [sys.executable, "-m", "spigot"]
@@ -286,6 +286,23 @@ def test_confidences(spigot, runs):
     code, out, _ = spigot("parse", runs / "run", "--confidence", stdin=INPUTS["conllu"])
     assert code == 0
     assert "|LabelConfidence=0." in out
+
+
+def test_the_confidence_of_a_class(spigot, tmp_path):
+    category_model().save_pretrained(tmp_path)
+    rows = INPUTS["conllu"]
+    code, out, _ = spigot("parse", tmp_path, "--confidence", "--to", "json", stdin=rows)
+    found = [content["confidence"]["category"]["labels"][0] for content in read_json(out)]
+    assert code == 0
+    assert found
+    code, out, _ = spigot("parse", tmp_path, "--confidence", stdin=rows)
+    lines = out.splitlines()
+    after = [lines[k + 1] for k, line in enumerate(lines) if line.startswith("# category = ")]
+    assert after == [f"# category.confidence = {number:.4f}" for number in found]
+    code, out, _ = spigot("parse", tmp_path, stdin=out)
+    assert code == 0
+    assert out.count("# category = ") == len(found)
+    assert "onfidence" not in out
 
 
 def test_nothing_of_the_input_is_passed_off_as_predicted(spigot, runs):

@@ -71,6 +71,19 @@ def test_every_task_is_predicted_and_has_a_part(kind):
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_part_with_an_encoder_reads_what_that_reads(kind):
+    system = EXAMPLES[kind]()
+    for name, part in system.parts.items():
+        encoder, reader = getattr(part, "encoder", None), system.reader(name)
+        assert (encoder is None) == (kind == "multitask")
+        if encoder is not None:
+            assert reader is part
+            encoder.word_dropout, encoder.needs = 0.125, frozenset({"words", "lemmas"})
+            tags = {"tags"} if hasattr(part, "tag_pairs") and part.tag_pairs.restricts else set()
+            assert (part.word_dropout, part.needs) == (0.125, {"words", "lemmas"} | tags)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_input_without_what_a_system_reads_is_refused(kind):
     system = EXAMPLES[kind]()
     words = SENTENCES[0].forms

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 spacy = pytest.importorskip("spacy")
 
+from spigot.data.json_lines import SENTIMENTS  # noqa: E402
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree  # noqa: E402
 from spigot.data.spacy_docs import Piece, annotate, doc_of, pieces  # noqa: E402
+from spigot.systems.parse import Parse  # noqa: E402
 from spigot.systems.parser import Parser, bare  # noqa: E402
 from spigot.systems.spacy_component import SpigotComponent  # noqa: E402
 from tests.contracts.test_systems import EXAMPLES  # noqa: E402
@@ -110,6 +113,10 @@ def test_any_system(kind):
     assert doc.has_annotation("DEP") == (parser.tree is not None)
     assert set(doc._.graphs) == {name for sentence in parsed for name in sentence.graphs}
     assert [token.tag_ for token in doc] == [tag for sentence in parsed for tag in sentence.tags]
+    sentiments = [None if s.sentiment is None else SENTIMENTS[s.sentiment] for s in parsed]
+    for span, sentence, sentiment in zip(doc.sents, parsed, sentiments, strict=True):
+        assert (span._.categories, span._.sentiment) == (sentence.categories, sentiment)
+        assert span._.sentiment_probability == pytest.approx(sentence.probability)
 
 
 def test_what_is_set():
@@ -130,6 +137,30 @@ def test_what_is_set():
     assert [sentence.text for sentence in starts.sents] == ["He sleeps .", "It  barks"]
     again = doc_of([piece.sentence for piece in pieces(doc)], None, None)
     assert (again.text, [token.tag_ for token in again]) == (doc.text, [token.tag_ for token in doc])
+
+
+def test_classes_are_those_of_sentences():
+    he = Sentence("1", ("He", "sleeps", "."), ("_",) * 3, ("_",) * 3).with_category("topic", "rest")
+    it = replace(he, id="2", forms=("It", "barks", "!"), categories={}, sentiment=1, probability=0.75)
+    bare_one = replace(he, id="3", forms=("A", "liar", "waits"), categories={})
+    trees = [Tree((2, 0, 2), ("_",) * 3), Tree((0, 0, 2), ("_",) * 3), Tree((2, 3, 0), ("_",) * 3)]
+    sentences = [s.with_tree("ud", tree) for s, tree in zip((he, it, bare_one), trees, strict=True)]
+    text = "\n He sleeps .  It barks ! \n\n A liar waits  "
+    places = [(1, 2, 3), (5, 6, 7), (9, 10, 11)]
+    for tree, of_it in (("ud", ["It", "barks !"]), (None, ["It barks !"])):
+        doc = spacy.blank("en")(text)
+        assert [doc[k].text for group in places for k in group] == [form for s in sentences for form in s.forms]
+        annotate(doc, [Piece(*each) for each in zip(sentences, places, strict=True)], tree)
+        for kept in (doc, spacy.tokens.Doc(doc.vocab).from_bytes(doc.to_bytes())):
+            first, *middle, last = [span for span in kept.sents if span.text.strip()]
+            assert [" ".join(s.text.split()) for s in middle] == of_it
+            assert (first._.categories, first._.sentiment) == ({"topic": "rest"}, None)
+            assert all((s._.sentiment, s._.sentiment_probability) == ("positive", 0.75) for s in middle)
+            assert all(s._.categories == {} for s in (*middle, last))
+            assert (last._.sentiment, last._.sentiment_probability) == (None, None)
+            assert kept.cats == {}
+    doc = Parse(sentences[0]).to_spacy()
+    assert [s._.categories for s in doc.sents] == [{"topic": "rest"}]
 
 
 def test_spacy_finds_it_by_its_entry_point(folder, tmp_path):

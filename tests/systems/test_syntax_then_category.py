@@ -201,6 +201,23 @@ def test_one_class_is_not_enough(tmp_path):
         train(tmp_path / "run", parse_recipe(tables, "test"))
 
 
+def test_a_development_set_of_other_classes_selects_nothing(tmp_path, caplog):
+    for name, classes in (("train", "ab"), ("dev", "cc"), ("some", "ac")):
+        rows = "".join(f"# category = {each}\n1\tit" + "\t_" * 8 + "\n\n" for each in classes)
+        (tmp_path / f"{name}.conllu").write_text(rows)
+
+    def wanted(dev):
+        files = {"train": "train.conllu", "dev": f"{dev}.conllu"}
+        return parse_recipe(content("latent") | {"data": {"root": str(tmp_path), "category": files}}, "test")
+
+    message = r"^data\.category\.dev: expected sentences with a class that training has, got none of 2$"
+    with pytest.raises(RecipeError, match=message):
+        train(tmp_path / "a", wanted("dev"))
+    train(tmp_path / "b", wanted("some"))
+    assert all(row["dev"]["accuracy"] <= 0.5 for row in metrics(tmp_path / "b"))
+    assert caplog.messages == ["data.category.dev: 1 of 2 sentences have no class that training has"]
+
+
 def test_semantic_parsing_by_way_of_latent_trees(tmp_path):
     """The paper's first system without a treebank."""
     out = tmp_path / "run"

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -93,6 +94,29 @@ def test_confidence_is_the_softmax_of_the_class():
     (again,) = read_json_lines(io.StringIO(write_of(parsed)))
     assert again.categories == parsed.categories
     assert again.confidences["category"] == Confidence(labels=(round(parsed.confidences["category"].labels[0], 6),))
+
+
+def test_the_confidence_of_a_class_stands_beside_it(tmp_path):
+    sure = replace(labelled("it rains", "weather"), categories={"topic": "weather", "tone": "dry"})
+    sure = sure.with_confidence("topic", Confidence(labels=(0.98765,)))
+    comments = ["# topic = weather", "# topic.confidence = 0.9877", "# tone = dry"]
+
+    def written(sentence, more=()):
+        TASK.write([sentence], tmp_path / "a.conllu", lambda s: more)
+        return [line for line in (tmp_path / "a.conllu").read_text().splitlines() if line[:1] == "#"][2:]
+
+    assert written(sure) == comments
+    # As the command writes it, which asks each task for its comments.
+    assert written(sure, TASK.comments(sure)) == [comments[2], *comments[:2]]
+    (read,) = TASK.read_gold(tmp_path / "a.conllu")
+    assert (read.categories, read.confidences) == ({"topic": "weather"}, {})
+    # Confidences are those of a parse that is written anew.
+    assert written(read) == ["# tone = dry", "# topic = weather"]
+    assert written(read.with_category("topic", "sports")) == ["# tone = dry", "# topic = sports"]
+    # A file that is converted keeps what it says.
+    TASK.write([sure], tmp_path / "a.conllu", lambda s: ())
+    write_conllu(TASK.read(tmp_path / "a.conllu"), out := io.StringIO())
+    assert "# topic.confidence = 0.9877\n" in out.getvalue()
 
 
 def write_of(parsed):

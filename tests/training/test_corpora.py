@@ -1,6 +1,7 @@
 import gzip
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,10 +10,11 @@ from spigot.data.errors import DataError
 from spigot.data.sdp import write_sdp
 from spigot.data.sentence import Tree
 from spigot.data.sst import write_sst
+from spigot.data.vocabulary import Labels, Roles
 from spigot.tasks import make_task
 from spigot.training.build import build_system
 from spigot.training.config import BuiltinConfig, DataConfig, RecipeError
-from spigot.training.corpora import check_unchanged, fingerprints, load_corpora, with_trees
+from spigot.training.corpora import Corpora, check_labels, check_unchanged, fingerprints, load_corpora, with_trees
 from spigot.training.recipe import parse_recipe
 from tests.models.tiny import SENTENCES, system
 
@@ -222,6 +224,55 @@ def test_trees_of_other_parsers(files, tmp_path):
         given("train.conllu")
     with pytest.raises(RecipeError, match=r"intermediate.trees: expected trees of the training sentences of semantics"):
         given("dev.conllu")
+
+
+KNOWN = {
+    "category": (lambda known: {"labels": Labels(known)}, ["negative", "positive"], "sentences", "class"),
+    "tags": (lambda known: {"labels": Labels(known)}, sorted({t for s in SENTENCES for t in s.tags}), "tokens", "tag"),
+    "syntax": (lambda known: {"labels": Labels(known)}, Labels.build(SENTENCES).names, "arcs", "label"),
+    "semantics": (
+        lambda known: {"roles": Roles(["_UNKROLE_", *known], [False] * (1 + len(known)))},
+        Roles.build(SENTENCES).names.strings[1:],
+        "arcs",
+        "role",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_labels_of_dev_that_training_lacks_are_counted(kind, caplog):
+    make, known, things, label = KNOWN[kind]
+    task, dev = make_task(kind, {"min_role_count": 1} if kind == "semantics" else {}), SENTENCES[:20]
+    every = {
+        "category": [["negative", "positive"][s.sentiment] for s in dev],
+        "tags": [tag for s in dev for tag in s.tags],
+        "syntax": [each for s in dev for each in s.trees["syntax"].labels],
+        "semantics": [arc.label for s in dev for arc in s.graphs["semantics"].arcs],
+    }[kind]
+
+    def check(labels, selection=(task.score_names[-1],)):
+        parts = {kind: SimpleNamespace(**make(labels))}
+        check_labels(selection, {kind: task}, parts, Corpora({}, {kind: dev}))
+
+    check(known)
+    assert not caplog.messages
+    *few, lacking = [label for label in known if label in every]
+    check(few)
+    count, total = every.count(lacking), len(every)
+    assert 0 < count < total
+    assert caplog.messages == [f"data.{kind}.dev: {count} of {total} {things} have no {label} that training has"]
+    message = rf"^data\.{kind}\.dev: expected {things} with a {label} that training has, got none of {total}$"
+    with pytest.raises(RecipeError, match=message):
+        check(["another"])
+    # Where other scores select an epoch too, training makes sense.
+    check(["another"], ("uas", task.score_names[-1]))
+    assert caplog.messages[1:] == [f"data.{kind}.dev: {total} of {total} {things} have no {label} that training has"]
+
+
+def test_trees_without_labels_lack_none(caplog):
+    part = {"syntax": SimpleNamespace(labels=None)}
+    check_labels(("uas",), tasks(["syntax"]), part, Corpora({}, {"syntax": SENTENCES}))
+    assert not caplog.messages
 
 
 def test_fingerprints_name_the_file_that_changed(files):

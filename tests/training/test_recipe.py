@@ -11,6 +11,9 @@ SHIPPED = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.toml"))
 DATA = [name for name in NAMES if name.startswith("data/")]
 
+LATENT = '[system]\nsurrogate = { name = "SPIGOT" }\n[tasks.syntax]\nloss = "none"\nlabels = false\n'
+FROZEN = '[system]\nsurrogate = { name = "Marginals" }\n[intermediate]\ninit = "a"\nfrozen = true\n'
+
 
 @pytest.fixture
 def write(tmp_path):
@@ -193,6 +196,50 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "[intermediate]\nend_task_weight = 0.5\n",
             'intermediate.end_task_weight: expected a surrogate with a gradient, got "Detach"',
         ),
+        (
+            "[intermediate]\nend_task_warmup = 2\n",
+            'intermediate.end_task_warmup: expected a surrogate with a gradient, got "Detach"',
+        ),
+        (
+            LATENT + "sample = 0.5\n",
+            'tasks.syntax.sample: expected 1 beside tasks.syntax.loss = "none", got 0.5',
+        ),
+        (
+            LATENT + "loss_weight = 3\n",
+            'tasks.syntax.loss_weight: expected 1 beside tasks.syntax.loss = "none", got 3.0',
+        ),
+        (
+            LATENT + "[tasks.semantics]\nsample = 0.5\n",
+            'tasks.semantics.sample: expected 1 beside tasks.syntax.loss = "none", got 0.5',
+        ),
+        (
+            FROZEN + "learning_rate_factor = 0.1\n",
+            "intermediate.learning_rate_factor: expected 1 beside intermediate.frozen = true, got 0.1",
+        ),
+        (
+            FROZEN + "end_task_weight = 0.1\n",
+            "intermediate.end_task_weight: expected 1 beside intermediate.frozen = true, got 0.1",
+        ),
+        (
+            FROZEN + "end_task_warmup = 2\n",
+            "intermediate.end_task_warmup: expected 0 beside intermediate.frozen = true, got 2.0",
+        ),
+        (
+            FROZEN + "[tasks.syntax]\nloss_weight = 2\n",
+            "tasks.syntax.loss_weight: expected 1 beside intermediate.frozen = true, got 2.0",
+        ),
+        (
+            FROZEN + "[tasks.syntax]\nbetas = [0.5, 0.9]\n",
+            r"tasks.syntax.betas: expected none beside intermediate.frozen = true, got \(0.5, 0.9\)",
+        ),
+        (
+            FROZEN + "pretrain_epochs = 1\n[tasks.semantics]\nsample = 0.5\n",
+            "tasks.semantics.sample: expected 1 beside intermediate.frozen = true, got 0.5",
+        ),
+        (
+            '[system]\nkind = "syntax-alone"\n[tasks.syntax]\nsample = 0.5\n',
+            "tasks.syntax.sample: expected 1 in a system of one task, got 0.5",
+        ),
         ('[tasks.syntax]\nloss = "crf"\n', "tasks.syntax.loss: expected 'hinge', 'nll' or 'none', got 'crf'"),
         (
             '[tasks.syntax]\nkind = "semantics"\n',
@@ -219,6 +266,19 @@ def test_wrong_recipes_are_errors_of_one_line(write, text, message):
         load_recipe(path)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, UserError)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LATENT + "sample = 1.0\nloss_weight = 1.0\nbetas = [0.5, 0.9]\n[intermediate]\nlearning_rate_factor = 0.1\n",
+        FROZEN + "end_task_weight = 1.0\nend_task_warmup = 0.0\nlearning_rate_factor = 1.0\n",
+        FROZEN + "pretrain_epochs = 1\n[tasks.syntax]\nbetas = [0.5, 0.9]\nloss_weight = 2.0\n",
+    ],
+)
+def test_settings_with_an_effect_or_without_a_change(write, text):
+    """A latent parser still has a learning rate, and one that is frozen later has a loss before."""
+    load_recipe(write(text))
 
 
 def test_recipes_that_build_on_each_other(write):

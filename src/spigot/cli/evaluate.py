@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spigot.cli.console import emit, emit_json
-from spigot.cli.device import checked_device
+from spigot.cli.device import MixedPrecisionOption, checked_device
 from spigot.cli.kernels import announce_compilation
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
+    mixed_precision: MixedPrecisionOption = "no",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Parse gold files with a trained system and print scores, each with its convention."""
     from spigot.evaluation import report
+    from spigot.precision import computing
     from spigot.systems.loading import load_system
 
     announce_compilation()
@@ -48,7 +50,8 @@ def evaluate(
     for name, path in files.items():
         task = model.tasks[name]
         sentences = list(task.read_gold(path))
-        score = model.score(name, sentences)
+        with computing(mixed_precision, model.device):
+            score = model.score(name, sentences)
         own = name if name != task.kind else task.outputs
         groups[own] = path, len(sentences), task.measures(score)
         labels = task.label_measures(score) if per_label else []

@@ -56,7 +56,8 @@ def parse(
         ),
     ] = None,
     confidence: Annotated[
-        bool, typer.Option("--confidence", help="Add the confidence of each head, arc and label (conllu and json).")
+        bool,
+        typer.Option("--confidence", help="Add the confidence of each head, arc, label and class (conllu and json)."),
     ] = False,
     keep_deps: Annotated[
         bool, typer.Option("--keep-deps", help="Keep the column DEPS of CoNLL-U input beside new heads.")

@@ -159,11 +159,14 @@ def new_block(comments: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"{line}\n" for line in comments) + "".join("\t".join(row) + "\n" for row in rows) + "\n"
 
 
-def with_comments(text: str, comments: Sequence[str]) -> str:
-    """Return a block's text with more comment lines, after those that it has; a key that is there gets a new value."""
-    if not comments:
+def with_comments(text: str, comments: Sequence[str], stale: Iterable[str] = ()) -> str:
+    """Return a block's text with more comment lines, after those that it has; a key that is there gets a new value.
+
+    Comments of the keys in `stale` are left out, unless they are new.
+    """
+    keys = {*stale, *map(_comment_key, comments)} - {""}
+    if not comments and not keys:
         return text
-    keys = {_comment_key(comment) for comment in comments} - {""}
     lines = [line for line in text.split("\n") if not line.startswith("#") or _comment_key(line) not in keys]
     rows = next(index for index, line in enumerate(lines) if not line.startswith("#"))
     return "\n".join([*lines[:rows], *comments, *lines[rows:]])

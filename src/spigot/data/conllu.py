@@ -36,7 +36,7 @@ from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, rea
 from .errors import DataError, WriteError, shown
 from .files import Readable, Writable
 from .misc import MISC, graph_names, merged, misc_of_graphs, misc_of_tree, read_graph
-from .sentence import SYNTAX, Graph, Sentence, Tree
+from .sentence import SYNTAX, Confidence, Graph, Sentence, Tree
 from .surface import misc_of_space, spaces_after
 
 FORMAT = "conllu"
@@ -133,7 +133,7 @@ def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SY
     """
 
     def render(sentence: Sentence) -> str:
-        text = _with_categories(_render(sentence, sentence.trees.get(tree)), sentence)
+        text = _with_categories(_render(sentence, sentence.trees.get(tree)), sentence, confidence=False)
         return text if graph is None else _with_graph(text, sentence, sentence.graphs.get(graph))
 
     write_blocks(sentences, target, format=FORMAT, render=render)
@@ -146,7 +146,9 @@ def write_parses(
     keep_deps: bool = False,
     comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
 ) -> None:
-    """Write predictions as CoNLL-U: a tree and all graphs, with their confidences, as `spigot.data.misc` says.
+    """Write predictions as CoNLL-U: a tree, all graphs and all classes, with their confidences.
+
+    What stands in MISC says `spigot.data.misc`; classes are comments, see `category_comments`.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -163,7 +165,8 @@ def write_parses(
 
     def render(sentence: Sentence) -> str:
         name = only_name("tree", sentence, sentence.trees, tree)
-        text = _with_categories(_render(sentence, None if name is None else sentence.trees.get(name)), sentence)
+        text = _render(sentence, None if name is None else sentence.trees.get(name))
+        text = _with_categories(text, sentence, confidence=True)
         text = _with_all_graphs(text, sentence, keep_deps)
         found = sentence.confidences.get(name) if name is not None else None
         cells = zip(misc_of_tree(found, len(sentence)), misc_of_graphs(sentence, sentence.graphs), strict=True)
@@ -172,6 +175,12 @@ def write_parses(
         return with_comments(text, [*named, *(f"# {comment}" for comment in comments(sentence))])
 
     write_blocks(sentences, target, format=FORMAT, render=render)
+
+
+def category_comments(sentence: Sentence, name: str) -> list[str]:
+    """Return a class as comments: `topic = sports`, and `topic.confidence = 0.9731` if its confidence is known."""
+    known = sentence.confidences.get(name, Confidence()).labels
+    return [f"{name} = {sentence.categories[name]}", *(f"{name}.confidence = {value:.4f}" for value in known)]
 
 
 def only_name(kind: str, sentence: Sentence, items: Mapping[str, object], name: str | None) -> str | None:
@@ -286,13 +295,16 @@ def _new_block(sentence: Sentence, tree: Tree | None) -> str:
     return new_block(comments, rows)
 
 
-def _with_categories(text: str, sentence: Sentence) -> str:
-    """Return a block's text with the sentence's categories as comments."""
+def _with_categories(text: str, sentence: Sentence, confidence: bool) -> str:
+    """Return a block's text with the sentence's categories as comments, and perhaps with new confidences of them."""
     for name, category in sentence.categories.items():
         if not fits_comment(name, category):
             message = f"sentence {sentence.id}: expected a name and a class for a comment"
             raise WriteError(f"{message}, got {shown(f'{name} = {category}')}")
-    return with_comments(text, [f"# {name} = {category}" for name, category in sentence.categories.items()])
+    if not confidence:
+        return with_comments(text, [f"# {name} = {category}" for name, category in sentence.categories.items()])
+    lines = [f"# {line}" for name in sentence.categories for line in category_comments(sentence, name)]
+    return with_comments(text, lines, stale=[f"{name}.confidence" for name in sentence.categories])
 
 
 def _with_all_graphs(text: str, sentence: Sentence, keep_deps: bool) -> str:

@@ -1,4 +1,4 @@
-"""spaCy's documents (the extra "text"): sentences out of them, trees and graphs into them."""
+"""spaCy's documents (the extra "text"): sentences out of them; trees, graphs and classes into them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import numpy as np
 
 from spigot.errors import UserError
 
+from .json_lines import SENTIMENTS
 from .sentence import NO_LABEL, Sentence, Surface
 from .surface import spaces_after, surface_of
 
 BLANK = "blank:"
-EXTENSION = "graphs"
+DOC_EXTENSIONS: dict[str, Any] = {"graphs": {}}
+SPAN_EXTENSIONS: dict[str, Any] = {"categories": {}, "sentiment": None, "sentiment_probability": None}
+"""Attributes under `._.` and what they are where nothing is set."""
 
 
 class Piece(NamedTuple):
@@ -106,11 +109,14 @@ def _groups(doc: Any) -> Iterator[Any]:
 
 
 def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
-    """Set what parsed sentences say of a `Doc`: heads, deps, tags, sentences, and `doc._.graphs`.
+    """Set what parsed sentences say of a `Doc`: heads, deps, tags, sentences, `doc._.graphs`, and sentences' classes.
 
     The label of a root is "ROOT", as spaCy has it. White space hangs on the token before it. `doc._.graphs` has for
     each name a list of (head, modifier, label) with places in the document; the head of a top is None. A sentence
     whose tree has several roots becomes several of spaCy's.
+
+    Each of `doc.sents` has `sent._.categories`, its classes by name, `sent._.sentiment` ("negative", "positive" or
+    None) and `sent._.sentiment_probability`. `doc.cats` stays as it is: it classifies documents, not sentences.
 
     Args:
         doc: a document of which `parsed` has all sentences, as from `pieces`.
@@ -147,16 +153,31 @@ def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
     values = [np.asarray(column, np.uint64 if key in (TAG, DEP) else np.int64) for key, column in columns.items()]
     if n:
         doc.from_array(list(columns), np.stack([column.astype(np.uint64) for column in values], 1))
-    register_extension()
+    register_extensions()
     doc._.graphs = graphs
+    _annotate_sentences(doc, parsed)
 
 
-def register_extension() -> None:
-    """Make `doc._.graphs` known to spaCy."""
-    from spacy.tokens import Doc
+def _annotate_sentences(doc: Any, parsed: Sequence[Piece]) -> None:
+    """Set the classes and sentiments of the sentences of a document, which lie within those of `parsed`."""
+    of = {place: sentence for sentence, places in parsed for place in places}
+    for span in doc.sents if of else ():
+        sentence = next((of[token.i] for token in span if token.i in of), None)
+        if sentence is not None and sentence.categories:
+            span._.categories = dict(sentence.categories)
+        if sentence is not None and sentence.sentiment is not None:
+            span._.sentiment = SENTIMENTS[sentence.sentiment]
+            span._.sentiment_probability = sentence.probability
 
-    if not Doc.has_extension(EXTENSION):
-        Doc.set_extension(EXTENSION, default={})
+
+def register_extensions() -> None:
+    """Make what `annotate` sets under `._.` known to spaCy."""
+    from spacy.tokens import Doc, Span
+
+    for owner, extensions in ((Doc, DOC_EXTENSIONS), (Span, SPAN_EXTENSIONS)):
+        for name, default in extensions.items():
+            if not owner.has_extension(name):
+                owner.set_extension(name, default=default)
 
 
 def doc_of(sentences: Sequence[Sentence], vocab: Any, tree: str | None) -> Any:

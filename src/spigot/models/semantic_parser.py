@@ -11,13 +11,13 @@ from torch import Tensor
 from spigot.data.sentence import SEMANTICS, Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, ParserConfig
-from spigot.models.encoders.base import Column
+from spigot.models.encoders.base import Column, WithEncoder
 from spigot.models.graph_scorer import Decoded, GraphScorer
 from spigot.models.tag_pairs import TagPairs
 from spigot.structured import SemanticGraphParts
 
 
-class SemanticParser(GraphScorer):
+class SemanticParser(WithEncoder, GraphScorer):
     """An encoder of its own, and a `GraphScorer` on its states, with roles pruned by the tags of the two tokens."""
 
     def __init__(
@@ -35,14 +35,9 @@ class SemanticParser(GraphScorer):
         self.encoder = encoder
 
     @property
-    def word_dropout(self) -> float:
-        """See `Encoder`."""
-        return self.encoder.word_dropout
-
-    @property
     def needs(self) -> frozenset[Column]:
         """See `Encoder`; tags also where they rule out roles."""
-        return self.encoder.needs | ({"tags"} if self.tag_pairs.restricts else set())
+        return super().needs | ({"tags"} if self.tag_pairs.restricts else set())
 
     def forward(
         self,

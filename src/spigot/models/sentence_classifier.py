@@ -8,11 +8,11 @@ from torch.nn import functional as F
 
 from spigot.data.vocabulary import Labels, Tokens, Vocabulary
 from spigot.models.config import NamedTreeFeature, SentenceClassifierConfig
-from spigot.models.encoders.base import Column
+from spigot.models.encoders.base import WithEncoder
 from spigot.models.scorers.perceptron import glorot
 
 
-class SentenceClassifier(nn.Module):
+class SentenceClassifier(WithEncoder, nn.Module):
     """An encoder, what a tree makes of its states, one vector of all of them, and a hidden layer.
 
     Args:
@@ -44,16 +44,6 @@ class SentenceClassifier(nn.Module):
         self.output = nn.Linear(config.hidden, len(labels))
         glorot(self.hidden)
         glorot(self.output)
-
-    @property
-    def word_dropout(self) -> float:
-        """See `Encoder`."""
-        return self.encoder.word_dropout
-
-    @property
-    def needs(self) -> frozenset[Column]:
-        """See `Encoder`."""
-        return self.encoder.needs
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None, arcs: Tensor | None = None) -> Tensor:
         """Return the scores of the classes `[batch, class]`, in single precision.

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Roles, Tokens, Vocabulary
 from spigot.models.config import BagClassifierConfig, BiLSTMClassifierConfig, ClassifierConfig
-from spigot.models.encoders.base import Column
+from spigot.models.encoders.base import Column, WithEncoder
 from spigot.models.encoders.word_vectors import WordVectors
 from spigot.models.scorers.perceptron import glorot
 from spigot.structured.structures.semantic_graph import SemanticGraphParts
@@ -21,7 +21,7 @@ CLASSES = 2
 """Negative and positive."""
 
 
-class BiLSTMClassifier(nn.Module):
+class BiLSTMClassifier(WithEncoder, nn.Module):
     """Sums features of the tokens, each of its own state and of the heads that a semantic graph gives it.
 
     feature_j = ReLU(b + W_s h_j + [Σ_i z_ij W_h h_i + Σ_i,l z_ilj W_r e_l] / max(1, number of j's heads))
@@ -57,16 +57,6 @@ class BiLSTMClassifier(nn.Module):
         for part in (self.itself, *(getattr(self, name, None) for name in ("head", "role")), self.hidden, self.output):
             if part is not None:
                 glorot(part)
-
-    @property
-    def word_dropout(self) -> float:
-        """See `Encoder`."""
-        return self.encoder.word_dropout
-
-    @property
-    def needs(self) -> frozenset[Column]:
-        """See `Encoder`."""
-        return self.encoder.needs
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None, graph: SemanticGraphParts | None = None) -> Tensor:
         """Return the scores of the classes, `[batch, 2]`. `graph` is hard, or a relaxed one, over the same nodes."""

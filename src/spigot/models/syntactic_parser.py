@@ -11,12 +11,12 @@ from torch import Tensor
 from spigot.data.sentence import SYNTAX, Sentence, Tree
 from spigot.data.vocabulary import Labels, Tokens, Vocabulary
 from spigot.models.config import SyntaxConfig
-from spigot.models.encoders.base import Column
+from spigot.models.encoders.base import WithEncoder
 from spigot.models.tree_scorer import ScoredArcs, TreeScorer
 from spigot.structured import heads_to_arcs
 
 
-class SyntacticParser(TreeScorer):
+class SyntacticParser(WithEncoder, TreeScorer):
     """An encoder of its own, and a `TreeScorer` on its states."""
 
     def __init__(
@@ -30,16 +30,6 @@ class SyntacticParser(TreeScorer):
         super().__init__(config.scorer, config.structure, encoder.output_dim, labels)
         self.vocabulary = vocabulary
         self.encoder = encoder
-
-    @property
-    def word_dropout(self) -> float:
-        """See `Encoder`."""
-        return self.encoder.word_dropout
-
-    @property
-    def needs(self) -> frozenset[Column]:
-        """See `Encoder`."""
-        return self.encoder.needs
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> ScoredArcs:
         """Return the scores of all arcs."""

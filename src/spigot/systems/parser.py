@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -16,7 +15,7 @@ from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
 from spigot.errors import UserError
-from spigot.precision import MixedPrecision
+from spigot.precision import MixedPrecision, computing
 from spigot.systems.base import System
 from spigot.systems.loading import load_system
 from spigot.systems.parse import Parse
@@ -130,8 +129,7 @@ class Parser:
 
     def parse_batch(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
         """Parse sentences, which are one batch; what they are annotated with is left out."""
-        half = self.mixed_precision == "bf16"
-        with torch.autocast(self.system.device.type, torch.bfloat16) if half else nullcontext():
+        with computing(self.mixed_precision, self.system.device):
             return self.system.parse([bare(sentence) for sentence in sentences], confidence)
 
     def _parsed(self, held: Sequence[_Item], confidence: bool, batch_tokens: int) -> Iterator[Any]:

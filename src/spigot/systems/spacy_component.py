@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from spigot.data.spacy_docs import Piece, annotate, pieces, register_extension
+from spigot.data.spacy_docs import Piece, annotate, pieces, register_extensions
 from spigot.systems.parser import Parser
 from spigot.systems.streaming import PARSING_BUDGET, parse_all
 
 
 class SpigotComponent:
-    """Sets what a system predicts on documents: heads and deps, tags, the starts of sentences, and `doc._.graphs`.
+    """Sets what a system predicts on documents: heads and deps, tags, sentences, graphs, classes and sentiments.
 
     Sentences are those of the document: put a `sentencizer` or another component before it that finds them, else they
     are found by the sentencizer's rules. See `spigot.data.spacy_docs.annotate` for what is set.
@@ -23,7 +23,7 @@ class SpigotComponent:
 
     def __init__(self, parser: Parser) -> None:
         self.parser = parser
-        register_extension()
+        register_extensions()
 
     def __call__(self, doc: Any) -> Any:
         """Return the document with what the system predicts."""

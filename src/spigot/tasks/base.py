@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -18,6 +18,17 @@ from spigot.evaluation.report import Measure
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Comments = Callable[[Sentence], Sequence[str]]
+
+
+class Unknown(NamedTuple):
+    """Annotation that a part can never predict, as its training data did not have it."""
+
+    number: int
+    total: int
+    things: str
+    """What is counted ("sentences")."""
+    known: str
+    """What the others have ("class that training has")."""
 
 
 class Task(BaseModel, ABC):
@@ -70,6 +81,10 @@ class Task(BaseModel, ABC):
     @abstractmethod
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
         """Return the annotation of a batch, as tensors with one row per sentence."""
+
+    def unknown(self, part: Any, sentences: Sequence[Sentence]) -> Unknown | None:
+        """Return how much of the annotation the part can never predict; None, by default: there is no such thing."""
+        return None
 
     @abstractmethod
     def losses(self, part: Any, output: Any, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:

@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spigot.data.categories import category_of, read_category
-from spigot.data.conllu import write_parses
+from spigot.data.conllu import category_comments, write_parses
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import Confidence, Sentence
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.categories import CategoryScore, categorization
 from spigot.evaluation.report import Measure, category_measures, label_measures
-from spigot.tasks.base import Comments, Task
+from spigot.tasks.base import Comments, Task, Unknown
 
 
 class Category(Task):
@@ -53,6 +53,11 @@ class Category(Task):
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
         """Return the numbers of the classes, `[batch]`: -1 where a class is not known."""
         return (torch.tensor([part.labels[str(category_of(s, self.name))] for s in sentences], dtype=torch.int64),)
+
+    def unknown(self, part: Any, sentences: Sequence[Sentence]) -> Unknown:
+        """Return how many sentences have a class that the part does not know."""
+        (numbers,) = self.gold(part, sentences)
+        return Unknown(int((numbers < 0).sum()), len(numbers), "sentences", "class that training has")
 
     def losses(self, part: Any, output: Tensor, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """Return the cross-entropy."""
@@ -93,10 +98,12 @@ class Category(Task):
         write_parses((self._named(sentence) for sentence in sentences), target, comments=comments)
 
     def _named(self, sentence: Sentence) -> Sentence:
-        """Return a sentence with its class, if it has one, under the task's name."""
+        """Return a sentence with its class, if it has one, under the task's name; it keeps a confidence."""
         found = category_of(sentence, self.name)
-        return sentence if found is None else sentence.with_category(self.name, found)
+        if found is None or self.name in sentence.categories:
+            return sentence
+        return sentence.with_category(self.name, found)
 
     def comments(self, sentence: Sentence) -> list[str]:
-        """Return the class."""
-        return [f"{self.name} = {sentence.categories[self.name]}"]
+        """Return the class and, if it is known, its confidence."""
+        return category_comments(sentence, self.name)

@@ -21,7 +21,7 @@ from spigot.evaluation.report import Measure, graph_measures, label_measures
 from spigot.models.graph_scorer import Decoded
 from spigot.models.semantic_parser import gold_graphs
 from spigot.structured import SemanticGraph, SemanticGraphParts
-from spigot.tasks.base import Comments, Task
+from spigot.tasks.base import Comments, Task, Unknown
 
 FALSE_POSITIVE, FALSE_NEGATIVE = 0.4, 0.6
 """Costs of a superfluous and of a missing labelled arc in NeurboParser's hinge loss."""
@@ -59,6 +59,13 @@ class Semantics(Task):
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
         """Return the fields of `Decoded`."""
         return gold_graphs(sentences, part.roles, self.name)
+
+    def unknown(self, part: Any, sentences: Sequence[Sentence]) -> Unknown:
+        """Return how many arcs, those to tops included, have a role that the part does not know."""
+        names = part.roles.names
+        found = [arc.label not in names for sentence in sentences for arc in sentence.graphs[self.name].arcs]
+        often = "" if self.min_role_count == 1 else f" at least {self.min_role_count} times"
+        return Unknown(sum(found), len(found), "arcs", f"role that training has{often}")
 
     def losses(self, part: Any, output: SemanticGraphParts, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """Return `graph_hinge` or `graph_nll`."""

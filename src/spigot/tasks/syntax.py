@@ -28,7 +28,7 @@ from spigot.structured import (
     hinge_loss,
     negative_log_likelihood,
 )
-from spigot.tasks.base import Comments, Task
+from spigot.tasks.base import Comments, Task, Unknown
 
 
 class Syntax(Task):
@@ -91,6 +91,13 @@ class Syntax(Task):
         """Return `heads[batch, n]` and, if the part has labels, `labels[batch, n]`."""
         heads = gold_heads(sentences, self.name)
         return (heads,) if part.labels is None else (heads, gold_labels(sentences, part.labels, self.name))
+
+    def unknown(self, part: Any, sentences: Sequence[Sentence]) -> Unknown | None:
+        """Return how many arcs have a label that the part does not know, or none."""
+        if part.labels is None:
+            return None
+        found = [part.labels[label] < 0 for sentence in sentences for label in sentence.trees[self.name].labels]
+        return Unknown(sum(found), len(found), "arcs", "label that training has")
 
     def losses(self, part: Any, output: ScoredArcs, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """Return the loss of the trees and, if the part has labels, of these."""

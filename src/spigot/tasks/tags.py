@@ -18,7 +18,7 @@ from spigot.data.vocabulary import Labels
 from spigot.evaluation.report import Measure, label_measures, tag_measures
 from spigot.evaluation.tagging import TagScore, tagging
 from spigot.models.tagger import gold_tags
-from spigot.tasks.base import Comments, Task
+from spigot.tasks.base import Comments, Task, Unknown
 from spigot.tasks.syntax import label_nll
 
 NO_TAG = "_"
@@ -56,6 +56,11 @@ class Tags(Task):
     def gold(self, part: Any, sentences: Sequence[Sentence]) -> tuple[Tensor, ...]:
         """Return the numbers of the tags, `[batch, n]`."""
         return (gold_tags(sentences, part.labels),)
+
+    def unknown(self, part: Any, sentences: Sequence[Sentence]) -> Unknown:
+        """Return how many tokens have a tag that the part does not know."""
+        found = [part.labels[tag] < 0 for sentence in sentences for tag in sentence.tags]
+        return Unknown(sum(found), len(found), "tokens", "tag that training has")
 
     def losses(self, part: Any, output: Tensor, gold: Sequence[Tensor], lengths: Tensor) -> Tensor:
         """Return the cross-entropy."""

@@ -211,6 +211,17 @@ class Recipe(_Strict):
         return self.system.intermediate
 
     @property
+    def joint_tasks(self) -> list[str]:
+        """The tasks whose losses joint training lowers, the intermediate one first.
+
+        A frozen intermediate parser is not trained after pre-training, one without a loss only through the end task.
+        """
+        middle = self.intermediate_task
+        names = sorted(self.made_tasks, key=lambda name: name != middle)
+        alone = middle is not None and (self.intermediate.frozen or not self.made_tasks[middle].has_loss)
+        return names[1:] if alone else names
+
+    @property
     def selection(self) -> tuple[str, ...]:
         """The dev scores whose mean decides which epoch is kept.
 
@@ -276,7 +287,35 @@ class Recipe(_Strict):
                 raise ValueError(f"intermediate.trees: expected frozen = true and a hard surrogate beside it, {got}")
             if self.data.builtin is not None:
                 raise ValueError("intermediate.trees: expected corpora from files beside it, got [data.builtin]")
-        if not facts.passes_gradient and {"end_task_weight", "end_task_warmup"} & how.model_fields_set:
-            got = f'got "{surrogate.name}"'
-            raise ValueError(f"intermediate.end_task_weight: expected a surrogate with a gradient, {got}")
+        for key in ("end_task_weight", "end_task_warmup"):
+            if not facts.passes_gradient and key in how.model_fields_set:
+                got = f'got "{surrogate.name}"'
+                raise ValueError(f"intermediate.{key}: expected a surrogate with a gradient, {got}")
         return self
+
+    @model_validator(mode="after")
+    def _with_effect(self) -> Recipe:
+        """Refuse what would change nothing, as what it belongs to is not trained."""
+        how, frozen = self.intermediate, "beside intermediate.frozen = true"
+        for key in ("learning_rate_factor", "end_task_weight", "end_task_warmup") if how.frozen else ():
+            _expect_default(how, key, f"intermediate.{key}", frozen)
+        latent = [f'beside tasks.{name}.loss = "none"' for name, task in self.made_tasks.items() if not task.has_loss]
+        joint = self.joint_tasks
+        for name, task in self.made_tasks.items():
+            never = name == self.intermediate_task and how.frozen and not how.pretrain_epochs
+            if never or not task.has_loss:
+                _expect_default(task, "loss_weight", f"tasks.{name}.loss_weight", *latent, frozen)
+            if never:
+                _expect_default(task, "betas", f"tasks.{name}.betas", frozen)
+            if name not in joint or len(joint) == 1:
+                reasons = [*latent, *[frozen] * how.frozen, "in a system of one task"]
+                _expect_default(task, "sample", f"tasks.{name}.sample", *reasons)
+        return self
+
+
+def _expect_default(table: BaseModel, key: str, full: str, *reasons: str) -> None:
+    """Raise a ValueError, with the first of some reasons, for a key of a table that differs from its default."""
+    expected, got = type(table).model_fields[key].default, getattr(table, key)
+    if got != expected:
+        wanted = "none" if expected is None else f"{expected:g}"
+        raise ValueError(f"{full}: expected {wanted} {reasons[0]}, got {got}")

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from spigot.builtin import splits
 from spigot.data.errors import DataError
@@ -51,6 +51,27 @@ def check_selection(selection: Iterable[str], tasks: Mapping[str, Task], corpora
             if score in task.score_names and name not in corpora.dev:
                 expected = f'expected a score of a task with development sentences, got "{score}"'
                 raise RecipeError(f"training.selection: {expected} without data.{name}.dev")
+
+
+def check_labels(
+    selection: Iterable[str], tasks: Mapping[str, Task], parts: Mapping[str, Any], corpora: Corpora
+) -> None:
+    """Say how many labels in the files of development sentences the parts can never predict.
+
+    Raises:
+        RecipeError: that is all of them, and their score alone decides which epoch is kept.
+    """
+    for name, sentences in corpora.dev.items():
+        task = tasks[name]
+        found = task.unknown(parts[name], sentences)
+        if found is None:
+            continue
+        key = f"data.{name}.dev"
+        number, total, things, known = found
+        if number == total and {*selection} == {task.score_names[-1]}:
+            raise RecipeError(f"{key}: expected {things} with a {known}, got none of {total}")
+        if number:
+            log.warning("%s: %d of %d %s have no %s", key, number, total, things, known)
 
 
 def _builtin(sizes: BuiltinConfig, tasks: Mapping[str, Task]) -> Corpora:

@@ -20,7 +20,14 @@ from spigot.systems.checkpoint import WEIGHTS
 from spigot.training.about import write_about
 from spigot.training.build import build_system
 from spigot.training.config import Recipe, RecipeError
-from spigot.training.corpora import check_selection, check_unchanged, fingerprints, load_corpora, with_trees
+from spigot.training.corpora import (
+    check_labels,
+    check_selection,
+    check_unchanged,
+    fingerprints,
+    load_corpora,
+    with_trees,
+)
 from spigot.training.history import History, Losses
 from spigot.training.plan import Step, epochs, plan, tasks
 from spigot.training.processes import Processes, make_accelerator
@@ -71,6 +78,8 @@ class Trainer:
         self.given = self._given_trees()
         torch.manual_seed(recipe.training.seed)
         self.model = build_system(recipe, self.corpora, self.report.line).to(self.processes.device)
+        if recipe.data.builtin is None:
+            check_labels(recipe.selection, self.model.tasks, self.model.parts, self.corpora)
         self.updates = Updates(recipe, self.model, self.processes)
         self.history = History(recipe.selection)
         self.losses = Losses()

@@ -27,18 +27,11 @@ def epochs(recipe: Recipe) -> int:
 
 
 def tasks(recipe: Recipe, epoch: int) -> list[str]:
-    """Return the tasks of an epoch (from 0): the intermediate one alone in pre-training, then all.
-
-    A frozen intermediate parser is not trained after pre-training, one without a loss only through the end task.
-    """
-    how, intermediate = recipe.intermediate, recipe.intermediate_task
-    others = [task for task in recipe.made_tasks if task != intermediate]
-    if intermediate is None:
-        return others
-    if epoch < how.pretrain_epochs:
+    """Return the tasks of an epoch (from 0): the intermediate one alone in pre-training, then `joint_tasks`."""
+    intermediate = recipe.intermediate_task
+    if intermediate is not None and epoch < recipe.intermediate.pretrain_epochs:
         return [intermediate]
-    alone = how.frozen or not recipe.made_tasks[intermediate].has_loss
-    return others if alone else [intermediate, *others]
+    return recipe.joint_tasks
 
 
 def plan(recipe: Recipe, corpora: Corpora, epoch: int) -> list[Step]:

@@ -1,4 +1,4 @@
-"""What an encoder is: words in, one state for each token out."""
+"""What an encoder is: words in, one state for each token out; and a part that reads sentences through one."""
 
 from __future__ import annotations
 
@@ -38,3 +38,19 @@ class Encoder(nn.Module, ABC):
         States past the lengths are 0. `dropped[batch, n + 1]` (bool, laid out as `tokens.words`) marks the tokens that
         word dropout makes unknown; None for none.
         """
+
+
+class WithEncoder:
+    """A module with an encoder of its own, which says what is read of a sentence."""
+
+    encoder: Encoder
+
+    @property
+    def word_dropout(self) -> float:
+        """See `Encoder`."""
+        return self.encoder.word_dropout
+
+    @property
+    def needs(self) -> frozenset[Column]:
+        """See `Encoder`."""
+        return self.encoder.needs
