@@ -9,6 +9,7 @@ import pytest
 
 from spigot.cli.main import main
 from spigot.data.readers import read_sentences
+from spigot.data.sentence import SENTIMENTS
 from spigot.data.writers import WRITERS
 from spigot.errors import UserError
 from spigot.scaling import corpus
@@ -17,7 +18,7 @@ from spigot.scaling.corpus import connect, parse_corpus, parse_dataset
 from spigot.scaling.output import path_of, whole
 from spigot.scaling.parts import Part
 from spigot.systems.parser import load
-from tests.models.tiny import SENTENCES, WORDS_ALONE, tiny_model
+from tests.models.tiny import SENTENCES, WORDS_ALONE, sentiment_model, tiny_model
 
 ray = pytest.importorskip("ray")
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -175,6 +176,20 @@ def test_a_longer_sentence_is_left_out_and_named(model, tmp_path):
     work = Work(model, tmp_path / "in", tmp_path / "out", "tokenized", max_length=3)
     (row,) = parse_corpus(work)
     assert (row["sentences"], row["left_out"]) == (1, "a.txt/00000-2")
+
+
+def test_sentiments_are_written_beside_graphs(tmp_path):
+    sentiment_model().save_pretrained(tmp_path / "model")
+    (tmp_path / "in").mkdir()
+    WRITERS["conllu"](SENTENCES[:1], tmp_path / "in" / "a.conllu")
+    work = work_on(str(tmp_path / "model"), tmp_path / "in")
+    assert [row["error"] for row in parse_corpus(work)] == [""]
+    (file,) = (path for path in work.out.rglob("*.conllu") if path.is_file())
+    parse = load(work.model)(SENTENCES[0])
+    label, probability = SENTIMENTS[parse.sentence.sentiment], parse.sentence.probability
+    for text in (file.read_text("utf-8"), parse.to_conllu()):
+        found = [line for line in text.splitlines() if line.startswith(("# sentiment", "# probability"))]
+        assert found == [f"# sentiment = {label}", f"# probability = {probability:.4f}"]
 
 
 def test_workers_have_the_precision_of_the_job(model, tmp_path):

@@ -10,8 +10,14 @@ import pytest
 
 spacy = pytest.importorskip("spacy")
 
-from spigot.data.json_lines import SENTIMENTS  # noqa: E402
-from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree  # noqa: E402
+from spigot.data.sentence import (  # noqa: E402
+    SENTIMENTS,
+    TOP,
+    Arc,
+    Graph,
+    Sentence,
+    Tree,
+)
 from spigot.data.spacy_docs import Piece, annotate, doc_of, pieces  # noqa: E402
 from spigot.systems.parse import Parse  # noqa: E402
 from spigot.systems.parser import Parser, bare  # noqa: E402

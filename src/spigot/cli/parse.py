@@ -168,7 +168,7 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool) -> Write:
         to = "sst" if outputs == {"sentiments"} else "conllu"
 
     def as_conllu(sentences: Iterable[Sentence]) -> None:
-        write_parses(sentences, "-", parser.tree, keep_deps, lambda s: [line for t in tasks for line in t.comments(s)])
+        write_parses(sentences, "-", parser.tree, keep_deps, parser.comments)
 
     def as_mrp(sentences: Iterable[Sentence]) -> None:
         with open_output("-") as file:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .conllu import comment_of
-from .json_lines import SENTIMENTS
-from .sentence import Sentence
+from .sentence import SENTIMENTS, Sentence
 
 
 def category_of(sentence: Sentence, name: str) -> str | None:

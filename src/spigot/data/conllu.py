@@ -36,7 +36,7 @@ from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, rea
 from .errors import DataError, WriteError, shown
 from .files import Readable, Writable
 from .misc import MISC, graph_names, merged, misc_of_graphs, misc_of_tree, read_graph
-from .sentence import SYNTAX, Confidence, Graph, Sentence, Tree
+from .sentence import SENTIMENTS, SYNTAX, Confidence, Graph, Sentence, Tree
 from .surface import misc_of_space, spaces_after
 
 FORMAT = "conllu"
@@ -146,9 +146,9 @@ def write_parses(
     keep_deps: bool = False,
     comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
 ) -> None:
-    """Write predictions as CoNLL-U: a tree, all graphs and all classes, with their confidences.
+    """Write predictions as CoNLL-U: a tree, all graphs, all classes and a sentiment, with their confidences.
 
-    What stands in MISC says `spigot.data.misc`; classes are comments, see `category_comments`.
+    What stands in MISC says `spigot.data.misc`; classes are comments, see `category_comments`, and so is a sentiment.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -171,8 +171,9 @@ def write_parses(
         found = sentence.confidences.get(name) if name is not None else None
         cells = zip(misc_of_tree(found, len(sentence)), misc_of_graphs(sentence, sentence.graphs), strict=True)
         text = _with_misc(text, [[*of_tree, *of_graphs] for of_tree, of_graphs in cells], list(sentence.graphs))
-        named = [f"# graphs = {' '.join(sentence.graphs)}"] if sentence.graphs else []
-        return with_comments(text, [*named, *(f"# {comment}" for comment in comments(sentence))])
+        named = [f"graphs = {' '.join(sentence.graphs)}"] if sentence.graphs else []
+        named += [*sentiment_comments(sentence), *comments(sentence)]
+        return with_comments(text, [f"# {comment}" for comment in dict.fromkeys(named)])
 
     write_blocks(sentences, target, format=FORMAT, render=render)
 
@@ -181,6 +182,12 @@ def category_comments(sentence: Sentence, name: str) -> list[str]:
     """Return a class as comments: `topic = sports`, and `topic.confidence = 0.9731` if its confidence is known."""
     known = sentence.confidences.get(name, Confidence()).labels
     return [f"{name} = {sentence.categories[name]}", *(f"{name}.confidence = {value:.4f}" for value in known)]
+
+
+def sentiment_comments(sentence: Sentence) -> list[str]:
+    """Return a sentiment and its probability, as far as they are known, as comments."""
+    found = [] if sentence.sentiment is None else [f"sentiment = {SENTIMENTS[sentence.sentiment]}"]
+    return found if sentence.probability is None else [*found, f"probability = {sentence.probability:.4f}"]
 
 
 def only_name(kind: str, sentence: Sentence, items: Mapping[str, object], name: str | None) -> str | None:

@@ -21,11 +21,10 @@ from typing import Any
 from .blocks import fits_column, fits_comment
 from .errors import DataError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output, parse_json
-from .sentence import Arc, Confidence, Graph, Sentence, Surface, Tree
+from .sentence import SENTIMENTS, Arc, Confidence, Graph, Sentence, Surface, Tree
 from .surface import joined, surface_of
 
 FORMAT = "json"
-SENTIMENTS = ("negative", "positive")
 DIGITS = 6
 """Decimal places of probabilities."""
 

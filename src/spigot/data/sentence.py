@@ -15,6 +15,8 @@ NO_LABEL = "_"
 """The label of an arc that has none."""
 SYNTAX, SEMANTICS = "syntax", "semantics"
 """The default names of a tree and of a graph."""
+SENTIMENTS = ("negative", "positive")
+"""What the numbers of `Sentence.sentiment` mean."""
 
 T = TypeVar("T")
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from spigot.errors import UserError
 
-from .json_lines import SENTIMENTS
-from .sentence import NO_LABEL, Sentence, Surface
+from .sentence import NO_LABEL, SENTIMENTS, Sentence, Surface
 from .surface import spaces_after, surface_of
 
 BLANK = "blank:"

@@ -73,7 +73,7 @@ class PartParser:
         if self.work.to == "json":
             write_json_lines(parsed, path)
         else:
-            write_parses(parsed, path, self.parser.tree)
+            write_parses(parsed, path, self.parser.tree, comments=self.parser.comments)
         return count
 
     def _sentences(self, part: Part) -> Iterator[Sentence]:

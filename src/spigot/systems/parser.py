@@ -81,6 +81,10 @@ class Parser:
         """The name of the trees, if the system predicts some: the first task that does."""
         return next((name for name, task in self.system.tasks.items() if task.outputs == "trees"), None)
 
+    def comments(self, sentence: Sentence) -> list[str]:
+        """Return what the tasks say of a parsed sentence in comments of CoNLL-U: see `Task.comments`."""
+        return [line for task in self.system.tasks.values() for line in task.comments(sentence)]
+
     def __call__(self, items: Any, confidence: bool = False) -> Any:
         """Parse one thing or several, see the class.
 

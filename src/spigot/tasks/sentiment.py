@@ -10,8 +10,8 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from spigot.data.conllu import sentiment_comments
 from spigot.data.files import Writable
-from spigot.data.json_lines import SENTIMENTS
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import Sentence
 from spigot.data.sst import write_sst
@@ -72,11 +72,4 @@ class Sentiment(Task):
 
     def comments(self, sentence: Sentence) -> list[str]:
         """Return the label and its probability."""
-        label, probability = _prediction(sentence)
-        return [f"sentiment = {label}", f"probability = {probability:.4f}"]
-
-
-def _prediction(sentence: Sentence) -> tuple[str, float]:
-    if sentence.sentiment is None or sentence.probability is None:
-        raise ValueError(f"sentence {sentence.id}: expected a predicted sentiment, got none")
-    return SENTIMENTS[sentence.sentiment], sentence.probability
+        return sentiment_comments(sentence)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from spigot.data.json_lines import SENTIMENTS
-from spigot.data.sentence import Sentence
+from spigot.data.sentence import SENTIMENTS, Sentence
 from spigot.drawing.layout import Panel
 from spigot.drawing.parses import draw
 from spigot.drawing.svg import svg

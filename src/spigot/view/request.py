@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from spigot.data.json_lines import SENTIMENTS
-from spigot.data.sentence import Arc, Graph, Sentence
+from spigot.data.sentence import SENTIMENTS, Arc, Graph, Sentence
 from spigot.data.spacy_docs import BLANK, pipeline
 from spigot.errors import UserError
 from spigot.systems.base import System
