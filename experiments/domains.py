@@ -30,6 +30,7 @@ GRADIENTS = {
     "pbo-sa": CONTROL,
     "pbo-gcn-spigot": CONVOLVED,
     "pbo-gcn-ste": CONVOLVED,
+    "pbo-gcn-penalty": CONVOLVED,
 }
 """What trains the parser through the end task, and the same without that gradient."""
 
