@@ -6,7 +6,6 @@ python experiments/domains.py --check  # fails if they are not up to date
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tomllib
@@ -18,7 +17,7 @@ from typing import Any, TypeAlias
 from collect import read_counts
 from gains import Gains, Pair, points
 from regime import origin
-from scored import rewrite_page
+from scored import rewrite_or_check
 
 HERE = Path(__file__).parent
 OUT = HERE / "table1-propbank"
@@ -161,9 +160,7 @@ def tables(gains: Gains) -> dict[str, str]:
 
 def main() -> int:
     """Rewrite or check the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    return rewrite_page(OUT / "README.md", tables, parser.parse_args().check)
+    return rewrite_or_check(__doc__, OUT / "README.md", tables)
 
 
 if __name__ == "__main__":

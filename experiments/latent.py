@@ -6,7 +6,6 @@ python experiments/latent.py --check  # fails if they are not up to date
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tomllib
@@ -16,7 +15,7 @@ from typing import Any
 
 from gains import Gains, points
 from regime import mean_difference, origin
-from scored import rewrite_page
+from scored import rewrite_or_check
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "latent"
@@ -70,9 +69,7 @@ def tables(gains: Gains) -> dict[str, str]:
 
 def main() -> int:
     """Rewrite or check the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    return rewrite_page(FOLDER / "README.md", tables, parser.parse_args().check)
+    return rewrite_or_check(__doc__, FOLDER / "README.md", tables)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,13 @@ def rewrite_page(page: Path, tables: Tables, check: bool) -> int:
     return result
 
 
+def rewrite_or_check(description: str | None, page: Path, tables: Tables) -> int:
+    """Read the command line, nothing or `--check`, and do what it says."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    return rewrite_page(page, tables, parser.parse_args().check)
+
+
 def score_or_rewrite(description: str | None, score: Callable[[Path, Path], None], page: Path, tables: Tables) -> int:
     """Read the command line and do what it says: `score --data DATA --runs RUNS`, or `table [--check]`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)

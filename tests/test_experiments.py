@@ -14,6 +14,8 @@ from spigot.cli.gold import read_together
 from spigot.data.conllu import read_conllu, write_conllu
 from spigot.data.sdp import read_sdp, write_sdp
 from spigot.data.sentence import Tree
+from spigot.evaluation.attachment import attachment
+from spigot.evaluation.changes import linked_heads
 from spigot.evaluation.counts import Counts
 from spigot.evaluation.significance import compare
 from spigot.training.recipe import load_recipe
@@ -404,6 +406,16 @@ def test_the_parts_of_spigot_along_the_confidence_and_across_it(script):
     torch.testing.assert_close(penalties[0], penalties[1])
     torch.testing.assert_close(penalties[0].flatten(1).norm(dim=1), torch.full((2,), 0.5, dtype=torch.float64))
     torch.testing.assert_close(0.5 * part / part.flatten(1).norm(dim=1)[:, None, None], penalties[0])
+
+
+def test_the_links_of_right_and_wrong_heads_are_all_links(script):
+    linked, sentences = script("linked"), SENTENCES[:10]
+    parsed = [s.with_tree("syntax", Tree(tuple(range(len(s))), ("_",) * len(s))) for s in sentences]
+    for gold, system in zip(sentences, parsed, strict=True):
+        right, wrong = (linked.of_kind(gold, system, kind) for kind in (True, False))
+        assert right + wrong == linked_heads(gold, system)
+        assert right.gold == attachment(gold, system).heads
+    assert sum(linked.of_kind(*pair, True).correct for pair in zip(sentences, parsed, strict=True)) > 0
 
 
 def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
