@@ -156,6 +156,11 @@ class System(Pretrained, ABC):
         """
         return None
 
+    def predictions(self, task: str, sentences: Sequence[Sentence]) -> list[Sentence]:
+        """Return any number of sentences with what the part of one task predicts, for `annotate`."""
+        with torch.inference_mode():
+            return parse_all(lambda batch: self.predict_task(task, batch), sentences)
+
     # -- parsing -------------------------------------------------------------------------------------------
 
     def parse(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:

@@ -21,7 +21,6 @@ from spigot.systems.gradient import scale_gradient
 from spigot.systems.parse_layer import ParseLayer
 from spigot.systems.pruning import GraphCandidates, Pruner
 from spigot.systems.semantics_then_sentiment_config import SemanticsThenSentimentConfig
-from spigot.systems.streaming import parse_all
 from spigot.tasks.base import Task
 
 
@@ -181,8 +180,7 @@ class SemanticsThenSentiment(System):
         """Return the sentences with the graphs of the frozen parser."""
         if self.semantics is None:
             return None
-        with torch.inference_mode():
-            return parse_all(self._parse_graphs, sentences)
+        return self.predictions("semantics", sentences)
 
     def given_graphs(self, sentences: Sequence[Sentence]) -> SemanticGraphParts:
         """Return the graphs of the sentences as 0/1 parts, for `forward`."""

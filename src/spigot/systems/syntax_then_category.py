@@ -21,7 +21,6 @@ from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.given_trees import GivenTree, given_trees
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.parse_layer import ParseLayer
-from spigot.systems.streaming import parse_all
 from spigot.systems.syntax_words import start_of_syntax
 from spigot.tasks.base import Task
 
@@ -164,8 +163,7 @@ class SyntaxThenCategory(System):
         """Return the sentences with the trees of the frozen parser; None if the classifier reads relaxed ones."""
         if self.syntax is None or self.config.surrogate.named_class.relaxes:
             return None
-        with torch.inference_mode():
-            return parse_all(lambda batch: self.predict_task("syntax", batch), sentences)
+        return self.predictions("syntax", sentences)
 
     def _arcs(self, scored: ScoredArcs, lengths: Tensor, weight: float = 1.0) -> Tensor:
         """Return the tree that the classifier reads; `weight` scales the gradient that it sends through it."""

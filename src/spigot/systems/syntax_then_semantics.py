@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-import torch
 from torch import Tensor, nn
 
 from spigot.data.sentence import Sentence
@@ -20,7 +19,6 @@ from spigot.systems.batch import Batch
 from spigot.systems.config import SystemConfig, none_if_false
 from spigot.systems.gradient import scale_gradient
 from spigot.systems.parse_layer import ParseLayer
-from spigot.systems.streaming import parse_all
 from spigot.systems.syntax_words import start_of_syntax
 from spigot.tasks.base import Task
 
@@ -177,8 +175,7 @@ class SyntaxThenSemantics(System):
         """Return the sentences with the trees of the frozen parser; None if the semantic parser reads relaxed ones."""
         if self.syntax is None or self.config.surrogate.named_class.relaxes:
             return None
-        with torch.inference_mode():
-            return parse_all(lambda batch: self.predict_task("syntax", batch), sentences)
+        return self.predictions("syntax", sentences)
 
     def encode(self, sentences: Sequence[Sentence]) -> tuple[Tokens, Tokens | None]:
         """Encode sentences with each parser's vocabulary, on the model's device."""
