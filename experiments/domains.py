@@ -40,9 +40,7 @@ Runs: TypeAlias = dict[str, dict[int, dict[str, Any]]]
 def listed() -> dict[str, str]:
     """Return the names of the runs of the list that are scored, with their labels, in its order."""
     groups = tomllib.loads((HERE / "table1.toml").read_text("utf-8"))["group"]
-    found = {run["name"]: run["label"] for group in groups if group.get("out") == OUT.name for run in group["run"]}
-    first = [name for name in found if name not in GRADIENTS.keys() | GRADIENTS.values() | {PIPELINE}]
-    return {name: found[name] for name in [*first, *found]}
+    return {run["name"]: run["label"] for group in groups if group.get("out") == OUT.name for run in group["run"]}
 
 
 def read_all() -> Runs:
