@@ -203,6 +203,10 @@ def test_the_coverage_of_the_words_by_vectors_is_told(files):
     share = f"{100 * forms.count(word) / len(forms):.1f} %"
     expected = f"semantics: 1 of {len(set(forms))} words ({share} of the tokens) have a vector in "
     assert told == [expected + str(files["root"] / "vectors.txt")]
+    other = next(form for form in forms if form != word)
+    (files["root"] / "vectors.txt").write_text(f"{word}\t0 0 0 0 0 1\n{other}\t0 0 0 0 0 1\n")
+    build_system(recipe, corpora, told.append)
+    assert told[1].endswith(f"have a vector in {files['root'] / 'vectors.txt'}; they share 1 vectors")
     (files["root"] / "vectors.txt").write_text("none-of-them 0 0 0 0 0 1\n")
     with pytest.raises(RecipeError, match="expected vectors of words in the training data of semantics, got none in"):
         build_system(recipe, corpora)

@@ -47,13 +47,16 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
 
 
 def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: str) -> str:
-    """Say how many words have a vector. Raises RecipeError if none has."""
+    """Say how many words have a vector, and how many vectors these share. Raises RecipeError if none has one."""
     counts = _words(sentences)
     known = [word for word in counts if word in vectors]
     if not known:
         raise RecipeError(f"data.vectors: expected vectors of words in the training data of {task}, got none in {path}")
     tokens = 100 * sum(counts[word] for word in known) / counts.total()
-    return f"{task}: {len(known)} of {len(counts)} words ({tokens:.1f} % of the tokens) have a vector in {path}"
+    covered = f"{task}: {len(known)} of {len(counts)} words ({tokens:.1f} % of the tokens) have a vector in {path}"
+    # Small tables give near neighbours one vector: fixed ones then say nothing of the difference.
+    different = len({vectors[word].numpy().tobytes() for word in known})
+    return covered if different == len(known) else f"{covered}; they share {different} vectors"
 
 
 def _vectors(path: Path) -> Vectors:
