@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from collect import counts_json, machine, read_counts, write_json
-from domains import listed
+from domains import PROPBANK
 from gains import Gains, points
 from on_test import AGAINST, finished, half
 from scored import score_or_rewrite
@@ -86,7 +86,7 @@ def half_of_propbank() -> Family:
 def outside(pipeline: str, control: str, *under_gradient: str) -> Family:
     """Return runs on PropBank without reviews, compared on reviews."""
     files = "RUNS/outside.sdp", "RUNS/outside.conllu"
-    return Family(pipeline, control, under_gradient, listed(), (1, 2, 3, 4, 5), *files)
+    return Family(pipeline, control, under_gradient, PROPBANK.labels, (1, 2, 3, 4, 5), *files)
 
 
 def families() -> dict[str, Family]:

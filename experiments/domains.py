@@ -1,6 +1,6 @@
-"""Table 1 on PropBank, in and out of its domain: the runs of `table1.toml`.
+"""Table 1 on PropBank and on DM, in and out of the domain: the runs of `table1.toml`.
 
-python experiments/domains.py          # rewrites the tables in experiments/table1-propbank/README.md
+python experiments/domains.py          # rewrites the tables in table1-propbank/README.md and table1-dm/README.md
 python experiments/domains.py --check  # fails if they are not up to date
 """
 
@@ -10,6 +10,8 @@ import json
 import sys
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, TypeAlias
@@ -20,16 +22,14 @@ from regime import origin
 from scored import rewrite_or_check
 
 HERE = Path(__file__).parent
-OUT = HERE / "table1-propbank"
 DOMAINS = {"test": "in", "ood": "out"}
-PIPELINE, CONTROL, CONVOLVED = "pbo-pipeline", "pbo-joint", "pbo-gcn-joint"
 GRADIENTS = {
-    "pbo-spigot": CONTROL,
-    "pbo-ste": CONTROL,
-    "pbo-sa": CONTROL,
-    "pbo-gcn-spigot": CONVOLVED,
-    "pbo-gcn-ste": CONVOLVED,
-    "pbo-gcn-penalty": CONVOLVED,
+    "spigot": "joint",
+    "ste": "joint",
+    "sa": "joint",
+    "gcn-spigot": "gcn-joint",
+    "gcn-ste": "gcn-joint",
+    "gcn-penalty": "gcn-joint",
 }
 """What trains the parser through the end task, and the same without that gradient."""
 
@@ -37,19 +37,45 @@ Runs: TypeAlias = dict[str, dict[int, dict[str, Any]]]
 """From the name of a run and its seed to its file."""
 
 
-def listed() -> dict[str, str]:
-    """Return the names of the runs of the list that are scored, with their labels, in its order."""
-    groups = tomllib.loads((HERE / "table1.toml").read_text("utf-8"))["group"]
-    return {run["name"]: run["label"] for group in groups if group.get("out") == OUT.name for run in group["run"]}
+@dataclass(frozen=True)
+class Corpus:
+    """The runs on one corpus, whose names begin with a prefix; their scores and their page are in a folder."""
+
+    prefix: str
+    folder: Path
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """Those groups of the list that are scored."""
+        groups = tomllib.loads((HERE / "table1.toml").read_text("utf-8"))["group"]
+        return [group for group in groups if group.get("out") == self.folder.name]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the runs are called in tables, by their names, in the order of the list."""
+        return {run["name"]: run["label"] for group in self.groups for run in group["run"]}
+
+    def run(self, name: str) -> str:
+        """Return the name of a run of this corpus."""
+        return f"{self.prefix}-{name}"
+
+    def read(self) -> Runs:
+        """Return all runs that have been scored."""
+        found: Runs = {name: {} for name in self.labels}
+        for path in sorted(self.folder.glob(self.run("*.json"))):
+            name, _, seed = path.stem.rpartition("-")
+            found[name][int(seed)] = json.loads(path.read_text("utf-8"))
+        return {name: dict(sorted(runs.items())) for name, runs in found.items() if runs}
+
+    @property
+    def missing(self) -> list[str]:
+        """The runs that have not been scored yet, in the order of the list."""
+        wanted = [f"{run['name']}-{seed}" for group in self.groups for seed in group["seeds"] for run in group["run"]]
+        return [name for name in wanted if not (self.folder / f"{name}.json").is_file()]
 
 
-def read_all() -> Runs:
-    """Return all runs that have been scored."""
-    found: Runs = {name: {} for name in listed()}
-    for path in sorted(OUT.glob("pbo-*.json")):
-        name, _, seed = path.stem.rpartition("-")
-        found[name][int(seed)] = json.loads(path.read_text("utf-8"))
-    return {name: dict(sorted(runs.items())) for name, runs in found.items() if runs}
+PROPBANK = Corpus("pbo", HERE / "table1-propbank")
+DM = Corpus("dm", HERE / "table1-dm")
 
 
 def value(run: dict[str, Any], split: str, score: str) -> Any:
@@ -83,32 +109,33 @@ def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def scores_table(runs: Runs, gains: Gains) -> str:
+def scores_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
     """Return Table 1 in Markdown."""
     shown = {"uas": "UAS", "uf": "UF", "lf": "LF"}
     head = ["system", "seeds", *(f"{label} {domain}" for domain in DOMAINS.values() for label in shown.values())]
     head += [f"LF − PIPELINE, {domain}" for domain in DOMAINS.values()]
     lines = [row(head), "|---" * len(head) + "|"]
-    for name, label in listed().items():
+    pipeline = corpus.run("pipeline")
+    for name, label in corpus.labels.items():
         found = runs.get(name, {})
         if found:
             cells = [label, str(len(found))]
             cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
             for split in DOMAINS:
-                both = pairs(found, runs.get(PIPELINE, {}), split, "labelled")
-                cells.append(gain(gains, both) if name != PIPELINE and both else "")
+                both = pairs(found, runs.get(pipeline, {}), split, "labelled")
+                cells.append(gain(gains, both) if name != pipeline and both else "")
             lines.append(row(cells))
     return "\n".join(lines)
 
 
-def gradients_table(runs: Runs, gains: Gains) -> str:
+def gradients_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
     """Return in Markdown what the gradient of the end task adds to joint training without it."""
     shown = {"heads": "UAS", "unlabelled": "UF", "labelled": "LF"}
     splits = {"dev": "dev", **DOMAINS}
     head = ["minus joint training without the gradient", "seeds"]
     head += [f"{label} {domain}" for domain in splits.values() for label in shown.values()]
     lines = [row(head), "|---" * len(head) + "|"]
-    for name, control in GRADIENTS.items():
+    for name, control in ((corpus.run(one), corpus.run(other)) for one, other in GRADIENTS.items()):
         both = {
             (split, score): pairs(runs.get(name, {}), runs.get(control, {}), split, score)
             for split in splits
@@ -116,17 +143,17 @@ def gradients_table(runs: Runs, gains: Gains) -> str:
         }
         number = len(both["test", "heads"])
         if number:
-            lines.append(row([listed()[name], str(number), *(gain(gains, each) for each in both.values())]))
+            lines.append(row([corpus.labels[name], str(number), *(gain(gains, each) for each in both.values())]))
     return "\n".join(lines)
 
 
-def each_table(runs: Runs) -> str:
+def each_table(corpus: Corpus, runs: Runs) -> str:
     """Return the scores of each run in Markdown."""
     shown = {"uas": "UAS", "uf": "UF", "lf": "LF"}
     splits = {"dev": "dev", **DOMAINS}
     head = ["system", "seed", *(f"{label} {domain}" for domain in splits.values() for label in shown.values())]
     lines = [row(head), "|---" * len(head) + "|"]
-    for name, label in listed().items():
+    for name, label in corpus.labels.items():
         for seed, run in runs.get(name, {}).items():
             lines.append(
                 row([label, str(seed), *(average([run], split, score) for split in splits for score in shown)])
@@ -134,31 +161,23 @@ def each_table(runs: Runs) -> str:
     return "\n".join(lines)
 
 
-def tables(gains: Gains) -> dict[str, str]:
+def tables(corpus: Corpus, gains: Gains) -> dict[str, str]:
     """Return the tables in Markdown; what has not been run is named."""
-    runs = read_all()
+    runs = corpus.read()
     made = [run for found in runs.values() for run in found.values()]
-    groups = tomllib.loads((HERE / "table1.toml").read_text("utf-8"))["group"]
-    wanted = [
-        f"{run['name']}-{seed}"
-        for group in groups
-        if group.get("out") == OUT.name
-        for seed in group["seeds"]
-        for run in group["run"]
-    ]
-    missing = [name for name in wanted if not (OUT / f"{name}.json").is_file()]
     return {
-        "scores": scores_table(runs, gains),
-        "gradients": gradients_table(runs, gains),
-        "runs": each_table(runs),
-        "missing": f"Not yet run: {', '.join(f'`{name}`' for name in missing) or 'nothing'}.",
+        "scores": scores_table(corpus, runs, gains),
+        "gradients": gradients_table(corpus, runs, gains),
+        "runs": each_table(corpus, runs),
+        "missing": f"Not yet run: {', '.join(f'`{name}`' for name in corpus.missing) or 'nothing'}.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
     }
 
 
 def main() -> int:
     """Rewrite or check the tables."""
-    return rewrite_or_check(__doc__, OUT / "README.md", tables)
+    pages = {corpus.folder / "README.md": partial(tables, corpus) for corpus in (PROPBANK, DM)}
+    return rewrite_or_check(__doc__, pages)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def tables(gains: Gains) -> dict[str, str]:
 
 def main() -> int:
     """Rewrite or check the tables."""
-    return rewrite_or_check(__doc__, FOLDER / "README.md", tables)
+    return rewrite_or_check(__doc__, {FOLDER / "README.md": tables})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Runs come from the JSON files beside it, in the order of `runs.toml`; gradients 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tomllib
@@ -20,7 +19,7 @@ from typing import Any
 
 from collect import read_counts
 from gains import Gains, points
-from marks import rewrite
+from scored import rewrite_or_check
 
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
@@ -109,12 +108,11 @@ def mean_difference(
     return gains.mean(counts)
 
 
-def tables() -> str:
-    """Return the tables in Markdown; what has not been run yet is named below them."""
+def runs_tables(gains: Gains) -> str:
+    """Return the tables of the runs in Markdown; what has not been run yet is named below them."""
     groups = tomllib.loads((HERE / "runs.toml").read_text("utf-8"))["group"]
-    done = {path.stem: json.loads(path.read_text("utf-8")) for path in README.parent.glob("*.json")}
+    done = {path.stem: json.loads(path.read_text("utf-8")) for path in README.parent.glob("*-[0-9].json")}
     parts: list[str] = []
-    gains = Gains()
     for group in groups:
         names = [f"{run['name']}-{seed}" for seed in group["seeds"] for run in group["run"]]
         missing = [f"`{name}`" for name in names if name not in done]
@@ -153,12 +151,14 @@ def gradients() -> str:
     return "\n".join(lines)
 
 
+def tables(gains: Gains) -> dict[str, str]:
+    """Return all tables in Markdown."""
+    return {"tables": runs_tables(gains), "gradients": gradients()}
+
+
 def main() -> int:
     """Rewrite or check the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    return rewrite(README, {"tables": tables(), "gradients": gradients()}, check)
+    return rewrite_or_check(__doc__, {README: tables})
 
 
 if __name__ == "__main__":

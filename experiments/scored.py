@@ -22,11 +22,12 @@ def rewrite_page(page: Path, tables: Tables, check: bool) -> int:
     return result
 
 
-def rewrite_or_check(description: str | None, page: Path, tables: Tables) -> int:
-    """Read the command line, nothing or `--check`, and do what it says."""
+def rewrite_or_check(description: str | None, pages: Mapping[Path, Tables]) -> int:
+    """Read the command line, nothing or `--check`, and do what it says with all pages."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    return rewrite_page(page, tables, parser.parse_args().check)
+    check = parser.parse_args().check
+    return max(rewrite_page(page, tables, check) for page, tables in pages.items())
 
 
 def score_or_rewrite(description: str | None, score: Callable[[Path, Path], None], page: Path, tables: Tables) -> int:
