@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -213,9 +214,4 @@ def _task(parser: Parser, run: str, to: str) -> Task:
 
 def _write_task(parser: Parser, task: Task) -> Write:
     """Return a function that writes a task's predictions, with those of other tasks as comments."""
-    others = [other for other in parser.system.tasks.values() if other is not task]
-
-    def comments(sentence: Sentence) -> list[str]:
-        return [line for other in others for line in other.comments(sentence)]
-
-    return lambda sentences: task.write(sentences, "-", comments)
+    return lambda sentences: task.write(sentences, "-", partial(parser.comments, but=task))

@@ -20,6 +20,7 @@ from spigot.systems.base import System
 from spigot.systems.loading import load_system
 from spigot.systems.parse import Parse
 from spigot.systems.streaming import PARSING_BUDGET, PARSING_WINDOW, parse_all
+from spigot.tasks.base import Task
 
 
 def load(
@@ -81,9 +82,9 @@ class Parser:
         """The name of the trees, if the system predicts some: the first task that does."""
         return next((name for name, task in self.system.tasks.items() if task.outputs == "trees"), None)
 
-    def comments(self, sentence: Sentence) -> list[str]:
-        """Return what the tasks say of a parsed sentence in comments of CoNLL-U: see `Task.comments`."""
-        return [line for task in self.system.tasks.values() for line in task.comments(sentence)]
+    def comments(self, sentence: Sentence, but: Task | None = None) -> list[str]:
+        """Return what all tasks but one say of a parsed sentence in comments of CoNLL-U: see `Task.comments`."""
+        return [line for task in self.system.tasks.values() if task is not but for line in task.comments(sentence)]
 
     def __call__(self, items: Any, confidence: bool = False) -> Any:
         """Parse one thing or several, see the class.
