@@ -442,11 +442,10 @@ def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
     [
         ("english",),
         ("table",),
-        ("sentiment", "table"),
         ("regime",),
         ("on_test", "table"),
         ("compare", "table"),
-        ("latent",),
+        ("accuracy",),
         ("domains",),
     ],
     ids=" ".join,
