@@ -605,6 +605,29 @@ def chain(result: Result) -> str:
     )
 
 
+def perceptron(result: Result) -> str:
+    """Return the table of perceptron.py."""
+    return "\n\n".join(
+        [
+            _machine(result),
+            f"Scores of all arcs of a batch of {result['tokens']:,} tokens, and their gradients:",
+            table(
+                ["sentences of", "gradients for", "what", "spigot's tanh", "torch's tanh", "torch / spigot"],
+                [
+                    [
+                        f"{row['n']} tokens",
+                        row["gradients"],
+                        row["what"],
+                        *(duration(row["seconds"][name]) for name in ("spigot", "torch")),
+                        _times(row["seconds"], "torch"),
+                    ]
+                    for row in result["rows"]
+                ],
+            ),
+        ]
+    )
+
+
 def gpu(result: Result) -> str:
     """Return the table of gpu.py, a row for each task and length, a column for each batch."""
     rows = result["rows"]
@@ -645,6 +668,7 @@ def main() -> None:
         "trees": trees,
         "graphs": graphs,
         "hull": hull,
+        "perceptron": perceptron,
         "training": training,
         "sentiment": sentiment,
         "parsing": parsing,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spigot.data.vocabulary import Vocabulary
+from spigot.models.tanh import tanh
 
 HALF = 20
 """Of a longer word, this many characters at each end are read."""
@@ -44,7 +45,7 @@ class CharacterCNN(nn.Module):
             line[: len(row)] = row
         device = self.embedding.weight.device
         known = torch.from_numpy(codes).to(device)
-        values = torch.tanh(self.convolution(self.embedding(known).transpose(1, 2)))
+        values = tanh(self.convolution(self.embedding(known).transpose(1, 2)))
         best = values.masked_fill((known == self._padding)[:, None], -1.0).amax(2)
         vectors = torch.cat([best.new_zeros(1, best.shape[1]), best])
         return vectors[torch.from_numpy(places).to(device)]

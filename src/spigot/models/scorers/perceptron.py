@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from spigot.models.scorers.base import PairScorer, Scorer, select_heads
+from spigot.models.tanh import Tanh
 
 MAX_CELLS = 2**17
 """Arcs scored at a time: hidden layers of more would fill memory for a long sentence or a large batch."""
@@ -50,9 +51,9 @@ class TokenScorer(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(input_dim, hidden),
-            nn.Tanh(),
+            Tanh(),
             nn.Linear(hidden, hidden),
-            nn.Tanh(),
+            Tanh(),
             nn.Linear(hidden, 1),
         )
         glorot(self)
@@ -82,7 +83,7 @@ class ArcScorer(PairScorer):
         self.head = nn.Linear(input_dim, hidden)
         self.modifier = nn.Linear(input_dim, hidden, bias=False)
         self.layers = nn.Sequential(
-            nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
+            Tanh(), nn.Linear(hidden, hidden), Tanh(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
         )
         glorot(self)
 

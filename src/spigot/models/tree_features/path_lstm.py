@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from spigot.models.tanh import tanh
 from spigot.models.tree_features.base import TreeFeature
 from spigot.models.tree_features.levels import depth_of, real_nodes
 
@@ -46,6 +47,6 @@ class PathLSTM(TreeFeature):
             above = self.gates_above(to_modifier @ hidden)
             entry, forget, out, new = (own + above).chunk(4, -1)
             kept = torch.sigmoid(forget) * (to_modifier @ cell)
-            cell = (kept + torch.sigmoid(entry) * torch.tanh(new)) * real
-            hidden = torch.sigmoid(out) * torch.tanh(cell)
+            cell = (kept + torch.sigmoid(entry) * tanh(new)) * real
+            hidden = torch.sigmoid(out) * tanh(cell)
         return torch.cat([states, hidden], -1)

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from spigot.models.tanh import tanh
 from spigot.models.tree_features.base import TreeFeature
 from spigot.models.tree_features.levels import depth_of, real_nodes
 
@@ -48,6 +49,6 @@ class TreeLSTM(TreeFeature):
         for _ in range(1 + depth_of(arcs, self.max_depth)):
             kept = torch.sigmoid(at_head + self.forget_below(hidden)) * cell
             entry, out, new = (own + self.gates_below(arcs @ hidden)).chunk(3, -1)
-            cell = (torch.sigmoid(entry) * torch.tanh(new) + arcs @ kept) * real
-            hidden = torch.sigmoid(out) * torch.tanh(cell)
+            cell = (torch.sigmoid(entry) * tanh(new) + arcs @ kept) * real
+            hidden = torch.sigmoid(out) * tanh(cell)
         return torch.cat([states, hidden], -1)
