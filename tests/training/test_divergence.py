@@ -41,12 +41,20 @@ def test_training_stops_at_the_last_finite_state(tmp_path, monkeypatch):
     )
 
 
-def test_before_the_first_epoch_nothing_is_kept(tmp_path, monkeypatch):
+def test_before_the_end_of_the_first_epoch(tmp_path, monkeypatch):
     trainer = Trainer(recipe("neurbo"), tmp_path / "run", device="cpu")
     module, losses = spoilt(trainer, 1)
     monkeypatch.setattr(module, "batch_losses", losses)
-    with pytest.raises(Diverged, match="nothing is kept"):
+    with pytest.raises(Diverged, match="no epoch was finished"):
         trainer.fit()
+
+
+@pytest.mark.parametrize("name", ["neurbo", "spigot"])
+def test_weights_that_a_step_has_broken(tmp_path, name):
+    wanted = recipe(name)
+    wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update={"learning_rate": 1e38})})
+    with pytest.raises(Diverged, match="expected finite losses and gradients, got inf or nan in epoch 1, step"):
+        train(tmp_path / "run", wanted)
 
 
 def test_a_deleted_best_checkpoint_is_noticed(tmp_path):

@@ -298,10 +298,13 @@ def test_text_that_is_not_utf8(tmp_path):
     [
         ("training.epochs", "--set training.epochs: expected section.key=value"),
         ("=3", "--set =3: expected section.key=value"),
-        ("training.epochs=", "training.epochs: .*, got ''"),
-        ("training.epochs.x=1", "training.epochs: "),
-        ("training=5", "training: .*, got 5"),
-        ("epochs=5", "epochs: no such key"),
+        ("training.epochs=", "--set training.epochs=: expected an integer, .*, got ''"),
+        ("training.epochs.x=1", "spigot.toml: training.epochs: "),
+        ("training=5", "--set training=5: .*, got 5"),
+        ("epochs=5", "--set epochs=5: no such key"),
+        ("training.learning_rate=inf", "--set training.learning_rate=inf: expected a finite number, got inf"),
+        ("training={epoch=1, seed=2}", r"--set training=\{epoch=1, seed=2\}: training.epoch: no such key"),
+        ("training.seed=" + "1" * 80 + "x", r"--set training.seed=1{63}\.\.\.: expected an integer"),
     ],
 )
 def test_wrong_overrides(override, message):
@@ -376,7 +379,7 @@ def test_an_error_in_the_data_file_names_that_file(write):
     data = write("[data]\nmax_length = 0\n", "other.toml")
     with pytest.raises(RecipeError, match=r"^--data .*other\.toml: data\.max_length: expected a number greater"):
         load_recipe("demo", data=data)
-    with pytest.raises(RecipeError, match=r"demo\.toml: training\.epochs: expected"):
+    with pytest.raises(RecipeError, match=r"^--set training\.epochs=0: expected a number greater"):
         load_recipe("demo", ["training.epochs=0"], data=write("[data]\n", "other.toml"))
 
 

@@ -129,6 +129,11 @@ def test_targets(client):
         ("3 2", "target: expected lines 'head modifier label', got '3 2' (line 1)"),
         ("3 2 ARG1\n3 9 ARG1", "target: expected two tokens of 6, head 0 for a top, got '3 9 ARG1' (line 2)"),
         ("gold", "target: expected a sentence with semantics, got 'gold', which has none"),
+        (
+            "3 2 __TOP__",
+            "target: expected arcs that the model can predict, got one with a role, or between tags, "
+            "that its training data did not have",
+        ),
     ):
         assert refused(client.post("/api/update", json={**body, "target": target})) == message
 

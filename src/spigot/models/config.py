@@ -15,7 +15,7 @@ from spigot.structured import MarginalStructure, NonProjectiveTree, ProjectiveTr
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):

@@ -6,7 +6,7 @@ candidate cell anyway: they report one status for each row, and `raise_for_statu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import cast, overload
 
@@ -183,6 +183,14 @@ def check_arguments(
             raise ValueError(f"lengths: expected shape [{values.size(0)}], got {list(lengths.shape)}")
     if mask is not None:
         check_mask("mask", name, values.shape, mask)
+        check_devices({name: values, "mask": mask})
+
+
+def check_devices(given: Mapping[str, Tensor]) -> None:
+    """Raise a ValueError if some tensors, by their names, have no values while others have."""
+    if len({tensor.is_meta for tensor in given.values()}) > 1:
+        devices = ", ".join(f"{name} on {tensor.device}" for name, tensor in given.items())
+        raise ValueError(f"{next(iter(given))}: expected all tensors on one device, got {devices}")
 
 
 def lengths_or_full(values: Tensor, lengths: Tensor | None, full: int) -> Tensor:

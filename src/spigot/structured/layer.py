@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,7 +79,7 @@ class _CustomGradient(Function):
         for form, size in ctx.forms:
             saved.append(flat[begin] if form is None else form(*flat[begin : begin + size]))
             begin += size
-        with torch.autocast(grads[0].device.type, enabled=False), no_derivatives():
+        with _no_autocast(grads[0]), no_derivatives():
             problem = replace(problem, candidates=problem.valid)
             grad_output = masked(like(problem.scores, grads), problem.valid)
             finite = _finite_rows(tensors(grad_output))
@@ -94,7 +95,7 @@ class _CustomGradient(Function):
 def _finite_rows(grads: tuple[Tensor, ...]) -> Tensor | None:
     """Return which rows of a gradient are finite, bool, `[batch]`; None: all."""
     # One sum is several times faster than looking at each number; where it overflows, they are looked at.
-    if not is_traced() and all(g.is_cpu and math.isfinite(g.sum().item()) for g in grads):
+    if not is_traced() and all(g.is_meta or (g.is_cpu and math.isfinite(g.sum().item())) for g in grads):
         return None
     return flatten(grads).isfinite().all(1)
 
@@ -212,7 +213,7 @@ def structured_argmax(
         return _of_rows(rows, scores, structure, surrogate, lengths, mask, downstream, loss_scale)  # type: ignore[return-value]
     lengths, given = as_lengths(lengths), tensors(scores)
     scale = None if loss_scale is None else _scale("loss_scale", loss_scale, given[0])
-    with torch.autocast(given[0].device.type, enabled=False):
+    with _no_autocast(given[0]):
         name = type(surrogate).__name__
         if isinstance(surrogate, DifferentiableSurrogate):
             wide = tuple(widen(part) for part in given)
@@ -269,6 +270,11 @@ def _check_needs(surrogate: Surrogate, problem: Problem[Parts], scores: tuple[Te
         problem.required_downstream()
 
 
+def _no_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
+    """Return a context in which operations on the device of `tensor` keep their precision."""
+    return nullcontext() if tensor.is_meta else torch.autocast(tensor.device.type, enabled=False)
+
+
 def _scale(name: str, scale: float | Tensor, scores: Tensor) -> Tensor:
     """Return a loss scale, checked, as a tensor on the device of the scores."""
     if not isinstance(scale, Tensor):
@@ -276,6 +282,9 @@ def _scale(name: str, scale: float | Tensor, scores: Tensor) -> Tensor:
         return torch.tensor(scale, dtype=torch.float64, device=scores.device)
     if scale.dim() > 0 and scale.shape != scores.shape[:1]:
         raise ValueError(f"{name}: expected one number or shape [{scores.size(0)}], got {list(scale.shape)}")
+    # Numbers on another device are not fetched to be looked at.
+    if scale.is_cpu and not is_traced() and not bool(((scale > 0) & scale.isfinite()).all()):
+        raise ValueError(f"{name}: expected positive numbers, got {scale.tolist()}")
     return scale.detach().to(scores.device, torch.float64)
 
 

@@ -89,7 +89,11 @@ class Problem(Generic[Parts]):
             return masked(like(structures, grads), self.valid)
         with torch.enable_grad():
             leaves = map_parts(lambda part: part.detach().requires_grad_(), structures)
-            total = loss(leaves).sum()
+            losses = loss(leaves)
+            if not isinstance(losses, Tensor) or not losses.requires_grad:
+                got = "one without a gradient" if isinstance(losses, Tensor) else type(losses).__name__
+                raise TypeError(f"downstream: expected a tensor of losses that comes from the structures, got {got}")
+            total = losses.sum()
         gradients = torch.autograd.grad(total, tensors(leaves), allow_unused=True, materialize_grads=True)
         return masked(map_parts(lambda _, gradient: gradient, structures, gradients), self.valid)
 

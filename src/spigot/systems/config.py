@@ -20,7 +20,7 @@ none_if_false = BeforeValidator(lambda value: None if value is False else value)
 class SystemConfig(BaseModel, ABC):
     """The table [system] of a recipe; each kind of system has its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     needs_intermediate: ClassVar[tuple[str, ...]] = ("surrogate",)
     """Keys that a recipe may give only if the system has an intermediate parser."""

@@ -38,7 +38,7 @@ class Task(BaseModel, ABC):
     says what it needs of it. Scores are sums of counts: `score(a) + score(b)` is that of both.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     part_name: ClassVar[str]
     """What the part is called in messages ("syntactic parser")."""

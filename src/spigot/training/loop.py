@@ -128,7 +128,12 @@ class Trainer:
         for (number, step), meter in self.report.track(
             list(enumerate(steps))[self.step :], title, len(steps), self.step
         ):
-            loss = self.updates.update(self._batch(step), epoch, number, epoch + number / len(steps))
+            try:
+                loss = self.updates.update(self._batch(step), epoch, number, epoch + number / len(steps))
+            except ValueError as error:  # structures refuse scores that are not finite
+                if self.updates.finite:
+                    raise
+                raise self._diverged(step.task, epoch, number) from error
             self.losses.add(step.task, loss, len(step.sentences))
             # The progress bar shows the loss of the first process, scaled up to all processes.
             meter.add(step.task, loss * self.processes.count, len(step.sentences))
@@ -294,7 +299,7 @@ class Trainer:
 
     def _diverged(self, task: str, epoch: int, number: int) -> Diverged:
         best = self.history.best()
-        kept = f"epoch {best['epoch']} is kept in {self.out}" if best else f"nothing is kept in {self.out}"
+        kept = f"epoch {best['epoch']} is kept in {self.out}" if best else "no epoch was finished"
         return Diverged(
             f"training: expected finite losses and gradients, got inf or nan in epoch {epoch + 1}, step {number + 1} "
             f"(task {task}); {kept} (a lower training.learning_rate or training.clip_norm may help)"

@@ -80,21 +80,28 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
         content["data"] = table
         if in_folder.is_file():
             content["data"] = table | {"root": str(Path(data, str(table.get("root", ""))))}
+    sources = {} if data is None else {"data": f"--data {data}"}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise RecipeError(f"--set {override}: expected section.key=value")
         _merge(content, _nested(key.strip().split("."), _value(value.strip())))
-    return parse_recipe(content, str(path), None if data is None else f"--data {data}")
+        sources[key.strip()] = f"--set {override if len(override) <= 80 else override[:77] + '...'}"
+    return parse_recipe(content, str(path), sources)
 
 
-def parse_recipe(content: Mapping[str, Any], where: str, data: str | None = None) -> Recipe:
-    """Check the content of a recipe; `where` names it in errors, and `data` its table [data] if that is elsewhere."""
+def parse_recipe(content: Mapping[str, Any], where: str, sources: Mapping[str, str] | None = None) -> Recipe:
+    """Check the content of a recipe; `where` names it in errors, `sources` what gave single keys, the last one last."""
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
         problem = first_problem(error, content)
-        raise RecipeError(f"{data if data and problem.startswith('data.') else where}: {problem}") from None
+        wrong, _, what = problem.partition(": ")
+        for key, source in reversed([*(sources or {}).items()]):
+            if f"{wrong}.".startswith(f"{key}."):
+                # "--set KEY=VALUE: what is wrong" has the key already.
+                raise RecipeError(f"{source}: {what if wrong == key else problem}") from None
+        raise RecipeError(f"{where}: {problem}") from None
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class Updates:
         """The learning rate of the first group, that of the end task's part, at the last update."""
         return self.optimizer.param_groups[0]["lr"]
 
+    @property
+    def finite(self) -> bool:
+        """Whether all parameters are finite."""
+        return all(bool(p.isfinite().all()) for same in self.groups.values() for p in same)
+
     def update(self, batch: Batch, epoch: int, number: int, position: float) -> float:
         """Make an update; return the loss summed over the sentences of this process.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import torch
 from spigot.data.sentence import Sentence
 from spigot.drawing.arcs import DrawnArc, weighted_arcs
 from spigot.drawing.layout import Panel
+from spigot.errors import UserError
 from spigot.structured import SPIGOT, Surrogate
 from spigot.structured.parts.base import map_parts, tensors
 from spigot.structured.problem import Problem
@@ -65,9 +67,17 @@ def update_of(
 
     Raises:
         ValueError: the system has no intermediate parser.
+        UserError: the annotation has what the system rules out, so that the loss is infinite.
     """
     problem = decision(system, [sentence], task)
     structure = problem.argmax()
+    with torch.no_grad():
+        loss = float(problem.loss_at(structure))
+    if not math.isfinite(loss):
+        raise UserError(
+            "target: expected arcs that the model can predict, got one with a role, or between tags, "
+            "that its training data did not have"
+        )
     path = spigot.path(problem, structure, problem.gradient_at(structure))
 
     def weights(parts: Any) -> ArcWeights:
@@ -81,8 +91,6 @@ def update_of(
         before = step.projected
     surrogates = {"SPIGOT": spigot, **others}
     moves = {name: _move(system, problem, structure, surrogate) for name, surrogate in surrogates.items()}
-    with torch.no_grad():
-        loss = float(problem.loss_at(structure))
     return Update(sentence, weights(problem.scores), weights(structure), loss, steps, moves)
 
 

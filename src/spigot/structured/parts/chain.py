@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, check_mask, check_structures, kind_of, lengths_or_full, widen
+from ..checks import check_arguments, check_devices, check_mask, check_structures, kind_of, lengths_or_full, widen
 from .compact import CompactForm, check_integers, first_largest, refuse_out_of_range
 
 
@@ -53,6 +53,10 @@ def check_chains(
     check_arguments(f"{name}.emissions", emissions, "batch position tag", lengths)
     check_arguments(f"{name}.transitions", transitions, "batch position previous next")
     batch, positions, tags = emissions.shape
+    if emissions.is_meta != transitions.is_meta:
+        check_devices({f"{name}.emissions": emissions, f"{name}.transitions": transitions})
+    if positions and not tags:
+        raise ValueError(f"{name}.emissions: expected at least one tag, got {list(emissions.shape)}")
     shape = [batch, max(positions - 1, 0), tags, tags]
     if list(transitions.shape) not in (shape, [batch, 1, tags, tags]):
         raise ValueError(f"{name}.transitions: expected shape {shape}, got {list(transitions.shape)}")
@@ -61,6 +65,9 @@ def check_chains(
             raise TypeError(f"mask: expected LinearChainParts, got {kind_of(mask)}")
         check_mask("mask.emissions", f"{name}.emissions", emissions.shape, mask.emissions)
         check_mask("mask.transitions", f"{name}.transitions", transitions.shape, mask.transitions)
+        check_devices(
+            {f"{name}.emissions": emissions} | {f"mask.{field}": own for field, own in mask._asdict().items()}
+        )
 
 
 def chain_lengths(parts: LinearChainParts, lengths: Tensor | None) -> Tensor:

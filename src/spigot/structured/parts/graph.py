@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, check_mask, kind_of, lengths_or_full, widen
+from ..checks import check_arguments, check_devices, check_mask, kind_of, lengths_or_full, widen
 from .compact import CompactForm, check_integers, first_largest, refuse_out_of_range
 
 
@@ -51,6 +51,7 @@ def check_graphs(
     check_arguments(f"{name}.arcs", arcs, "batch head modifier", lengths)
     check_arguments(f"{name}.predicates", predicates, "batch node")
     check_arguments(f"{name}.labels", labels, "batch head modifier label")
+    given = {f"{name}.{field}": part for field, part in zip(parts._fields, parts, strict=True)}
     if predicates.shape != arcs.shape[:2]:
         raise ValueError(f"{name}.predicates: expected shape {list(arcs.shape[:2])}, got {list(predicates.shape)}")
     if labels.shape[:3] != arcs.shape:
@@ -60,6 +61,8 @@ def check_graphs(
             raise TypeError(f"mask: expected SemanticGraphParts, got {kind_of(mask)}")
         for field, scores, candidates in zip(parts._fields, parts, mask, strict=True):
             check_mask(f"mask.{field}", f"{name}.{field}", scores.shape, candidates)
+            given[f"mask.{field}"] = candidates
+    check_devices(given)
 
 
 def deterministic_flags(name: str, deterministic: tuple[bool, ...], labels: Tensor) -> Tensor:

@@ -56,6 +56,8 @@ class CTC(DynamicProgram[CTCParts]):
         total[t, s] = (total[t - 1, s] + total[t - 1, s - 1] + total[t - 1, s - 2] · skip[t - 1, s]) · state[t, s]
         """
         batch, frames, states = scores.states.shape
+        if not frames:
+            return scores.states.zero(batch)
         outside = scores.states.zero(batch, 2)
         state = torch.arange(states, device=lengths.device)
         here = scores.states[:, 0]

@@ -287,8 +287,13 @@ class DynamicProgram(MarginalStructure[Parts]):
     def _lengths(self, scores: Parts, lengths: Tensor | None, mask: Parts | None) -> Tensor:
         """Check types and shapes; return the lengths as int64, in the shape that `inside` takes."""
         check_axes("scores", scores, self.form, self.axes, mask)
-        extents = self._extents(scores)
+        sizes = sizes_of(scores, self.axes)
+        extents = [sizes.pop(name) for name in self.counted.split()]
         first = tensors(scores)[0]
+        empty = [axis for axis, size in sizes.items() if axis != "batch" and not size]
+        if empty and any(extents):
+            shapes = ", ".join(str(list(part.shape)) for part in tensors(scores))
+            raise ValueError(f"scores: expected at least one {empty[0]}, got {shapes}")
         lengths = as_lengths(lengths)
         if lengths is None:
             columns = torch.stack([torch.full(first.shape[:1], extent, device=first.device) for extent in extents], 1)

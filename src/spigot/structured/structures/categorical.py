@@ -84,12 +84,14 @@ class Categorical(MarginalStructure[Tensor]):
         number = min(k, scores.size(1))
         totals, indices = best.values[:, :number], best.indices[:, :number]
         empty = (candidates == -torch.inf).all(1)
-        chosen = torch.nn.functional.one_hot(indices, scores.size(1)) * (totals > -torch.inf).unsqueeze(2)
-        # A row of length 0 has the empty structure.
-        totals = torch.cat([torch.where(empty, 0.0, totals[:, 0])[:, None], totals[:, 1:]], 1) if number else totals
+        category = torch.arange(scores.size(1), device=scores.device)
+        chosen = (indices[..., None] == category) & (totals > -torch.inf)[..., None]
         pad = torch.nn.functional.pad
         structures = pad(chosen, (0, 0, 0, k - number)).to(scores.dtype)
-        return structures, pad(totals, (0, k - number), value=-torch.inf).to(scores.dtype)
+        totals = pad(totals, (0, k - number), value=-torch.inf)
+        # A row of length 0 has the empty structure.
+        totals = torch.cat([torch.where(empty, 0.0, totals[:, 0])[:, None], totals[:, 1:]], 1)
+        return structures, totals.to(scores.dtype)
 
     @over_rows()
     def log_partition(self, scores: Categories, lengths: Lengths | None = None, mask: Mask | None = None) -> PerRow:
@@ -153,5 +155,7 @@ class Categorical(MarginalStructure[Tensor]):
 
 def _first_best(candidates: Tensor) -> Tensor:
     """Return the first of the best candidates of each row (bool, `[batch, category]`); none if all are -inf."""
+    if not candidates.size(1):
+        return candidates.bool()
     best = (candidates == candidates.amax(1, keepdim=True)) & (candidates != -torch.inf)
     return best & (best.cumsum(1) == 1)

@@ -10,7 +10,7 @@ from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts
 from ..problem import Problem
 from .base import DifferentiableSurrogate
-from .settings import check_temperature
+from .settings import check_temperature, of_now
 
 
 @dataclass(frozen=True)
@@ -36,4 +36,4 @@ class Marginals(DifferentiableSurrogate):
         """Return the marginals, shaped like the scores."""
         if isinstance(self.temperature, int | float) and self.temperature == 1:
             return problem.marginals()
-        return problem.marginals(problem.scores_at(self.temperature))
+        return problem.marginals(problem.scores_at(of_now(self.temperature)))

@@ -35,6 +35,9 @@ class ProjectedGradient(ArgmaxSurrogate):
         check_positive("step_size", self.step_size)
         check_max_norm(self.max_norm, self.normalize)
         check_count("steps", self.steps)
+        if not (self.polytope is None or self.polytope == "hull" or isinstance(self.polytope, Polytope)):
+            got = f"the class {self.polytope.__name__}" if isinstance(self.polytope, type) else repr(self.polytope)
+            raise ValueError(f'polytope: expected a Polytope, "hull" or None, got {got}')
 
     @property
     def needs_downstream(self) -> bool:  # type: ignore[override]
@@ -64,8 +67,6 @@ def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: S
     if polytope is None:
         return structure.relaxation
     if isinstance(polytope, str):
-        if polytope != "hull":
-            raise ValueError(f'polytope: expected a Polytope, "hull" or None, got {polytope!r}')
         return structure.hull
     # A surrogate sees rows, whatever the axis of the scores was.
     return polytope if polytope.axis in (None, -1) else replace(polytope, dim=-1)  # type: ignore[type-var]

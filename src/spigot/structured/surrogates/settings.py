@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from ..checks import check_flag, check_number
+from ..differentiation import is_traced
 
 
 def check_positive(name: str, value: float | Tensor) -> None:
@@ -12,8 +15,9 @@ def check_positive(name: str, value: float | Tensor) -> None:
     if isinstance(value, Tensor) and value.is_meta:
         return  # its number is loaded later
     check_number(name, value)
-    if not value > 0:
-        raise ValueError(f"{name}: expected a positive number, got {value!r}")
+    if not 0 < value < math.inf:
+        got = value.item() if isinstance(value, Tensor) else value
+        raise ValueError(f"{name}: expected a positive number, got {got!r}")
 
 
 def check_temperature(temperature: float | Tensor) -> None:
@@ -21,6 +25,14 @@ def check_temperature(temperature: float | Tensor) -> None:
     if isinstance(temperature, Tensor) and temperature.numel() != 1:
         raise ValueError(f"temperature: expected one number, got shape {list(temperature.shape)}")
     check_positive("temperature", temperature)
+
+
+def of_now(temperature: float | Tensor) -> float | Tensor:
+    """Return a temperature, which was checked when it was set and may have been learnt since, checked again."""
+    # On another device it is not fetched to be looked at.
+    if isinstance(temperature, Tensor) and temperature.is_cpu and not is_traced():
+        check_temperature(temperature)
+    return temperature
 
 
 def check_max_norm(max_norm: float | None, normalize: bool = False) -> None:
@@ -31,7 +43,7 @@ def check_max_norm(max_norm: float | None, normalize: bool = False) -> None:
     if max_norm is None:
         return
     check_number("max_norm", max_norm)
-    if not max_norm > 0:
+    if not 0 < max_norm < math.inf:
         raise ValueError(f"max_norm: expected None or a positive number, got {max_norm!r}")
 
 

@@ -11,7 +11,7 @@ from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten
 from ..problem import Problem
 from .base import DifferentiableSurrogate
-from .settings import check_temperature
+from .settings import check_temperature, of_now
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SparseMAP(DifferentiableSurrogate):
         Raises:
             ValueError: a candidate scores NaN or +inf; a row has no structure.
         """
-        nearest = problem.project(problem.scores_at(self.temperature), problem.structure.hull)
+        nearest = problem.project(problem.scores_at(of_now(self.temperature)), problem.structure.hull)
         # A projection returns NaN for a row with NaN or +inf.
         refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate")
         return nearest

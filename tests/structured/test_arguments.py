@@ -1,0 +1,102 @@
+"""Arguments at the edge of what is allowed: empty axes, other devices, numbers out of range."""
+
+import pytest
+import torch
+
+from spigot import (
+    CTC,
+    IMLE,
+    SPIGOT,
+    Categorical,
+    CTCParts,
+    LinearChain,
+    LinearChainParts,
+    MarginalJacobian,
+    Marginals,
+    ProjectiveTree,
+    SegmentationParts,
+    SemiMarkov,
+    SingleHead,
+    StraightThrough,
+    StructuredArgmax,
+    structured_argmax,
+)
+
+TREES = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_rows_of_no_category_have_the_empty_structure():
+    nothing = torch.zeros(2, 0)
+    assert Categorical().argmax(nothing).shape == (2, 0)
+    assert Categorical().sample(nothing).shape == (2, 0)
+    structures, scores = Categorical().top_k(nothing, 2)
+    assert structures.shape == (2, 2, 0)
+    assert scores.tolist() == [[0.0, -torch.inf]] * 2
+    assert structured_argmax(nothing, Categorical(), SPIGOT()).shape == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("structure", "scores", "axis"),
+    [
+        (LinearChain(), LinearChainParts(torch.zeros(2, 3, 0), torch.zeros(2, 2, 0, 0)), "tag"),
+        (SemiMarkov(), SegmentationParts(torch.zeros(2, 3, 0, 2), torch.zeros(2, 2, 2, 2)), "length"),
+        (SemiMarkov(), SegmentationParts(torch.zeros(2, 3, 2, 0), torch.zeros(2, 2, 0, 0)), "tag"),
+    ],
+)
+def test_an_axis_that_may_not_be_empty_is_named(structure, scores, axis):
+    for operation in (structure.argmax, structure.log_partition):
+        with pytest.raises(ValueError, match=rf"^scores\S*: expected at least one {axis}, got "):
+            operation(scores)
+
+
+def test_no_frames_hold_no_labels():
+    scores = CTCParts(torch.zeros(2, 0, 5), torch.zeros(2, 0, 5))
+    with pytest.raises(ValueError, match="scores: no path over the candidates"):
+        CTC().log_partition(scores)
+    assert CTC().log_partition(scores, lengths=torch.zeros(2, 2, dtype=torch.int64)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("surrogate", [SPIGOT(), StraightThrough(), IMLE(), Marginals(), MarginalJacobian()])
+def test_tensors_without_values_give_shapes(surrogate):
+    scores = TREES.to("meta").requires_grad_()
+    structured_argmax(scores, ProjectiveTree(), surrogate).sum().backward()
+    assert scores.grad is not None
+    assert scores.grad.shape == scores.shape
+
+
+def test_tensors_with_and_without_values_do_not_mix():
+    mask = torch.ones(TREES.shape, dtype=torch.bool, device="meta")
+    message = "^scores: expected all tensors on one device, got scores on cpu, mask on meta"
+    with pytest.raises(ValueError, match=message):
+        ProjectiveTree().argmax(TREES, mask=mask)
+    chain = LinearChainParts(torch.zeros(1, 3, 2), torch.zeros(1, 2, 2, 2, device="meta"))
+    with pytest.raises(ValueError, match=r"got scores\.emissions on cpu, scores\.transitions on meta"):
+        LinearChain().argmax(chain)
+
+
+@pytest.mark.parametrize("scale", [torch.tensor([-1.0, 1.0]), torch.tensor(torch.nan), torch.inf, -1.0, 0])
+def test_a_loss_scale_is_positive(scale):
+    with pytest.raises(ValueError, match=r"^loss_scale: expected (a )?positive numbers?, got "):
+        structured_argmax(TREES, ProjectiveTree(), SPIGOT(), loss_scale=scale)
+
+
+def test_a_temperature_stays_positive_while_it_is_learnt():
+    layer = StructuredArgmax(ProjectiveTree(), Marginals(temperature=torch.nn.Parameter(torch.tensor(1.0))))
+    layer(TREES)
+    layer.temperature.data.fill_(-0.5)
+    with pytest.raises(ValueError, match=r"^temperature: expected a positive number, got -0\.5$"):
+        layer(TREES)
+
+
+@pytest.mark.parametrize(("polytope", "got"), [("hul", "'hul'"), (SingleHead, "the class SingleHead"), (3, "3")])
+def test_a_polytope_is_checked_at_once(polytope, got):
+    with pytest.raises(ValueError, match=rf'^polytope: expected a Polytope, "hull" or None, got {got}$'):
+        SPIGOT(polytope=polytope)
+
+
+def test_a_loss_that_does_not_come_from_the_structures():
+    scores = TREES.clone().requires_grad_()
+    for loss, got in ((lambda z: 1.0, "float"), (lambda z: z.detach().sum((1, 2)), "one without a gradient")):
+        output = structured_argmax(scores, ProjectiveTree(), SPIGOT(steps=2), downstream=loss)
+        with pytest.raises(TypeError, match=f"^downstream: expected a tensor of losses .*, got {got}$"):
+            output.sum().backward()
