@@ -5,7 +5,7 @@ python experiments/linked.py RUNS/outside.sdp RUNS/outside.conllu RUNS/predictio
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 from spigot.cli.gold import read_together
 from spigot.data.conllu import read_conllu
@@ -26,9 +26,12 @@ def of_kind(gold: Sentence, system: Sentence, right: bool) -> Counts:
 
 def main() -> None:
     """Print the shares."""
-    *files, parsed = sys.argv[1:]
-    gold = read_together(files)
-    found = {sentence.id: sentence for sentence in read_conllu(parsed)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gold", nargs="+", help="files with the gold graphs and trees")
+    parser.add_argument("parsed", help="the predicted trees")
+    arguments = parser.parse_args()
+    gold = read_together(arguments.gold)
+    found = {sentence.id: sentence for sentence in read_conllu(arguments.parsed)}
     pairs = [(sentence, found[sentence.id]) for sentence in gold]
     for name, right in (("right", True), ("wrong", False)):
         print(f"{name} heads: {100 * sum((of_kind(*pair, right) for pair in pairs), ZERO).f1:.1f} % linked")

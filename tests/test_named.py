@@ -83,9 +83,11 @@ def test_every_surrogate_that_is_exported_has_a_name():
         assert SyntaxThenSemanticsConfig(surrogate={"name": name}).surrogate == NamedSurrogate(name)
     # They run the loss again on samples, but a system does not pass the loss to its surrogate.
     for name in NEED_DOWNSTREAM:
-        message = f"name: expected a surrogate that does not run the end task again, got '{name}'"
+        message = f"expected a surrogate that does not run the end task again, got {name}"
         with pytest.raises(ValueError, match=message):
             SyntaxThenSemanticsConfig(surrogate={"name": name})
+    with pytest.raises(ValueError, match="got SPIGOT with steps = 2"):
+        SyntaxThenSemanticsConfig(surrogate={"name": "SPIGOT", "steps": 2})
 
 
 def test_arguments_reach_the_constructor():

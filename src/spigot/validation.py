@@ -14,8 +14,9 @@ def first_problem(error: ValidationError, content: Any) -> str:
     first = error.errors()[0]
     key = _key(first, content)
     if first["type"] == "value_error":
-        # The messages of our validators begin with the wrong key.
-        return ".".join(filter(None, (key, str(first["ctx"]["error"]))))
+        # The messages of our validators begin with the wrong key, unless it is the one that they check.
+        message = str(first["ctx"]["error"])
+        return f"{key}: {message}" if message.startswith("expected ") else ".".join(filter(None, (key, message)))
     return f"{key}: {what_is_wrong(first)}"
 
 

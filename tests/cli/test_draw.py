@@ -79,6 +79,8 @@ def test_gold_annotation_is_not_drawn_as_a_models(spigot, refused, files):
 def test_mistakes_are_one_line(refused, files):
     assert refused("draw", "nix.conllu") == "nix.conllu: no such file or directory"
     assert refused("draw", "one.conllu").startswith("Invalid value for --out: expected --id, or --out NAME.html")
+    message = "Invalid value for --out: expected NAME.svg, NAME.html or a folder, got 'x.png'"
+    assert refused("draw", "one.conllu", "-o", "x.png").startswith(message)
     assert "expected the id of a sentence in one.conllu, got 'b'" in refused("draw", "one.conllu", "--id", "b")
     message = "graph: expected a graph of sentence 'a:1' (none), got 'dm'"
     assert refused("draw", "one.conllu", "--id", "a:1", "--graph", "dm") == message

@@ -10,6 +10,7 @@ from importlib.metadata import distributions
 from typing import ClassVar
 
 import pytest
+from huggingface_hub.errors import HfHubHTTPError
 
 from spigot.systems import checkpoint
 from spigot.systems.card import card
@@ -158,6 +159,18 @@ def test_push_sends_the_model_and_its_card_alone(spigot, run, monkeypatch):
 
 def test_push_refuses_a_damaged_model(refused, run, tmp_path):
     assert "expected a folder" in refused("push", tmp_path / "none", "me/parser")
+
+
+def test_push_without_a_network_or_an_owner(refused, run, monkeypatch):
+    of_the_library = HfHubHTTPError.__bases__[0]
+
+    def fail(*_, **__):
+        raise of_the_library("no network")
+
+    monkeypatch.setattr(checkpoint.HfApi, "create_repo", fail)
+    assert "me/parser: expected a repository that can be written: no network" in refused("push", run, "me/parser")
+    for name in ("parser", "me/", "a/b/c"):
+        assert refused("push", run, name).endswith(f"{name}: expected OWNER/NAME")
 
 
 def test_recipes_are_listed_and_shown_whole(spigot, refused):

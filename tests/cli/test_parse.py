@@ -140,7 +140,7 @@ def test_text_without_the_tags_that_a_model_reads(spigot, refused, runs):
     line = refused("parse", runs / "tagged", "--to", "json", stdin="the dog sleeps\n")
     assert line == (
         "sentence '1': expected tags and lemmas, which this model reads beside words, got no tags; "
-        "give it tagged input (spigot parse --spacy PIPELINE tags text), or use a model of words alone"
+        "give it input with tags, such as CoNLL-U (spigot parse --spacy PIPELINE tags text), or use a model of words alone"
     )
     assert spigot("parse", runs / "tagged", "--to", "json", stdin=INPUTS["conllu"])[0] == 0
 
@@ -169,7 +169,7 @@ def test_refusals(refused, runs, tmp_path):
         "Invalid value for '--from': 'pdf' is not one of": [run, "--from", "pdf"],
         "Invalid value for --tokenized: expected no --spacy": [run, "--tokenized", "--spacy", "blank:en"],
         "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
-        "Invalid value for '--window': ": [run, "--window", 0],
+        "Invalid value for '--window': expected a number greater than or equal to 1, got '0'": [run, "--window", 0],
     }
     for message, arguments in cases.items():
         assert refused("parse", *arguments).startswith(message)

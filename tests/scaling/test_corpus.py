@@ -124,11 +124,11 @@ def test_a_job_goes_on_with_the_parts_that_are_missing(model, folder):
 def test_another_job_in_the_same_folder_is_refused(model, folder):
     work = work_on(model, folder)
     list(parse_corpus(work, workers=1, part_bytes=10**6))
-    with pytest.raises(UserError, match="one of the same job, got one with another how"):
+    with pytest.raises(UserError, match=r"same job, got one with another --part-bytes \(1000000, here 100000\)"):
         list(parse_corpus(work, part_bytes=10**5))
     with (folder / "a.conllu").open("a") as file:
         file.write("\n")
-    with pytest.raises(UserError, match="got one with another files"):
+    with pytest.raises(UserError, match=r"got one with another file a\.conllu"):
         list(parse_corpus(work, part_bytes=10**6))
     (folder.parent / "other").mkdir()
     (folder.parent / "other/file").touch()
@@ -154,6 +154,16 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_go_on(model, folder,
     assert code == 2
     assert f"a.conllu:{line}: expected" in told.err
     assert len([path for path in out.rglob("*.conllu") if path.is_file()]) > 4
+
+
+def test_text_without_the_tags_that_a_model_reads(tmp_path):
+    tiny_model().save_pretrained(tmp_path / "model")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("the dog slept .\n", "utf-8")
+    work = Work(str(tmp_path / "model"), tmp_path / "in", tmp_path / "out", "tokenized")
+    with pytest.raises(UserError, match=r"^--from: expected conllu with lemmas and tags, which .* got tokenized"):
+        list(parse_corpus(work))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("source", ["raw", "lines", "tokenized"])

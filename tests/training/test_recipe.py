@@ -252,7 +252,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         ('[system]\nkind = "tagger"\n', "system.kind: expected one of syntax-then-semantics, .*, got 'tagger'"),
         (
             '[system]\nsurrogate = { name = "ScoreFunction" }\n',
-            "system.surrogate.name: expected a surrogate that does not run",
+            "system.surrogate: expected a surrogate that does not run",
         ),
         ("[training\n", "expected TOML: "),
         ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
@@ -302,6 +302,11 @@ def test_text_that_is_not_utf8(tmp_path):
         ("training.epochs.x=1", "spigot.toml: training.epochs: "),
         ("training=5", "--set training=5: .*, got 5"),
         ("epochs=5", "--set epochs=5: no such key"),
+        ("training.start=", "--set training.start=: expected a path, got ''"),
+        (
+            'system.surrogate={name="SPIGOT", steps=2}',
+            r"^--set system.surrogate=.*: expected a .* steps = 2$",
+        ),
         ("training.learning_rate=inf", "--set training.learning_rate=inf: expected a finite number, got inf"),
         ("training={epoch=1, seed=2}", r"--set training=\{epoch=1, seed=2\}: training.epoch: no such key"),
         ("training.seed=" + "1" * 80 + "x", r"--set training.seed=1{63}\.\.\.: expected an integer"),

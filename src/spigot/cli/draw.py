@@ -15,6 +15,9 @@ from spigot.errors import UserError
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
 
+PICTURES = {".png", ".pdf", ".jpg", ".jpeg", ".gif", ".webp", ".eps"}
+"""Endings of pictures that are not drawn, and no names of folders."""
+
 
 def draw(
     source: Annotated[
@@ -112,6 +115,8 @@ def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title
             raise typer.BadParameter(message, param_hint="--out")
         with open_output(out) as file:
             file.writelines(svg + "\n" for _, svg in drawings)
+    elif Path(out).suffix.lower() in PICTURES:
+        raise typer.BadParameter(f"expected NAME.svg, NAME.html or a folder, got {out!r}", param_hint="--out")
     else:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)

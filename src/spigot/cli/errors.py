@@ -67,6 +67,10 @@ def _where(error: BaseException) -> str:
 
 
 def _usage(error: BaseException) -> str:
+    if error.__cause__ is not None and _is_validation_error(error.__cause__):
+        from spigot.validation import what_is_wrong
+
+        error.message = what_is_wrong(error.__cause__.errors()[0])  # type: ignore[attr-defined]
     message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     if not message or context is None:

@@ -19,15 +19,15 @@ def push(
 
     The training state, the log and data paths of the run are not uploaded.
     """
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    from spigot.systems.checkpoint import find_checkpoint, push_folder, reason
+    from spigot.systems.checkpoint import HUB_ERRORS, find_checkpoint, push_folder, reason
     from spigot.systems.loading import load_system
 
+    if repository.count("/") != 1 or "" in repository.split("/"):
+        raise UserError(f"{repository}: expected OWNER/NAME")
     folder = find_checkpoint(model, {})
     load_system(folder)  # nothing broken is published
     try:
         address = push_folder(folder, repository, private or None)
-    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+    except HUB_ERRORS as error:
         raise UserError(f"{repository}: expected a repository that can be written: {reason(error)}") from error
     emit(address)

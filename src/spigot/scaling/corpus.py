@@ -12,6 +12,7 @@ from spigot.scaling.actors import ColumnParser, PartParser, Work
 from spigot.scaling.output import fingerprint, missing, remove_halves, start_job
 from spigot.scaling.parts import Ends, Part, cut, files_in
 from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, find_checkpoint
+from spigot.systems.loading import load_system
 
 PART_BYTES = 1_000_000
 """About 10,000 sentences of raw text."""
@@ -36,6 +37,12 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
         raise UserError(f"{work.out}: expected a folder outside of {work.folder}, or the parses would be parsed, too")
     ray = _ray()
     model = find_checkpoint(work.model, {})
+    needs = load_system(model).needs - {"words"} if work.source != "conllu" else ()
+    if needs:
+        read = " and ".join(sorted(needs))
+        raise UserError(
+            f"--from: expected conllu with {read}, which {work.model} reads beside words, got {work.source}"
+        )
     ends: Ends = "line" if work.source in ("lines", "tokenized") else "blank"
     files = files_in(work.folder)
     job = {

@@ -59,12 +59,23 @@ def start_job(out: Path, job: dict[str, Any]) -> None:
             raise UserError(f"{path}: expected JSON: {error}") from None
         for key in job:
             if not isinstance(old, dict) or old.get(key) != job[key]:
-                raise UserError(f"{out}: expected a new folder or one of the same job, got one with another {key}")
+                other = _other(key, old.get(key) if isinstance(old, dict) else None, job[key])
+                raise UserError(f"{out}: expected a new folder or one of the same job, got one with another {other}")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: expected a new or empty folder, or that of an interrupted job, got files in it")
     with whole(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1) + "\n", "utf-8")
+
+
+def _other(key: str, old: Any, new: dict[str, Any]) -> str:
+    """Say in what an old job differs from a new one: an option, a file, or the model."""
+    if not isinstance(old, dict) or key == "model":
+        return key
+    name = next(name for name in [*new, *old] if new.get(name) != old.get(name))
+    if key == "files":
+        return f"file {name}"
+    return f"--{'from' if name == 'source' else name.replace('_', '-')} ({old.get(name)}, here {new.get(name)})"
 
 
 def fingerprint(path: Path) -> str:

@@ -27,6 +27,9 @@ from spigot.validation import first_problem
 
 FORMAT = 1
 HUB = "hf://"
+HUB_ERRORS: tuple[type[Exception], ...] = (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError)
+# Without a network the error is that of the hub's HTTP library, which is not the same in all versions.
+HUB_ERRORS += tuple(kind for kind in HfHubHTTPError.__bases__ if issubclass(kind, Exception))
 MODELS = "spigot.models"
 """The group of entry points of installed models."""
 SMALL = 10_000
@@ -199,7 +202,7 @@ def _folder_of(entry: EntryPoint) -> Path:
 def _download(source: str, hub: Mapping[str, Any]) -> Path:
     try:
         return Path(snapshot_download(source[len(HUB) :], allow_patterns=[CONFIG, VOCABULARY, WEIGHTS], **hub))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except HUB_ERRORS as error:
         raise CheckpointError(f"{source}: expected a model on the hub, got none: {reason(error)}") from error
 
 

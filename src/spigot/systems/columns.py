@@ -31,7 +31,8 @@ def check_columns(sentences: Sequence[Sentence], needs: Collection[Column]) -> N
                 read = " and ".join(name for name in ("tags", "lemmas") if name in needs)
                 raise InputError(
                     f"sentence {sentence.id!r}: expected {read}, which this model reads beside words, got no {column}; "
-                    "give it tagged input (spigot parse --spacy PIPELINE tags text), or use a model of words alone"
+                    "give it input with tags, such as CoNLL-U (spigot parse --spacy PIPELINE tags text), "
+                    "or use a model of words alone"
                 )
 
 

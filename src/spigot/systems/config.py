@@ -39,7 +39,9 @@ class SystemConfig(BaseModel, ABC):
     @classmethod
     def _without_downstream(cls, value: NamedSurrogate) -> NamedSurrogate:
         if value.build().needs_downstream:
-            raise ValueError(f"name: expected a surrogate that does not run the end task again, got {value.name!r}")
+            steps = value.arguments.get("steps")
+            got = value.name if steps is None else f"{value.name} with steps = {steps}"
+            raise ValueError(f"expected a surrogate that does not run the end task again, got {got}")
         return value
 
     @property

@@ -27,7 +27,14 @@ from spigot.tasks import TASKS
 from spigot.tasks.base import Decay, Task
 from spigot.validation import first_problem
 
-HomePath = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
+
+def _not_empty(path: Any) -> Any:
+    if path == "":
+        raise ValueError("expected a path, got ''")
+    return path
+
+
+HomePath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(lambda path: Path(os.path.expanduser(path)))]
 """A path, with "~" for the home folder."""
 
 

@@ -85,7 +85,7 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
     def golds(find: str = "", start: int = 0, count: int = 50) -> list[dict[str, Any]]:
         rows = (gold_answer(number, sentence) for number, sentence in enumerate(gold))
         found = [row for row in rows if find.casefold() in f"{row['id']} {row['text']}".casefold()]
-        return found[max(start, 0) : max(start, 0) + min(count, 200)]
+        return found[max(start, 0) : max(start, 0) + max(0, min(count, 200))]
 
     @app.post("/api/parse")
     def parse(body: ParseBody) -> dict[str, Any]:
