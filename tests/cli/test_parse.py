@@ -140,7 +140,8 @@ def test_text_without_the_tags_that_a_model_reads(spigot, refused, runs):
     line = refused("parse", runs / "tagged", "--to", "json", stdin="the dog sleeps\n")
     assert line == (
         "sentence '1': expected tags and lemmas, which this model reads beside words, got no tags; "
-        "give it input with tags, such as CoNLL-U (spigot parse --spacy PIPELINE tags text), or use a model of words alone"
+        "give it input with tags, such as CoNLL-U (spigot parse --spacy PIPELINE tags text), "
+        "or use a model of words alone"
     )
     assert spigot("parse", runs / "tagged", "--to", "json", stdin=INPUTS["conllu"])[0] == 0
 
