@@ -169,6 +169,19 @@ def test_refusals(refused, runs, tmp_path):
         ],
         "Invalid value for '--from': 'pdf' is not one of": [run, "--from", "pdf"],
         "Invalid value for --tokenized: expected no --spacy": [run, "--tokenized", "--spacy", "blank:en"],
+        "Invalid value for --from: expected text beside --tokenized, got conllu": [
+            run,
+            "--tokenized",
+            "--from",
+            "conllu",
+        ],
+        "Invalid value for --confidence: expected --to conllu or json beside it, got text": [
+            run,
+            "--confidence",
+            "--to",
+            "text",
+        ],
+        "Invalid value for --keep-deps: expected --to conllu beside it, got json": [run, "--keep-deps", "--to", "json"],
         "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
         "Invalid value for '--window': expected a number greater than or equal to 1, got '0'": [run, "--window", 0],
     }

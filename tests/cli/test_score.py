@@ -196,7 +196,7 @@ def test_missing_file_and_two_standard_inputs(write, capsys):
     assert capsys.readouterr().err == "spigot: error: -: expected standard input for one file only, got it for 2\n"
 
 
-def test_json_of_any_names_is_scored(spigot, tmp_path):
+def test_json_of_any_names_is_scored(spigot, refused, tmp_path):
     gold = generate(10, seed=3)
     named = [
         replace(s, trees={"ud": s.trees["syntax"]}, graphs={"dm": s.graphs["semantics"], "pb": Graph((), frozenset())})
@@ -218,6 +218,10 @@ def test_json_of_any_names_is_scored(spigot, tmp_path):
     assert scores(files["named.jsonl"], files["named.jsonl"], "--name", "ud")["UAS"] == 1
     assert scores(files["named.jsonl"], files["gold.sdp"], "--name", "dm")["LF"] == 1
     assert scores(files["named.jsonl"], files["gold.sdp"], "--name", "pb")["LF"] == 0
+    message = refused("score", files["named.jsonl"], files["gold.sdp"], "--name", "foo")
+    assert message.startswith("Invalid value for --name: expected one of ud, ")
+    assert "which " in message
+    assert "got 'foo'" in message
     code, _, err = spigot("score", files["gold.sdp"], files["named.jsonl"])
     assert code == 2
     assert "expected one graph, got dm, pb (--name says which)" in err

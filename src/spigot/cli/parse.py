@@ -108,8 +108,10 @@ def parse(
         parse_shard(shard)  # before anything is loaded
     if tokenized and (spacy is not None or lines is not None):
         raise typer.BadParameter("expected no --spacy and no --lines beside it", param_hint="--tokenized")
+    if tokenized and source not in (None, "text"):
+        raise typer.BadParameter(f"expected text beside --tokenized, got {source}", param_hint="--from")
     parser = load(run, checked_device(device), mixed_precision)
-    write = _writer(parser, run, to, keep_deps)
+    write = _writer(parser, run, to, keep_deps, confidence)
     if window is None:
         window = 1 if file == "-" and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW
     at_once = window == 1
@@ -154,7 +156,7 @@ def _at_once(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
         sys.stdout.flush()
 
 
-def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool) -> Write:
+def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool, confidence: bool) -> Write:
     """Return a function that writes predictions to standard output."""
     from spigot.data.conllu import write_parses
     from spigot.data.files import open_output
@@ -167,6 +169,12 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool) -> Write:
     graphs = [task.name for task in tasks if task.outputs == "graphs"]
     if to is None:
         to = "sst" if outputs == {"sentiments"} else "conllu"
+    for option, given, able in (
+        ("--confidence", confidence, ("conllu", "json")),
+        ("--keep-deps", keep_deps, ("conllu",)),
+    ):
+        if given and to not in able:
+            raise typer.BadParameter(f"expected --to {' or '.join(able)} beside it, got {to}", param_hint=option)
 
     def as_conllu(sentences: Iterable[Sentence]) -> None:
         write_parses(sentences, "-", parser.tree, keep_deps, parser.comments)

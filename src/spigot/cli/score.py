@@ -106,6 +106,10 @@ def _score(
 
     if not golds:
         raise DataError(gold, None, "expected sentences, got none")
+    held = [*golds[0].trees, *golds[0].graphs]
+    if name is not None and name not in held:
+        known = ", ".join(held) or "nothing"
+        raise typer.BadParameter(f"expected one of {known}, which {gold} has, got {name!r}", param_hint="--name")
     graphs = bool(golds[0].graphs) if name is None else name in golds[0].graphs
     golds = [_only(sentence, graphs, name, gold) for sentence in golds]
     systems = [_only(sentence, graphs, name, system) for sentence in systems]
