@@ -187,6 +187,17 @@ def test_other_things_are_refused(parser, bad):
         next(parser.stream("a text"))
 
 
+@pytest.mark.parametrize("text", ["a\ud800b", ["a", "\udc00"]])
+def test_halves_of_characters_are_refused(parser, text):
+    with pytest.raises(UserError, match=r"items: expected text, got the character U\+D[8C]00: "):
+        parser([text])
+
+
+def test_a_device_that_torch_has_not(folder):
+    with pytest.raises(UserError, match="device: expected cpu or another device that torch has, got 'foo': "):
+        spigot.load(folder, device="foo")
+
+
 def test_mixed_precision(folder, monkeypatch):
     seen = []
     parser = spigot.load(folder, mixed_precision="bf16")

@@ -20,12 +20,10 @@ MixedPrecisionOption = Annotated[
 
 def checked_device(name: str) -> str:
     """Return the name of a device if it can be used; raise a usage error if not."""
-    import torch
+    from spigot.precision import check_device
 
     try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        message = f"expected cpu or another device that torch has, got {name!r}: {reason}"
-        raise typer.BadParameter(message, param_hint="--device") from None
+        check_device(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from None
     return name

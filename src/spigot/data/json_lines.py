@@ -108,7 +108,7 @@ def _object_of_confidence(confidence: Confidence) -> dict[str, list[float]]:
 def sentence_of_object(content: Any) -> Sentence:
     """Return the sentence of an object as above. Raises ValueError: the message is one line that names the key."""
     if not isinstance(content, dict) or not {"id", "forms"} <= set(content):
-        got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+        got = (", ".join(content) or "an empty one") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"expected an object with id and forms, got {shown(got)[1:-1]}")
     known = {"id", "text", "forms", "spans", *_PLACE, "lemmas", "tags", "trees", "graphs"}
     known |= {"categories", "sentiment", "probability", "confidence"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
 from spigot.errors import UserError
-from spigot.precision import MixedPrecision, computing
+from spigot.precision import MixedPrecision, check_device, computing
 from spigot.systems.base import System
 from spigot.systems.loading import load_system
 from spigot.systems.parse import Parse
@@ -37,11 +38,19 @@ def load(
 
     Raises:
         CheckpointError: there is no such model, or it cannot be read; the message lists the installed ones.
-        UserError: `mixed_precision` is neither.
+        UserError: `mixed_precision` is neither, or torch has no such device.
     """
     if mixed_precision not in get_args(MixedPrecision):
         raise UserError(f"mixed_precision: expected 'no' or 'bf16', got {mixed_precision!r}")
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise UserError(f"device: {error}") from None
     return Parser(load_system(source, device, **hub), mixed_precision)
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs, which are no characters: such text cannot be written anywhere."""
 
 
 class _Item(NamedTuple):
@@ -146,6 +155,9 @@ class Parser:
 
     def _item(self, item: Any, first: int) -> _Item:
         """Return the sentences of an item; their ids, if they have none of their own, count from `first`."""
+        for text in [item] if isinstance(item, str) else item if isinstance(item, list | tuple) else ():
+            if isinstance(text, str) and (found := _HALVES.search(text)):
+                raise UserError(f"items: expected text, got the character U+{ord(found[0]):04X}: {repr(text)[:60]}")
         if isinstance(item, str):
             text = item.removeprefix(BOM)
             parts = paragraphs(io.StringIO(text, newline="\n"))
