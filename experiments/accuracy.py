@@ -82,11 +82,13 @@ def tables(folder: Path, gains: Gains) -> dict[str, str]:
     done = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*-[0-9].json"))}
     parts: list[str] = []
     for group in tomllib.loads((HERE / listed).read_text("utf-8"))["group"]:
-        parts += [f"**{group['title']}**", table(group, structure, done, gains)]
-        if "square" in group:
-            parts.append(effects(group, done, gains))
+        parts.append(f"**{group['title']}**")
         names = [f"{run['name']}-{seed}" for seed in group["seeds"] for run in group["run"]]
         missing = [name for name in names if name not in done]
+        if len(missing) < len(names):
+            parts.append(table(group, structure, done, gains))
+        if "square" in group:
+            parts.append(effects(group, done, gains))
         if missing:
             parts.append(f"{len(missing)} of the {len(names)} runs of the list have not been run.")
     return {"tables": "\n\n".join(dict.fromkeys(part for part in [*parts, *map(origin, done.values())] if part))}
