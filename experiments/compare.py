@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from collect import counts_json, machine, read_counts, write_json
-from domains import PROPBANK
+from domains import DM, PROPBANK, Corpus
 from gains import Gains, points
 from on_test import AGAINST, finished, half
 from scored import score_or_rewrite
@@ -83,18 +83,24 @@ def half_of_propbank() -> Family:
     return Family(pipeline, control, names, labels, tuple(half()["seeds"]), *files)
 
 
-def outside(pipeline: str, control: str, *under_gradient: str) -> Family:
-    """Return runs on PropBank without reviews, compared on reviews."""
-    files = "RUNS/outside.sdp", "RUNS/outside.conllu"
-    return Family(pipeline, control, under_gradient, PROPBANK.labels, (1, 2, 3, 4, 5), *files)
+def outside(corpus: Corpus, pipeline: str, control: str, *under_gradient: str) -> Family:
+    """Return runs on a corpus, compared out of its domain: on reviews, or on the Brown corpus."""
+    files = {
+        PROPBANK: ("RUNS/outside.sdp", "RUNS/outside.conllu"),
+        DM: ("DATA/redwoods/ood.sdp", "DATA/redwoods/ood.dt.conllu"),
+    }
+    names = tuple(map(corpus.run, under_gradient))
+    return Family(corpus.run(pipeline), corpus.run(control), names, corpus.labels, (1, 2, 3, 4, 5), *files[corpus])
 
 
 def families() -> dict[str, Family]:
     """Return all families by the names of their tables."""
     return {
         "half": half_of_propbank(),
-        "outside": outside("pbo-pipeline", "pbo-joint", "pbo-spigot", "pbo-ste", "pbo-sa"),
-        "outside-convolved": outside("pbo-gcn-pipeline", "pbo-gcn-joint", "pbo-gcn-spigot", "pbo-gcn-ste"),
+        "outside": outside(PROPBANK, "pipeline", "joint", "spigot", "ste", "sa"),
+        "outside-convolved": outside(PROPBANK, "gcn-pipeline", "gcn-joint", "gcn-spigot", "gcn-ste"),
+        # The trees of a frozen parser are the same, however they are used.
+        "dm-convolved": outside(DM, "pipeline", "gcn-joint", "gcn-spigot", "gcn-ste"),
     }
 
 
