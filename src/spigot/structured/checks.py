@@ -6,7 +6,7 @@ candidate cell anyway: they report one status for each row, and `raise_for_statu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import cast, overload
 
@@ -183,14 +183,22 @@ def check_arguments(
             raise ValueError(f"lengths: expected shape [{values.size(0)}], got {list(lengths.shape)}")
     if mask is not None:
         check_mask("mask", name, values.shape, mask)
-        check_devices({name: values, "mask": mask})
+        check_devices(name, values, mask)
 
 
-def check_devices(given: Mapping[str, Tensor]) -> None:
-    """Raise a ValueError if some tensors, by their names, have no values while others have."""
-    if len({tensor.is_meta for tensor in given.values()}) > 1:
-        devices = ", ".join(f"{name} on {tensor.device}" for name, tensor in given.items())
-        raise ValueError(f"{next(iter(given))}: expected all tensors on one device, got {devices}")
+def check_devices(
+    name: str, parts: Tensor | tuple[Tensor, ...], mask: Tensor | tuple[Tensor, ...] | None = None
+) -> None:
+    """Raise a ValueError if some tensors of `parts` and `mask` have no values while others have."""
+    given = [(what, each) for what, each in ((name, parts), ("mask", mask)) if each is not None]
+    flat = [tensor for _, each in given for tensor in (each if isinstance(each, tuple) else (each,))]
+    meta = flat[0].is_meta
+    if all(tensor.is_meta is meta for tensor in flat):
+        return
+    names = [f"{what}.{field}" for what, each in given for field in getattr(each, "_fields", ())]
+    names = names or [what for what, _ in given]
+    devices = ", ".join(f"{what} on {tensor.device}" for what, tensor in zip(names, flat, strict=True))
+    raise ValueError(f"{names[0]}: expected all tensors on one device, got {devices}")
 
 
 def lengths_or_full(values: Tensor, lengths: Tensor | None, full: int) -> Tensor:

@@ -53,8 +53,6 @@ def check_chains(
     check_arguments(f"{name}.emissions", emissions, "batch position tag", lengths)
     check_arguments(f"{name}.transitions", transitions, "batch position previous next")
     batch, positions, tags = emissions.shape
-    if emissions.is_meta != transitions.is_meta:
-        check_devices({f"{name}.emissions": emissions, f"{name}.transitions": transitions})
     if positions and not tags:
         raise ValueError(f"{name}.emissions: expected at least one tag, got {list(emissions.shape)}")
     shape = [batch, max(positions - 1, 0), tags, tags]
@@ -65,9 +63,7 @@ def check_chains(
             raise TypeError(f"mask: expected LinearChainParts, got {kind_of(mask)}")
         check_mask("mask.emissions", f"{name}.emissions", emissions.shape, mask.emissions)
         check_mask("mask.transitions", f"{name}.transitions", transitions.shape, mask.transitions)
-        check_devices(
-            {f"{name}.emissions": emissions} | {f"mask.{field}": own for field, own in mask._asdict().items()}
-        )
+    check_devices(name, parts, mask)
 
 
 def chain_lengths(parts: LinearChainParts, lengths: Tensor | None) -> Tensor:

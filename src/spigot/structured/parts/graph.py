@@ -51,7 +51,6 @@ def check_graphs(
     check_arguments(f"{name}.arcs", arcs, "batch head modifier", lengths)
     check_arguments(f"{name}.predicates", predicates, "batch node")
     check_arguments(f"{name}.labels", labels, "batch head modifier label")
-    given = {f"{name}.{field}": part for field, part in zip(parts._fields, parts, strict=True)}
     if predicates.shape != arcs.shape[:2]:
         raise ValueError(f"{name}.predicates: expected shape {list(arcs.shape[:2])}, got {list(predicates.shape)}")
     if labels.shape[:3] != arcs.shape:
@@ -61,8 +60,7 @@ def check_graphs(
             raise TypeError(f"mask: expected SemanticGraphParts, got {kind_of(mask)}")
         for field, scores, candidates in zip(parts._fields, parts, mask, strict=True):
             check_mask(f"mask.{field}", f"{name}.{field}", scores.shape, candidates)
-            given[f"mask.{field}"] = candidates
-    check_devices(given)
+    check_devices(name, parts, mask)
 
 
 def deterministic_flags(name: str, deterministic: tuple[bool, ...], labels: Tensor) -> Tensor:

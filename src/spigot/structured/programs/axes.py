@@ -51,7 +51,7 @@ def check_axes(name: str, scores: Parts, form: type, axes: Axes, mask: Parts | N
     masks = (None,) * len(words) if mask is None else tensors(mask)
     for part, own, field, allowed in zip(tensors(scores), words, fields, masks, strict=True):
         check_arguments(name + field, part, own, None, allowed)
-    check_devices({name + field: part for field, part in zip(fields, tensors(scores), strict=True)})
+    check_devices(name, scores, mask)
     sizes = sizes_of(scores, axes)
     for part, own, field in zip(tensors(scores), words, fields, strict=True):
         shape = [max(factor * sizes.get(axis, 1) + offset, 0) for factor, axis, offset in map(_term, own.split())]
