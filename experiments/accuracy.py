@@ -12,12 +12,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, TypeAlias
 
 from collect import read_counts
 from domains import gain
-from gains import Gains, Pair, points
+from gains import Gains, Pair, spread
 from regime import origin
 from scored import rewrite_or_check
 
@@ -28,13 +27,6 @@ Runs: TypeAlias = Mapping[str, dict[str, Any]]
 
 STRUCTURES = {HERE / "latent": ("latent.toml", "uas"), HERE / "table2": ("sentiment.toml", "lf")}
 """The list of runs of each page, and the score of the structure that the classifiers read."""
-
-
-def spread(values: Sequence[float]) -> str:
-    """Render the mean and standard deviation of shares."""
-    if not values:
-        return "–"
-    return points(mean(values)) + (f" ± {points(stdev(values))}" if len(values) > 1 else "")
 
 
 def pairs(name: str, other: str, done: Runs, seeds: Sequence[int]) -> list[Pair]:

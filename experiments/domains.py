@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, TypeAlias
 
 from collect import read_counts
-from gains import Gains, Pair, points
+from gains import Gains, Pair, spread
 from regime import origin
 from scored import rewrite_or_check
 
@@ -87,10 +86,7 @@ def value(run: dict[str, Any], split: str, score: str) -> Any:
 def average(runs: Sequence[dict[str, Any]], split: str, score: str) -> str:
     """Render mean and standard deviation over seeds."""
     values = [value(run, split, score) for run in runs]
-    if None in values:
-        return "–"
-    spread = f" ± {points(stdev(values))}" if len(values) > 1 else ""
-    return points(mean(values)) + spread
+    return spread([] if None in values else values)
 
 
 def pairs(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]], split: str, score: str) -> list[Pair]:

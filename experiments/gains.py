@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import TypeAlias
 
 from spigot.evaluation.counts import ZERO, Counts
@@ -24,6 +24,13 @@ Pair: TypeAlias = tuple[Sequence[Counts], Sequence[Counts]]
 def points(value: float) -> str:
     """Render a share as points of 100."""
     return f"{100 * value:.2f}".replace("-", "−")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Render the mean and standard deviation of shares; "–" of none."""
+    if not values:
+        return "–"
+    return points(mean(values)) + (f" ± {points(stdev(values))}" if len(values) > 1 else "")
 
 
 class Gains:

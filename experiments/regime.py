@@ -14,11 +14,10 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from collect import read_counts
-from gains import Gains, points
+from gains import Gains, points, spread
 from scored import rewrite_or_check
 
 HERE = Path(__file__).parent
@@ -88,7 +87,7 @@ def means(group: dict[str, Any], done: dict[str, dict[str, Any]], gains: Gains, 
         cells = [entry["label"], str(len(runs))]
         for score in ("uas", "uf", "lf"):
             values = [run["scores"][split][score] for run in runs.values() if score in run["scores"][split]]
-            cells.append(f"{points(mean(values))} ± {points(stdev(values))}" if values else "–")
+            cells.append(spread(values))
         for other in others.values():
             pairs = [(run, done.get(f"{other}-{seed}")) for seed, run in runs.items()]
             cells += [mean_difference(gains, pairs, score, split) for score in ("heads", "labelled")]
