@@ -78,9 +78,9 @@ DM = Corpus("dm", HERE / "table1-dm")
 
 
 def value(run: dict[str, Any], split: str, score: str) -> Any:
-    """Return a score, or counts, of a run; None if it has no such task. One of several formalisms is PropBank."""
+    """Return a score, or counts, of a run; None if it has no such task. Of several formalisms one alone is scored."""
     found = run["scores"][split]
-    return found.get(score, found.get(f"pb.{score}"))
+    return next((found[key] for key in (score, f"pb.{score}", f"dm.{score}") if key in found), None)
 
 
 def average(runs: Sequence[dict[str, Any]], split: str, score: str) -> str:

@@ -43,30 +43,38 @@ class Gains:
 
     def of(self, ours: Sequence[Counts], theirs: Sequence[Counts]) -> str:
         """Return the difference with interval and p-value."""
-
-        def computed() -> tuple[float, ...]:
-            found = compare(ours, theirs)
-            return found.difference, found.low, found.high, found.p_value
-
-        difference, low, high, p_value = self._numbers([(ours, theirs)], computed)
+        difference, low, high, p_value = self._one((ours, theirs))
         return f"{points(difference)} [{points(low)}, {points(high)}], {p_value:.1g}"
 
     def mean(self, runs: Sequence[Pair]) -> str:
         """Return the mean difference over runs with its interval; of a single run, nothing."""
         if len(runs) < 2:
             return ""
-
-        def computed() -> tuple[float, ...]:
-            average = mean(sum(ours, ZERO).f1 - sum(theirs, ZERO).f1 for ours, theirs in runs)
-            return average, *bootstrap_over_runs(runs)
-
-        average, low, high = self._numbers(runs, computed)
+        average, low, high = self.interval(runs)
         return f"{points(average)} [{points(low)}, {points(high)}]"
+
+    def interval(self, runs: Sequence[Pair]) -> list[float]:
+        """Return the mean difference over one or more runs, and the ends of its interval."""
+        return self._one(runs[0])[:3] if len(runs) == 1 else self._several(runs)
 
     def save(self) -> None:
         """Keep the differences that were asked for, and no others."""
         if self.path is not None:
             self.path.write_text(json.dumps(dict(sorted(self.used.items())), indent=1) + "\n", "utf-8")
+
+    def _one(self, pair: Pair) -> list[float]:
+        def computed() -> tuple[float, ...]:
+            found = compare(*pair)
+            return found.difference, found.low, found.high, found.p_value
+
+        return self._numbers([pair], computed)
+
+    def _several(self, runs: Sequence[Pair]) -> list[float]:
+        def computed() -> tuple[float, ...]:
+            average = mean(sum(ours, ZERO).f1 - sum(theirs, ZERO).f1 for ours, theirs in runs)
+            return average, *bootstrap_over_runs(runs)
+
+        return self._numbers(runs, computed)
 
     def _numbers(self, runs: Sequence[Pair], compute: Callable[[], tuple[float, ...]]) -> list[float]:
         rows = [[(c.gold, c.system, c.correct) for c in side] for pair in runs for side in pair]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -195,6 +196,7 @@ def test_a_run_is_trained_on(spigot, refused, run, tmp_path):
     message = refused(
         "train", run, "--from", run, "--out", tmp_path / "x", *settings, "--set", "system.syntax.encoder.hidden=9"
     )
-    assert message.startswith("training.start: expected a run with the [system] of this recipe")
+    assert message.startswith("training.start: expected a run with the [system] of this recipe, got ")
+    assert re.search(r"with syntax\.encoder\.hidden \d+ \(here 9\)$", message)
     neurbo = refused("train", "modern/syntax", "--from", run, "--out", tmp_path / "y", "--data", "demo.toml")
     assert "demo.toml" in neurbo or "training.start" in neurbo

@@ -106,6 +106,16 @@ def test_a_base_is_relative_to_the_recipe(write, tmp_path):
     assert load_recipe(path).training.seed == 9
 
 
+def test_a_base_may_be_a_shipped_recipe(write, tmp_path):
+    recipe = load_recipe(write('base = "modern/spigot"\n[training]\nseed = 9\n'))
+    assert recipe.training.seed == 9
+    assert recipe.system == load_recipe("modern/spigot").system
+    # A file beside the recipe goes first.
+    (tmp_path / "modern").mkdir()
+    write("[training]\nseed = 4\n", "modern/spigot")
+    assert load_recipe(write('base = "modern/spigot"\n')).training.seed == 4
+
+
 def test_data_takes_the_place_of_the_recipes_own(write):
     mine = write("[data.builtin]\ndev = 3\n")
     other = write('[data]\nroot = "x"\n[data.semantics]\ntrain = "y.sdp"\n', "data.toml")
@@ -255,8 +265,8 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "system.surrogate: expected a surrogate that does not run",
         ),
         ("[training\n", "expected TOML: "),
-        ('base = "none.toml"\n', "base: expected the path of a recipe, got 'none.toml'"),
-        ("base = 3\n", "base: expected the path of a recipe, got 3"),
+        ('base = "none.toml"\n', "base: expected the path or the name of a recipe, got 'none.toml'"),
+        ("base = 3\n", "base: expected the path or the name of a recipe, got 3"),
         ('base = "mine.toml"\n', "base: expected a recipe that does not build on this one, got 'mine.toml'"),
     ],
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -78,7 +79,9 @@ def _whole(recipe: Recipe, path: Path, corpora: Corpora, tell: Callable[[str], N
         system = recipe.system_class.rebuild(config, old.to_vocabulary())
         system.load_state_dict(old.state_dict())
     except (RuntimeError, KeyError, ValueError) as error:
-        raise RecipeError(f"training.start: expected a run with the [system] of this recipe: {reason(error)}") from None
+        differing = [*_differing(old.to_config()["system"], config["system"])]
+        what = f"{path} with {', '.join(differing[:3])}" if differing else reason(error)
+        raise RecipeError(f"training.start: expected a run with the [system] of this recipe, got {what}") from None
     for name, sentences in corpora.train.items():
         words, counts = system.reader(name).vocabulary.words, _words(sentences)
         new = [word for word in counts if word not in words]
@@ -86,6 +89,16 @@ def _whole(recipe: Recipe, path: Path, corpora: Corpora, tell: Callable[[str], N
         tell(f"{name}: {len(new)} of {len(counts)} words ({tokens:.1f} % of the tokens) are unknown to {path}")
     system.admit(corpora.train)
     return system
+
+
+def _differing(theirs: Any, ours: Any, key: str = "") -> Iterator[str]:
+    """Yield the keys that differ in two configs, with both values."""
+    if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.get("name") == ours.get("name"):
+        for name in dict.fromkeys([*theirs, *ours]):
+            yield from _differing(theirs.get(name), ours.get(name), f"{key}.{name}".removeprefix("."))
+    elif theirs != ours:
+        old, new = (value.get("name", "a table") if isinstance(value, dict) else value for value in (theirs, ours))
+        yield f"{key} {old} (here {new})"
 
 
 def _words(sentences: Iterable[Sentence]) -> Counter[str]:

@@ -60,9 +60,9 @@ def find_recipe(name: str) -> Path:
 def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
     """Read a recipe, with `section.key=value` overrides (values in TOML; bare words are strings).
 
-    A recipe may start from another with `base = "FILE"`, relative to its own folder. `data` is a file (or a shipped
-    name) that holds a [data] table, to take the place of the recipe's own, or a folder with such a file, `data.toml`,
-    which its paths are relative to.
+    A recipe may start from another with `base = "FILE"`, relative to its own folder, or with the name of one that comes
+    with the package, `base = "modern/spigot"`. `data` is a file (or a shipped name) that holds a [data] table, to take
+    the place of the recipe's own, or a folder with such a file, `data.toml`, which its paths are relative to.
     """
     run = Path(os.path.expanduser(name), RUN)
     path = run if run.is_file() else find_recipe(name)
@@ -117,14 +117,21 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = content.pop("base", None)
     if base is None:
         return content
-    if not isinstance(base, str) or not (path.parent / base).is_file():
-        raise RecipeError(f"{path}: base: expected the path of a recipe, got {base!r}")
+    found = _find_base(path, base) if isinstance(base, str) else None
+    if found is None:
+        raise RecipeError(f"{path}: base: expected the path or the name of a recipe, got {base!r}")
     above = (*above, path.resolve())
-    if (path.parent / base).resolve() in above:
+    if found.resolve() in above:
         raise RecipeError(f"{path}: base: expected a recipe that does not build on this one, got {base!r}")
-    merged = _read(path.parent / base, above)
+    merged = _read(found, above)
     merged.pop("description", None)
     return _merge(merged, content)
+
+
+def _find_base(path: Path, base: str) -> Path | None:
+    """Return the file of a recipe's base: relative to the recipe, or by name one that comes with the package."""
+    beside = path.parent / base
+    return beside if beside.is_file() else shipped_recipes().get(base)
 
 
 def _read_run(path: Path) -> dict[str, Any]:
