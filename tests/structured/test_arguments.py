@@ -4,23 +4,35 @@ import pytest
 import torch
 
 from spigot import (
+    AIMLE,
     CTC,
     IMLE,
     SPIGOT,
+    SPIGOTCE,
+    SPIGOTEG,
+    BinaryTree,
     Categorical,
     CTCParts,
+    Gumbel,
+    KSubset,
     LinearChain,
     LinearChainParts,
     MarginalJacobian,
     Marginals,
+    Matching,
+    NegativeIdentity,
+    NonProjectiveTree,
+    Perturbed,
     ProjectiveTree,
     SegmentationParts,
     SemiMarkov,
     SingleHead,
+    SparseMAP,
     StraightThrough,
     StructuredArgmax,
     structured_argmax,
 )
+from spigot.structured.parts.base import tensors
 
 TREES = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
 
@@ -56,12 +68,51 @@ def test_no_frames_hold_no_labels():
     assert CTC().log_partition(scores, lengths=torch.zeros(2, 2, dtype=torch.int64)).tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("surrogate", [SPIGOT(), StraightThrough(), IMLE(), Marginals(), MarginalJacobian()])
-def test_tensors_without_values_give_shapes(surrogate):
-    scores = TREES.to("meta").requires_grad_()
-    structured_argmax(scores, ProjectiveTree(), surrogate).sum().backward()
-    assert scores.grad is not None
-    assert scores.grad.shape == scores.shape
+@pytest.mark.parametrize(
+    "surrogate",
+    [
+        SPIGOT(max_norm=1.0),
+        SPIGOT(polytope="hull"),
+        StraightThrough(),
+        IMLE(),
+        AIMLE(),
+        Perturbed(),
+        Marginals(),
+        MarginalJacobian(),
+        SparseMAP(),
+        SPIGOTCE(),
+        SPIGOTEG(),
+        Gumbel(),
+        NegativeIdentity(),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    ("structure", "shapes"),
+    [
+        (Categorical(), [(2, 5)]),
+        (KSubset(2, at_most=True), [(2, 5)]),
+        (ProjectiveTree(), [(2, 4, 4)]),
+        (NonProjectiveTree(labels=True), [(2, 4, 4, 3)]),
+        (BinaryTree(), [(2, 4, 4)]),
+        (LinearChain(), [(2, 4, 3), (2, 3, 3, 3)]),
+        (Matching(), [(2, 4, 4)]),
+    ],
+    ids=repr,
+)
+def test_tensors_without_values_give_shapes(structure, shapes, surrogate):
+    if not surrogate.serves(structure):
+        pytest.skip("a matching has no marginals")
+    results = []
+    for device in ("meta", "cpu"):
+        leaves = [torch.zeros(shape, device=device, requires_grad=True) for shape in shapes]
+        out = structured_argmax(LinearChainParts(*leaves) if len(leaves) > 1 else leaves[0], structure, surrogate)
+        found = tensors(out)
+        sum(part.sum() for part in found).backward()
+        grads = [leaf.grad for leaf in leaves]
+        assert {part.device.type for part in (*found, *grads)} == {device}
+        results.append([(part.shape, part.dtype) for part in (*found, *grads)])
+    assert results[0] == results[1]
 
 
 def test_tensors_with_and_without_values_do_not_mix():

@@ -104,7 +104,7 @@ class Hull(Polytope[Parts]):
             RuntimeWarning: the search stopped before a row converged; the message gives the duality gap.
         """
         check_scores("point", point)
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or tensors(point)[0].is_meta:
             wide = map_parts(widen, point)
             return map_parts(narrow, unflatten(project_in_graph(self, wide, lengths, mask, start), wide), point)
         if not is_tracked(*tensors(point)):

@@ -113,7 +113,7 @@ class AIMLE(CustomSurrogate):
 
     def _adapt(self, difference: Parts) -> None:
         changed = flatten(difference).count_nonzero(1)
-        if is_traced() or not changed.numel():
+        if is_traced() or changed.is_meta or not changed.numel():
             return
         strength, density = self.state.strength.item(), self.state.density.item()
         density = self.decay * density + (1 - self.decay) * changed.double().mean().item()

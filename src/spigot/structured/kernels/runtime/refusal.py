@@ -35,6 +35,6 @@ def refuse(bad: Tensor, message: str) -> Tensor:
 
 
 def refuse_now(bad: Tensor, message: str) -> Any:
-    """Do the same for a tensor whose values are at hand."""
-    if bool(bad.any()):
+    """Do the same for a tensor whose values are at hand; of one without values (meta) nothing is known."""
+    if not bad.is_meta and bool(bad.any()):
         raise RowsError(message, bad.nonzero()[:, 0].tolist())
