@@ -99,8 +99,8 @@ def families() -> dict[str, Family]:
         "half": half_of_propbank(),
         "outside": outside(PROPBANK, "pipeline", "joint", "spigot", "ste", "sa"),
         "outside-convolved": outside(PROPBANK, "gcn-pipeline", "gcn-joint", "gcn-spigot", "gcn-ste"),
-        # The trees of a frozen parser are the same, however they are used.
-        "dm-convolved": outside(DM, "pipeline", "gcn-joint", "gcn-spigot", "gcn-ste"),
+        "dm": outside(DM, "pipeline", "joint", "spigot", "ste", "sa"),
+        "dm-convolved": outside(DM, "gcn-pipeline", "gcn-joint", "gcn-spigot", "gcn-ste", "gcn-penalty"),
     }
 
 

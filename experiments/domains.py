@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,17 @@ GRADIENTS = {
     "gcn-penalty": "gcn-joint",
 }
 """What trains the parser through the end task, and the same without that gradient."""
+
+CONTRASTS = [
+    ("spigot", "ste"),
+    ("gcn-spigot", "gcn-ste"),
+    ("gcn-spigot", "spigot"),
+    ("gcn-spigot", "gcn-penalty"),
+    ("gcn-spigot", "gcn-pipeline"),
+    ("gcn-spigot", "jackknife"),
+    ("gcn-spigot", "neurbo"),
+]
+"""What else is compared."""
 
 Runs: TypeAlias = dict[str, dict[int, dict[str, Any]]]
 """From the name of a run and its seed to its file."""
@@ -124,22 +135,27 @@ def scores_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
     return "\n".join(lines)
 
 
-def gradients_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
-    """Return in Markdown what the gradient of the end task adds to joint training without it."""
+def differences_table(
+    corpus: Corpus, runs: Runs, gains: Gains, names: Sequence[tuple[str, str]], splits: Mapping[str, str], *first: str
+) -> str:
+    """Return in Markdown by how much runs are ahead of others, both given by name.
+
+    The first columns are the two systems, as far as `first` has titles for them, then how many seeds both have.
+    """
     shown = {"heads": "UAS", "unlabelled": "UF", "labelled": "LF"}
-    splits = {"dev": "dev", **DOMAINS}
-    head = ["minus joint training without the gradient", "seeds"]
-    head += [f"{label} {domain}" for domain in splits.values() for label in shown.values()]
+    head = [*first, "seeds", *(f"{label} {domain}" for domain in splits.values() for label in shown.values())]
     lines = [row(head), "|---" * len(head) + "|"]
-    for name, control in ((corpus.run(one), corpus.run(other)) for one, other in GRADIENTS.items()):
+    for each in names:
+        ours, theirs = map(corpus.run, each)
         both = {
-            (split, score): pairs(runs.get(name, {}), runs.get(control, {}), split, score)
+            (split, score): pairs(runs.get(ours, {}), runs.get(theirs, {}), split, score)
             for split in splits
             for score in shown
         }
-        number = len(both["test", "heads"])
+        number = max(map(len, both.values()))
         if number:
-            lines.append(row([corpus.labels[name], str(number), *(gain(gains, each) for each in both.values())]))
+            labels = [corpus.labels[ours], corpus.labels[theirs]][: len(first)]
+            lines.append(row([*labels, str(number), *(gain(gains, found) if found else "" for found in both.values())]))
     return "\n".join(lines)
 
 
@@ -163,7 +179,15 @@ def tables(corpus: Corpus, gains: Gains) -> dict[str, str]:
     made = [run for found in runs.values() for run in found.values()]
     return {
         "scores": scores_table(corpus, runs, gains),
-        "gradients": gradients_table(corpus, runs, gains),
+        "gradients": differences_table(
+            corpus,
+            runs,
+            gains,
+            [*GRADIENTS.items()],
+            {"dev": "dev", **DOMAINS},
+            "minus joint training without the gradient",
+        ),
+        "contrasts": differences_table(corpus, runs, gains, CONTRASTS, DOMAINS, "system", "minus"),
         "runs": each_table(corpus, runs),
         "missing": f"Not yet run: {', '.join(f'`{name}`' for name in corpus.missing) or 'nothing'}.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
