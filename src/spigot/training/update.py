@@ -99,11 +99,12 @@ class Updates:
         reached = self.system.reached(batch.task, weight)
         self.processes.add_gradients([p for name in reached for p in self.groups[name]])
         norms = self._scale_and_clip(len(batch.sentences))
-        value = float(sum(norms, loss.detach()))
-        if math.isfinite(value):
+        # The one wait for the device in a step, before the parameters move: the next batch is made while they do.
+        value, total = torch.stack([loss.detach(), sum(norms, loss.detach())]).tolist()
+        if math.isfinite(total):
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach()) if math.isfinite(value) else math.nan
+        return value if math.isfinite(total) else math.nan
 
     def _scale_and_clip(self, sentences: int) -> list[Tensor]:
         """Average over the sentences of the batch, then clip each group's gradient; return the norms before."""
