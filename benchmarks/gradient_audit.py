@@ -35,7 +35,7 @@ def instances(count: int, generator: torch.Generator) -> dict[str, tuple[Parts, 
             LinearChainParts(normal(4, 3), normal(3, 3, 3)),
             spigot.LinearChain(),
         ),
-        "SemanticGraph, 2 tokens, 2 labels (144 graphs)": (
+        "SemanticGraph, 2 tokens, 2 labels, one of them deterministic (144 graphs)": (
             SemanticGraphParts(normal(3), normal(3, 3), normal(3, 3, 2)),
             spigot.SemanticGraph([False, True]),
         ),

@@ -30,6 +30,8 @@ from spigot import (
     SparseMAP,
     StraightThrough,
     StructuredArgmax,
+    audit,
+    negative_log_likelihood,
     structured_argmax,
 )
 from spigot.structured.parts.base import tensors
@@ -151,3 +153,30 @@ def test_a_loss_that_does_not_come_from_the_structures():
         output = structured_argmax(scores, ProjectiveTree(), SPIGOT(steps=2), downstream=loss)
         with pytest.raises(TypeError, match=f"^downstream: expected a tensor of losses .*, got {got}$"):
             output.sum().backward()
+
+
+def test_what_does_not_fit_the_scores_is_named():
+    chain = LinearChainParts(torch.zeros(2, 4, 3), torch.zeros(2, 3, 3, 3))
+    with pytest.raises(TypeError, match=r"^mask: expected LinearChainParts, got torch\.bool"):
+        structured_argmax(chain, LinearChain(), SPIGOT(), mask=torch.ones(2, 4, 3, dtype=torch.bool))
+    masks = LinearChainParts(*(torch.ones(2, 4, 4, dtype=torch.bool) for _ in range(2)))
+    with pytest.raises(TypeError, match=r"^mask: expected Tensor, got LinearChainParts"):
+        structured_argmax(TREES, ProjectiveTree(), SPIGOT(), mask=masks)
+    with pytest.raises(TypeError, match=r"^scores: expected a floating-point tensor, got torch\.int64"):
+        negative_log_likelihood(torch.tensor([0, 1]), torch.randn(2, 5), Categorical())
+    with pytest.raises(TypeError, match=r"^scores: expected a dense tensor, got torch\.sparse_coo"):
+        structured_argmax(TREES.to_sparse(), ProjectiveTree(), SPIGOT())
+    with pytest.raises(ValueError, match=r"^lengths: expected a tensor with values, got one on meta"):
+        ProjectiveTree().argmax(TREES, torch.ones(2, dtype=torch.int64, device="meta"))
+    with pytest.raises(ValueError, match=r"^scores: expected shape \[batch, category\] here, got \[2, 3, 5\]"):
+        audit(torch.randn(2, 3, 5), Categorical(), lambda z: z.sum(-1))
+
+
+@pytest.mark.parametrize("surrogate", [SPIGOT(), Gumbel(), IMLE(), AIMLE(), Perturbed()], ids=repr)
+def test_compiled_layers_take_batches_of_any_size(surrogate):
+    torch.compiler.reset()  # the number of graphs of one function is limited, over all parameters of this test
+    layer = StructuredArgmax(Categorical(), surrogate)
+    compiled = torch.compile(lambda scores: layer(scores, loss_scale=2.0), backend="eager", fullgraph=True)
+    for tracked in (False, True):
+        for batch in (4, 3, 5):
+            assert compiled(torch.randn(batch, 6, requires_grad=tracked)).shape == (batch, 6)

@@ -7,6 +7,8 @@ import torch
 
 from spigot import (
     Categorical,
+    KSubset,
+    NonProjectiveTree,
     ProjectiveTree,
     SemanticGraph,
     SemanticGraphParts,
@@ -243,3 +245,45 @@ def test_what_is_missing_is_named():
         negative_log_likelihood(scores, target, graph)
     with pytest.raises(ValueError, match="sigma: expected a positive number, got 0"):
         perturbed_loss(scores, target, graph, sigma=0)
+
+
+@pytest.mark.parametrize("loss", [hinge_loss, perceptron_loss, negative_log_likelihood, sparsemap_loss, perturbed_loss])
+@pytest.mark.parametrize(
+    ("structure", "scores", "target"),
+    [
+        (Categorical(), torch.randn(2, 4, generator=torch.Generator().manual_seed(5)), [-100, 2]),
+        (
+            ProjectiveTree(),
+            torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(6)),
+            [[-1, -100, -100], [-1, 0, 1]],
+        ),
+    ],
+)
+def test_a_row_without_a_target_is_not_read(loss, structure, scores, target):
+    target = torch.tensor(target)
+    results = []
+    for poison in (0.0, torch.nan, torch.inf, -torch.inf):
+        given = scores.clone()
+        given[0] = poison
+        given.requires_grad_()
+        torch.manual_seed(0)
+        value = loss(given, target, structure, reduction="mean")
+        value.backward()
+        results.append((value.detach(), given.grad))
+        assert given.grad[0].abs().max() == 0
+    assert all(torch.equal(value, results[0][0]) for value, _ in results)
+    assert all(torch.equal(grad, results[0][1]) for _, grad in results)
+
+
+@pytest.mark.parametrize("structure", [Categorical(), KSubset(2), ProjectiveTree(), NonProjectiveTree()], ids=repr)
+@pytest.mark.parametrize("compact", [True, False])
+def test_the_likelihood_of_large_scores_keeps_its_digits(structure, compact):
+    size = (3, 6) if structure in (Categorical(), KSubset(2)) else (3, 6, 6)
+    scores = torch.randn(size, generator=torch.Generator().manual_seed(7)).round(decimals=2)
+    scores[0] = 0
+    scores = scores + 2.0**20  # exact in float32 up to a sixteenth
+    target = structure.argmax(torch.randn(size, generator=torch.Generator().manual_seed(8)))
+    given = structure.to_compact(target) if compact else target
+    found = negative_log_likelihood(scores, given, structure)
+    wide = negative_log_likelihood(scores.double() - 2.0**20, given, structure)
+    assert torch.allclose(found.double(), wide, rtol=1e-5)

@@ -61,7 +61,11 @@ def lengths_or_none(values: Tensor, lengths: None) -> None: ...
 def lengths_or_none(values: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Return `lengths`, if there are any, as int64 on the device of `values`."""
     lengths = as_lengths(lengths)
-    return None if lengths is None else lengths.to(device=values.device, dtype=torch.int64)
+    if lengths is None:
+        return None
+    if lengths.is_meta and not values.is_meta:
+        raise ValueError(f"lengths: expected a tensor with values, got one on {lengths.device}")
+    return lengths.to(device=values.device, dtype=torch.int64)
 
 
 def mask_or_none(values: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -82,6 +86,13 @@ def check_scores(name: str, parts: object) -> None:
         check_floating(name, parts)
 
 
+def check_form(name: str, parts: object, scores: object) -> None:
+    """Raise a TypeError unless `parts`, if there are any, are of the type of the scores: a tensor, or a NamedTuple."""
+    form: type = Tensor if isinstance(scores, Tensor) else type(scores)
+    if parts is not None and not isinstance(parts, form):
+        raise TypeError(f"{name}: expected {form.__name__}, got {kind_of(parts)}")
+
+
 def check_structures(name: str, parts: object) -> None:
     """Check that `parts` is a floating-point or bool tensor, or a NamedTuple of such tensors.
 
@@ -97,6 +108,8 @@ def check_structures(name: str, parts: object) -> None:
 def check_floating(name: str, values: object) -> None:
     """Raise a TypeError unless `values` is a floating-point tensor."""
     if isinstance(values, Tensor) and values.is_floating_point():
+        if values.is_sparse:
+            raise TypeError(f"{name}: expected a dense tensor, got {values.layout}")
         return
     if type(values) is tuple:
         raise TypeError(f"{name}: expected a tensor, or a NamedTuple of tensors such as LinearChainParts, got tuple")

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Structure
-from .checks import as_lengths, check_instance, check_scores, widen
+from .checks import as_lengths, check_form, check_instance, check_scores, widen
 from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .noise import per_row
 from .parts.base import Parts, flatten, like, map_parts, masked, tensors
@@ -208,11 +208,14 @@ def structured_argmax(
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
+    check_form("mask", mask, scores)
     rows = rows_of("scores", scores, structure.axis)
     if rows is not None:
         return _of_rows(rows, scores, structure, surrogate, lengths, mask, downstream, loss_scale)  # type: ignore[return-value]
     lengths, given = as_lengths(lengths), tensors(scores)
     scale = None if loss_scale is None else _scale("loss_scale", loss_scale, given[0])
+    if not is_tracked(*given):
+        scale = None  # there is no gradient
     with _no_autocast(given[0]):
         name = type(surrogate).__name__
         if isinstance(surrogate, DifferentiableSurrogate):

@@ -20,7 +20,7 @@ They share these arguments:
   an index, spans, columns, as `structure.compact_form` has them. Floating-point or bool tensors are 0/1 parts, shaped
   like the scores. What lies past a row's length is not read.
 - `reduction`: "none" returns one loss for each row, `[batch]`, in the type of the scores; "sum" and "mean" reduce it.
-- `ignore_index`: a row whose integers are all this has loss 0 and no part in the mean. Only some of them is an error:
+- `ignore_index`: a row whose integers are all this has loss 0 and no part in the mean; its scores are not read. Only some of them is an error:
   with known parts as a mask, log Z - log Z(mask) is the loss of what is known.
 
 A row's loss is +inf where z* has a part that `mask` or a score of -inf excludes.
@@ -71,7 +71,7 @@ def perceptron_loss(
     """Return max_z <s, z> - <s, z*> (Collins 2002); arguments, shapes and errors are those of `hinge_loss`."""
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "perceptron_loss", outside)
     best = case.problem.argmax(case.problem.scores)
-    return _reduced(F.relu(_loss(case, scores, best)), case.excluded, case.known, scores, reduction)
+    return _reduced(F.relu(_loss(case, best)), case.excluded, case.known, scores, reduction)
 
 
 @over_rows(owner="structure")
@@ -121,7 +121,7 @@ def hinge_loss(
     best = problem.argmax(map_parts(torch.add, problem.scores, cost))
     # Here Ω(z) = -cost(z), which is 0 at z*.
     rest = inner(cost, map_parts(torch.sub, best, case.target))
-    return _reduced(F.relu(_loss(case, scores, best, rest)), case.excluded, case.known, scores, reduction)
+    return _reduced(F.relu(_loss(case, best, rest)), case.excluded, case.known, scores, reduction)
 
 
 def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: float = 1.0) -> Parts:
@@ -155,17 +155,20 @@ def negative_log_likelihood(
         TypeError: the structure has no sums.
     """
     name = "negative_log_likelihood"
-    problem, reading = _read(scores, target, structure, lengths, mask, ignore_index, name, outside)
+    scores, problem, reading = _read(scores, target, structure, lengths, mask, ignore_index, name, outside)
     summable = problem.summable()
     if outside == "refuse":
         refuse_outside("target", structure, reading, problem.lengths)
         log_prob = log_prob_of_integers(summable, reading, scores, problem.lengths, mask)
         if log_prob is not None:
             return _reduced(-log_prob, None, reading.known, scores, reduction)
-    case = _Case.read(problem, reading, outside)
+    case = _Case.read(scores, problem, reading, outside)
     wide = map_parts(widen, scores)
-    log_partition = summable.log_partition(wide, problem.lengths, mask)
-    losses = log_partition - inner(masked(wide, case.problem.valid), case.target)
+    if outside == "refuse" and summable.accurate is not None:
+        losses = -summable.accurate.log_prob(wide, case.target, problem.lengths, mask)
+    else:
+        log_partition = summable.log_partition(wide, problem.lengths, mask)
+        losses = log_partition - inner(masked(wide, case.problem.valid), case.target)
     losses = F.relu(losses) if outside == "clip" else losses
     return _reduced(losses, case.excluded, case.known, scores, reduction)
 
@@ -189,7 +192,7 @@ def sparsemap_loss(
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
     nearest = case.problem.project(case.problem.scores, structure.hull)
     rest = (inner(case.target, case.target) - inner(nearest, nearest)) / 2
-    return _reduced(_loss(case, scores, nearest, rest, structure.hull), case.excluded, case.known, scores, reduction)
+    return _reduced(_loss(case, nearest, rest, structure.hull), case.excluded, case.known, scores, reduction)
 
 
 @over_rows(owner="structure")
@@ -239,15 +242,17 @@ def perturbed_loss(
         # Here the noise is in what the scores are multiplied with.
         best, rest = map_parts(torch.mul, noise_factors(drawn, sigma), best), torch.zeros_like(rest)
     mean = mean_over_samples(best, samples)
-    return _reduced(_loss(case, scores, mean, rest, "unknown"), case.excluded, case.known, scores, reduction)
+    return _reduced(_loss(case, mean, rest, "unknown"), case.excluded, case.known, scores, reduction)
 
 
 @dataclass(frozen=True)
 class _Case(Generic[Parts]):
     """The arguments of a loss, checked."""
 
+    scores: Parts
+    """0 in rows without a target, whose scores are not read."""
     problem: Problem[Parts]
-    """With scores that are detached."""
+    """With these scores, detached."""
     target: Parts
     """0/1, typed like the problem's scores, 0 where there is no candidate."""
     known: Tensor | None
@@ -267,19 +272,19 @@ class _Case(Generic[Parts]):
         loss: str,
         outside: str = "refuse",
     ) -> _Case[Parts]:
-        problem, reading = _read(scores, target, structure, lengths, mask, ignore_index, loss, outside)
+        scores, problem, reading = _read(scores, target, structure, lengths, mask, ignore_index, loss, outside)
         if outside == "refuse":
             refuse_outside("target", structure, reading, problem.lengths)
-        return cls.read(problem, reading, outside)
+        return cls.read(scores, problem, reading, outside)
 
     @classmethod
-    def read(cls, problem: Problem[Parts], reading: Reading[Parts], outside: str) -> _Case[Parts]:
+    def read(cls, scores: Parts, problem: Problem[Parts], reading: Reading[Parts], outside: str) -> _Case[Parts]:
         """Return the case of a target that has been read, and is a structure if others are refused."""
         valid, excluded = problem.valid, None
         if outside == "refuse":
             excluded = rows_excluded(problem.structure, reading.parts, valid, problem.lengths)
         parts = map_parts(lambda part, score: part.detach().to(score.dtype), reading.parts, problem.scores)
-        return cls(replace(problem, candidates=valid), masked(parts, valid), reading.known, excluded)
+        return cls(scores, replace(problem, candidates=valid), masked(parts, valid), reading.known, excluded)
 
 
 def _read(
@@ -291,20 +296,21 @@ def _read(
     ignore_index: int,
     loss: str,
     outside: str,
-) -> tuple[Problem[Parts], Reading[Parts]]:
-    """Check the arguments of a loss; return them, the scores detached, and the target."""
+) -> tuple[Parts, Problem[Parts], Reading[Parts]]:
+    """Check the arguments of a loss; return the scores, the arguments with the scores detached, and the target."""
     check_choice("outside", outside, ("refuse", "clip"))
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
-    wide = map_parts(lambda part: widen(part.detach()), scores)
-    lengths = as_lengths(lengths)
-    problem = Problem(structure, wide, lengths, mask, None, loss)
-    return problem, read_structure("target", target, wide, structure.compact_form, lengths, ignore_index)
+    lengths, wide = as_lengths(lengths), map_parts(lambda part: widen(part.detach()), scores)
+    reading = read_structure("target", target, wide, structure.compact_form, lengths, ignore_index)
+    known = reading.known
+    if known is not None:
+        scores, wide = (map_parts(lambda s: s.where(per_row(known, s, torch.bool), 0), each) for each in (scores, wide))
+    return scores, Problem(structure, wide, lengths, mask, None, loss), reading
 
 
 def _loss(
     case: _Case[Parts],
-    scores: Parts,
     prediction: Parts,
     rest: Tensor | None = None,
     moves: Polytope[Parts] | Literal["never", "unknown"] = "never",
@@ -315,7 +321,7 @@ def _loss(
     or its derivative is not known.
     """
     problem = case.problem
-    wide = map_parts(widen, masked(scores, problem.valid))
+    wide = map_parts(widen, masked(case.scores, problem.valid))
     if moves == "never":
         first = inner(wide, map_parts(torch.sub, prediction, case.target))
         return first if rest is None else first + rest

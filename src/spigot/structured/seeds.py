@@ -15,8 +15,10 @@ _STEP, _MIX_1, _MIX_2 = (word - 2**64 for word in (0x9E3779B97F4A7C15, 0xBF58476
 
 def draw_row_seeds(rows: Tensor, generator: torch.Generator | None) -> Tensor:
     """Return one seed for each row of `rows`, int64, `[batch]`, on their device; None means torch's own generator."""
-    device = rows.device if generator is None else generator.device
-    return torch.randint(2**63 - 1, rows.shape[:1], generator=generator, device=device).to(rows.device)
+    if generator is None:
+        # Not `generator=None`, with which `torch.compile` takes no batch of another size.
+        return torch.randint(2**63 - 1, rows.shape[:1], device=rows.device)
+    return torch.randint(2**63 - 1, rows.shape[:1], generator=generator, device=generator.device).to(rows.device)
 
 
 def uniform(seeds: Tensor, valid: Tensor) -> Tensor:

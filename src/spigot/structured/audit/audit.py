@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base import Structure
 from ..checks import as_lengths, check_instance, check_scores
+from ..k_best import check_rows
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..problem import Problem
@@ -98,6 +99,7 @@ def audit(
     """
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
+    check_rows(structure, scores)
     if surrogates is not None:
         check_instance("surrogates", surrogates, Mapping, '{"SPIGOT": SPIGOT()}')
         for name, how in surrogates.items():

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
-from ..checks import as_lengths, check_mask
+from ..checks import as_lengths, check_floating, check_mask
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -97,6 +97,8 @@ def over_rows(by: str = "scores", owner: str = "self") -> Callable[[Function], F
             rows = rows_of(by, given.get(by), axis)
             if rows is None:
                 return function(*args, **kwargs)
+            if by in ("scores", "point"):
+                check_floating(by, given[by])
             flat = {name: rows.flat(name, value) for name, value in given.items() if name != owner}
             return rows.back(function(**flat, **{owner: rows.owner(of)}))
 
