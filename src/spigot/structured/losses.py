@@ -20,8 +20,8 @@ They share these arguments:
   an index, spans, columns, as `structure.compact_form` has them. Floating-point or bool tensors are 0/1 parts, shaped
   like the scores. What lies past a row's length is not read.
 - `reduction`: "none" returns one loss for each row, `[batch]`, in the type of the scores; "sum" and "mean" reduce it.
-- `ignore_index`: a row whose integers are all this has loss 0 and no part in the mean; its scores are not read. Only some of them is an error:
-  with known parts as a mask, log Z - log Z(mask) is the loss of what is known.
+- `ignore_index`: a row whose integers are all this has loss 0 and no part in the mean; its scores are not read. Only
+  some of them is an error: with known parts as a mask, log Z - log Z(mask) is the loss of what is known.
 
 A row's loss is +inf where z* has a part that `mask` or a score of -inf excludes.
 
