@@ -4,7 +4,8 @@
     python experiments/run.py --data DATA --runs RUNS --list     # prints the state of each run
 
 DATA is the folder of the data, RUNS a folder for checkpoints and logs (NAME/, NAME.log). A finished run has its scores
-in `experiments/OUT/NAME.json` and is skipped. An interrupted run resumes from its last save. A run that starts from
+in `experiments/OUT/NAME.json` and is skipped; `--scores FOLDER` names another place, to make runs again that have
+scores here. An interrupted run resumes from its last save. A run that starts from
 another one waits for its checkpoint; if that one has scores but its checkpoint is gone, delete the scores to train it
 again. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM and Ctrl-C let the
 training processes save first; after SIGKILL they continue to their end, and hold a lock that the next runner sees.
@@ -64,14 +65,48 @@ class Run:
         if self.script:
             return list(self.script)
         sets = [part for setting in ("data.root=DATA", *self.settings) for part in ("--set", setting)]
-        return ["train", self.recipe, "--data", self.data, *sets, "--out", f"RUNS/{self.name}"]
+        data = ["--data", self.data] if self.data else []
+        return ["train", self.recipe, *data, *sets, "--out", f"RUNS/{self.name}"]
+
+
+KEYS = {
+    "the list": ({"group"}, {"ids", "files"}),
+    "a file": ({"of", "ids", "keep"}, set[str]()),
+    "a file of ids": ({"trees", "divisor"}, set[str]()),
+    "a group": ({"seeds", "run"}, {"title", "data", "set", "values", "splits", "out", "against", "square"}),
+    "a run": ({"name", "recipe"}, {"label", "set"}),
+    "a script": ({"name", "script"}, set[str]()),
+}
+"""The keys that each part of a list must have, and those that it may have."""
+
+
+def check_keys(part: str, given: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless a part of a list has the keys of `KEYS`."""
+    needed, others = KEYS[part]
+    called = given.get("name", given.get("title"))
+    name = part if called is None else f"{part} ({called})"
+    for key in sorted(needed - given.keys()):
+        raise ValueError(f"{name}: expected a key {key!r}, got {', '.join(given) or 'none'}")
+    for key in sorted(given.keys() - needed - others):
+        raise ValueError(f"{name}: expected one of {', '.join(sorted(needed | others))}, got the key {key!r}")
 
 
 def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
-    """Return the runs in their order, and how to make the files of ids and those with part of a corpus."""
+    """Return the runs in their order, and how to make the files of ids and those with part of a corpus.
+
+    Raises:
+        ValueError: the list is not TOML, a key is missing or unknown, or two runs have one name.
+    """
     content = tomllib.loads(path.read_text("utf-8"))
+    check_keys("the list", content)
+    for part, tables in (("a file", content.get("files", {})), ("a file of ids", content.get("ids", {}))):
+        for how in tables.values():
+            check_keys(part, how)
     runs: list[Run] = []
     for group in content["group"]:
+        check_keys("a group", group)
+        for run in group["run"]:
+            check_keys("a script" if "script" in run else "a run", run)
         splits, out = tuple(group.get("splits", ())), group.get("out", "")
         for seed, values, run in itertools.product(group["seeds"], group.get("values", [{}]), group["run"]):
             if "script" in run:
@@ -79,9 +114,12 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
                 continue
             words = {**values, "SEED": seed}
             settings = tuple(put_in(text, words) for text in (*group.get("set", []), *run.get("set", [])))
-            runs.append(
-                Run(f"{put_in(run['name'], words)}-{seed}", run["recipe"], group["data"], settings, splits, out)
-            )
+            name = f"{put_in(run['name'], words)}-{seed}"
+            runs.append(Run(name, run["recipe"], group.get("data", ""), settings, splits, out))
+    names = [run.name for run in runs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name}: expected one run of this name, got {names.count(name)}")
     return runs, {key: content.get(key, {}) for key in ("ids", "files")}
 
 
@@ -93,14 +131,13 @@ def put_in(text: str, words: Mapping[str, Any]) -> str:
 class Runner:
     """Reads the state of each run from files, and starts what comes next."""
 
-    def __init__(self, runs: list[Run], data: Path, folder: Path) -> None:
-        self.runs, self.data, self.folder = runs, data, folder
+    def __init__(self, runs: list[Run], data: Path, folder: Path, scores: Path = HERE) -> None:
+        self.runs, self.data, self.folder, self.scores = runs, data, folder, scores
         self.stop = False
-        folder.mkdir(parents=True, exist_ok=True)
 
     def result(self, run: Run) -> Path:
         """Return the file with the scores of a finished run, or the one that a script makes."""
-        return self.folder / run.name if run.script else HERE / run.out / f"{run.name}.json"
+        return self.folder / run.name if run.script else self.scores / run.out / f"{run.name}.json"
 
     def trained(self, name: str) -> bool:
         """Return whether a run is finished: training then prints the scores of the best epoch as JSON."""
@@ -112,7 +149,7 @@ class Runner:
         """Return "done", "runs", "waits for ...", or the next step: "score", "resume" or "start"."""
         if self.result(run).is_file() or (not run.script and not run.out and self.trained(run.name)):
             return "done"
-        if self._lock(run) is None:
+        if (self.folder / f"{run.name}.lock").is_file() and self._lock(run) is None:
             return "runs"
         missing = sorted(n for n in run.needs if not (self.trained(n) or (self.folder / n).is_file()))
         if missing:
@@ -121,8 +158,9 @@ class Runner:
             return "score"
         return "resume" if (self.folder / run.name / "state.safetensors").is_file() else "start"
 
-    def work(self, jobs: int) -> None:
-        """Start the next steps, `jobs` processes at a time, until nothing is left."""
+    def work(self, jobs: int) -> bool:
+        """Start the next steps, `jobs` processes at a time, until nothing is left; return whether none failed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         children: dict[str, subprocess.Popen[bytes]] = {}
         failed: set[str] = set()
 
@@ -143,7 +181,7 @@ class Runner:
             ready = [(run, todo) for run, todo in states if todo in ("start", "resume", "score")]
             busy = sum(state == "runs" for _, state in states)
             if not (children if self.stop else ready or busy):
-                return
+                return not failed
             for run, todo in ready[: 0 if self.stop else max(0, jobs - busy)]:
                 print(f"{time.strftime('%H:%M')} {todo} {run.name}", flush=True)
                 child = self._begin(run, todo)
@@ -226,41 +264,78 @@ def write_part(path: Path, corpora: Sequence[Path], pattern: str, keep: bool) ->
     if path.is_file():
         return
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        if path.suffix == ".sdp":
-            write_sdp((s for c in corpora for s in read_sdp(c) if bool(re.search(pattern, s.id)) == keep), file)
-        else:
-            write_conllu((s for c in corpora for s in read_conllu(c) if bool(re.search(pattern, s.id)) == keep), file)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            if path.suffix == ".sdp":
+                write_sdp((s for c in corpora for s in read_sdp(c) if bool(re.search(pattern, s.id)) == keep), file)
+            else:
+                write_conllu(
+                    (s for c in corpora for s in read_conllu(c) if bool(re.search(pattern, s.id)) == keep), file
+                )
+    except BaseException:
+        part.unlink()
+        raise
     os.replace(part, path)
 
 
-def main() -> None:
-    """Run the list, or print the state of its runs."""
+def main() -> int:
+    """Run the list, or print the state of its runs.
+
+    Returns the exit code: 1 if a run failed, or waits for another list, 2 for wrong input.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--file", type=Path, default=HERE / "runs.toml", help="the list of runs; by default runs.toml")
+    parser.add_argument("--scores", type=Path, default=HERE, metavar="FOLDER", help="by default this script's folder")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, each with one thread")
     parser.add_argument("--only", default="", metavar="PATTERN", help="only runs whose name matches")
     parser.add_argument("--list", action="store_true", help="print the state of each run, and start nothing")
     arguments = parser.parse_args()
+    try:
+        return follow(arguments)
+    except re.error as error:
+        problem = f"--only: expected a pattern, got {arguments.only!r}: {error}"
+    except ValueError as error:
+        problem = str(error) if str(error).startswith("--") else f"{arguments.file}: {error}"
+    except OSError as error:
+        problem = f"{error.filename}: {(error.strerror or str(error)).lower()}"
+    print(f"run.py: error: {problem}", file=sys.stderr)
+    return 2
+
+
+def follow(arguments: argparse.Namespace) -> int:
+    """Do what the command line says; return the exit code."""
     runs, made = read_runs(arguments.file)
     runs = [run for run in runs if re.search(arguments.only, run.name)]
-    runner = Runner(runs, arguments.data.resolve(), arguments.runs.resolve())
-    for name, how in made["ids"].items():
-        write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
-    for name, how in made["files"].items():
-        corpora = [runner.data / corpus for corpus in how["of"]]
-        write_part(runner.folder / name, corpora, how["ids"], how["keep"])
+    if not runs:
+        raise ValueError(f"--only: expected a pattern that a run's name matches, got {arguments.only!r}")
+    if not arguments.data.is_dir():
+        raise ValueError(f"--data: expected a folder, got {arguments.data}")
+    runner = Runner(runs, arguments.data.resolve(), arguments.runs.resolve(), arguments.scores.resolve())
+    done = True
     if not arguments.list:
-        runner.work(arguments.jobs)
-    width = max((len(run.name) for run in runs), default=0)
+        runner.folder.mkdir(parents=True, exist_ok=True)
+        for name, how in made["ids"].items():
+            write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
+        for name, how in made["files"].items():
+            corpora = [runner.data / corpus for corpus in how["of"]]
+            write_part(runner.folder / name, corpora, how["ids"], how["keep"])
+        done = runner.work(arguments.jobs)
+    width = max(len(run.name) for run in runs)
     for run in runs:
         metrics = runner.folder / run.name / "metrics.jsonl"
         rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
         last = "".join(f"  {name} {100 * value:.1f}" for name, value in rows[-1]["dev"].items()) if rows else ""
-        print(f"{run.name:{width}} {len(rows):2} epochs{last:20} {runner.state(run)}")
+        state = runner.state(run)
+        print(f"{run.name:{width}} {len(rows):2} epochs{last:20} {state}")
+        done = done and (arguments.list or runner.stop or state == "done")
+    gone = [run for run in runs if run.out and runner.result(run).is_file() and not runner.trained(run.name)]
+    if gone:
+        where = f"{len(gone)} of these have their scores in {runner.scores}, and no checkpoint in {arguments.runs}"
+        print(f"{where}; with --scores FOLDER they are made again", file=sys.stderr)
+    return 0 if done else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -123,11 +123,13 @@ def test_part_of_a_corpus(script, tmp_path):
 def test_a_script_of_the_list_makes_a_file(script, tmp_path):
     path = tmp_path / "runs.toml"
     run = '[[group.run]]\nname = "x.txt"\nscript = ["make.py", "--out=RUNS/x.txt", "RUNS/a.txt"]\n'
-    path.write_text(f'[files."a.txt"]\n[[group]]\nseeds = [1]\n{run}')
+    path.write_text(f'[files."a.txt"]\nof = []\nids = ""\nkeep = true\n[[group]]\nseeds = [1]\n{run}')
     runs, made = script("run").read_runs(path)
     assert list(made["files"]) == ["a.txt"]
     work = script("run").Runner(runs, tmp_path, tmp_path / "runs")
     assert work.state(runs[0]) == "waits for a.txt"
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "a.txt").touch()
     assert work.state(runs[0]) == "start"
     (tmp_path / "runs" / "x.txt").touch()
@@ -173,6 +175,56 @@ def test_settings_name_the_seed_and_other_runs(script, tmp_path):
         "train modern/ste --data data/propbank --set data.root=DATA --set training.seed=2"
         " --set intermediate.init=RUNS/b-2 --out RUNS/a-2"
     )
+
+
+GROUP = 'seeds = [1]\n[[group.run]]\nname = "a"\nrecipe = "demo"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "problem"),
+    [
+        ("[[group", [], "runs.toml: Expected"),
+        ("x = 1\n", [], "runs.toml: the list: expected a key 'group', got x"),
+        (
+            f"[[group]]\n{GROUP}sets = []\n",
+            [],
+            "runs.toml: a run (a): expected one of label, name, recipe, set, got the",
+        ),
+        (f"[[group]]\nsplit = []\n{GROUP}", [], "runs.toml: a group: expected one of "),
+        ('[[group]]\nseeds = [1]\n[[group.run]]\nname = "a"\n', [], "runs.toml: a run (a): expected a key 'recipe'"),
+        (f"[[group]]\n{GROUP}[[group]]\n{GROUP}", [], "runs.toml: a-1: expected one run of this name, got 2"),
+        (f"[[group]]\n{GROUP}", ["--only", "("], "--only: expected a pattern, got '('"),
+        (f"[[group]]\n{GROUP}", ["--only", "b"], "--only: expected a pattern that a run's name matches, got 'b'"),
+        (f"[[group]]\n{GROUP}", ["--data", "/none"], "--data: expected a folder, got /none"),
+        (f"[[group]]\n{GROUP}", ["--file", "/none.toml"], "/none.toml: no such file or directory"),
+        (f'[files.x]\nof = ["y"]\nids = ""\nkeep = true\n[[group]]\n{GROUP}', [], "y: no such file or directory"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_one_line(script, tmp_path, monkeypatch, capsys, content, arguments, problem):
+    path = tmp_path / "runs.toml"
+    path.write_text(content)
+    given = ["--file", str(path), "--data", str(tmp_path), "--runs", str(tmp_path / "runs"), *arguments]
+    monkeypatch.setattr(sys, "argv", ["run.py", *given])
+    assert script("run").main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("run.py: error: ")
+    assert problem in line
+
+
+def test_scores_may_lie_elsewhere(script, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "runs.toml"
+    path.write_text(f'[[group]]\nout = "scores"\n{GROUP}')
+    (tmp_path / "here" / "scores").mkdir(parents=True)
+    (tmp_path / "here" / "scores" / "a-1.json").touch()
+    states = []
+    for scores in ("here", "there"):
+        given = ["--file", str(path), "--data", str(tmp_path), "--runs", str(tmp_path / "runs")]
+        monkeypatch.setattr(sys, "argv", ["run.py", *given, "--scores", str(tmp_path / scores), "--list"])
+        assert script("run").main() == 0
+        out, err = capsys.readouterr()
+        states.append((out.split()[-1], "--scores FOLDER" in err))
+    assert states == [("done", True), ("start", False)]
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_group_may_have_values(script, tmp_path):
