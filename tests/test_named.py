@@ -137,10 +137,15 @@ def test_errors_name_the_argument(name, arguments, message):
         SyntaxThenSemanticsConfig(surrogate={"name": name, **arguments})
 
 
-@pytest.mark.parametrize("table", [{}, {"step_size": 1.0}, "SPIGOT", 3, {"name": 3}, None])
+@pytest.mark.parametrize("table", [{}, {"step_size": 1.0}, 3, {"name": 3}, None])
 def test_a_table_needs_a_name(table):
     with pytest.raises(NamedError, match=r"^name: expected the name of a Surrogate, got "):
         NamedSurrogate.from_table(table)
+
+
+def test_a_name_alone_is_no_table():
+    with pytest.raises(NamedError, match=r'^expected a table such as { name = "SPIGOT" }, got \'SPIGOT\''):
+        NamedSurrogate.from_table("SPIGOT")
 
 
 def test_a_table_is_written_as_given_and_read_again():

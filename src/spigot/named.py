@@ -96,6 +96,8 @@ class Named(Generic[T]):
         """Check a table of a recipe or of a checkpoint."""
         if isinstance(table, cls):
             return table
+        if isinstance(table, str):
+            raise NamedError(f'expected a table such as {{ name = "{table}" }}, got {table!r}')
         if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
             raise NamedError(f"name: expected the name of a {cls.base.__name__}, got {_shown(table)}")
         arguments = dict(table)

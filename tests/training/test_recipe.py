@@ -106,6 +106,12 @@ def test_a_base_is_relative_to_the_recipe(write, tmp_path):
     assert load_recipe(path).training.seed == 9
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_that_was_printed_whole_is_the_same(name, write):
+    recipe = load_recipe(name)
+    assert load_recipe(write(recipe.model_dump_json(), "whole.json")) == recipe
+
+
 def test_a_base_may_be_a_shipped_recipe(write, tmp_path):
     recipe = load_recipe(write('base = "modern/spigot"\n[training]\nseed = 9\n'))
     assert recipe.training.seed == 9
@@ -167,7 +173,7 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             "intermediate: expected an intermediate parser beside it, got a system without one",
         ),
         (
-            '[system]\nsyntax = false\ntree_feature = { name = "Concatenation" }\n',
+            '[system]\nsyntax = false\ntree_feature = { name = "TreeLSTM" }\n',
             "system.tree_feature: expected an intermediate parser beside it, got a system without one",
         ),
         (
@@ -254,6 +260,12 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         (
             '[tasks.syntax]\nkind = "semantics"\n',
             "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",
+        ),
+        ("[data.builtin.train]\nfoo = 3\n", "data.builtin.train.foo: expected a task, got 'foo'"),
+        (
+            '[system]\nsurrogate = { name = "SPIGOT" }\n[tasks.syntax]\nloss = "none"\nlabels = false\n'
+            "[intermediate]\npretrain_epochs = 0\nend_task_weight = 0.0\n",
+            'intermediate.end_task_weight: expected a positive number beside tasks.syntax.loss = "none", got 0',
         ),
         ("[tasks.dm]\n", r"tasks.dm: expected a task of this system \(semantics, syntax\), got 'dm'"),
         ('[data]\nsyntax_train = "x"\n', "data.syntax_train: no such key"),
