@@ -499,6 +499,7 @@ def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
         ("compare", "table"),
         ("accuracy",),
         ("domains",),
+        ("sizes",),
     ],
     ids=" ".join,
 )

@@ -1,0 +1,192 @@
+"""How the gain depends on the amount of data: the runs of `sizes.toml`, and those of `table1.toml` with all data.
+
+python experiments/sizes.py          # rewrites the tables in sizes/README.md, and draws sizes/gains.svg
+python experiments/sizes.py --check  # fails if the tables are not up to date
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domains import DOMAINS, PROPBANK, Runs, average, gain, pairs, row
+from gains import Gains
+from regime import origin
+from scored import rewrite_page
+
+HERE = Path(__file__).parent
+PAGE = HERE / "sizes" / "README.md"
+PLOT = HERE / "sizes" / "gains.svg"
+AXES = {"syntax": "syntax data", "semantics": "semantic data"}
+SYSTEMS = {
+    "pipeline": "PIPELINE",
+    "joint": "joint, no gradient",
+    "spigot": "SPIGOT, weight 0.1",
+    "ste": "STE, weight 0.001",
+}
+CONTRASTS = [("pipeline", "labelled"), ("joint", "heads"), ("joint", "labelled")]
+"""The differences of a table: from which system, in which counts."""
+SCORES = {"heads": "UAS", "labelled": "LF"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The runs with a share of the data of one kind and all data of the other."""
+
+    axis: str
+    share: int
+    runs: Runs
+
+    @classmethod
+    def read(cls, axis: str, share: int) -> Part:
+        """Read those that have been scored. A whole share is Table 1's."""
+        folder = PAGE.parent if share < 100 else PROPBANK.folder
+        prefix = f"{axis}-{share}" if share < 100 else PROPBANK.run("gcn")
+        found: Runs = {}
+        for system in SYSTEMS:
+            paths = sorted(folder.glob(f"{prefix}-{system}-[0-9].json"))
+            found[system] = {int(path.stem[-1]): json.loads(path.read_text("utf-8")) for path in paths}
+        return cls(axis, share, found)
+
+
+def short(system: str) -> str:
+    """Return what a system is called beside another."""
+    return SYSTEMS[system].partition(",")[0]
+
+
+def groups() -> list[dict[str, Any]]:
+    """Return those groups of the list that are scored."""
+    listed = tomllib.loads((HERE / "sizes.toml").read_text("utf-8"))["group"]
+    return [group for group in listed if "out" in group]
+
+
+def names() -> list[str]:
+    """Return the names of all runs of the list that are scored."""
+    return [
+        f"{run['name'].replace('SHARE', str(words['SHARE']))}-{seed}"
+        for group in groups()
+        for seed in group["seeds"]
+        for words in group["values"]
+        for run in group["run"]
+    ]
+
+
+def read() -> list[Part]:
+    """Return the parts in the order of the tables, those without a run left out."""
+    shares = [*sorted({words["SHARE"] for group in groups() for words in group["values"]}), 100]
+    parts = [Part.read(axis, share) for axis in AXES for share in shares]
+    begun = {part.axis for part in parts if part.share < 100 and any(part.runs.values())}
+    return [part for part in parts if any(part.runs.values()) and part.axis in begun]
+
+
+def table(parts: Sequence[Part], gains: Gains) -> str:
+    """Return the scores in Markdown, with differences from systems with the same data."""
+    shown = {"uas": "UAS", "lf": "LF"}
+    head = [
+        "share",
+        "system",
+        "seeds",
+        *(f"{label} {domain}" for domain in DOMAINS.values() for label in shown.values()),
+    ]
+    head += [f"{SCORES[score]} − {short(other)}, {domain}" for other, score in CONTRASTS for domain in DOMAINS.values()]
+    lines = [row(head), "|---" * len(head) + "|"]
+    for part in parts:
+        for system, label in SYSTEMS.items():
+            found = part.runs[system]
+            if found:
+                cells = [f"{part.share} %", label, str(len(found))]
+                cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
+                for other, score in CONTRASTS:
+                    for split in DOMAINS:
+                        both = pairs(found, part.runs[other], split, score) if other != system else []
+                        cells.append(gain(gains, both) if both else "")
+                lines.append(row(cells))
+    return "\n".join(lines)
+
+
+def tables(gains: Gains) -> Mapping[str, str]:
+    """Return the tables in Markdown; how many runs have not been made is said."""
+    parts = read()
+    made = [run for part in parts if part.share < 100 for runs in part.runs.values() for run in runs.values()]
+    wanted = names()
+    missing = [name for name in wanted if not (PAGE.parent / f"{name}.json").is_file()]
+    return {
+        **{axis: table([part for part in parts if part.axis == axis], gains) for axis in AXES},
+        "missing": f"{len(missing)} of the {len(wanted)} runs of the list have not been run.",
+        "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
+    }
+
+
+def draw(gains: Gains, split: str = "ood") -> None:
+    """Plot by how much systems with the same data differ, against the share, with intervals.
+
+    The other domain has five times as many sentences as the test set, so that its intervals are half as wide.
+    """
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "spigot"})
+    contrasts = {"spigot": "joint", "ste": "joint", "joint": "pipeline"}
+    parts = read()
+    shares = sorted({part.share for part in parts})
+    begun = {axis: label for axis, label in AXES.items() if any(part.axis == axis for part in parts)}
+    size = (1 + 4 * len(begun), 6)
+    figure, axes = pyplot.subplots(len(SCORES), len(begun), figsize=size, sharex=True, sharey="row", squeeze=False)
+    for line, (score, measure) in enumerate(SCORES.items()):
+        for column, (axis, label) in enumerate(begun.items()):
+            panel = axes[line][column]
+            panel.axhline(0, color="0.7", linewidth=0.8)
+            for number, (system, other) in enumerate(contrasts.items()):
+                both = {
+                    part.share: pairs(part.runs[system], part.runs[other], split, score)
+                    for part in parts
+                    if part.axis == axis
+                }
+                drawn = {share: gains.interval(found) for share, found in both.items() if found}
+                middle, low, high = ([100 * each[index] for each in drawn.values()] for index in range(3))
+                panel.errorbar(
+                    [share * 1.06 ** (number - 1) for share in drawn],  # beside each other: no interval hides another
+                    middle,
+                    yerr=[
+                        [centre - end for centre, end in zip(middle, low, strict=True)],
+                        [end - centre for centre, end in zip(middle, high, strict=True)],
+                    ],
+                    marker="o",
+                    markersize=4,
+                    linewidth=1.2,
+                    capsize=2,
+                    label=f"{short(system)} − {short(other)}",
+                )
+            panel.set_xscale("log")
+            panel.set_xlim(shares[0] * 0.8, shares[-1] * 1.25)
+            panel.set_xticks(shares, [f"{share} %" for share in shares])
+            panel.minorticks_off()
+            panel.spines[["top", "right"]].set_visible(False)
+            if line == 0:
+                panel.set_title(f"share of the {label}")
+            if column == 0:
+                panel.set_ylabel(f"difference in {measure}, {DOMAINS[split]} of the domain")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), frameon=False, loc="upper center", ncols=len(contrasts))
+    figure.tight_layout(rect=(0, 0, 1, 0.95))
+    figure.savefig(PLOT, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def main() -> int:
+    """Rewrite the tables and draw the plot, or check the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    result = rewrite_page(PAGE, tables, check)
+    if not check:
+        draw(Gains(PAGE.with_name("gains.json"), look_up=True))
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
