@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
 from spigot.systems import checkpoint
-from spigot.systems.card import card
+from spigot.systems.card import card, own_classes
 from spigot.systems.loading import load_system
 from tests.models.tiny import SENTENCES
 from tests.training.runs import recipe, train
@@ -97,6 +97,19 @@ def load_system_of_tiny():
 
 def test_a_card_of_a_checkpoint_without_a_run():
     assert "Predicts: graphs (`semantics`); trees (`syntax`)" in card(load_system_of_tiny(), {})
+
+
+def test_classes_of_ones_own_are_named(spigot, run, tmp_path):
+    config = {
+        "system": {"surrogate": {"name": "mine.Wild", "of": [{"name": "other.One"}]}, "encoder": {"name": "BiLSTM"}}
+    }
+    assert own_classes(config) == ["mine.Wild", "other.One"]
+    system = load_system_of_tiny()
+    assert "on the Python path" not in card(system, {})
+    assert "spigot parse FOLDER sentences.conllu" in card(system, {})  # it reads tags
+    system.to_config = lambda: config
+    assert "- Needs beside spigot, on the Python path: `mine.Wild`, `other.One`." in card(system, {})
+    assert "warning" not in spigot("package", run, "--name", "plain", "--out", tmp_path / "package")[2]
 
 
 def test_a_package_is_installed_and_found(spigot, run, tmp_path):

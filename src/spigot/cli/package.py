@@ -20,6 +20,7 @@ def package(
     version: Annotated[str, typer.Option("--version", help="The package's version.")] = "0.1.0",
 ) -> None:
     """Make a Python package of a model, torch-spigot-NAME, which pip installs and others find by its name."""
+    from spigot.systems.card import own_classes
     from spigot.systems.checkpoint import find_checkpoint
     from spigot.systems.loading import load_system
     from spigot.systems.packaging import make_package
@@ -29,4 +30,8 @@ def package(
     project, model_folder = make_package(folder, name, out, version)
     if half:
         system.save_pretrained(model_folder, half=True)
+    own = own_classes(system.to_config())
+    if own:
+        names = ", ".join(dict.fromkeys(own))
+        typer.echo(f"warning: the package does not hold {names}: who loads it needs them on the Python path", err=True)
     emit(f"{project} {version} in {out}; install it with: pip install {out}")

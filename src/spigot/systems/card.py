@@ -23,9 +23,19 @@ def licence(folder: Path) -> str:
     return found[0] if found and found[0] else UNKNOWN_LICENCE
 
 
+def own_classes(config: Any) -> list[str]:
+    """Return the dotted paths of the classes that a checkpoint's configuration names: it does not hold their code."""
+    if isinstance(config, Mapping):
+        name = config.get("name")
+        found = [name] if isinstance(name, str) and "." in name else []
+        return found + [path for value in config.values() for path in own_classes(value)]
+    return [path for value in config for path in own_classes(value)] if isinstance(config, list) else []
+
+
 def card(system: System, about: Mapping[str, Any]) -> str:
     """Return the text of a card; `about` is the content of about.json."""
     needs = ", ".join(sorted(system.needs))
+    own = ", ".join(f"`{path}`" for path in dict.fromkeys(own_classes(system.to_config())))
     lines = [
         "---",
         "library_name: spigot",
@@ -41,11 +51,12 @@ def card(system: System, about: Mapping[str, Any]) -> str:
         "",
         f"- Reads: {needs}.",
         f"- Predicts: {'; '.join(f'{task.outputs} (`{name}`)' for name, task in system.tasks.items())}.",
+        *([f"- Needs beside spigot, on the Python path: {own}."] if own else []),
         f"- Parameters: {sum(p.numel() for p in system.parameters()):,}.",
         "",
         "## Use",
         "",
-        "    spigot parse FOLDER text.txt",
+        f"    spigot parse FOLDER {'text.txt' if {*system.needs} <= {'words'} else 'sentences.conllu'}",
         "",
         "## Scores",
         "",
