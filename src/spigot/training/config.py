@@ -54,7 +54,7 @@ class BuiltinConfig(_Strict):
     dev: int = Field(200, ge=1)
     test: int = Field(200, ge=1)
     """Sentences kept out of training and selection, for a final test."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**63)
 
     def train_size(self, task: str) -> int:
         """Return how many sentences a task trains on."""
@@ -161,7 +161,7 @@ class TrainingConfig(_Strict):
     selection: str | None = None
     """The dev score that decides which epoch is kept; None: see `Recipe.selection`."""
     mixed_precision: MixedPrecision = "no"
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _schedule(self) -> TrainingConfig:
