@@ -206,6 +206,8 @@ def main() -> None:
         result |= collect(arguments.run, arguments.root, arguments.against, arguments.split, arguments.predictions)
     except (UserError, ValueError) as error:
         parser.error(str(error))
+    except FileNotFoundError as error:
+        parser.error(f"{error.filename}: no such file or directory")
     write_json(arguments.out, result)
 
 

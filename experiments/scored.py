@@ -41,5 +41,8 @@ def score_or_rewrite(description: str | None, score: Callable[[Path, Path], None
     arguments = parser.parse_args()
     if arguments.command == "table":
         return rewrite_page(page, tables, arguments.check)
+    for option, folder in (("--data", arguments.data), ("--runs", arguments.runs)):
+        if not folder.is_dir():
+            parser.error(f"{option}: expected a folder, got {folder}")
     score(arguments.data, arguments.runs)
     return 0
