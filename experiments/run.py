@@ -4,11 +4,11 @@
     python experiments/run.py --data DATA --runs RUNS --list     # prints the state of each run
 
 DATA is the folder of the data, RUNS a folder for checkpoints and logs (NAME/, NAME.log). A finished run has its scores
-in `experiments/OUT/NAME.json` and is skipped; `--scores FOLDER` names another place, to make runs again that have
-scores here. An interrupted run resumes from its last save. A run that starts from
-another one waits for its checkpoint; if that one has scores but its checkpoint is gone, delete the scores to train it
-again. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM and Ctrl-C let the
-training processes save first; after SIGKILL they continue to their end, and hold a lock that the next runner sees.
+in `experiments/OUT/NAME.json` and is skipped. An interrupted run resumes from its last save. A run that starts from
+another one waits for its checkpoint; `--scores FOLDER` names another place for the scores, to train what has scores
+here but no checkpoint. The state of a run is read from files alone, so the runner may be killed at any time: SIGTERM
+and Ctrl-C let the training processes save first; after SIGKILL they continue to their end, and hold a lock that the
+next runner sees.
 
 A run's name and settings may have the word SEED, and those that each of the group's `values` gives. A group without
 `out` has runs that others start from, and that are not scored. A run with a `script` of this folder, in place of a

@@ -10,12 +10,7 @@ from spigot.cli.console import emit, emit_json
 
 
 def recipes(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            help="A recipe to show whole, with its bases and all defaults: one to train, in a file NAME.json."
-        ),
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A recipe to show whole, with its bases and all defaults.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the recipes that come with the package, or show one whole, as JSON."""

@@ -165,16 +165,12 @@ class TrainingConfig(_Strict):
 
     @model_validator(mode="after")
     def _schedule(self) -> TrainingConfig:
-        if _changed(self, "halve_every") and self.schedule != "halve":
+        given = self.model_fields_set
+        if "halve_every" in given and self.schedule != "halve":
             raise ValueError(f'halve_every: expected schedule = "halve" beside it, got "{self.schedule}"')
-        if _changed(self, "warmup_epochs") and self.schedule != "linear":
+        if "warmup_epochs" in given and self.schedule != "linear":
             raise ValueError(f'warmup_epochs: expected schedule = "linear" beside it, got "{self.schedule}"')
         return self
-
-
-def _changed(config: BaseModel, key: str) -> bool:
-    """Return whether a setting has another value than its default, which a recipe that was printed whole has, too."""
-    return bool(getattr(config, key) != type(config).model_fields[key].default)
 
 
 def _system(value: Any) -> Any:
@@ -263,8 +259,8 @@ class Recipe(_Strict):
         how, surrogate = self.intermediate, self.system.surrogate
         facts = surrogate.named_class
         if self.intermediate_task is None:
-            given = [f"system.{key}" for key in self.system.needs_intermediate if _changed(self.system, key)]
-            if _changed(self, "intermediate"):
+            given = [f"system.{key}" for key in self.system.needs_intermediate if key in self.system.model_fields_set]
+            if "intermediate" in self.model_fields_set:
                 given.insert(0, "intermediate")
             if given:
                 raise ValueError(f"{given[0]}: expected an intermediate parser beside it, got a system without one")
@@ -304,7 +300,7 @@ class Recipe(_Strict):
             if self.data.builtin is not None:
                 raise ValueError("intermediate.trees: expected corpora from files beside it, got [data.builtin]")
         for key in ("end_task_weight", "end_task_warmup"):
-            if not facts.passes_gradient and _changed(how, key):
+            if not facts.passes_gradient and key in how.model_fields_set:
                 got = f'got "{surrogate.name}"'
                 raise ValueError(f"intermediate.{key}: expected a surrogate with a gradient, {got}")
         return self

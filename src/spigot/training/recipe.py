@@ -106,7 +106,7 @@ def parse_recipe(content: Mapping[str, Any], where: str, sources: Mapping[str, s
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the content of a recipe merged into that of its bases; `above` are the recipes that start from it."""
-    if path.suffix == ".json":  # of a run, or as `spigot recipes NAME` prints it
+    if path.suffix == ".json":  # a run keeps its recipe so
         return _read_run(path)
     try:
         content = tomllib.loads(read_text(path))
