@@ -29,6 +29,12 @@ GRADIENTS = {
     "gcn-spigot": "gcn-joint",
     "gcn-ste": "gcn-joint",
     "gcn-penalty": "gcn-joint",
+    "gcn-spigot-uncapped": "gcn-joint",
+    "gcn-ste-capped": "gcn-joint",
+    "gcn-hull": "gcn-joint",
+    "gcn-perturbed": "gcn-joint",
+    "tree-lstm-spigot": "tree-lstm-joint",
+    "path-lstm-spigot": "path-lstm-joint",
 }
 """What trains the parser through the end task, and the same without that gradient."""
 
@@ -40,6 +46,16 @@ CONTRASTS = [
     ("gcn-spigot", "gcn-pipeline"),
     ("gcn-spigot", "jackknife"),
     ("gcn-spigot", "neurbo"),
+    ("gcn-spigot", "gcn-spigot-uncapped"),
+    ("gcn-ste-capped", "gcn-ste"),
+    ("gcn-spigot", "gcn-ste-capped"),
+    ("gcn-spigot-uncapped", "gcn-ste"),
+    ("gcn-hull", "gcn-spigot"),
+    ("tree-lstm-spigot", "tree-lstm-pipeline"),
+    ("path-lstm-spigot", "path-lstm-pipeline"),
+    ("tree-lstm-pipeline", "pipeline"),
+    ("path-lstm-pipeline", "pipeline"),
+    ("gcn-pipeline", "pipeline"),
 ]
 """What else is compared."""
 
@@ -147,6 +163,8 @@ def differences_table(
     lines = [row(head), "|---" * len(head) + "|"]
     for each in names:
         ours, theirs = map(corpus.run, each)
+        if not {ours, theirs} <= corpus.labels.keys():
+            continue
         both = {
             (split, score): pairs(runs.get(ours, {}), runs.get(theirs, {}), split, score)
             for split in splits

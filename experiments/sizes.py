@@ -30,7 +30,8 @@ SYSTEMS = {
     "spigot": "SPIGOT, weight 0.1",
     "ste": "STE, weight 0.001",
 }
-CONTRASTS = [("pipeline", "labelled"), ("joint", "heads"), ("joint", "labelled")]
+NO_SYNTAX = "neurbo"
+CONTRASTS = [("pipeline", "labelled"), ("joint", "heads"), ("joint", "labelled"), (NO_SYNTAX, "labelled")]
 """The differences of a table: from which system, in which counts."""
 SCORES = {"heads": "UAS", "labelled": "LF"}
 
@@ -52,12 +53,15 @@ class Part:
         for system in SYSTEMS:
             paths = sorted(folder.glob(f"{prefix}-{system}-[0-9].json"))
             found[system] = {int(path.stem[-1]): json.loads(path.read_text("utf-8")) for path in paths}
+        # Without syntax the share of the syntax data is all the same.
+        begun = axis == "syntax" and any(found.values())
+        found[NO_SYNTAX] = PROPBANK.read().get(PROPBANK.run(NO_SYNTAX), {}) if begun else {}
         return cls(axis, share, found)
 
 
 def short(system: str) -> str:
     """Return what a system is called beside another."""
-    return SYSTEMS[system].partition(",")[0]
+    return SYSTEMS.get(system, "NEURBO").partition(",")[0]
 
 
 def groups() -> list[dict[str, Any]]:
@@ -94,7 +98,8 @@ def table(parts: Sequence[Part], gains: Gains) -> str:
         "seeds",
         *(f"{label} {domain}" for domain in DOMAINS.values() for label in shown.values()),
     ]
-    head += [f"{SCORES[score]} − {short(other)}, {domain}" for other, score in CONTRASTS for domain in DOMAINS.values()]
+    contrasts = [(other, score) for other, score in CONTRASTS if any(part.runs[other] for part in parts)]
+    head += [f"{SCORES[score]} − {short(other)}, {domain}" for other, score in contrasts for domain in DOMAINS.values()]
     lines = [row(head), "|---" * len(head) + "|"]
     for part in parts:
         for system, label in SYSTEMS.items():
@@ -102,7 +107,7 @@ def table(parts: Sequence[Part], gains: Gains) -> str:
             if found:
                 cells = [f"{part.share} %", label, str(len(found))]
                 cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
-                for other, score in CONTRASTS:
+                for other, score in contrasts:
                     for split in DOMAINS:
                         both = pairs(found, part.runs[other], split, score) if other != system else []
                         cells.append(gain(gains, both) if both else "")
@@ -113,7 +118,7 @@ def table(parts: Sequence[Part], gains: Gains) -> str:
 def tables(gains: Gains) -> Mapping[str, str]:
     """Return the tables in Markdown; how many runs have not been made is said."""
     parts = read()
-    made = [run for part in parts if part.share < 100 for runs in part.runs.values() for run in runs.values()]
+    made = [run for part in parts if part.share < 100 for system in SYSTEMS for run in part.runs[system].values()]
     wanted = names()
     missing = [name for name in wanted if not (PAGE.parent / f"{name}.json").is_file()]
     return {
@@ -131,7 +136,7 @@ def draw(gains: Gains, split: str = "ood") -> None:
     from matplotlib import pyplot
 
     pyplot.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "spigot"})
-    contrasts = {"spigot": "joint", "ste": "joint", "joint": "pipeline"}
+    contrasts = {"spigot": "joint", "ste": "joint", "joint": "pipeline", "pipeline": NO_SYNTAX}
     parts = read()
     shares = sorted({part.share for part in parts})
     begun = {axis: label for axis, label in AXES.items() if any(part.axis == axis for part in parts)}
