@@ -5,7 +5,7 @@ import pytest
 
 from spigot.errors import UserError
 from spigot.training.config import Recipe, RecipeError
-from spigot.training.recipe import find_recipe, load_recipe, parse_recipe
+from spigot.training.recipe import find_recipe, load_recipe, parse_recipe, with_defaults
 
 SHIPPED = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.toml"))
@@ -32,6 +32,21 @@ def test_shipped_recipes_are_valid(name):
     assert recipe == load_recipe(str(SHIPPED / f"{name}.toml"))
     # What a run writes down reads back as the same recipe.
     assert Recipe.model_validate_json(recipe.model_dump_json(exclude_unset=True)) == recipe
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_with_its_defaults_is_the_same_recipe(name):
+    recipe = load_recipe(name)
+    content = with_defaults(recipe)
+    assert parse_recipe(content, name).model_dump() == recipe.model_dump()
+    assert content["training"]["betas"] == list(recipe.training.betas)
+
+
+def test_defaults_without_an_effect_are_left_out():
+    content = with_defaults(load_recipe("modern/pipeline"))
+    assert content["training"]["warmup_epochs"] == 0.0
+    assert "halve_every" not in content["training"]
+    assert "end_task_weight" not in content["intermediate"]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in DATA])

@@ -6,6 +6,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,29 @@ def parse_recipe(content: Mapping[str, Any], where: str, sources: Mapping[str, s
                 # "--set KEY=VALUE: what is wrong" has the key already.
                 raise RecipeError(f"{source}: {what if wrong == key else problem}") from None
         raise RecipeError(f"{where}: {problem}") from None
+
+
+def with_defaults(recipe: Recipe) -> dict[str, Any]:
+    """Return the content of a recipe with all defaults that have an effect, so that it can be trained.
+
+    A setting without an effect beside the others is refused, at its default too; such ones are left out.
+    """
+    content: dict[str, Any] = recipe.model_dump(mode="json", exclude_unset=True)
+
+    def add(defaults: Mapping[str, Any], *table: str) -> None:
+        nonlocal content
+        for key, value in defaults.items():
+            wider = _merge(deepcopy(content), _nested([*table, key], value))
+            try:
+                Recipe.model_validate(wider)
+            except ValidationError:
+                if isinstance(value, dict):  # some of its settings may have an effect
+                    add(value, *table, key)
+                continue
+            content = wider
+
+    add(recipe.model_dump(mode="json"))
+    return content
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
