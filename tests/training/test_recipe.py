@@ -42,6 +42,14 @@ def test_a_recipe_with_its_defaults_is_the_same_recipe(name):
     assert content["training"]["betas"] == list(recipe.training.betas)
 
 
+def test_an_override_may_unset_a_key():
+    recipe = load_recipe("modern/spigot", ["training.clip_norm=null", "system.surrogate.max_norm=null"])
+    assert recipe.training.clip_norm is None
+    assert recipe.system.surrogate.arguments == {"step_size": 1.0, "max_norm": None}
+    with pytest.raises(RecipeError, match=r"--set training\.epochs=null: expected an integer, got None"):
+        load_recipe("modern/spigot", ["training.epochs=null"])
+
+
 def test_defaults_without_an_effect_are_left_out():
     content = with_defaults(load_recipe("modern/pipeline"))
     assert content["training"]["warmup_epochs"] == 0.0

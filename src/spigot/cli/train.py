@@ -26,7 +26,9 @@ def train(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key (training.epochs=3); may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key (training.epochs=3; null is none); may be repeated."
+        ),
     ] = None,
     start: Annotated[
         str | None,

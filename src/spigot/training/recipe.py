@@ -59,7 +59,7 @@ def find_recipe(name: str) -> Path:
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = None) -> Recipe:
-    """Read a recipe, with `section.key=value` overrides (values in TOML; bare words are strings).
+    """Read a recipe, with `section.key=value` overrides (values in TOML; `null` is none, other bare words are strings).
 
     A recipe may start from another with `base = "FILE"`, relative to its own folder, or with the name of one that comes
     with the package, `base = "modern/spigot"`. `data` is a file (or a shipped name) that holds a [data] table, to take
@@ -188,6 +188,8 @@ def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    if text == "null":  # TOML has no word for it, and a default may have to be unset
+        return None
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
