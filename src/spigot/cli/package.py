@@ -32,6 +32,7 @@ def package(
         system.save_pretrained(model_folder, half=True)
     own = own_classes(system.to_config())
     if own:
-        names = ", ".join(dict.fromkeys(own))
-        typer.echo(f"warning: the package does not hold {names}: who loads it needs them on the Python path", err=True)
+        typer.echo(
+            f"warning: the package does not hold {', '.join(own)}: who loads it needs them on the Python path", err=True
+        )
     emit(f"{project} {version} in {out}; install it with: pip install {out}")

@@ -25,17 +25,21 @@ def licence(folder: Path) -> str:
 
 def own_classes(config: Any) -> list[str]:
     """Return the dotted paths of the classes that a checkpoint's configuration names: it does not hold their code."""
+    found: dict[str, None] = {}
     if isinstance(config, Mapping):
         name = config.get("name")
-        found = [name] if isinstance(name, str) and "." in name else []
-        return found + [path for value in config.values() for path in own_classes(value)]
-    return [path for value in config for path in own_classes(value)] if isinstance(config, list) else []
+        if isinstance(name, str) and "." in name:
+            found[name] = None
+        config = [*config.values()]
+    for value in config if isinstance(config, list) else ():
+        found |= dict.fromkeys(own_classes(value))
+    return [*found]
 
 
 def card(system: System, about: Mapping[str, Any]) -> str:
     """Return the text of a card; `about` is the content of about.json."""
     needs = ", ".join(sorted(system.needs))
-    own = ", ".join(f"`{path}`" for path in dict.fromkeys(own_classes(system.to_config())))
+    own = ", ".join(f"`{path}`" for path in own_classes(system.to_config()))
     lines = [
         "---",
         "library_name: spigot",
