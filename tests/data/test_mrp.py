@@ -6,6 +6,7 @@ import pytest
 from spigot.data.errors import DataError
 from spigot.data.mrp import read_mrp, write_mrp
 from spigot.data.sentence import TOP, Arc, Graph, Sentence
+from spigot.data.surface import surface_of
 
 # As in the data of 2019: punctuation and the infinitive's "to" have no nodes.
 OBJECT = {
@@ -70,6 +71,34 @@ def test_what_was_read_is_written_as_it_stood_there():
     text = json.dumps(OBJECT) + "\n" + json.dumps(OBJECT | {"id": "8", "language": "eng"}) + "\n"
     assert write(read_mrp(io.StringIO(text))) == text
     assert write(read_mrp(io.StringIO(text.rstrip("\n")))) == text
+
+
+def test_graphs_of_one_id_are_one_sentence():
+    """A token is one that any of them has a node on; only neighbours with frameworks of their own go together."""
+    nodes = [{"id": 9, "label": "the", "anchors": [{"from": 6, "to": 9}]}, OBJECT["nodes"][2]]
+    other = OBJECT | {"framework": "psd", "nodes": nodes, "edges": [{"source": 4, "target": 9, "label": "X"}]}
+    text = "".join(json.dumps(o) + "\n" for o in (OBJECT, other, OBJECT | {"id": "8"}))
+    first, second = read_mrp(io.StringIO(text))
+    assert (first.id, second.id) == ("7", "8")
+    assert first.forms == ("Mia", ",", '"', "the", "Kite", '",', "wants", "to", "win", ".")
+    assert first.lemmas == ("Mia", "_", "_", "the", "kite", "_", "want", "_", "_", "_")
+    assert list(first.graphs) == ["dm", "psd"]
+    assert first.graphs["dm"].arcs == (Arc(0, 7, TOP), Arc(7, 1, "ARG1"), Arc(7, 9, "ARG2"), Arc(9, 1, "ARG1"))
+    assert first.graphs["psd"].arcs == (Arc(0, 7, TOP), Arc(7, 4, "X"))
+    assert list(second.graphs) == ["semantics"]
+    file = io.StringIO()
+    write_mrp([first, second], file, graph=None)
+    assert file.getvalue() == text
+    assert surface_of(first).text == OBJECT["input"]
+    assert [s.id for s in read(OBJECT, OBJECT)] == ["7", "7"]
+    assert len(read(OBJECT, other | {"input": OBJECT["input"] + " "})) == 2
+
+
+def test_sentences_before_an_error_are_read():
+    reader = read_mrp(io.StringIO(json.dumps(OBJECT) + "\n{\n"))
+    assert next(reader).id == "7"
+    with pytest.raises(DataError):
+        next(reader)
 
 
 GRAPH = Graph((Arc(0, 2, TOP), Arc(2, 1, "A"), Arc(2, 4, "B"), Arc(4, 2, "C")), frozenset({2, 4}), ("_", "f", "_", "_"))

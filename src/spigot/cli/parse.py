@@ -166,7 +166,6 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool, confidenc
 
     tasks = list(parser.system.tasks.values())
     outputs = {task.outputs for task in tasks}
-    graphs = [task.name for task in tasks if task.outputs == "graphs"]
     if to is None:
         to = "sst" if outputs == {"sentiments"} else "conllu"
     for option, given, able in (
@@ -179,12 +178,6 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool, confidenc
     def as_conllu(sentences: Iterable[Sentence]) -> None:
         write_parses(sentences, "-", parser.tree, keep_deps, parser.comments)
 
-    def as_mrp(sentences: Iterable[Sentence]) -> None:
-        with open_output("-") as file:
-            for sentence in sentences:
-                for name in graphs:
-                    write_mrp([sentence], file, name)
-
     def as_text(sentences: Iterable[Sentence]) -> None:
         with open_output("-") as file:
             write_drawings(sentences, file.write)
@@ -195,8 +188,8 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool, confidenc
         return as_conllu
     if to == "text" and outputs & {"trees", "graphs", "categories"}:
         return as_text
-    if to == "mrp" and graphs:
-        return as_mrp
+    if to == "mrp" and "graphs" in outputs:
+        return lambda sentences: write_mrp(sentences, "-", graph=None)
     return _write_task(parser, _task(parser, run, to))
 
 

@@ -130,7 +130,8 @@ def _split(span: tuple[int, int], form: str, words: Sequence[str]) -> list[tuple
 
 def _of_mrp(block: Block, forms: Iterable[str]) -> Surface:
     """Return the input of an MRP object, in which the tokens were found in their order."""
-    text, spans, position = str(json.loads(block.text)["input"]), [], 0
+    line, _, _ = block.text.partition("\n")  # lines for other graphs have the same input
+    text, spans, position = str(json.loads(line)["input"]), [], 0
     for form in forms:
         start = text.index(form, position)
         position = start + len(form)
