@@ -26,14 +26,24 @@ def convert(
     to: Annotated[
         str | None, typer.Option("--to", metavar="FORMAT", help="The same formats; by default OUT's name tells.")
     ] = None,
+    tree: Annotated[
+        str | None,
+        typer.Option(help="The tree to write, where a sentence has several; its name, where IN does not name it."),
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(help="The graph to write, where a sentence has several; its name, where IN does not name it."),
+    ] = None,
 ) -> None:
     """Convert trees and graphs between file formats; a .gz name is packed.
 
-    Graphs in CoNLL-U are those of the column DEPS. What the target format cannot hold is counted on stderr.
+    CoNLL-U holds a single graph in the column DEPS, several in MISC; a comment names them. What the target format
+    cannot hold is counted on stderr.
     """
+    from spigot.data.conllu import with_own_name
     from spigot.data.errors import WriteError
     from spigot.data.readers import FORMAT_OF_EXTENSION, READERS, read_sentences
-    from spigot.data.sentence import SEMANTICS
+    from spigot.data.sentence import SEMANTICS, SYNTAX
     from spigot.data.writers import WRITERS, fitting
 
     if from_ == "sdp-companion":
@@ -49,9 +59,11 @@ def convert(
     lost: Counter[str] = Counter()
     written: Counter[str] = Counter()
     # The check above says that it is one of the reader's formats.
-    sentences = read_sentences(source, from_, graph=SEMANTICS)  # type: ignore[arg-type]
+    sentences = read_sentences(source, from_, tree=tree or SYNTAX, graph=graph or SEMANTICS)  # type: ignore[arg-type]
+    if graph is None:
+        sentences = map(with_own_name, sentences)
     try:
-        WRITERS[to](_counted(fitting(sentences, to, lost), written), target)
+        WRITERS[to](_counted(fitting(sentences, to, lost, tree, graph), written), target)
     except WriteError as error:
         raise UserError(f"{target}: {error}") from None
     typer.echo(f"{target}: {written['sentences']} sentences", err=True)

@@ -35,7 +35,10 @@ def draw(
         ),
     ] = "-",
     tree: Annotated[list[str] | None, typer.Option(help="Draw this tree; by default all.")] = None,
-    graph: Annotated[list[str] | None, typer.Option(help="Draw this graph; by default all.")] = None,
+    graph: Annotated[
+        list[str] | None,
+        typer.Option(help="Draw this graph; by default all. In CoNLL-U whose DEPS no comment names, the name of DEPS."),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(help="Another parse of the same sentences, or another model: what changed is dashed."),

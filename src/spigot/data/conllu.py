@@ -98,6 +98,17 @@ def _graph(block: Block) -> Graph | None:
     return graph_of_arcs(arcs_between_words(enhanced)) if enhanced else None
 
 
+def with_own_name(sentence: Sentence) -> Sentence:
+    """Return a sentence with the name that the comment `graphs` of its CoNLL-U gives its only graph."""
+    source = source_of(sentence, FORMAT)
+    names = [] if source is None else graph_names(source.block)
+    if source is None or len(names) != 1:
+        return sentence
+    graphs = dict(zip(names, sentence.graphs.values(), strict=True))
+    original = replace(source.original, graphs=graphs)
+    return replace(sentence, graphs=graphs, source=replace(source, original=original))
+
+
 def comment_of(sentence: Sentence, key: str) -> str | None:
     """Return the value of a comment (`# topic = sports`) of a sentence that was read from CoNLL-U, None without one.
 
@@ -145,6 +156,7 @@ def write_parses(
     tree: str | None = None,
     keep_deps: bool = False,
     comments: Callable[[Sentence], Sequence[str]] = lambda sentence: (),
+    keep_unchanged: bool = False,
 ) -> None:
     """Write predictions as CoNLL-U: a tree, all graphs, all classes and a sentiment, with their confidences.
 
@@ -157,6 +169,7 @@ def write_parses(
         keep_deps: whether to keep the DEPS that the sentence was read with where it has no graph; they belong to the
             tree that was there before. Empty nodes stand and fall with them.
         comments: what to write in comment lines of their own.
+        keep_unchanged: whether a sentence that was read from CoNLL-U and not changed is written as it stood there.
 
     Raises:
         ValueError: a sentence has several trees and `tree` is None, or it does not fit the format; the message names
@@ -164,6 +177,9 @@ def write_parses(
     """
 
     def render(sentence: Sentence) -> str:
+        source = source_of(sentence, FORMAT)
+        if keep_unchanged and source is not None and sentence == source.original:
+            return source.block.text
         name = only_name("tree", sentence, sentence.trees, tree)
         text = _render(sentence, None if name is None else sentence.trees.get(name))
         text = _with_categories(text, sentence, confidence=True)

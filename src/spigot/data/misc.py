@@ -31,6 +31,16 @@ def graph_names(block: Block) -> list[str]:
     return next((match[1].split() for match in matches if match), [])
 
 
+def names_graphs(line: str) -> bool:
+    """Return whether a line is the comment `# graphs = ...`."""
+    return _COMMENT.fullmatch(line) is not None
+
+
+def is_of_graphs(key: str, graphs: Sequence[str]) -> bool:
+    """Return whether a key of MISC says something of one of these graphs that `read_graph` reads."""
+    return any(key in (name, f"{name}.pred", f"{name}.frame") for name in graphs)
+
+
 def read_graph(block: Block, name: str, alone: bool) -> Graph:
     """Return a graph that the comment `graphs` names, from DEPS if it is the only one, else from MISC.
 
