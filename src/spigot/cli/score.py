@@ -29,7 +29,10 @@ def score(
         typer.Option("--format", help="Format of the files, if their names do not show it."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The tree or graph to score, where the gold file has several (JSON).")
+        str | None,
+        typer.Option(
+            help="The tree or graph to score, where a file has several; a file's only one may have another name."
+        ),
     ] = None,
     against: Annotated[str | None, typer.Option(help="Another system's file to compare with.")] = None,
     punctuation: Annotated[
@@ -42,7 +45,7 @@ def score(
     """Score a system's trees or graphs against gold ones.
 
     Sentences are matched by id. Trees give UAS and LAS, graphs labelled and unlabelled F1; of a file with both, graphs
-    are scored. A system's file may call its only tree or graph otherwise.
+    are scored. Graphs in CoNLL-U are those that the comment `# graphs = NAME` names.
     """
     from spigot.data.readers import read_sentences
     from spigot.evaluation.punctuation import PUNCTUATION_RULES
@@ -106,15 +109,24 @@ def _score(
 
     if not golds:
         raise DataError(gold, None, "expected sentences, got none")
-    held = [*golds[0].trees, *golds[0].graphs]
-    if name is not None and name not in held:
-        known = ", ".join(held) or "nothing"
-        raise typer.BadParameter(f"expected one of {known}, which {gold} has, got {name!r}", param_hint="--name")
-    graphs = bool(golds[0].graphs) if name is None else name in golds[0].graphs
+    graphs = bool(golds[0].graphs) if name is None else _is_graph(name, golds, systems, gold, system)
     golds = [_only(sentence, graphs, name, gold) for sentence in golds]
     systems = [_only(sentence, graphs, name, system) for sentence in systems]
     pairs = match(golds, systems, gold, system)
     return _score_graphs(pairs, system) if graphs else _score_trees(pairs, system, rule)
+
+
+def _is_graph(name: str, golds: Sequence[Sentence], systems: Sequence[Sentence], gold: str, system: str) -> bool:
+    """Return whether the name is that of a graph, in the gold file or else in the system's: one of them has it."""
+    known = []
+    for path, sentences in ((gold, golds), (system, systems)):
+        trees, graphs = ({key for s in sentences for key in getattr(s, kind)} for kind in ("trees", "graphs"))
+        if name in trees | graphs:
+            return name in graphs
+        if names := [*sorted(trees), *sorted(graphs)]:
+            known.append(f"{', '.join(names)}, which {path} has")
+    expected = f"one of {'; '.join(known)}" if known else f"trees or graphs in {gold} and {system}"
+    raise typer.BadParameter(f"expected {expected}, got {name!r}", param_hint="--name")
 
 
 def _only(sentence: Sentence, graph: bool, name: str | None, path: str) -> Sentence:
