@@ -60,7 +60,8 @@ def _by_position(
         raise DataError(
             system_path,
             None,
-            f"expected {len(golds)} sentences, as in {gold_path}, got {len(systems)} (no ids to match by)",
+            f"expected {len(golds)} sentences, as in {gold_path}, got {len(systems)} (matched in order, since the ids "
+            "of one file only count 1, 2, 3, ...)",
         )
     return list(zip(golds, systems, strict=True))
 
