@@ -155,6 +155,11 @@ def named(tmp_path):
     return tmp_path / "in.jsonl"
 
 
+def test_json_has_two_extensions(spigot, tmp_path, named):
+    assert spigot("convert", named, tmp_path / "out.json")[0] == 0
+    assert list(read_sentences(tmp_path / "out.json")) == [NAMED]
+
+
 @pytest.mark.parametrize("format", ["conllu", "conllx", "conll2009", "sdp-companion"])
 def test_the_only_tree_is_written_whatever_its_name(spigot, tmp_path, named, format):
     out = tmp_path / "out"

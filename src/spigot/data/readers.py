@@ -45,6 +45,7 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".sdp": "sdp",
     ".mrp": "mrp",
     ".jsonl": "json",
+    ".json": "json",
     ".sst": "sst",
     ".txt": "text",
 }
@@ -66,8 +67,8 @@ def read_sentences(
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
         format: "conllu", "conllx", "conll2009", "sdp" (2015), "sdp2014", "mrp", "json" (as `spigot parse`
             writes it), "sst" or "text" (one tokenised sentence a line). None: by the extension of the name (.conllu,
-            .conllx, .conll, .conll09, .sdp, .mrp, .jsonl, .sst, .txt; also with .gz), else by the first lines: "#SDP"
-            opens an SDP file, `{"` a JSON file, or with "input" in its first line an MRP file, ten tab-separated
+            .conllx, .conll, .conll09, .sdp, .mrp, .jsonl, .json, .sst, .txt; also with .gz), else by the first lines:
+            "#SDP" opens an SDP file, `{"` a JSON file, or with "input" in its first line an MRP file, ten tab-separated
             columns (after any comments) are CoNLL-U, five are SST, text without tabs is text.
         tree: the name of the trees, in formats that have some but do not name them.
         graph: the name of the graphs; None: "semantics", and the column DEPS of CoNLL-U is not read.
