@@ -2,12 +2,14 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spigot.cli.main import main
+from spigot.data.json_lines import read_json_lines
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import SENTIMENTS
 from spigot.data.writers import WRITERS
@@ -16,7 +18,7 @@ from spigot.scaling import corpus
 from spigot.scaling.actors import ColumnParser, PartParser, Work, _placed
 from spigot.scaling.corpus import connect, parse_corpus, parse_dataset
 from spigot.scaling.output import path_of, whole
-from spigot.scaling.parts import Part
+from spigot.scaling.parts import Part, cut
 from spigot.systems.parser import load
 from tests.models.tiny import SENTENCES, WORDS_ALONE, sentiment_model, tiny_model
 
@@ -178,6 +180,29 @@ def test_raw_text(model, tmp_path, source):
     assert [line["forms"][1] for line in lines] == ["dog", "cat"]
     assert len({line["id"] for line in lines}) == 2
     assert all(line["confidence"] for line in lines)
+
+
+@pytest.mark.parametrize("source", ["raw", "lines"])
+def test_offsets_are_those_of_the_file(model, tmp_path, source):
+    """They count characters, whatever the size of the parts."""
+    pytest.importorskip("spacy")
+    text = "Größe zählt.  Ça va?\r\n\n \nЭто 🐕 — 犬です。\n\nthe dog\n\n\n" * 5 + "é"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_bytes(("\ufeff" + text.replace("the dog", "\ufeffthe dog")).encode())
+    found = []
+    for size in (1, 50, 10**6):
+        work = Work(model, tmp_path / "in", tmp_path / f"out{size}", source, "json")
+        parts = list(cut(work.folder, "a.txt", "blank" if source == "raw" else "line", size))
+        assert (len(parts) > 1) == (size < 10**6)
+        parser = PartParser(work)
+        assert [parser(part.to_dict())["error"] for part in parts] == [""] * len(parts)
+        parses = [s for part in parts for s in read_json_lines(path_of(work.out, part, "json"))]
+        found.append([replace(sentence, id="") for sentence in parses])
+        assert [sentence.surface for sentence in found[-1]] == [sentence.surface for sentence in found[0]]
+        for sentence in parses:
+            start = sentence.surface.start
+            assert tuple(text[start + a : start + b] for a, b in sentence.surface.spans) == sentence.forms
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_longer_sentence_is_left_out_and_named(model, tmp_path):

@@ -89,7 +89,8 @@ class PartParser:
         elif self.work.source == "tokenized":
             sentences = read_plain(lines)
         else:
-            sentences = read_raw(lines, BLANK + self.parser.language, by_line=self.work.source == "lines")
+            by_line = self.work.source == "lines"
+            sentences = read_raw(lines, BLANK + self.parser.language, by_line=by_line, start=part.start)
         for number, sentence in enumerate(sentences, 1):
             own = self.work.source == "conllu" and sentence.id != str(number)
             yield sentence if own else replace(sentence, id=f"{part.name}-{sentence.id}")

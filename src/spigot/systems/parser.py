@@ -160,9 +160,8 @@ class Parser:
                 raise UserError(f"items: expected text, got the character U+{ord(found[0]):04X}: {repr(text)[:60]}")
         if isinstance(item, str):
             text = item.removeprefix(BOM)
-            parts = paragraphs(io.StringIO(text, newline="\n"))
-            placed = (part._replace(start=part.start + len(item) - len(text)) for part in parts)
-            return _Item(list(sentences_of(placed, BLANK + self.language, first=first)), alone=False)
+            parts = paragraphs(io.StringIO(text, newline="\n"), start=len(item) - len(text))
+            return _Item(list(sentences_of(parts, BLANK + self.language, first=first)), alone=False)
         if isinstance(item, Parse):
             return _Item([item.sentence], alone=True)
         if isinstance(item, Sentence):
