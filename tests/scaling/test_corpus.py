@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ from spigot.errors import UserError
 from spigot.scaling import corpus
 from spigot.scaling.actors import ColumnParser, PartParser, Work, _placed
 from spigot.scaling.corpus import connect, parse_corpus, parse_dataset
-from spigot.scaling.output import path_of, whole
+from spigot.scaling.output import path_of, start_job, whole
 from spigot.scaling.parts import Part, cut
 from spigot.systems.parser import load
 from tests.models.tiny import SENTENCES, WORDS_ALONE, sentiment_model, tiny_model
@@ -136,6 +137,54 @@ def test_another_job_in_the_same_folder_is_refused(model, folder):
     (folder.parent / "other/file").touch()
     with pytest.raises(UserError, match="new or empty folder"):
         list(parse_corpus(Work(model, folder, folder.parent / "other", "conllu")))
+
+
+def test_a_job_goes_on_after_its_bad_file_is_repaired(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    good, bad = tmp_path / "in/a.txt", tmp_path / "in/bad.txt"
+    good.write_text("the dog sleeps\n", "utf-8")
+    bad.write_bytes("the dög sleeps\nthe cat sleeps\n".encode("latin-1"))
+    work = Work(model, tmp_path / "in", tmp_path / "out", "tokenized")
+
+    def go_on():
+        return {row["part"]: row["error"] for row in parse_corpus(work, workers=1, part_bytes=10**6)}
+
+    rows = go_on()
+    assert rows["a.txt/00000"] == ""
+    assert "bad.txt:1: expected UTF-8 text" in rows["bad.txt/00000"]
+    bad.write_text("the dög sleeps\nthe cat sleeps\n", "utf-8")
+    (tmp_path / "in/new.txt").write_text("it rains\n", "utf-8")
+    assert go_on() == {"bad.txt/00000": "", "new.txt/00000": ""}
+    assert [s.forms[1] for s in parsed(work)] == ["dog", "dög", "cat", "rains"]
+    # Parts that are finished would not be those of the new file.
+    good.write_text("the dog barks\n", "utf-8")
+    with pytest.raises(
+        UserError, match=r"another file a\.txt and parses of the old one \(remove .*out/a\.txt to parse"
+    ):
+        go_on()
+    shutil.rmtree(tmp_path / "out/a.txt")
+    assert go_on() == {"a.txt/00000": ""}
+    good.unlink()
+    with pytest.raises(UserError, match=r"another file a\.txt and parses"):
+        go_on()
+
+
+def test_a_part_of_a_file_that_has_changed_is_refused_until_all_are_removed(tmp_path):
+    first = {"model": {}, "files": {"x/a": "1", "b": "1"}, "how": {"to": "json"}}
+    second = first | {"files": {"x/a": "2", "b": "1"}}
+    start_job(tmp_path / "out", first)
+    part = path_of(tmp_path / "out", Part("x/a", 7, 0, 1, 1), "json")
+    for path in (part, path_of(tmp_path / "out", Part("b", 0, 0, 1, 1), "json")):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    for _ in range(2):  # a job that is refused leaves the old one as it was
+        with pytest.raises(UserError, match=r"another file x/a and parses"):
+            start_job(tmp_path / "out", second)
+    part.rename(part.with_name(f".{part.name}.1.part"))  # half a part is none
+    start_job(tmp_path / "out", second)
+    part.touch()
+    with pytest.raises(UserError, match=r"another file x/a and parses"):
+        start_job(tmp_path / "out", first)
 
 
 def test_the_parses_go_to_another_folder_than_the_texts(model, folder):
