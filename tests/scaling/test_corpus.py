@@ -308,6 +308,29 @@ def test_lines_are_those_of_the_whole_file():
     assert _placed(UserError("other"), part) == "other"
 
 
+def test_half_a_part_has_one_name(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("the dog sleeps\n", "utf-8")
+    parser = PartParser(Work(model, tmp_path / "in", tmp_path / "out", "tokenized"))
+    seen = []
+    parse = parser.parser.parse_batch
+    parser.parser.parse_batch = lambda *given: seen.extend(tmp_path.glob("out/a.txt/*")) or parse(*given)
+    assert parser(Part("a.txt", 0, 0, 15, 1).to_dict())["error"] == ""
+    assert [path.name for path in seen] == [f".00000.conllu.{os.getpid()}.part"]
+
+
+def test_nothing_of_ray_goes_to_standard_output(model, tmp_path, capsys, monkeypatch):
+    def rows(*given):
+        print("(raylet) Task failed")
+        yield {"part": "a/00000", "sentences": 1, "error": "", "left_out": ""}
+
+    monkeypatch.setattr(corpus, "parse_corpus", rows)
+    assert main(["parse-corpus", model, str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "(raylet) Task failed\n" in told.err
+
+
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     target = path_of(tmp_path, Part("x/a.txt", 3, 0, 1, 1), "json")
     assert target == tmp_path / "x/a.txt/00003.jsonl"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,7 +50,8 @@ def parse_corpus(
     console = Console(stderr=True)
     parts = sentences = 0
     failed = []
-    with connect(address):
+    # Ray prints what it has to say of workers to standard output, which is for data alone.
+    with redirect_stdout(sys.stderr), connect(address):
         for row in track(rows, "parts", console=console, disable=not console.is_terminal, total=None):
             if row["error"]:
                 failed.append(row["error"])

@@ -70,10 +70,11 @@ class PartParser:
                 yield sentence
 
         parsed = parse_stream(lambda batch: self.parser.parse_batch(batch, self.work.confidence), given())
-        if self.work.to == "json":
-            write_json_lines(parsed, path)
-        else:
-            write_parses(parsed, path, self.parser.tree, comments=self.parser.comments)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if self.work.to == "json":
+                write_json_lines(parsed, file)
+            else:
+                write_parses(parsed, file, self.parser.tree, comments=self.parser.comments)
         return count
 
     def _sentences(self, part: Part) -> Iterator[Sentence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -104,6 +105,7 @@ def connect(address: str | None = None) -> Iterator[None]:
     ours = not ray.is_initialized()
     if ours:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # it has a level of its own
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         yield
