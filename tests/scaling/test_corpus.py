@@ -300,6 +300,14 @@ def test_missing_texts_of_a_dataset_have_no_parses(model):
     assert [len(json.loads(parses)) for parses in parser({"text": words})["parses"]] == [1, 0]
 
 
+def test_a_longer_sentence_of_a_dataset_is_an_error(model):
+    batch = {"words": np.array([["it", "rains"], ["the", "dog", "sleeps"]], dtype=object)}
+    with pytest.raises(
+        UserError, match=r"sentence 2: expected at most 2 tokens \(max_length\), got 3: 'the dog sleeps'"
+    ):
+        ColumnParser(str(model), "words", "parses", False, max_length=2)(batch)
+
+
 def test_lines_are_those_of_the_whole_file():
     from spigot.data.errors import DataError
 

@@ -187,6 +187,27 @@ def test_other_things_are_refused(parser, bad):
         next(parser.stream("a text"))
 
 
+def test_a_sentence_that_is_too_long_is_named(parser):
+    pytest.importorskip("spacy")
+    limit = r"^sentence 2: expected at most 1000 tokens \(max_length\), got 1001: 'a a a "
+    for items in (["It rains.", "a " * 1001], "It rains.\n\n" + "a " * 1001, [["b"], ["a"] * 1001]):
+        with pytest.raises(UserError, match=limit) as caught:
+            parser(items)
+        assert len(str(caught.value)) < 200
+        with pytest.raises(UserError, match=limit):
+            list(parser.stream([items] if isinstance(items, str) else items))
+    with pytest.raises(UserError, match=r"sentence 1: expected at most 2 tokens \(max_length\), got 3: 'It rains \.'"):
+        list(parser(iter(["It rains."]), max_length=2))
+    assert len(parser([["a"] * 1001], max_length=1001)[0]) == 1001
+
+
+@pytest.mark.parametrize("name", ["window", "batch_tokens", "max_length"])
+@pytest.mark.parametrize("value", [0, None, 1.5])
+def test_numbers_that_are_none_are_refused(parser, name, value):
+    with pytest.raises(UserError, match=f"{name}: expected a whole number of at least 1, got {value}"):
+        list(parser.stream(["It rains."], **{name: value}))
+
+
 @pytest.mark.parametrize("text", ["a\ud800b", ["a", "\udc00"]])
 def test_halves_of_characters_are_refused(parser, text):
     with pytest.raises(UserError, match=r"items: expected text, got the character U\+D[8C]00: "):

@@ -19,6 +19,7 @@ from spigot.data.sentence import (  # noqa: E402
     Tree,
 )
 from spigot.data.spacy_docs import Piece, annotate, doc_of, pieces  # noqa: E402
+from spigot.errors import UserError  # noqa: E402
 from spigot.systems.parse import Parse  # noqa: E402
 from spigot.systems.parser import Parser, bare  # noqa: E402
 from spigot.systems.spacy_component import SpigotComponent  # noqa: E402
@@ -143,6 +144,13 @@ def test_what_is_set():
     assert [sentence.text for sentence in starts.sents] == ["He sleeps .", "It  barks"]
     again = doc_of([piece.sentence for piece in pieces(doc)], None, None)
     assert (again.text, [token.tag_ for token in again]) == (doc.text, [token.tag_ for token in doc])
+
+
+def test_a_sentence_that_is_too_long_is_named(folder):
+    nlp = pipeline(folder, max_length=3)
+    limit = r"sentence 1: expected at most 3 tokens \(max_length\), got 4: 'The dog sleeps \.'"
+    with pytest.raises(UserError, match=limit):
+        nlp("The dog sleeps.")
 
 
 def test_classes_are_those_of_sentences():

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from spigot.cli.device import MixedPrecisionOption
-from spigot.cli.selection import MAX_LENGTH
+from spigot.data.lengths import MAX_LENGTH
 from spigot.errors import UserError
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 import torch
 
 from spigot.data.files import BOM
+from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
@@ -95,19 +96,23 @@ class Parser:
         """Return what all tasks but one say of a parsed sentence in comments of CoNLL-U: see `Task.comments`."""
         return [line for task in self.system.tasks.values() if task is not but for line in task.comments(sentence)]
 
-    def __call__(self, items: Any, confidence: bool = False) -> Any:
+    def __call__(self, items: Any, confidence: bool = False, max_length: int = MAX_LENGTH) -> Any:
         """Parse one thing or several, see the class.
 
-        `confidence`: whether each parse gets the confidences of its annotations, which takes about twice the time.
+        Args:
+            items: see the class.
+            confidence: whether each parse gets the confidences of its annotations, which takes about twice the time.
+            max_length: tokens of the longest sentence: memory grows with the square of its length (1 GB for 1000 tokens
+                and 50 labels).
 
         Raises:
-            UserError: it is none of these things, or lacks what the system needs.
+            UserError: it is none of these things, or lacks what the system needs, or a sentence is too long.
         """
         if isinstance(items, Iterator):
-            return self.stream(items, confidence)
+            return self.stream(items, confidence, max_length=max_length)
         if isinstance(items, list | tuple):
-            return list(self.stream(items, confidence))
-        (result,) = self.stream([items], confidence)
+            return list(self.stream(items, confidence, max_length=max_length))
+        (result,) = self.stream([items], confidence, max_length=max_length)
         return result
 
     def stream(
@@ -116,6 +121,7 @@ class Parser:
         confidence: bool = False,
         window: int = PARSING_WINDOW,
         batch_tokens: int = PARSING_BUDGET,
+        max_length: int = MAX_LENGTH,
     ) -> Iterator[Any]:
         """Yield what each item gives, in their order, as they are needed.
 
@@ -127,15 +133,23 @@ class Parser:
             confidence: see `__call__`.
             window: sentences to read ahead; 1 answers each item at once.
             batch_tokens: tokens parsed at a time.
+            max_length: see `__call__`.
+
+        Raises:
+            UserError: see `__call__`.
         """
+        for name, value in (("window", window), ("batch_tokens", batch_tokens), ("max_length", max_length)):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"{name}: expected a whole number of at least 1, got {value!r}")
         if isinstance(items, str | bytes):
             raise UserError("items: expected an iterable of texts or sentences, got a single text")
         held: list[_Item] = []
         waiting = numbered = 0
         for item in items:
             held.append(self._item(item, numbered + 1))
-            waiting += len(held[-1].sentences)
-            numbered += len(held[-1].sentences)
+            count = len(check_lengths(held[-1].sentences, max_length))
+            waiting += count
+            numbered += count
             if waiting >= window:
                 yield from self._parsed(held, confidence, batch_tokens)
                 held, waiting = [], 0
