@@ -177,6 +177,22 @@ def test_classes_are_those_of_sentences():
     assert [s._.categories for s in doc.sents] == [{"topic": "rest"}]
 
 
+def test_parses_of_a_language_share_a_vocabulary():
+    parses = Parser(tiny_model(encoder=WORDS_ALONE))(TEXT)
+    docs = [parse.to_spacy() for parse in parses]
+    assert docs[0].vocab.lang == "en"
+    list(docs[0].noun_chunks)  # needs a language
+    both = spacy.tokens.Doc.from_docs(docs)
+    words = [token.text for token in both if not token.is_space]
+    assert words == [token.text for parse in parses for token in parse.tokens]
+    assert Parse.from_json(parses[0].to_json(), "en").to_spacy().vocab is docs[0].vocab
+    nlp = spacy.blank("en")
+    assert parses[0].to_spacy(vocab=nlp.vocab).vocab is nlp.vocab is not docs[0].vocab
+    assert Parse(parses[0].sentence).to_spacy().vocab.lang == "xx"
+    with pytest.raises(UserError, match="language: expected one that spaCy knows, got 'no such'"):
+        Parse(parses[0].sentence, "no such").to_spacy()
+
+
 def test_spacy_finds_it_by_its_entry_point(folder, tmp_path):
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     points = project["entry-points"]["spacy_factories"]

@@ -164,7 +164,7 @@ class Parser:
         given = [sentence for item in held for sentence in item.sentences]
         parsed = iter(parse_all(lambda batch: self.parse_batch(batch, confidence), given, batch_tokens))
         for item in held:
-            parses = [Parse(next(parsed)) for _ in item.sentences]
+            parses = [Parse(next(parsed), self.language) for _ in item.sentences]
             yield parses[0] if item.alone else parses
 
     def _item(self, item: Any, first: int) -> _Item:
