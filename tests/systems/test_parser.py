@@ -214,6 +214,19 @@ def test_halves_of_characters_are_refused(parser, text):
         parser([text])
 
 
+def test_what_files_may_not_hold_is_refused(parser):
+    spacy = pytest.importorskip("spacy")
+    for item in ("a \0 b", ["a", "\0"], spacy.blank("en")("a \0 b")):
+        with pytest.raises(UserError, match=r"items: expected text, got the character U\+0000: "):
+            parser([item])
+
+
+@pytest.mark.parametrize("source", [None, 1, b"en"])
+def test_what_is_no_name_of_a_model(source):
+    with pytest.raises(CheckpointError, match=rf"source: expected the name .*, got {type(source).__name__}$"):
+        spigot.load(source)
+
+
 def test_a_device_that_torch_has_not(folder):
     with pytest.raises(UserError, match="device: expected cpu or another device that torch has, got 'foo': "):
         spigot.load(folder, device="foo")

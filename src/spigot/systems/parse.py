@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from spigot.data.conllu import only_name, write_parses
 from spigot.data.draw import draw_graph, draw_tree
 from spigot.data.errors import WriteError
-from spigot.data.files import Writable, parse_json
-from spigot.data.json_lines import object_of_sentence, sentence_of_object
+from spigot.data.files import Writable
+from spigot.data.json_lines import object_of_sentence, sentence_of_json
 from spigot.data.mrp import write_mrp
 from spigot.data.sdp import write_sdp
 from spigot.data.sentence import Confidence, Graph, Sentence, Surface, Tree
@@ -118,8 +118,8 @@ class Parse:
 
     @classmethod
     def from_json(cls, text: str, language: str = "xx") -> Parse:
-        """Return the parse of `to_json`, which does not say its language. Raises a ValueError."""
-        return cls(sentence_of_object(parse_json(text)), language)
+        """Return the parse of `to_json`, which does not say its language. Raises UserError."""
+        return cls(sentence_of_json(text), language)
 
     def to_spacy(self, vocab: Any = None, tree: str | None = None) -> Any:
         """Return a spaCy `Doc` of one sentence: see `spigot.data.spacy_docs.doc_of`.

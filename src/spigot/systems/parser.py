@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 
-from spigot.data.files import BOM
+from spigot.data.files import BOM, UNWRITABLE
 from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
@@ -48,10 +47,6 @@ def load(
     except ValueError as error:
         raise UserError(f"device: {error}") from None
     return Parser(load_system(source, device, **hub), mixed_precision)
-
-
-_HALVES = re.compile("[\ud800-\udfff]")
-"""Halves of surrogate pairs, which are no characters: such text cannot be written anywhere."""
 
 
 class _Item(NamedTuple):
@@ -169,8 +164,10 @@ class Parser:
 
     def _item(self, item: Any, first: int) -> _Item:
         """Return the sentences of an item; their ids, if they have none of their own, count from `first`."""
-        for text in [item] if isinstance(item, str) else item if isinstance(item, list | tuple) else ():
-            if isinstance(text, str) and (found := _HALVES.search(text)):
+        is_doc = type(item).__module__.startswith("spacy.") and hasattr(item, "has_annotation")
+        given = item.text if is_doc else item
+        for text in [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else ():
+            if isinstance(text, str) and (found := UNWRITABLE.search(text)):
                 raise UserError(f"items: expected text, got the character U+{ord(found[0]):04X}: {repr(text)[:60]}")
         if isinstance(item, str):
             text = item.removeprefix(BOM)
@@ -180,7 +177,7 @@ class Parser:
             return _Item([item.sentence], alone=True)
         if isinstance(item, Sentence):
             return _Item([item], alone=True)
-        if type(item).__module__.startswith("spacy.") and hasattr(item, "has_annotation"):
+        if is_doc:
             return _Item([piece.sentence for piece in pieces(item, first)], alone=False)
         if isinstance(item, list | tuple) and item and all(isinstance(token, str) and token.strip() for token in item):
             blank = ("_",) * len(item)
