@@ -53,6 +53,7 @@ def test_paragraphs_cover_the_text():
     assert all(text.startswith(p.text, p.start) for p in found)
     lines = ["x" * 60_000 + "\n"] * 3
     assert [(len(p.text) > LONGEST, p.begins) for p in paragraphs(lines)] == [(True, True), (False, False)]
+    assert [p.begins for p in paragraphs([*lines[:2], "\n", "c\n"])] == [True, True]  # cut at the very end of one
 
 
 @pytest.mark.parametrize("by_line", [False, True])

@@ -1,13 +1,16 @@
 import json
 import os
+import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spigot.cli.main import main
+from spigot.data.json_lines import read_json_lines
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import SENTIMENTS
 from spigot.data.writers import WRITERS
@@ -15,8 +18,8 @@ from spigot.errors import UserError
 from spigot.scaling import corpus
 from spigot.scaling.actors import ColumnParser, PartParser, Work, _placed
 from spigot.scaling.corpus import connect, parse_corpus, parse_dataset
-from spigot.scaling.output import path_of, whole
-from spigot.scaling.parts import Part
+from spigot.scaling.output import path_of, start_job, whole
+from spigot.scaling.parts import Part, cut
 from spigot.systems.parser import load
 from tests.models.tiny import SENTENCES, WORDS_ALONE, sentiment_model, tiny_model
 
@@ -136,6 +139,54 @@ def test_another_job_in_the_same_folder_is_refused(model, folder):
         list(parse_corpus(Work(model, folder, folder.parent / "other", "conllu")))
 
 
+def test_a_job_goes_on_after_its_bad_file_is_repaired(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    good, bad = tmp_path / "in/a.txt", tmp_path / "in/bad.txt"
+    good.write_text("the dog sleeps\n", "utf-8")
+    bad.write_bytes("the dög sleeps\nthe cat sleeps\n".encode("latin-1"))
+    work = Work(model, tmp_path / "in", tmp_path / "out", "tokenized")
+
+    def go_on():
+        return {row["part"]: row["error"] for row in parse_corpus(work, workers=1, part_bytes=10**6)}
+
+    rows = go_on()
+    assert rows["a.txt/00000"] == ""
+    assert "bad.txt:1: expected UTF-8 text" in rows["bad.txt/00000"]
+    bad.write_text("the dög sleeps\nthe cat sleeps\n", "utf-8")
+    (tmp_path / "in/new.txt").write_text("it rains\n", "utf-8")
+    assert go_on() == {"bad.txt/00000": "", "new.txt/00000": ""}
+    assert [s.forms[1] for s in parsed(work)] == ["dog", "dög", "cat", "rains"]
+    # Parts that are finished would not be those of the new file.
+    good.write_text("the dog barks\n", "utf-8")
+    with pytest.raises(
+        UserError, match=r"another file a\.txt and parses of the old one \(remove .*out/a\.txt to parse"
+    ):
+        go_on()
+    shutil.rmtree(tmp_path / "out/a.txt")
+    assert go_on() == {"a.txt/00000": ""}
+    good.unlink()
+    with pytest.raises(UserError, match=r"another file a\.txt and parses"):
+        go_on()
+
+
+def test_a_part_of_a_file_that_has_changed_is_refused_until_all_are_removed(tmp_path):
+    first = {"model": {}, "files": {"x/a": "1", "b": "1"}, "how": {"to": "json"}}
+    second = first | {"files": {"x/a": "2", "b": "1"}}
+    start_job(tmp_path / "out", first)
+    part = path_of(tmp_path / "out", Part("x/a", 7, 0, 1, 1), "json")
+    for path in (part, path_of(tmp_path / "out", Part("b", 0, 0, 1, 1), "json")):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    for _ in range(2):  # a job that is refused leaves the old one as it was
+        with pytest.raises(UserError, match=r"another file x/a and parses"):
+            start_job(tmp_path / "out", second)
+    part.rename(part.with_name(f".{part.name}.1.part"))  # half a part is none
+    start_job(tmp_path / "out", second)
+    part.touch()
+    with pytest.raises(UserError, match=r"another file x/a and parses"):
+        start_job(tmp_path / "out", first)
+
+
 def test_the_parses_go_to_another_folder_than_the_texts(model, folder):
     for out in (folder, folder / "out"):
         with pytest.raises(UserError, match="or the parses would be parsed, too"):
@@ -178,6 +229,29 @@ def test_raw_text(model, tmp_path, source):
     assert [line["forms"][1] for line in lines] == ["dog", "cat"]
     assert len({line["id"] for line in lines}) == 2
     assert all(line["confidence"] for line in lines)
+
+
+@pytest.mark.parametrize("source", ["raw", "lines"])
+def test_offsets_are_those_of_the_file(model, tmp_path, source):
+    """They count characters, whatever the size of the parts."""
+    pytest.importorskip("spacy")
+    text = "Größe zählt.  Ça va?\r\n\n \nЭто 🐕 — 犬です。\n\nthe dog\n\n\n" * 5 + "é"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_bytes(("\ufeff" + text.replace("the dog", "\ufeffthe dog")).encode())
+    found = []
+    for size in (1, 50, 10**6):
+        work = Work(model, tmp_path / "in", tmp_path / f"out{size}", source, "json")
+        parts = list(cut(work.folder, "a.txt", "blank" if source == "raw" else "line", size))
+        assert (len(parts) > 1) == (size < 10**6)
+        parser = PartParser(work)
+        assert [parser(part.to_dict())["error"] for part in parts] == [""] * len(parts)
+        parses = [s for part in parts for s in read_json_lines(path_of(work.out, part, "json"))]
+        found.append([replace(sentence, id="") for sentence in parses])
+        assert [sentence.surface for sentence in found[-1]] == [sentence.surface for sentence in found[0]]
+        for sentence in parses:
+            start = sentence.surface.start
+            assert tuple(text[start + a : start + b] for a, b in sentence.surface.spans) == sentence.forms
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_longer_sentence_is_left_out_and_named(model, tmp_path):
@@ -226,12 +300,43 @@ def test_missing_texts_of_a_dataset_have_no_parses(model):
     assert [len(json.loads(parses)) for parses in parser({"text": words})["parses"]] == [1, 0]
 
 
+def test_a_longer_sentence_of_a_dataset_is_an_error(model):
+    batch = {"words": np.array([["it", "rains"], ["the", "dog", "sleeps"]], dtype=object)}
+    with pytest.raises(
+        UserError, match=r"sentence 2: expected at most 2 tokens \(max_length\), got 3: 'the dog sleeps'"
+    ):
+        ColumnParser(str(model), "words", "parses", False, max_length=2)(batch)
+
+
 def test_lines_are_those_of_the_whole_file():
     from spigot.data.errors import DataError
 
     part = Part("a.conllu", 2, 100, 200, 31)
     assert _placed(DataError("a.conllu", 4, "expected more"), part) == "a.conllu:34: expected more"
     assert _placed(UserError("other"), part) == "other"
+
+
+def test_half_a_part_has_one_name(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("the dog sleeps\n", "utf-8")
+    parser = PartParser(Work(model, tmp_path / "in", tmp_path / "out", "tokenized"))
+    seen = []
+    parse = parser.parser.parse_batch
+    parser.parser.parse_batch = lambda *given: seen.extend(tmp_path.glob("out/a.txt/*")) or parse(*given)
+    assert parser(Part("a.txt", 0, 0, 15, 1).to_dict())["error"] == ""
+    assert [path.name for path in seen] == [f".00000.conllu.{os.getpid()}.part"]
+
+
+def test_nothing_of_ray_goes_to_standard_output(model, tmp_path, capsys, monkeypatch):
+    def rows(*given):
+        print("(raylet) Task failed")
+        yield {"part": "a/00000", "sentences": 1, "error": "", "left_out": ""}
+
+    monkeypatch.setattr(corpus, "parse_corpus", rows)
+    assert main(["parse-corpus", model, str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "(raylet) Task failed\n" in told.err
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):

@@ -67,6 +67,19 @@ def test_json_loses_nothing(sentence):
     )
 
 
+def test_what_is_no_json_is_an_error_of_the_user():
+    for text, message in (
+        ("nope", r"^expected a JSON object, got: Expecting value: line 1"),
+        ("[" * 100_000, r"^expected a JSON object, got too many brackets"),
+        ("[]", r"^expected an object with id and forms, got list"),
+        ('{"id": "1", "forms": ["a\\u0000"]}', r"^expected UTF-8 text, got the character U\+0000"),
+        (None, r"^expected a JSON object as text, got NoneType"),
+        (b"{}", r"^expected a JSON object as text, got bytes"),
+    ):
+        with pytest.raises(UserError, match=message):
+            Parse.from_json(text)
+
+
 def rounded(sentence):
     return {
         name: Confidence(*(tuple(round(x, 6) for x in numbers) for numbers in value))

@@ -187,10 +187,44 @@ def test_other_things_are_refused(parser, bad):
         next(parser.stream("a text"))
 
 
+def test_a_sentence_that_is_too_long_is_named(parser):
+    pytest.importorskip("spacy")
+    limit = r"^sentence 2: expected at most 1000 tokens \(max_length\), got 1001: 'a a a "
+    for items in (["It rains.", "a " * 1001], "It rains.\n\n" + "a " * 1001, [["b"], ["a"] * 1001]):
+        with pytest.raises(UserError, match=limit) as caught:
+            parser(items)
+        assert len(str(caught.value)) < 200
+        with pytest.raises(UserError, match=limit):
+            list(parser.stream([items] if isinstance(items, str) else items))
+    with pytest.raises(UserError, match=r"sentence 1: expected at most 2 tokens \(max_length\), got 3: 'It rains \.'"):
+        list(parser(iter(["It rains."]), max_length=2))
+    assert len(parser([["a"] * 1001], max_length=1001)[0]) == 1001
+
+
+@pytest.mark.parametrize("name", ["window", "batch_tokens", "max_length"])
+@pytest.mark.parametrize("value", [0, None, 1.5])
+def test_numbers_that_are_none_are_refused(parser, name, value):
+    with pytest.raises(UserError, match=f"{name}: expected a whole number of at least 1, got {value}"):
+        list(parser.stream(["It rains."], **{name: value}))
+
+
 @pytest.mark.parametrize("text", ["a\ud800b", ["a", "\udc00"]])
 def test_halves_of_characters_are_refused(parser, text):
     with pytest.raises(UserError, match=r"items: expected text, got the character U\+D[8C]00: "):
         parser([text])
+
+
+def test_what_files_may_not_hold_is_refused(parser):
+    spacy = pytest.importorskip("spacy")
+    for item in ("a \0 b", ["a", "\0"], spacy.blank("en")("a \0 b")):
+        with pytest.raises(UserError, match=r"items: expected text, got the character U\+0000: "):
+            parser([item])
+
+
+@pytest.mark.parametrize("source", [None, 1, b"en"])
+def test_what_is_no_name_of_a_model(source):
+    with pytest.raises(CheckpointError, match=rf"source: expected the name .*, got {type(source).__name__}$"):
+        spigot.load(source)
 
 
 def test_a_device_that_torch_has_not(folder):

@@ -19,6 +19,7 @@ from spigot.data.sentence import (  # noqa: E402
     Tree,
 )
 from spigot.data.spacy_docs import Piece, annotate, doc_of, pieces  # noqa: E402
+from spigot.errors import UserError  # noqa: E402
 from spigot.systems.parse import Parse  # noqa: E402
 from spigot.systems.parser import Parser, bare  # noqa: E402
 from spigot.systems.spacy_component import SpigotComponent  # noqa: E402
@@ -145,6 +146,13 @@ def test_what_is_set():
     assert (again.text, [token.tag_ for token in again]) == (doc.text, [token.tag_ for token in doc])
 
 
+def test_a_sentence_that_is_too_long_is_named(folder):
+    nlp = pipeline(folder, max_length=3)
+    limit = r"sentence 1: expected at most 3 tokens \(max_length\), got 4: 'The dog sleeps \.'"
+    with pytest.raises(UserError, match=limit):
+        nlp("The dog sleeps.")
+
+
 def test_classes_are_those_of_sentences():
     he = Sentence("1", ("He", "sleeps", "."), ("_",) * 3, ("_",) * 3).with_category("topic", "rest")
     it = replace(he, id="2", forms=("It", "barks", "!"), categories={}, sentiment=1, probability=0.75)
@@ -167,6 +175,22 @@ def test_classes_are_those_of_sentences():
             assert kept.cats == {}
     doc = Parse(sentences[0]).to_spacy()
     assert [s._.categories for s in doc.sents] == [{"topic": "rest"}]
+
+
+def test_parses_of_a_language_share_a_vocabulary():
+    parses = Parser(tiny_model(encoder=WORDS_ALONE))(TEXT)
+    docs = [parse.to_spacy() for parse in parses]
+    assert docs[0].vocab.lang == "en"
+    list(docs[0].noun_chunks)  # needs a language
+    both = spacy.tokens.Doc.from_docs(docs)
+    words = [token.text for token in both if not token.is_space]
+    assert words == [token.text for parse in parses for token in parse.tokens]
+    assert Parse.from_json(parses[0].to_json(), "en").to_spacy().vocab is docs[0].vocab
+    nlp = spacy.blank("en")
+    assert parses[0].to_spacy(vocab=nlp.vocab).vocab is nlp.vocab is not docs[0].vocab
+    assert Parse(parses[0].sentence).to_spacy().vocab.lang == "xx"
+    with pytest.raises(UserError, match="language: expected one that spaCy knows, got 'no such'"):
+        Parse(parses[0].sentence, "no such").to_spacy()
 
 
 def test_spacy_finds_it_by_its_entry_point(folder, tmp_path):

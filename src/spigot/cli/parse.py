@@ -11,7 +11,8 @@ import typer
 
 from spigot.cli.device import MixedPrecisionOption, checked_device
 from spigot.cli.kernels import announce_compilation
-from spigot.cli.selection import MAX_LENGTH, in_shard, parse_shard, short_enough
+from spigot.cli.selection import in_shard, name_left_out, parse_shard
+from spigot.data.lengths import MAX_LENGTH, short_enough
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def parse(
         return read_raw(text, spacy or BLANK + parser.language, by_line=by_line, at_once=at_once)
 
     sentences = raw(file) if spacy is not None else read_sentences(file, source, text=raw)
-    good = _UntilError(short_enough(in_shard(sentences, shard), max_length))
+    named = partial(name_left_out, longest=max_length)
+    good = _UntilError(short_enough(in_shard(sentences, shard), max_length, named))
     write(_at_once(parse_stream(lambda batch: parser.parse_batch(batch, confidence), good, batch_tokens, window)))
     if good.error is not None:
         raise good.error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from spigot.cli.device import MixedPrecisionOption
-from spigot.cli.selection import MAX_LENGTH
+from spigot.data.lengths import MAX_LENGTH
 from spigot.errors import UserError
 
 
@@ -48,7 +50,8 @@ def parse_corpus(
     console = Console(stderr=True)
     parts = sentences = 0
     failed = []
-    with connect(address):
+    # Ray prints what it has to say of workers to standard output, which is for data alone.
+    with redirect_stdout(sys.stderr), connect(address):
         for row in track(rows, "parts", console=console, disable=not console.is_terminal, total=None):
             if row["error"]:
                 failed.append(row["error"])

@@ -1,4 +1,4 @@
-"""The options of `spigot parse` that choose sentences: --shard and --max-length."""
+"""The options of `spigot parse` that choose sentences: --shard, and what --max-length says."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
-
-MAX_LENGTH = 1000
-"""Tokens above which a sentence is left out by default.
-
-Scores of labelled arcs take 4 bytes times the square of the length times the number of labels, several times over: for
-1,000 tokens and 50 labels about 1 GB.
-"""
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -33,11 +26,7 @@ def in_shard(sentences: Iterable[Sentence], shard: str | None) -> Iterator[Sente
     return islice(sentences, number - 1, None, count)
 
 
-def short_enough(sentences: Iterable[Sentence], longest: int) -> Iterator[Sentence]:
-    """Yield the sentences of at most `longest` tokens, and name the others on stderr."""
-    for sentence in sentences:
-        if len(sentence) <= longest:
-            yield sentence
-            continue
-        what = f"sentence {sentence.id!r} of {len(sentence)} tokens"
-        typer.echo(f"spigot: left out: {what}; --max-length is {longest}", err=True)
+def name_left_out(sentence: Sentence, longest: int) -> None:
+    """Name a sentence of more than `longest` tokens on stderr."""
+    what = f"sentence {sentence.id!r} of {len(sentence)} tokens"
+    typer.echo(f"spigot: left out: {what}; --max-length is {longest}", err=True)

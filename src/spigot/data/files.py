@@ -28,7 +28,8 @@ BOM = "\ufeff"
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzip file raises."""
 
-_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL, and halves of surrogate pairs, which are no characters: such text is not read or written anywhere."""
 _OPEN_FILES = ("/dev/fd", "/dev/stdout", "/dev/stderr", "/proc")
 
 Readable: TypeAlias = str | PathLike[str] | Iterable[str | bytes]
@@ -134,7 +135,7 @@ def parse_json(text: str) -> Any:
             items += [*item, *item.values()]
         elif isinstance(item, list):
             items += item
-        elif isinstance(item, str) and (found := _UNWRITABLE.search(item)):
+        elif isinstance(item, str) and (found := UNWRITABLE.search(item)):
             raise ValueError(f"expected UTF-8 text, got the character U+{ord(found[0]):04X}")
     return value
 

@@ -18,6 +18,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from spigot.errors import UserError
+
 from .blocks import fits_column, fits_comment
 from .errors import DataError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output, parse_json
@@ -45,15 +47,10 @@ def read_json_lines(source: Readable) -> Iterator[Sentence]:
         if not text.strip():
             continue
         try:
-            yield sentence_of_object(parse_json(text))
-        except DataError:
-            raise
-        except RecursionError:
-            raise DataError(name, number, "expected a JSON object, got too many brackets") from None
-        except json.JSONDecodeError as error:
-            raise DataError(name, number, f"expected a JSON object, got: {error}") from None
-        except ValueError as error:
+            sentence = sentence_of_json(text)
+        except UserError as error:
             raise DataError(name, number, str(error)) from None
+        yield sentence
 
 
 def write_json_lines(sentences: Iterable[Sentence], target: Writable) -> None:
@@ -103,6 +100,20 @@ def _object_of_graph(graph: Graph) -> dict[str, Any]:
 def _object_of_confidence(confidence: Confidence) -> dict[str, list[float]]:
     values = confidence._asdict().items()
     return {key: [round(number, DIGITS) for number in numbers] for key, numbers in values if numbers}
+
+
+def sentence_of_json(text: str) -> Sentence:
+    """Return the sentence of a line as above. Raises UserError."""
+    if not isinstance(text, str):
+        raise UserError(f"expected a JSON object as text, got {type(text).__name__}")
+    try:
+        return sentence_of_object(parse_json(text))
+    except RecursionError:
+        raise UserError("expected a JSON object, got too many brackets") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"expected a JSON object, got: {error}") from None
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def sentence_of_object(content: Any) -> Sentence:

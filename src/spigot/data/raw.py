@@ -26,7 +26,9 @@ class Paragraph(NamedTuple):
     """Whether it is the beginning of a paragraph, and not the rest of a long one."""
 
 
-def read_raw(source: Readable, pipeline: str, *, by_line: bool = False, at_once: bool = False) -> Iterator[Sentence]:
+def read_raw(
+    source: Readable, pipeline: str, *, by_line: bool = False, at_once: bool = False, start: int = 0
+) -> Iterator[Sentence]:
     """Yield the sentences of raw text; a few paragraphs are held at a time.
 
     Lemmas and tags are the pipeline's (`lemma_` and `tag_`), "_" where it has none. Ids are running numbers. Each
@@ -38,13 +40,14 @@ def read_raw(source: Readable, pipeline: str, *, by_line: bool = False, at_once:
             spaCy's tokeniser and rules for the ends of sentences alone.
         by_line: whether each line is a paragraph; otherwise blank lines stand between paragraphs.
         at_once: whether to yield a paragraph's sentences before the next one is read.
+        start: where the text begins in a larger one, in characters without byte order marks.
 
     Raises:
         UserError: spaCy, or the pipeline, is not installed, or takes no paragraph of this length.
         DataError: the text is not UTF-8.
     """
     lines = (line.removeprefix(BOM) if number == 1 else line for number, line in numbered_lines(source))
-    yield from sentences_of(paragraphs(lines, by_line), pipeline, at_once=at_once)
+    yield from sentences_of(paragraphs(lines, by_line, start), pipeline, at_once=at_once)
 
 
 def sentences_of(parts: Iterable[Paragraph], name: str, *, first: int = 1, at_once: bool = False) -> Iterator[Sentence]:
@@ -70,20 +73,22 @@ def _checked(part: Paragraph, longest: int) -> str:
     return part.text
 
 
-def paragraphs(lines: Iterable[str], by_line: bool = False) -> Iterator[Paragraph]:
+def paragraphs(lines: Iterable[str], by_line: bool = False, start: int = 0) -> Iterator[Paragraph]:
     """Yield the paragraphs of a text: each line, or what stands between blank lines.
 
     A paragraph comes as soon as the line that ends it has been read.
+
+    `start`: where the text begins in a larger one.
     """
     held: list[str] = []
-    start = position = 0
+    position = start
     begins = True
     for line in lines:
         blank = not line.strip()
         if held or not blank:
             held.append(line)
         else:
-            start = position + len(line)
+            start, begins = position + len(line), True
         position += len(line)
         long = position - start > LONGEST
         if held and (by_line or blank or long):

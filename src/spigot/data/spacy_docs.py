@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,21 @@ def pipeline(name: str) -> Any:
     nlp.add_pipe("sentencizer")
     nlp.max_length = 2**31  # the limit is for parsers
     return nlp
+
+
+@cache
+def vocabulary(language: str) -> Any:
+    """Return the one vocabulary of a language, by which documents of it can be joined.
+
+    Raises:
+        UserError: spaCy is not installed, or does not know the language.
+    """
+    spacy = import_spacy()
+    try:
+        defaults = spacy.util.get_lang_class(language).Defaults
+    except ImportError:
+        raise UserError(f"language: expected one that spaCy knows, got {language!r}") from None
+    return spacy.vocab.create_vocab(language, defaults)
 
 
 def import_spacy() -> Any:
@@ -187,7 +202,7 @@ def doc_of(sentences: Sequence[Sentence], vocab: Any, tree: str | None) -> Any:
 
     Args:
         sentences: sentences with their annotations.
-        vocab: the vocabulary of the pipeline that goes on with the document; None: a new one.
+        vocab: the vocabulary of the pipeline that goes on with the document; None: a new one, of no language.
         tree: the name of the trees to take; None: none.
     """
     spacy = import_spacy()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spigot.data.errors import DataError
+from spigot.data.lengths import MAX_LENGTH, short_enough
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.precision import MixedPrecision
@@ -26,7 +27,7 @@ class Work:
     """"conllu", "raw" (blank lines between paragraphs), "lines" (a paragraph a line) or "tokenized"."""
     to: str = "conllu"
     confidence: bool = False
-    max_length: int = 1000
+    max_length: int = MAX_LENGTH
     mixed_precision: MixedPrecision = "no"
 
 
@@ -62,18 +63,17 @@ class PartParser:
 
         def given() -> Iterator[Sentence]:
             nonlocal count
-            for sentence in self._sentences(part):
-                if len(sentence) > self.work.max_length:
-                    left_out.append(sentence.id)
-                    continue
+            sentences = self._sentences(part)
+            for sentence in short_enough(sentences, self.work.max_length, lambda long: left_out.append(long.id)):
                 count += 1
                 yield sentence
 
         parsed = parse_stream(lambda batch: self.parser.parse_batch(batch, self.work.confidence), given())
-        if self.work.to == "json":
-            write_json_lines(parsed, path)
-        else:
-            write_parses(parsed, path, self.parser.tree, comments=self.parser.comments)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if self.work.to == "json":
+                write_json_lines(parsed, file)
+            else:
+                write_parses(parsed, file, self.parser.tree, comments=self.parser.comments)
         return count
 
     def _sentences(self, part: Part) -> Iterator[Sentence]:
@@ -89,7 +89,8 @@ class PartParser:
         elif self.work.source == "tokenized":
             sentences = read_plain(lines)
         else:
-            sentences = read_raw(lines, BLANK + self.parser.language, by_line=self.work.source == "lines")
+            by_line = self.work.source == "lines"
+            sentences = read_raw(lines, BLANK + self.parser.language, by_line=by_line, start=part.start)
         for number, sentence in enumerate(sentences, 1):
             own = self.work.source == "conllu" and sentence.id != str(number)
             yield sentence if own else replace(sentence, id=f"{part.name}-{sentence.id}")
@@ -116,7 +117,13 @@ class ColumnParser:
     """Parses a column of a dataset; Ray makes one for each worker."""
 
     def __init__(
-        self, model: str, column: str, output: str, confidence: bool, mixed_precision: MixedPrecision = "no"
+        self,
+        model: str,
+        column: str,
+        output: str,
+        confidence: bool,
+        mixed_precision: MixedPrecision = "no",
+        max_length: int = MAX_LENGTH,
     ) -> None:
         import torch
 
@@ -124,7 +131,7 @@ class ColumnParser:
 
         torch.set_num_threads(1)
         self.parser = load(model, mixed_precision=mixed_precision)
-        self.column, self.output, self.confidence = column, output, confidence
+        self.column, self.output, self.confidence, self.max_length = column, output, confidence, max_length
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Add the parses of a batch of rows, as JSON: a list of one object for each sentence."""
@@ -134,7 +141,7 @@ class ColumnParser:
 
         items = [_item(value) for value in batch[self.column]]
         found = []
-        for parses in self.parser.stream(items, self.confidence):
+        for parses in self.parser.stream(items, self.confidence, max_length=self.max_length):
             several: Sequence[Any] = parses if isinstance(parses, list) else [parses]
             found.append(json.dumps([json.loads(parse.to_json()) for parse in several], ensure_ascii=False))
         return batch | {self.output: np.array(found, dtype=object)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from spigot.data.lengths import MAX_LENGTH
 from spigot.errors import UserError
 from spigot.precision import MixedPrecision
 from spigot.scaling.actors import ColumnParser, PartParser, Work
@@ -75,6 +77,7 @@ def parse_dataset(
     workers: int = 2,
     batch_size: int = 256,
     confidence: bool = False,
+    max_length: int = MAX_LENGTH,
     mixed_precision: MixedPrecision = "no",
 ) -> Any:
     """Return a Ray dataset with the parses of a column.
@@ -88,10 +91,11 @@ def parse_dataset(
         workers: the number of actors, each with a model and a processor.
         batch_size: rows that an actor gets at a time.
         confidence: whether the parses have confidences.
+        max_length: tokens of the longest sentence; a longer one is an error.
         mixed_precision: see `spigot.load`.
     """
     pool = _ray().data.ActorPoolStrategy(size=workers)
-    arguments = (model, column, output, confidence, mixed_precision)
+    arguments = (model, column, output, confidence, mixed_precision, max_length)
     return dataset.map_batches(
         ColumnParser, fn_constructor_args=arguments, compute=pool, batch_size=batch_size, num_cpus=1
     )
@@ -104,6 +108,7 @@ def connect(address: str | None = None) -> Iterator[None]:
     ours = not ray.is_initialized()
     if ours:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # it has a level of its own
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         yield

@@ -48,8 +48,11 @@ def remove_halves(out: Path) -> None:
 def start_job(out: Path, job: dict[str, Any]) -> None:
     """Write what is parsed, and how; or check that this folder was begun in the same way.
 
+    Files without a finished part may have changed since, or be new or gone: a part that could not be read is parsed
+    when its file is repaired.
+
     Raises:
-        UserError: the folder has other files, or those of another job.
+        UserError: the folder has other files, or those of another job, or finished parts of a file that has changed.
     """
     path = out / JOB
     if path.is_file():
@@ -57,25 +60,41 @@ def start_job(out: Path, job: dict[str, Any]) -> None:
             old = json.loads(path.read_text("utf-8"))
         except ValueError as error:
             raise UserError(f"{path}: expected JSON: {error}") from None
+        old = {key: _table(old, key) for key in job}
         for key in job:
-            if not isinstance(old, dict) or old.get(key) != job[key]:
-                other = _other(key, old.get(key) if isinstance(old, dict) else None, job[key])
+            if old[key] != job[key] and (other := _other(out, key, old[key], job)):
                 raise UserError(f"{out}: expected a new folder or one of the same job, got one with another {other}")
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if old == job:
+            return
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: expected a new or empty folder, or that of an interrupted job, got files in it")
     with whole(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1) + "\n", "utf-8")
 
 
-def _other(key: str, old: Any, new: dict[str, Any]) -> str:
-    """Say in what an old job differs from a new one: an option, a file, or the model."""
-    if not isinstance(old, dict) or key == "model":
+def _table(job: Any, key: str) -> dict[str, Any]:
+    """Return what an old job has under a key; nothing if it is damaged."""
+    value = job.get(key) if isinstance(job, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _other(out: Path, key: str, old: dict[str, Any], job: dict[str, Any]) -> str | None:
+    """Say in what an old job differs from a new one: an option, the model, or a file with finished parts."""
+    new = job[key]
+    if key == "model":
         return key
-    name = next(name for name in [*new, *old] if new.get(name) != old.get(name))
+    names = [name for name in [*new, *old] if new.get(name) != old.get(name)]
     if key == "files":
-        return f"file {name}"
+        suffix = SUFFIX[job["how"]["to"]]
+        name = next((name for name in names if _has_parts(out / name, suffix)), None)
+        return name and f"file {name} and parses of the old one (remove {out / name} to parse it anew)"
+    name = names[0]
     return f"--{'from' if name == 'source' else name.replace('_', '-')} ({old.get(name)}, here {new.get(name)})"
+
+
+def _has_parts(folder: Path, suffix: str) -> bool:
+    """Return whether there are parses of a file in the folder of its parts."""
+    return any(path.is_file() for path in folder.glob(f"*{suffix}"))
 
 
 def fingerprint(path: Path) -> str:

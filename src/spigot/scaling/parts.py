@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from spigot.data.files import open_lines
+from spigot.data.files import BOM, open_lines
 from spigot.errors import UserError
 
 Ends = Literal["line", "blank"]
@@ -28,6 +28,8 @@ class Part:
     """Bytes; None: to the end. A gzip file is one part, whose bytes are those of its content."""
     line: int
     """Number of its first line, from 1."""
+    start: int = 0
+    """Characters of the file before it, as `read_raw` counts them: without byte order marks."""
 
     @property
     def name(self) -> str:
@@ -96,13 +98,15 @@ def cut(folder: Path, file: str, ends: Ends, size: int) -> Iterator[Part]:
             return
         source.seek(0)
         total = os.fstat(source.fileno()).st_size
-        number = begin = at = 0
+        number = begin = at = start = characters = 0
         line = first = 1
         for text in source:
             at += len(text)
+            # A part that is not UTF-8 is an error when it is parsed; the others go on.
+            characters += len(text.decode("utf-8", "replace").removeprefix(BOM))
             line += 1
             if at - begin >= size and at < total and (ends == "line" or not text.strip()):
-                yield Part(file, number, begin, at, first)
-                number, begin, first = number + 1, at, line
+                yield Part(file, number, begin, at, first, start)
+                number, begin, first, start = number + 1, at, line, characters
         if at > begin or number == 0:
-            yield Part(file, number, begin, at, first)
+            yield Part(file, number, begin, at, first, start)

@@ -164,6 +164,8 @@ def find_checkpoint(source: str | Path, hub: Mapping[str, Any] | None = None) ->
     A name without a slash is first looked for among the installed model packages. One that begins with "hf://" is
     downloaded from the hub. Everything else is a folder.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise CheckpointError(f"source: expected the name of a model or a folder, got {type(source).__name__}")
     if str(source).startswith(HUB):
         return _download(str(source), hub or {})
     models = installed_models() if isinstance(source, str) and not set(source) & {"/", "\\"} else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from spigot.data.conllu import only_name, write_parses
 from spigot.data.draw import draw_graph, draw_tree
 from spigot.data.errors import WriteError
-from spigot.data.files import Writable, parse_json
-from spigot.data.json_lines import object_of_sentence, sentence_of_object
+from spigot.data.files import Writable
+from spigot.data.json_lines import object_of_sentence, sentence_of_json
 from spigot.data.mrp import write_mrp
 from spigot.data.sdp import write_sdp
 from spigot.data.sentence import Confidence, Graph, Sentence, Surface, Tree
@@ -41,6 +41,8 @@ class Parse:
     """
 
     sentence: Sentence
+    language: str = field(default="xx", compare=False)
+    """The parser's language, as spaCy names it; "xx" is any."""
 
     @cached_property
     def surface(self) -> Surface:
@@ -115,14 +117,20 @@ class Parse:
         return json.dumps(object_of_sentence(self.sentence), ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Parse:
-        """Return the parse of `to_json`. Raises a ValueError."""
-        return cls(sentence_of_object(parse_json(text)))
+    def from_json(cls, text: str, language: str = "xx") -> Parse:
+        """Return the parse of `to_json`, which does not say its language. Raises UserError."""
+        return cls(sentence_of_json(text), language)
 
     def to_spacy(self, vocab: Any = None, tree: str | None = None) -> Any:
-        """Return a spaCy `Doc` of one sentence: see `spigot.data.spacy_docs.doc_of`."""
-        from spigot.data.spacy_docs import doc_of
+        """Return a spaCy `Doc` of one sentence: see `spigot.data.spacy_docs.doc_of`.
 
+        Args:
+            vocab: the vocabulary of the pipeline that goes on with it; None: that which all parses of a language share.
+            tree: the name of the tree; needed if there are several.
+        """
+        from spigot.data.spacy_docs import doc_of, vocabulary
+
+        vocab = vocabulary(self.language) if vocab is None else vocab
         return doc_of([self.sentence], vocab, only_name("tree", self.sentence, self.trees, tree))
 
     def __str__(self) -> str:

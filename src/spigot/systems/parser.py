@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 
-from spigot.data.files import BOM
+from spigot.data.files import BOM, UNWRITABLE
+from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.raw import paragraphs, sentences_of
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import BLANK, pieces
@@ -47,10 +47,6 @@ def load(
     except ValueError as error:
         raise UserError(f"device: {error}") from None
     return Parser(load_system(source, device, **hub), mixed_precision)
-
-
-_HALVES = re.compile("[\ud800-\udfff]")
-"""Halves of surrogate pairs, which are no characters: such text cannot be written anywhere."""
 
 
 class _Item(NamedTuple):
@@ -95,19 +91,23 @@ class Parser:
         """Return what all tasks but one say of a parsed sentence in comments of CoNLL-U: see `Task.comments`."""
         return [line for task in self.system.tasks.values() if task is not but for line in task.comments(sentence)]
 
-    def __call__(self, items: Any, confidence: bool = False) -> Any:
+    def __call__(self, items: Any, confidence: bool = False, max_length: int = MAX_LENGTH) -> Any:
         """Parse one thing or several, see the class.
 
-        `confidence`: whether each parse gets the confidences of its annotations, which takes about twice the time.
+        Args:
+            items: see the class.
+            confidence: whether each parse gets the confidences of its annotations, which takes about twice the time.
+            max_length: tokens of the longest sentence: memory grows with the square of its length (1 GB for 1000 tokens
+                and 50 labels).
 
         Raises:
-            UserError: it is none of these things, or lacks what the system needs.
+            UserError: it is none of these things, or lacks what the system needs, or a sentence is too long.
         """
         if isinstance(items, Iterator):
-            return self.stream(items, confidence)
+            return self.stream(items, confidence, max_length=max_length)
         if isinstance(items, list | tuple):
-            return list(self.stream(items, confidence))
-        (result,) = self.stream([items], confidence)
+            return list(self.stream(items, confidence, max_length=max_length))
+        (result,) = self.stream([items], confidence, max_length=max_length)
         return result
 
     def stream(
@@ -116,6 +116,7 @@ class Parser:
         confidence: bool = False,
         window: int = PARSING_WINDOW,
         batch_tokens: int = PARSING_BUDGET,
+        max_length: int = MAX_LENGTH,
     ) -> Iterator[Any]:
         """Yield what each item gives, in their order, as they are needed.
 
@@ -127,15 +128,23 @@ class Parser:
             confidence: see `__call__`.
             window: sentences to read ahead; 1 answers each item at once.
             batch_tokens: tokens parsed at a time.
+            max_length: see `__call__`.
+
+        Raises:
+            UserError: see `__call__`.
         """
+        for name, value in (("window", window), ("batch_tokens", batch_tokens), ("max_length", max_length)):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"{name}: expected a whole number of at least 1, got {value!r}")
         if isinstance(items, str | bytes):
             raise UserError("items: expected an iterable of texts or sentences, got a single text")
         held: list[_Item] = []
         waiting = numbered = 0
         for item in items:
             held.append(self._item(item, numbered + 1))
-            waiting += len(held[-1].sentences)
-            numbered += len(held[-1].sentences)
+            count = len(check_lengths(held[-1].sentences, max_length))
+            waiting += count
+            numbered += count
             if waiting >= window:
                 yield from self._parsed(held, confidence, batch_tokens)
                 held, waiting = [], 0
@@ -150,24 +159,25 @@ class Parser:
         given = [sentence for item in held for sentence in item.sentences]
         parsed = iter(parse_all(lambda batch: self.parse_batch(batch, confidence), given, batch_tokens))
         for item in held:
-            parses = [Parse(next(parsed)) for _ in item.sentences]
+            parses = [Parse(next(parsed), self.language) for _ in item.sentences]
             yield parses[0] if item.alone else parses
 
     def _item(self, item: Any, first: int) -> _Item:
         """Return the sentences of an item; their ids, if they have none of their own, count from `first`."""
-        for text in [item] if isinstance(item, str) else item if isinstance(item, list | tuple) else ():
-            if isinstance(text, str) and (found := _HALVES.search(text)):
+        is_doc = type(item).__module__.startswith("spacy.") and hasattr(item, "has_annotation")
+        given = item.text if is_doc else item
+        for text in [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else ():
+            if isinstance(text, str) and (found := UNWRITABLE.search(text)):
                 raise UserError(f"items: expected text, got the character U+{ord(found[0]):04X}: {repr(text)[:60]}")
         if isinstance(item, str):
             text = item.removeprefix(BOM)
-            parts = paragraphs(io.StringIO(text, newline="\n"))
-            placed = (part._replace(start=part.start + len(item) - len(text)) for part in parts)
-            return _Item(list(sentences_of(placed, BLANK + self.language, first=first)), alone=False)
+            parts = paragraphs(io.StringIO(text, newline="\n"), start=len(item) - len(text))
+            return _Item(list(sentences_of(parts, BLANK + self.language, first=first)), alone=False)
         if isinstance(item, Parse):
             return _Item([item.sentence], alone=True)
         if isinstance(item, Sentence):
             return _Item([item], alone=True)
-        if type(item).__module__.startswith("spacy.") and hasattr(item, "has_annotation"):
+        if is_doc:
             return _Item([piece.sentence for piece in pieces(item, first)], alone=False)
         if isinstance(item, list | tuple) and item and all(isinstance(token, str) and token.strip() for token in item):
             blank = ("_",) * len(item)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.spacy_docs import Piece, annotate, pieces, register_extensions
 from spigot.systems.parser import Parser
 from spigot.systems.streaming import PARSING_BUDGET, parse_all
@@ -18,11 +19,13 @@ class SpigotComponent:
     """Sets what a system predicts on documents: heads and deps, tags, sentences, graphs, classes and sentiments.
 
     Sentences are those of the document: put a `sentencizer` or another component before it that finds them, else they
-    are found by the sentencizer's rules. See `spigot.data.spacy_docs.annotate` for what is set.
+    are found by the sentencizer's rules. See `spigot.data.spacy_docs.annotate` for what is set. A sentence of more than
+    `max_length` tokens is an error.
     """
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, max_length: int = MAX_LENGTH) -> None:
         self.parser = parser
+        self.max_length = max_length
         register_extensions()
 
     def __call__(self, doc: Any) -> Any:
@@ -34,7 +37,7 @@ class SpigotComponent:
         remaining = iter(docs)
         while held := list(islice(remaining, batch_size)):
             found = [list(pieces(doc)) for doc in held]
-            sentences = [piece.sentence for each in found for piece in each]
+            sentences = check_lengths((piece.sentence for each in found for piece in each), self.max_length)
             parsed = iter(parse_all(self.parser.parse_batch, sentences, PARSING_BUDGET))
             for doc, each in zip(held, found, strict=True):
                 annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree)
