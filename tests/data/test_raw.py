@@ -103,3 +103,23 @@ def test_a_paragraph_that_a_pipeline_would_refuse_is_named(monkeypatch):
     assert next(found).forms == ("short",)
     with pytest.raises(UserError, match=r"of at most 11 characters, the pipeline's limit, got 13 from character 7 on"):
         next(found)
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ("He left.", '"Stay!" she said.', "(He did not.)", "It ended."),
+        ("He left.", "“Stay!” she said.", "“Go.”", "It ended."),
+        ("« Non. » dit-il.", "« Oui. »", "Il part."),
+        ("A. Smith et al. (2019) showed this.", "It was new."),
+        ('He asked, "Why?" and left.', "Then he came."),
+        ('"Why not?"', "'Because.'"),
+        ("It ended.", '("Really?")', "Yes."),
+        ("hello there.", "how are you?"),
+        ("( a . )", "( b . )"),
+        ('".',),
+    ],
+)
+def test_quotes_and_brackets_lie_in_their_own_sentences(sentences):
+    read = read_raw(io.StringIO(" ".join(sentences)), "blank:en")
+    assert tuple(s.surface.text for s in read) == sentences

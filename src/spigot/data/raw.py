@@ -37,7 +37,7 @@ def read_raw(
     Args:
         source: path ("-" is standard input, ".gz" is unpacked) or open file.
         pipeline: an installed spaCy pipeline ("en_core_web_sm"), or "blank:" and a language ("blank:en") for
-            spaCy's tokeniser and rules for the ends of sentences alone.
+            spaCy's tokeniser and rules for the ends of sentences (`sentence_starts`) alone.
         by_line: whether each line is a paragraph; otherwise blank lines stand between paragraphs.
         at_once: whether to yield a paragraph's sentences before the next one is read.
         start: where the text begins in a larger one, in characters without byte order marks.

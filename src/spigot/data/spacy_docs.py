@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from .sentence import NO_LABEL, SENTIMENTS, Sentence, Surface
 from .surface import spaces_after, surface_of
 
 BLANK = "blank:"
+STRAIGHT = ('"', "'", "''", "``")
+"""Quotes that look the same at both ends of what they quote, or that are typed for such ones."""
 DOC_EXTENSIONS: dict[str, Any] = {"graphs": {}}
 SPAN_EXTENSIONS: dict[str, Any] = {"categories": {}, "sentiment": None, "sentiment_probability": None}
 """Attributes under `._.` and what they are where nothing is set."""
@@ -41,7 +44,6 @@ def pipeline(name: str) -> Any:
     except (OSError, ImportError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"--spacy {name}: expected an installed spaCy pipeline: {reason}") from None
-    nlp.add_pipe("sentencizer")
     nlp.max_length = 2**31  # the limit is for parsers
     return nlp
 
@@ -74,7 +76,7 @@ def import_spacy() -> Any:
 def pieces(doc: Any, first: int = 1, start: int = 0, paragraph: bool = True) -> Iterator[Piece]:
     """Yield the sentences of a spaCy `Doc`; white space is no token. Tags are `tag_` (or `pos_`), lemmas `lemma_`.
 
-    Sentences are those of the document, or by spaCy's rules (`Sentencizer`) where it has none.
+    Sentences are those of the document, or by rules where it has none: see `sentence_starts`.
 
     Args:
         doc: the document.
@@ -112,14 +114,55 @@ def _groups(doc: Any) -> Iterator[Any]:
     if doc.has_annotation("SENT_START") or not len(doc):
         yield from doc.sents
         return
-    from spacy.pipeline import Sentencizer
-
-    (starts,) = Sentencizer().predict([doc])
+    starts = sentence_starts(doc)
     begin = 0
     for place in range(1, len(doc) + 1):
         if place == len(doc) or starts[place]:
             yield doc[begin:place]
             begin = place
+
+
+def sentence_starts(doc: Any) -> list[bool]:
+    """Return for each token of a `Doc` whether a sentence begins with it, by rules.
+
+    spaCy's (`Sentencizer`) end a sentence after a full stop, question or exclamation mark and all punctuation behind
+    it. Here an opening quote or bracket behind it belongs to the next sentence. No sentence ends between a closing
+    quote or bracket and a word in lower case (`"Why?" he said.`), nor before a bracket that begins with a digit, as a
+    year does (`A. Smith et al. (2019)`).
+    """
+    from spacy.pipeline import Sentencizer
+
+    (starts,) = Sentencizer().predict([doc])
+    starts = [*map(bool, starts)]
+    for place in [place for place in range(1, len(doc)) if starts[place]]:
+        first = place
+        while first > 1 and _opens(doc, first - 1):
+            first -= 1
+        word = doc[place].text
+        quoted = first == place and _closes(doc[place - 1].text) and word[0].islower()
+        starts[place] = False
+        starts[first] = not quoted and not (_kind(doc[first].text) == "Ps" and word[0].isdigit())
+    return starts
+
+
+def _kind(text: str) -> str:
+    """Return the Unicode category of a token of one character: "Ps" of an opening bracket; else ""."""
+    return unicodedata.category(text) if len(text) == 1 else ""
+
+
+def _opens(doc: Any, place: int) -> bool:
+    """Return whether a token is a bracket or quote that opens: white space says on which side of a straight one."""
+    token = doc[place]
+    kind = _kind(token.text)
+    if kind == "Ps":
+        return True
+    blank_before = place == 0 or bool(doc[place - 1].whitespace_) or doc[place - 1].is_space or _opens(doc, place - 1)
+    blank_after = bool(token.whitespace_) or (place + 1 < len(doc) and doc[place + 1].is_space)
+    return blank_before and (kind == "Pi" or (token.text in STRAIGHT and not blank_after))
+
+
+def _closes(text: str) -> bool:
+    return _kind(text) in ("Pe", "Pf", "Pi") or text in STRAIGHT
 
 
 def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
