@@ -182,6 +182,10 @@ def test_refusals(refused, runs, tmp_path):
             "text",
         ],
         "Invalid value for --keep-deps: expected --to conllu beside it, got json": [run, "--keep-deps", "--to", "json"],
+        "Invalid value for --keep-deps: expected a model whose graph is not written to DEPS, got one with the graph": [
+            run,
+            "--keep-deps",
+        ],
         "Invalid value for '--batch-tokens': ": [run, "--batch-tokens", 0],
         "Invalid value for '--window': expected a number greater than or equal to 1, got '0'": [run, "--window", 0],
     }

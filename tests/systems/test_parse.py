@@ -199,6 +199,13 @@ def test_old_deps_do_not_stand_beside_new_heads():
     with_graph = Parse(sentence.with_graph("dm", Graph((Arc(4, 1, "ARG1"),), frozenset({4})))).to_conllu(keep_deps=True)
     assert with_graph.count("4:ARG1") == 1
     assert ":aux" not in with_graph.replace("\taux", "")
+    # Several graphs are in MISC, and leave DEPS free.
+    graph = Graph((Arc(4, 1, "ARG1"),), frozenset({4}))
+    several = sentence.with_graph("dm", graph).with_graph("pb", graph)
+    assert "5.1\tgo" in Parse(several).to_conllu(keep_deps=True)
+    assert "5.1\tgo" not in Parse(several).to_conllu()
+    (read,) = read_conllu(io.StringIO(Parse(several).to_conllu(keep_deps=True)))
+    assert read.graphs == several.graphs
 
 
 def test_files_of_several_sentences():

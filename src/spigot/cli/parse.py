@@ -62,7 +62,8 @@ def parse(
         typer.Option("--confidence", help="Add the confidence of each head, arc, label and class (conllu and json)."),
     ] = False,
     keep_deps: Annotated[
-        bool, typer.Option("--keep-deps", help="Keep the column DEPS of CoNLL-U input beside new heads.")
+        bool,
+        typer.Option("--keep-deps", help="Keep the column DEPS of CoNLL-U input beside new heads and several graphs."),
     ] = False,
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens parsed at a time.")] = 2048,
     window: Annotated[
@@ -176,6 +177,10 @@ def _writer(parser: Parser, run: str, to: str | None, keep_deps: bool, confidenc
     ):
         if given and to not in able:
             raise typer.BadParameter(f"expected --to {' or '.join(able)} beside it, got {to}", param_hint=option)
+    graphs = [task.name for task in tasks if task.outputs == "graphs"]
+    if keep_deps and len(graphs) == 1:
+        message = f"expected a model whose graph is not written to DEPS, got one with the graph {graphs[0]}"
+        raise typer.BadParameter(message, param_hint="--keep-deps")
 
     def as_conllu(sentences: Iterable[Sentence]) -> None:
         write_parses(sentences, "-", parser.tree, keep_deps, parser.comments)

@@ -166,8 +166,8 @@ def write_parses(
         sentences: what to write; the file grows as they come.
         target: path ("-" is standard output, ".gz" is packed) or open text file.
         tree: the name of the trees to write; None: each sentence's only one, if it has one.
-        keep_deps: whether to keep the DEPS that the sentence was read with where it has no graph; they belong to the
-            tree that was there before. Empty nodes stand and fall with them.
+        keep_deps: whether to keep the DEPS that the sentence was read with, where it has no graph, or several, which
+            are in MISC; they belong to the tree that was there before. Empty nodes stand and fall with them.
         comments: what to write in comment lines of their own.
         keep_unchanged: whether a sentence that was read from CoNLL-U and not changed is written as it stood there.
 
@@ -331,10 +331,10 @@ def _with_categories(text: str, sentence: Sentence, confidence: bool) -> str:
 
 
 def _with_all_graphs(text: str, sentence: Sentence, keep_deps: bool) -> str:
-    """Return a block's text with the only graph in DEPS; without DEPS if there are several, or none to keep."""
+    """Return a block's text with the only graph in DEPS; with the old DEPS, or none, if there is not just one graph."""
     graphs = list(sentence.graphs.values())
     lines = [line for line in text.split("\n") if not line.startswith("#") or not _COMMENT_GRAPHS.match(line)]
-    if not graphs and keep_deps:
+    if len(graphs) != 1 and keep_deps:
         return "\n".join(lines)
     rows = [line.split("\t", 1)[0] for line in lines]
     # Empty nodes are nodes of DEPS alone.
