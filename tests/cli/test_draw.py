@@ -51,10 +51,17 @@ def test_another_file_shows_what_changed(spigot, files):
     assert out.count('class="arc below old"') == out.count('class="arc below new"') == 2
 
 
-def test_a_model_parses_what_it_draws(spigot, files, runs):
+def test_a_model_parses_what_it_draws(spigot, refused, files, runs):
     code, out, _ = spigot("draw", runs / "run", "-", stdin="the dog sleeps\n")
     assert code == 0
     assert "above: semantics · below: syntax" in out
+    text = "The dog sleeps. It's late.\n"
+    whole = [
+        spigot("draw", runs / "run", "-", "--id", "2", *option, stdin=text)[1:] for option in ([], ["--tokenized"])
+    ]
+    assert ">'s<" in whole[0][0]  # raw text is cut, as by `spigot parse`
+    assert "expected the id of a sentence" in whole[1][1]  # a line is one sentence
+    assert "expected a model beside it" in refused("draw", "one.conllu", "--tokenized")
     code, out, _ = spigot("draw", runs / "run", "one.conllu", "--against", runs / "neurbo", "--id", "a/1")
     assert code == 0
     assert "neurbo alone" in out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +24,9 @@ def draw(
         str,
         typer.Argument(help="A file of parsed sentences, - is standard input; or a model, which parses SENTENCES."),
     ],
-    sentences: Annotated[str, typer.Argument(help="What a model parses; - is standard input.")] = "-",
+    sentences: Annotated[
+        str, typer.Argument(help="What a model parses: sentences, or raw text; - is standard input.")
+    ] = "-",
     out: Annotated[
         str,
         typer.Option(
@@ -46,6 +48,10 @@ def draw(
     apart: Annotated[
         bool, typer.Option("--apart", help="With --against: one parse above the words, the other below.")
     ] = False,
+    tokenized: Annotated[
+        bool,
+        typer.Option("--tokenized", help="The text that a model parses has a sentence a line, blanks between tokens."),
+    ] = False,
     ids: Annotated[list[str] | None, typer.Option("--id", help="Draw the sentence with this id.")] = None,
     width: Annotated[int, typer.Option(min=100, help="Greatest width in pixels; longer sentences are wrapped.")] = 900,
 ) -> None:
@@ -53,7 +59,9 @@ def draw(
     from spigot.drawing.parses import draw as drawing
 
     read = partial(_read, tree=tree[0] if tree else None, graph=graph[0] if graph else None)
-    first = read(source) if _is_file(source) else _parse(source, _read(sentences))
+    if tokenized and _is_file(source):
+        raise typer.BadParameter(f"expected a model beside it, got the file {source}", param_hint="--tokenized")
+    first = read(source) if _is_file(source) else _parse(source, partial(_given, sentences, tokenized))
     if not first:
         raise UserError(f"{source}: expected sentences, got none")
     pairs: list[tuple[Sentence, Sentence | None]] = [(sentence, None) for sentence in first]
@@ -84,13 +92,23 @@ def _read(path: str, tree: str | None = None, graph: str | None = None) -> list[
     return list(read_sentences(path, tree=tree or SYNTAX, graph=graph))
 
 
-def _parse(model: str, sentences: Sequence[Sentence]) -> list[Sentence]:
-    from spigot.systems.loading import load_system
-    from spigot.systems.parser import bare
+def _parse(model: str, sentences: Sequence[Sentence] | Callable[[str], Sequence[Sentence]]) -> list[Sentence]:
+    """Return what a model says of sentences, which may be read by the rules for its language."""
+    from spigot.systems.parser import load
     from spigot.systems.streaming import parse_all
 
-    # What the sentences are annotated with is not the model's.
-    return parse_all(load_system(model).parse, [bare(sentence) for sentence in sentences])
+    parser = load(model)
+    return parse_all(parser.parse_batch, sentences(parser.language) if callable(sentences) else sentences)
+
+
+def _given(path: str, tokenized: bool, language: str) -> list[Sentence]:
+    """Return the sentences of a file that a model parses; raw text is cut as by `spigot parse`."""
+    from spigot.data.plain import read_plain
+    from spigot.data.raw import read_raw
+    from spigot.data.readers import read_sentences
+    from spigot.data.spacy_docs import BLANK
+
+    return list(read_sentences(path, text=read_plain if tokenized else partial(read_raw, pipeline=BLANK + language)))
 
 
 def _chosen(
