@@ -118,6 +118,7 @@ def test_a_paragraph_that_a_pipeline_would_refuse_is_named(monkeypatch):
         ("hello there.", "how are you?"),
         ("( a . )", "( b . )"),
         ('".',),
+        ("He left.", '"' * 2000 + "Stay!"),
     ],
 )
 def test_quotes_and_brackets_lie_in_their_own_sentences(sentences):

@@ -135,9 +135,7 @@ def sentence_starts(doc: Any) -> list[bool]:
     (starts,) = Sentencizer().predict([doc])
     starts = [*map(bool, starts)]
     for place in [place for place in range(1, len(doc)) if starts[place]]:
-        first = place
-        while first > 1 and _opens(doc, first - 1):
-            first -= 1
+        first = _opening(doc, place)
         word = doc[place].text
         quoted = first == place and _closes(doc[place - 1].text) and word[0].islower()
         starts[place] = False
@@ -150,15 +148,32 @@ def _kind(text: str) -> str:
     return unicodedata.category(text) if len(text) == 1 else ""
 
 
-def _opens(doc: Any, place: int) -> bool:
-    """Return whether a token is a bracket or quote that opens: white space says on which side of a straight one."""
-    token = doc[place]
-    kind = _kind(token.text)
-    if kind == "Ps":
+def _opening(doc: Any, place: int) -> int:
+    """Return where the quotes and brackets begin that open right before a token; the token's place without any."""
+    begin = place
+    while begin > 1 and (_kind(doc[begin - 1].text) in ("Ps", "Pi") or doc[begin - 1].text in STRAIGHT):
+        begin -= 1
+    first = place
+    for mark in range(begin, place):
+        opened = first < place
+        if not _opens(doc, mark, opened):
+            first = place
+        elif not opened:
+            first = mark
+    return first
+
+
+def _opens(doc: Any, place: int, opened: bool) -> bool:
+    """Return whether a quote or bracket opens, given whether the one before it does.
+
+    White space says on which side of a quote it stands.
+    """
+    token, before = doc[place], doc[place - 1]
+    if _kind(token.text) == "Ps":
         return True
-    blank_before = place == 0 or bool(doc[place - 1].whitespace_) or doc[place - 1].is_space or _opens(doc, place - 1)
-    blank_after = bool(token.whitespace_) or (place + 1 < len(doc) and doc[place + 1].is_space)
-    return blank_before and (kind == "Pi" or (token.text in STRAIGHT and not blank_after))
+    blank_before = opened or bool(before.whitespace_) or before.is_space
+    blank_after = bool(token.whitespace_) or doc[place + 1].is_space
+    return blank_before and (_kind(token.text) == "Pi" or not blank_after)
 
 
 def _closes(text: str) -> bool:
