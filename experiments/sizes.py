@@ -49,14 +49,18 @@ class Part:
         """Read those that have been scored. A whole share is Table 1's."""
         folder = PAGE.parent if share < 100 else PROPBANK.folder
         prefix = f"{axis}-{share}" if share < 100 else PROPBANK.run("gcn")
-        found: Runs = {}
-        for system in SYSTEMS:
-            paths = sorted(folder.glob(f"{prefix}-{system}-[0-9].json"))
-            found[system] = {int(path.stem[-1]): json.loads(path.read_text("utf-8")) for path in paths}
+        found = {system: scored(folder, f"{prefix}-{system}") for system in SYSTEMS}
         # Without syntax the share of the syntax data is all the same.
         begun = axis == "syntax" and any(found.values())
-        found[NO_SYNTAX] = PROPBANK.read().get(PROPBANK.run(NO_SYNTAX), {}) if begun else {}
+        found[NO_SYNTAX] = scored(PROPBANK.folder, PROPBANK.run(NO_SYNTAX)) if begun else {}
         return cls(axis, share, found)
+
+
+def scored(folder: Path, name: str) -> dict[int, dict[str, Any]]:
+    """Return the runs of a name that have been scored, by seed."""
+    return {
+        int(path.stem[-1]): json.loads(path.read_text("utf-8")) for path in sorted(folder.glob(f"{name}-[0-9].json"))
+    }
 
 
 def short(system: str) -> str:

@@ -196,15 +196,21 @@ def test_missing_file_and_two_standard_inputs(write, capsys):
     assert capsys.readouterr().err == "spigot: error: -: expected standard input for one file only, got it for 2\n"
 
 
-def test_json_of_any_names_is_scored(spigot, refused, tmp_path):
-    gold = generate(10, seed=3)
+def write_named(gold, folder):
+    """Write sentences as gold files, and as JSON with other names and a second, empty graph; return those."""
     named = [
         replace(s, trees={"ud": s.trees["syntax"]}, graphs={"dm": s.graphs["semantics"], "pb": Graph((), frozenset())})
         for s in gold
     ]
-    write_conllu(gold, tmp_path / "gold.conllu")
-    write_sdp(gold, tmp_path / "gold.sdp")
-    write_json_lines(named, tmp_path / "named.jsonl")
+    write_conllu(gold, folder / "gold.conllu")
+    write_sdp(gold, folder / "gold.sdp")
+    write_json_lines(named, folder / "named.jsonl")
+    return named
+
+
+def test_json_of_any_names_is_scored(spigot, refused, tmp_path):
+    gold = generate(10, seed=3)
+    named = write_named(gold, tmp_path)
     write_json_lines([replace(s, graphs={}) for s in named], tmp_path / "trees.jsonl")
     files = {name: tmp_path / name for name in ("gold.conllu", "gold.sdp", "named.jsonl", "trees.jsonl")}
 
@@ -230,13 +236,7 @@ def test_json_of_any_names_is_scored(spigot, refused, tmp_path):
 def test_a_name_selects_in_the_file_that_has_several(spigot, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a message with long paths is shortened
     gold = generate(5, seed=3)
-    named = [
-        replace(s, trees={"ud": s.trees["syntax"]}, graphs={"dm": s.graphs["semantics"], "pb": Graph((), frozenset())})
-        for s in gold
-    ]
-    write_conllu(gold, tmp_path / "gold.conllu")
-    write_sdp(gold, tmp_path / "gold.sdp")
-    write_json_lines(named, tmp_path / "named.jsonl")
+    write_named(gold, tmp_path)
     write_json_lines([replace(s, trees={}, graphs={}) for s in gold], tmp_path / "bare.jsonl")
 
     def scores(gold, system, name):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from .blocks import Source
 from .conll2009 import PREDICTED, write_conll2009
-from .conllu import write_parses
+from .conllu import only_name, write_parses
 from .conllx import write_conllx
 from .errors import WriteError
 from .files import Writable
@@ -131,11 +131,10 @@ def _chosen(sentence: Sentence, format: str, tree: str | None, graph: str | None
 
 def _only(kind: str, sentence: Sentence, held: Mapping[str, T], name: str | None, alone: bool) -> dict[str, T]:
     """Return the trees or graphs of a name, or all."""
-    known = ", ".join(held)
-    if name is not None and held and name not in held:
-        raise WriteError(f"sentence {sentence.id}: expected a {kind} of it ({known}), got {name!r}")
+    if name is not None and held:
+        only_name(kind, sentence, held, name)  # there is one of this name
     if name is None and alone and len(held) > 1:
-        raise WriteError(f"sentence {sentence.id}: expected one {kind}, got {known} (--{kind} says which)")
+        raise WriteError(f"sentence {sentence.id}: expected one {kind}, got {', '.join(held)} (--{kind} says which)")
     return {key: value for key, value in held.items() if name in (None, key)}
 
 

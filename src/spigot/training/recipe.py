@@ -130,7 +130,7 @@ def with_defaults(recipe: Recipe) -> dict[str, Any]:
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the content of a recipe merged into that of its bases; `above` are the recipes that start from it."""
-    if path.suffix == ".json":  # a run keeps its recipe so
+    if path.suffix == ".json":  # a run keeps its recipe so, and `spigot recipes NAME` prints it so
         return _read_run(path)
     try:
         content = tomllib.loads(read_text(path))
