@@ -62,6 +62,7 @@ def test_a_model_parses_what_it_draws(spigot, refused, files, runs):
     assert ">'s<" in whole[0][0]  # raw text is cut, as by `spigot parse`
     assert "expected the id of a sentence" in whole[1][1]  # a line is one sentence
     assert "expected a model beside it" in refused("draw", "one.conllu", "--tokenized")
+    assert refused("draw", runs / "run", "-", stdin="\n") == "-: expected sentences, got none"
     code, out, _ = spigot("draw", runs / "run", "one.conllu", "--against", runs / "neurbo", "--id", "a/1")
     assert code == 0
     assert "neurbo alone" in out

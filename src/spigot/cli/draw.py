@@ -63,7 +63,7 @@ def draw(
         raise typer.BadParameter(f"expected a model beside it, got the file {source}", param_hint="--tokenized")
     first = read(source) if _is_file(source) else _parse(source, partial(_given, sentences, tokenized))
     if not first:
-        raise UserError(f"{source}: expected sentences, got none")
+        raise UserError(f"{source if _is_file(source) else sentences}: expected sentences, got none")
     pairs: list[tuple[Sentence, Sentence | None]] = [(sentence, None) for sentence in first]
     if against is not None:
         from spigot.evaluation.matching import match
