@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 _EXPECTED = "Input should be "
+# Where pydantic's own message says no more, in stranger words.
+_PLAIN = {"path_type": f"{_EXPECTED}a path", "bool_parsing": f"{_EXPECTED}a boolean"}
 
 
 def first_problem(error: ValidationError, content: Any) -> str:
@@ -26,7 +28,7 @@ def what_is_wrong(error: Any) -> str:
         return "no such key"
     if error["type"] == "missing":
         return "expected a value, got none"
-    message = error["msg"].removeprefix("Value error, ")
+    message = _PLAIN.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     if message.startswith(_EXPECTED):
         message = f"expected {expectation(message)}"
     return f"{message}, got " + ("a table" if isinstance(error["input"], dict) else repr(error["input"]))

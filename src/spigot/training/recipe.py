@@ -86,8 +86,9 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise RecipeError(f"--set {override}: expected section.key=value")
-        _merge(content, _nested(key.strip().split("."), _value(value.strip())))
-        sources[key.strip()] = f"--set {override if len(override) <= 80 else override[:77] + '...'}"
+        keys = key.strip().split(".")
+        sources[_new_part(content, keys)] = f"--set {override if len(override) <= 80 else override[:77] + '...'}"
+        _merge(content, _nested(keys, _value(value.strip())))
     return parse_recipe(content, str(path), sources)
 
 
@@ -101,7 +102,8 @@ def parse_recipe(content: Mapping[str, Any], where: str, sources: Mapping[str, s
         for key, source in reversed([*(sources or {}).items()]):
             if f"{wrong}.".startswith(f"{key}."):
                 # "--set KEY=VALUE: what is wrong" has the key already.
-                raise RecipeError(f"{source}: {what if wrong == key else problem}") from None
+                named = source.partition("=")[0].rstrip() == f"--set {wrong}"
+                raise RecipeError(f"{source}: {what if named else problem}") from None
         raise RecipeError(f"{where}: {problem}") from None
 
 
@@ -185,6 +187,15 @@ def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
     for key in reversed(keys):
         value = {key: value}
     return value
+
+
+def _new_part(content: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """Return what an override gives to `content`: its key, or the first table above it that is new there."""
+    for depth, key in enumerate(keys, 1):
+        content = content.get(key)
+        if not isinstance(content, Mapping):
+            return ".".join(keys[:depth])
+    return ".".join(keys)
 
 
 def _value(text: str) -> Any:
