@@ -1,5 +1,6 @@
 """The code in the README runs, and what it names exists."""
 
+import io
 import re
 import shlex
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from spigot.cli.main import app
+from spigot.cli.main import app, main
 from spigot.training.recipe import find_recipe, load_recipe
 from tests.models.tiny import tiny_model
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+TOP = Path(__file__).parents[1]
+README = (TOP / "README.md").read_text("utf-8")
+MODEL = TOP / "models/en/spigot_model_en/model"
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -22,6 +25,15 @@ def test_python_blocks_run(
     monkeypatch.chdir(tmp_path)
     tiny_model().save_pretrained("runs/spigot")
     exec(compile(block, "README.md", "exec"), {})  # the README is ours
+
+
+def test_the_first_command_prints_what_the_readme_shows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, _, shown = README.partition('    echo "')[2].partition('" | spigot parse en --to text\n\n```text\n')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{text}\n".encode())))
+    assert main(["parse", str(MODEL), "--to", "text"]) == 0
+    assert capsys.readouterr().out.rstrip() == shown.partition("```")[0].rstrip()
 
 
 def commands() -> list[list[str]]:
