@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -13,6 +14,7 @@ from spigot.errors import UserError
 
 from .sentence import NO_LABEL, SENTIMENTS, Sentence, Surface
 from .surface import spaces_after, surface_of
+from .tokens import END_MARKS, as_in_treebanks
 
 BLANK = "blank:"
 STRAIGHT = ('"', "'", "''", "``")
@@ -44,6 +46,7 @@ def pipeline(name: str) -> Any:
     except (OSError, ImportError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"--spacy {name}: expected an installed spaCy pipeline: {reason}") from None
+    as_in_treebanks(nlp)
     nlp.max_length = 2**31  # the limit is for parsers
     return nlp
 
@@ -132,7 +135,8 @@ def sentence_starts(doc: Any) -> list[bool]:
     """
     from spacy.pipeline import Sentencizer
 
-    (starts,) = Sentencizer().predict([doc])
+    runs = {token.text for token in doc if re.fullmatch(END_MARKS, token.text)}
+    (starts,) = Sentencizer(punct_chars=[*Sentencizer.default_punct_chars, *runs]).predict([doc])
     starts = [*map(bool, starts)]
     for place in [place for place in range(1, len(doc)) if starts[place]]:
         first = _opening(doc, place)
