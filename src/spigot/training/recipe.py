@@ -191,9 +191,10 @@ def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
 
 def _new_part(content: Mapping[str, Any], keys: Sequence[str]) -> str:
     """Return what an override gives to `content`: its key, or the first table above it that is new there."""
+    value: Any = content
     for depth, key in enumerate(keys, 1):
-        content = content.get(key)
-        if not isinstance(content, Mapping):
+        value = value.get(key)
+        if not isinstance(value, Mapping):
             return ".".join(keys[:depth])
     return ".".join(keys)
 
