@@ -17,6 +17,7 @@ from .surface import spaces_after, surface_of
 from .tokens import END_MARKS, as_in_treebanks
 
 BLANK = "blank:"
+DOTS = r"\.{2,}|…+"
 STRAIGHT = ('"', "'", "''", "``")
 """Quotes that look the same at both ends of what they quote, or that are typed for such ones."""
 DOC_EXTENSIONS: dict[str, Any] = {"graphs": {}}
@@ -131,19 +132,25 @@ def sentence_starts(doc: Any) -> list[bool]:
     spaCy's (`Sentencizer`) end a sentence after a full stop, question or exclamation mark and all punctuation behind
     it. Here an opening quote or bracket behind it belongs to the next sentence. No sentence ends between a closing
     quote or bracket and a word in lower case (`"Why?" he said.`), nor before a bracket that begins with a digit, as a
-    year does (`A. Smith et al. (2019)`).
+    year does (`A. Smith et al. (2019)`), nor behind the number of an item (`1. Open the lid.`). Dots end one before
+    a capital letter alone (`Well ... I see. Well ... maybe`).
     """
     from spacy.pipeline import Sentencizer
 
-    runs = {token.text for token in doc if re.fullmatch(END_MARKS, token.text)}
-    (starts,) = Sentencizer(punct_chars=[*Sentencizer.default_punct_chars, *runs]).predict([doc])
+    ends = {token.text for token in doc if re.fullmatch(f"{END_MARKS}|{DOTS}", token.text)}
+    (starts,) = Sentencizer(punct_chars=[*Sentencizer.default_punct_chars, *ends]).predict([doc])
     starts = [*map(bool, starts)]
+    begin = 0
     for place in [place for place in range(1, len(doc)) if starts[place]]:
         first = _opening(doc, place)
         word = doc[place].text
         quoted = first == place and _closes(doc[place - 1].text) and word[0].islower()
+        dots = re.fullmatch(DOTS, doc[first - 1].text) and not word[0].isupper()
+        item = re.fullmatch(r"[0-9]{1,3}\.", "".join(token.text for token in doc[begin:first]))
         starts[place] = False
-        starts[first] = not quoted and not (_kind(doc[first].text) == "Ps" and word[0].isdigit())
+        starts[first] = not (quoted or dots or item or (_kind(doc[first].text) == "Ps" and word[0].isdigit()))
+        if starts[first]:
+            begin = first
     return starts
 
 

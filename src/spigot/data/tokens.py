@@ -13,8 +13,8 @@ INSIDE = (r"[()\[\]{}\"]",)
 
 ENGLISH_SUFFIXES = (r"(?<=[0-9])(?:[aApP][mM]|[kK])",)
 """What is cut from numbers ("7:30PM", "10k")."""
-ENGLISH_WHOLE = (r"[eE]-mails?", r"[0-9]{3}-[0-9]{3}-[0-9]{4}")
-"""Words and telephone numbers that stay whole."""
+ENGLISH_WHOLE = (r"[eE]-mails?", r"[0-9]{3}-[0-9]{3}-[0-9]{4}", r"(?:Capt|Col|Ft|Lt|Maj|Sgt)\.")
+"""Words, telephone numbers and short titles that stay whole."""
 ENGLISH_PARTS = ("wan na", "out ta", "du n no", "gim me", "lem me", "and / or")
 """Words that are cut, in small letters and with a capital."""
 
