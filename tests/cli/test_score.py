@@ -253,3 +253,78 @@ def test_a_name_selects_in_the_file_that_has_several(spigot, refused, tmp_path, 
     assert message.startswith(f"Invalid value for --name: expected {known}, got 'x'")
     message = refused("score", files[2], files[2], "--name", "x")
     assert f"expected trees or graphs in {files[2]} and {files[2]}, got 'x'" in message
+
+
+# The same text, "bark." in one token, and one sentence.
+RAW_TREES = """\
+1	Dogs	_	_	_	_	2	nsubj	_	_
+2	bark.	_	_	_	_	0	root	_	_
+3	Stop	_	_	_	_	2	dep	_	_
+4	it	_	_	_	_	3	obj	_	_
+
+"""
+
+
+def test_trees_of_other_tokens_are_aligned(write):
+    gold, system = write("gold.conllu", GOLD_TREES), write("sys.conllu", RAW_TREES)
+    header, *lines = run(gold, system, "--align").splitlines()
+    assert header.endswith("sys.conllu: 1 sentences, scored against " + gold)
+    cells = {line.split()[0]: " ".join(line.split()[1:9]) for line in lines}
+    assert cells["sentences"] == "0.00 P 0.00 R 0.00 0/2 gold/1 system"
+    assert cells["tokens"] == cells["words"] == "66.67 P 75.00 R 60.00 3/5 gold/4 system"
+    # Only "it" has an aligned head that is the gold one.
+    assert cells["UAS"] == cells["LAS"] == "22.22 P 25.00 R 20.00 1/5 gold/4 system"
+    value = json.loads(run(gold, system, "--align", "--json", "--per-label"))
+    assert (value["aligned"], value["kind"]) == (True, "trees")
+    assert value["scores"]["UAS"]["precision"] == 1 / 4
+    assert value["scores"]["UAS"]["recall"] == 1 / 5
+    assert value["labels"]["obj"]["value"] == 1
+    assert value["punctuation"]["words"] == {"gold": 1, "system": 0}
+
+
+def test_aligned_scores_of_equal_tokens_are_those_without(write):
+    for gold, system, name in ((GOLD_TREES, WRONG_FULL_STOP, "trees.conllu"), (GOLD_SDP, GOLD_SDP, "graphs.sdp")):
+        paths = write(f"gold-{name}", gold), write(f"sys-{name}", system)
+        plain, aligned = (json.loads(run(*paths, "--json", *more))["scores"] for more in ((), ("--align",)))
+        assert aligned["words"]["value"] == 1
+        names = plain.keys() & aligned.keys()
+        assert {"UAS", "UEM"} < names or {"LF", "pred-F", "LM"} < names
+        assert [aligned[each]["value"] for each in names] == [plain[each]["value"] for each in names]
+
+
+def test_graphs_of_other_tokens_are_aligned(write):
+    rains = GOLD_SDP.split("\n\n")[1] + "\n\n"
+    merged = "#SDP 2015\n#x\n1	Itrains	_	_	+	-	_\n\n"
+    gold, system = write("gold.sdp", f"#SDP 2015\n{rains}"), write("sys.sdp", merged)
+    scores = json.loads(run(gold, system, "--align", "--json"))["scores"]
+    assert "tokens" not in scores
+    assert (scores["words"]["correct"], scores["sentences"]["correct"]) == (0, 1)
+    assert (scores["UF"]["gold"], scores["UF"]["system"], scores["UF"]["correct"]) == (2, 1, 0)
+
+
+def test_aligned_system_without_labels_has_no_las(write):
+    bare = RAW_TREES
+    for label in ("nsubj", "root", "dep", "obj"):
+        bare = bare.replace(f"	{label}	", "	_	")
+    paths = write("gold.conllu", GOLD_TREES), write("sys.conllu", bare)
+    scores = json.loads(run(*paths, "--align", "--json"))["scores"]
+    assert [scores["LAS"][key] for key in ("value", "precision", "recall")] == [None] * 3
+    assert scores["UAS"]["correct"] == 1
+    assert "n/a  P    n/a  R    n/a" in run(*paths, "--align")
+
+
+def test_other_tokens_need_the_option(write, refused, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    write("gold.conllu", GOLD_TREES), write("sys.conllu", RAW_TREES)
+    assert refused("score", "gold.conllu", "sys.conllu").endswith(
+        "(for other sentences and tokens of the same text: --align)"
+    )
+    cats = GOLD_TREES.replace("Dogs", "Cats")
+    write("cats.conllu", cats)
+    assert "'Cats' (for other sentences and" in refused("score", "gold.conllu", "cats.conllu")
+    assert refused("score", "gold.conllu", "cats.conllu", "--align") == (
+        "cats.conllu: sentence 't1', token 1: expected 'Dogsbark.Stopit', as in gold.conllu (sentence 't1', token 1), "
+        "got 'Catsbark.Stopit'"
+    )
+    message = refused("score", "gold.conllu", "sys.conllu", "--align", "--against", "sys.conllu")
+    assert message.startswith("Invalid value for --against: expected no --align, as its test pairs sentences, got both")

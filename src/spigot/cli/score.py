@@ -28,6 +28,12 @@ def score(
         Literal["sdp", "conllu", "conllx", "mrp", "json"] | None,
         typer.Option("--format", help="Format of the files, if their names do not show it."),
     ] = None,
+    align: Annotated[
+        bool,
+        typer.Option(
+            "--align", help="Align the words of files that cut the same text into other sentences and tokens."
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -46,6 +52,9 @@ def score(
 
     Sentences are matched by id. Trees give UAS and LAS, graphs labelled and unlabelled F1; of a file with both, graphs
     are scored. Graphs in CoNLL-U are those that the comment `# graphs = NAME` names.
+
+    With --align the files need the same characters alone, white space left out: ids do not count, and precision, recall
+    and F1 of sentences, tokens, words and arcs are those of CoNLL 2018.
     """
     from spigot.data.readers import read_sentences
     from spigot.evaluation.punctuation import PUNCTUATION_RULES
@@ -54,10 +63,13 @@ def score(
     paths = [gold, system] if against is None else [gold, system, against]
     if paths.count("-") > 1:
         raise UserError(f"-: expected standard input for one file only, got it for {paths.count('-')}")
+    if align and against is not None:
+        raise typer.BadParameter("expected no --align, as its test pairs sentences, got both", param_hint="--against")
     golds, *systems = [list(read_sentences(path, file_format)) for path in paths]
     rule = PUNCTUATION_RULES[punctuation]
     results = [
-        _score(golds, sentences, gold, path, rule, name) for path, sentences in zip(paths[1:], systems, strict=True)
+        _score(golds, sentences, gold, path, rule, name, align)
+        for path, sentences in zip(paths[1:], systems, strict=True)
     ]
     comparison = _compare(results, rounds, seed) if against is not None else {}
     if as_json:
@@ -103,6 +115,7 @@ def _score(
     system: str,
     rule: PunctuationRule,
     name: str | None,
+    align: bool,
 ) -> _Result:
     from spigot.data.errors import DataError
     from spigot.evaluation.matching import match
@@ -112,7 +125,12 @@ def _score(
     graphs = bool(golds[0].graphs) if name is None else _is_graph(name, golds, systems, gold, system)
     golds = [_only(sentence, graphs, name, gold) for sentence in golds]
     systems = [_only(sentence, graphs, name, system) for sentence in systems]
-    pairs = match(golds, systems, gold, system)
+    if align:
+        return _score_aligned(golds, systems, gold, system, rule, graphs)
+    try:
+        pairs = match(golds, systems, gold, system)
+    except DataError as error:
+        raise error.with_note("for other sentences and tokens of the same text: --align") from None
     return _score_graphs(pairs, system) if graphs else _score_trees(pairs, system, rule)
 
 
@@ -171,6 +189,35 @@ def _score_trees(pairs: Iterable[tuple[Sentence, Sentence]], system: str, rule: 
     }
     measures = tree_measures(total, rule)
     return _Result(system, total.sentences, measures, label_measures(total.by_label), details, comparable)
+
+
+def _score_aligned(
+    golds: Sequence[Sentence],
+    systems: Sequence[Sentence],
+    gold: str,
+    system: str,
+    rule: PunctuationRule,
+    graphs: bool,
+) -> _Result:
+    from spigot.evaluation import aligned_report as report
+    from spigot.evaluation.aligned_attachment import aligned_attachment
+    from spigot.evaluation.aligned_graph_f1 import aligned_graph_score
+    from spigot.evaluation.alignment import align
+
+    alignment = align(golds, systems, gold, system)
+    measures = report.alignment_measures(alignment)
+    details: dict[str, Any] = {"kind": "graphs" if graphs else "trees", "aligned": True}
+    if graphs:
+        found = aligned_graph_score(golds, systems, alignment)
+        measures += report.aligned_graph_measures(found)
+        by_label = found.whole.by_label
+    else:
+        score = aligned_attachment(golds, systems, alignment, rule)
+        measures += report.aligned_tree_measures(score, rule)
+        by_label = score.by_label
+        left_out = {"gold": score.punctuation.gold, "system": score.punctuation.system}
+        details["punctuation"] = {"rule": rule.name, "description": rule.description, "words": left_out}
+    return _Result(system, len(systems), measures, report.aligned_label_measures(by_label), details, {})
 
 
 def _compare(results: list[_Result], rounds: int, seed: int) -> dict[str, Comparison]:

@@ -10,14 +10,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
-from .blocks import Block, Source
+from .blocks import Block, Source, source_of
 from .sentence import Sentence, Surface
 
 _ESCAPES = {" ": r"\s", "\t": r"\t", "\r": r"\r", "\n": r"\n", "|": r"\p", "\\": r"\\"}
 _UNESCAPES = {escape[1]: character for character, escape in _ESCAPES.items()}
 _ESCAPE = re.compile(r"\\([strnp\\])")
 _RANGE = re.compile(r"([0-9]{1,12}):([0-9]{1,12})")
+
+
+class SurfaceToken(NamedTuple):
+    """A token as it stands in the text."""
+
+    form: str
+    words: list[str]
+    """The forms of its words: its own, or those of the multiword token."""
+    multiword: bool
 
 
 def surface_of(sentence: Sentence) -> Surface:
@@ -35,6 +46,20 @@ def surface_of(sentence: Sentence) -> Surface:
         if source.format == "mrp":
             return _of_mrp(source.block, sentence.forms)
     return joined(sentence.forms)
+
+
+def surface_tokens(sentence: Sentence) -> list[SurfaceToken]:
+    """Return the tokens of a sentence's text; their words are the sentence's tokens, in order.
+
+    Multiword tokens are those of the CoNLL-U that the sentence was read from, or else words that have a span in common.
+    """
+    source = source_of(sentence, "conllu")
+    if sentence.surface is None and source is not None and source.same_tokens(sentence):
+        return _tokens_of_conllu(source.block)[0]
+    surface = surface_of(sentence)
+    groups = groupby(zip(surface.spans, sentence.forms, strict=True), key=lambda pair: pair[0])
+    words = [(span, [form for _, form in group]) for span, group in groups]
+    return [SurfaceToken(surface.text[start:end], forms, len(forms) > 1) for (start, end), forms in words]
 
 
 def joined(forms: Sequence[str], spaces: Sequence[str] | None = None) -> Surface:
@@ -64,38 +89,41 @@ def misc_of_space(space: str) -> list[str]:
 
 def _of_conllu(block: Block) -> Surface:
     """Return what the comments and the columns FORM and MISC of a block say."""
-    forms: list[str] = []  # of surface tokens
-    words: list[list[str]] = []  # the words in each
-    misc: list[dict[str, str]] = []
-    text, paragraph, inside = None, False, 0
+    text, paragraph = None, False
     for _, line in block.lines():
         if line.startswith("#"):
             key, _, value = line[1:].partition("=")
             text = value.strip() if key.strip() == "text" else text
             paragraph = paragraph or key.split()[:1] in (["newpar"], ["newdoc"])
-            continue
-        columns = line.split("\t")
-        first, dash, last = columns[0].partition("-")
-        if "." in columns[0]:
-            continue
-        if dash or int(first) > inside:
-            forms.append(columns[1])
-            words.append([])
-            misc.append(_misc(columns[9]))
-        if dash:
-            inside = int(last)
-        else:
-            words[-1].append(columns[1])
+    tokens, cells = _tokens_of_conllu(block)
+    forms = [token.form for token in tokens]
+    misc = [_misc(cell) for cell in cells]
     surface = _aligned(forms, text) if text is not None and not any("SpacesAfter" in m for m in misc) else None
     spaces = [_space(values) for values in misc]
     surface = (surface or joined(forms, spaces))._replace(after=spaces[-1] if spaces else " ", paragraph=paragraph)
-    spans = [
-        part
-        for span, form, inner in zip(surface.spans, forms, words, strict=True)
-        for part in _split(span, form, inner)
-    ]
+    spans = [part for span, token in zip(surface.spans, tokens, strict=True) for part in _split(span, token)]
     place = _RANGE.fullmatch(misc[0].get("TokenRange", "")) if misc else None
     return surface._replace(spans=tuple(spans), start=int(place[1]) if place else 0)
+
+
+def _tokens_of_conllu(block: Block) -> tuple[list[SurfaceToken], list[str]]:
+    """Return the surface tokens of a block, and what stands in MISC of each."""
+    tokens: list[SurfaceToken] = []
+    misc: list[str] = []
+    inside = 0  # the last word of the multiword token that was read last
+    for _, line in block.lines():
+        columns = line.split("\t")
+        if line.startswith("#") or "." in columns[0]:
+            continue
+        first, dash, last = columns[0].partition("-")
+        if dash:
+            inside = int(last)
+        elif int(first) <= inside:
+            tokens[-1].words.append(columns[1])
+            continue
+        tokens.append(SurfaceToken(columns[1], [] if dash else [columns[1]], bool(dash)))
+        misc.append(columns[9])
+    return tokens, misc
 
 
 def _misc(cell: str) -> dict[str, str]:
@@ -121,11 +149,11 @@ def _aligned(forms: Iterable[str], text: str) -> Surface | None:
     return Surface(text, tuple(spans)) if position == len(text) else None
 
 
-def _split(span: tuple[int, int], form: str, words: Sequence[str]) -> list[tuple[int, int]]:
+def _split(span: tuple[int, int], token: SurfaceToken) -> list[tuple[int, int]]:
     """Return the spans of the words of a surface token: their own if they spell it, else that of the token."""
-    if "".join(words) != form:
-        return [span] * len(words)
-    return [(span[0] + start, span[0] + end) for start, end in joined(words, [""] * len(words)).spans]
+    if "".join(token.words) != token.form:
+        return [span] * len(token.words)
+    return [(span[0] + start, span[0] + end) for start, end in joined(token.words, [""] * len(token.words)).spans]
 
 
 def _of_mrp(block: Block, forms: Iterable[str]) -> Surface:

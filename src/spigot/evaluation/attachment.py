@@ -2,7 +2,7 @@
 
 The shared task of CoNLL 2018 (Zeman et al. 2018) scores all tokens, compares labels without their subtypes
 (`nsubj:pass` is `nsubj`), and adds CLAS, the F1 of labelled content words. Here both sides have the same tokens, as
-with gold tokenisation there.
+with gold tokenisation there; of other tokens see `aligned_attachment`.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def attachment(
 
     Raises ValueError if a tree is missing or the sentences differ in length.
     """
-    gold_tree, system_tree = _tree(gold, tree, "gold"), _tree(system, tree, "system")
+    gold_tree, system_tree = tree_of(gold, tree, "gold"), tree_of(system, tree, "system")
     if len(gold) != len(system):
         raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
     right = [a == b for a, b in zip(gold_tree.heads, system_tree.heads, strict=True)]
@@ -148,7 +148,8 @@ def attachment(
     )
 
 
-def _tree(sentence: Sentence, name: str, side: str) -> Tree:
+def tree_of(sentence: Sentence, name: str, side: str) -> Tree:
+    """Return the tree of this name. Raises ValueError, with the side ("gold" or "system"), if there is none."""
     if name not in sentence.trees:
         raise ValueError(f"sentence {sentence.id!r}: expected a tree on the {side} side, got none")
     return sentence.trees[name]

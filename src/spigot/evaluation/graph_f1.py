@@ -72,9 +72,14 @@ def graph_score(gold: Sentence, system: Sentence, graph: str = SEMANTICS) -> Gra
 
     Raises ValueError if a graph is missing or the sentences differ in length.
     """
-    ours, theirs = _graph(gold, graph, "gold"), _graph(system, graph, "system")
+    ours, theirs = graph_of(gold, graph, "gold"), graph_of(system, graph, "system")
     if len(gold) != len(system):
         raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
+    return score_of_graphs(ours, theirs)
+
+
+def score_of_graphs(ours: Graph, theirs: Graph) -> GraphScore:
+    """Score one graph against a gold one, `ours`, over the same nodes, whatever numbers these have; 0 is ROOT."""
     labelled = Counts.of(_arcs(ours), _arcs(theirs))
     unlabelled = Counts.of(_pairs(ours), _pairs(theirs))
     tops = Counts.of(_tops(ours), _tops(theirs))
@@ -92,7 +97,8 @@ def graph_score(gold: Sentence, system: Sentence, graph: str = SEMANTICS) -> Gra
     )
 
 
-def _graph(sentence: Sentence, name: str, side: str) -> Graph:
+def graph_of(sentence: Sentence, name: str, side: str) -> Graph:
+    """Return the graph of this name. Raises ValueError, with the side ("gold" or "system"), if there is none."""
     if name not in sentence.graphs:
         raise ValueError(f"sentence {sentence.id!r}: expected a graph on the {side} side, got none")
     return sentence.graphs[name]

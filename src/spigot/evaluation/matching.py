@@ -101,10 +101,10 @@ def _same_tokens(one: Sentence, other: Sentence, number: int, gold_path: Path, s
     for token, (form, found) in enumerate(zip(one.forms, other.forms, strict=True), 1):
         if form != found:
             message = f"{name}: expected token {token} to be {form!r}, as in {gold_path}, got {found!r}"
-            raise DataError(system_path, None, message + _unlike_code_points(form, found))
+            raise DataError(system_path, None, message + unlike_code_points(form, found))
 
 
-def _unlike_code_points(form: str, found: str) -> str:
+def unlike_code_points(form: str, found: str) -> str:
     """Return the code points by which two forms differ that look the same; "" for others."""
     if normalize("NFKC", form) != normalize("NFKC", found):
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spigot.evaluation.accuracy import AccuracyScore
@@ -27,6 +27,8 @@ class Measure:
     value: float | None
     counts: Mapping[str, int]
     convention: str
+    beside: Mapping[str, float | None] = field(default_factory=dict)
+    """Precision and recall, where `value` is an F1 that is shown with them."""
 
 
 def tree_measures(score: AttachmentScore, punctuation: PunctuationRule = FORMS_RULE) -> list[Measure]:
@@ -117,8 +119,19 @@ def category_measures(score: CategoryScore) -> list[Measure]:
 
 def label_measures(by_label: CountsByLabel, items: str = "arcs with this label") -> list[Measure]:
     """F1 of each label, most frequent gold label first; `items` says what carries it."""
-    order = sorted(by_label, key=lambda label: (-by_label[label].gold, label))
-    return [_f1(label, by_label[label], f"{items}, micro") for label in order]
+    return [_f1(label, by_label[label], f"{items}, micro") for label in by_frequency(by_label)]
+
+
+def by_frequency(by_label: CountsByLabel) -> list[str]:
+    """Return the labels, most frequent gold label first."""
+    return sorted(by_label, key=lambda label: (-by_label[label].gold, label))
+
+
+def aligned_measure(name: str, counts: Counts, convention: str, defined: bool = True) -> Measure:
+    """F1 of counts with its precision and recall; all None unless `defined`."""
+    values = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+    beside: dict[str, float | None] = {key: value if defined else None for key, value in values.items()}
+    return Measure(name, beside.pop("f1"), _counts(counts), f"F1, {convention}", beside)
 
 
 def comparison_text(name: str, result: Comparison) -> str:
@@ -148,8 +161,8 @@ def comparison_json(result: Comparison) -> dict[str, Any]:
 
 
 def as_text(measures: Sequence[Measure]) -> list[str]:
-    """Return one line a measure: name, points of 100, counts, convention."""
-    cells = [(m.name, _points(m.value), _counts_text(m.counts), m.convention) for m in measures]
+    """Return one line a measure: name, points of 100, precision and recall if it has them, counts, convention."""
+    cells = [(m.name, _value_text(m), _counts_text(m.counts), m.convention) for m in measures]
     widths = [max((len(row[column]) for row in cells), default=0) for column in range(3)]
     return [
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {counts:>{widths[2]}}  {convention}"
@@ -158,8 +171,11 @@ def as_text(measures: Sequence[Measure]) -> list[str]:
 
 
 def as_json(measures: Iterable[Measure]) -> dict[str, Any]:
-    """Return {name: {value, counts ..., convention}}; values between 0 and 1, null where undefined."""
-    return {m.name: {"value": m.value, **m.counts, "convention": m.convention} for m in measures}
+    """Return {name: {value, counts ..., convention}}; values between 0 and 1, null where undefined.
+
+    Of measures over aligned words `precision` and `recall` are behind the value.
+    """
+    return {m.name: {"value": m.value, **m.beside, **m.counts, "convention": m.convention} for m in measures}
 
 
 def _recall(correct: int, total: int) -> float | None:
@@ -188,6 +204,12 @@ def _f1(name: str, counts: Counts, convention: str) -> Measure:
 
 def _points(value: float | None) -> str:
     return "n/a" if value is None else f"{100 * value:.2f}"
+
+
+def _value_text(measure: Measure) -> str:
+    """Return the value, and what stands beside it in columns of the same width."""
+    beside = (f"  {name[0].upper()} {_points(value):>6}" for name, value in measure.beside.items())
+    return _points(measure.value) + "".join(beside)
 
 
 def _counts_text(counts: Mapping[str, int]) -> str:
