@@ -4,7 +4,10 @@ The files have the same characters once white space is left out. Sentences and t
 and are right where both files have the same span. Words are aligned where their spans are equal. The words inside a
 multiword token need not spell it, so they have no spans of their own: within a multiword span, the union of multiword
 tokens that overlap, words are aligned by the longest common subsequence of their forms in lower case (Zeman et al.
-2018, "CoNLL 2018 Shared Task", Section 5; https://universaldependencies.org/conll18/evaluation.html).
+2018; https://universaldependencies.org/conll18/evaluation.html).
+
+The task's script differs in one point: where tokens before a multiword span are cut in unlike ways, it lets some words
+from outside into the subsequence. Here only words that lie in the span are aligned in it.
 """
 
 from __future__ import annotations
