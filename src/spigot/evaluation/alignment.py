@@ -6,8 +6,8 @@ multiword token need not spell it, so they have no spans of their own: within a 
 tokens that overlap, words are aligned by the longest common subsequence of their forms in lower case (Zeman et al.
 2018; https://universaldependencies.org/conll18/evaluation.html).
 
-The task's script differs in one point: where tokens before a multiword span are cut in unlike ways, it lets some words
-from outside into the subsequence. Here only words that lie in the span are aligned in it.
+Here only words that lie in a multiword span are aligned in it. The task's script may let others into the subsequence
+where the tokens around the span are cut in unlike ways, and so differ in a word or two there.
 """
 
 from __future__ import annotations
