@@ -47,6 +47,26 @@ def test_info_says_what_a_model_is(spigot, run):
     assert "reads: lemmas, tags, words" in lines
 
 
+def test_info_tells_the_settings_of_a_surrogate_of_ones_own(spigot, run, tmp_path, monkeypatch):
+    code = [
+        "from spigot import ArgmaxSurrogate",
+        "class Halved(ArgmaxSurrogate):",
+        "    def __init__(self, by: float = 2.0, name_of_it: str = 'half'):",
+        "        self.by = by",
+        "    def backward(self, problem, output, saved, grad_output):",
+        "        return grad_output / self.by",
+    ]
+    (tmp_path / "halved_surrogate.py").write_text("\n".join(code), "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    config["system"]["surrogate"] = {"name": "halved_surrogate.Halved", "by": 3.0}
+    (copy / "config.json").write_text(json.dumps(config), "utf-8")
+    content = json.loads(spigot("info", copy, "--json")[1])
+    assert content["surrogate"] == "halved_surrogate.Halved(by=3.0, name_of_it='half')"
+
+
 def test_info_has_the_licence_that_the_card_names(spigot, run, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spigot.cli.console import emit, emit_json
+
+if TYPE_CHECKING:
+    from spigot.named import Named
 
 
 def info(
@@ -28,7 +31,7 @@ def info(
         "kind": system.kind,
         "reads": sorted(system.needs),
         "predicts": {name: task.outputs for name, task in system.tasks.items()},
-        "surrogate": repr(system.config.surrogate.build()) if system.intermediate is not None else None,
+        "surrogate": _call(system.config.surrogate) if system.intermediate is not None else None,
         "encoders": {name: table["name"] for name, table in _encoders(system.config.model_dump(mode="json"))},
         "words": {name: len(system.reader(name).vocabulary.words) for name in system.tasks},
         "parameters": sum(parameter.numel() for parameter in system.parameters()),
@@ -51,6 +54,11 @@ def _encoders(config: dict[str, Any], part: str = "all") -> Iterator[tuple[str, 
             yield part, value
         elif isinstance(value, dict):
             yield from _encoders(value, key)
+
+
+def _call(named: Named[Any]) -> str:
+    """Return a class and its settings as Python writes them; the object itself need not have a text that tells."""
+    return f"{named.name}({', '.join(f'{key}={value!r}' for key, value in named.settings.items())})"
 
 
 def _text(value: Any) -> str:
