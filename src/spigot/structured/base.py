@@ -20,6 +20,7 @@ from .k_best import k_best
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import CompactForm, Reading, read_structure
 from .parts.rows import over_rows
+from .results import log_partition_of, marginals_of
 from .seeds import draw_row_seeds
 
 
@@ -251,7 +252,7 @@ class MarginalStructure(Structure[Parts]):
         allowed = self.part_mask(scores, lengths, mask)
         wide, chosen = map_parts(widen, scores), map_parts(widen, masked(reading.parts, allowed))
         if self.accurate is None:
-            log_prob = self.score(wide, chosen, lengths, mask) - self.log_partition(wide, lengths, mask)
+            log_prob = self.score(wide, chosen, lengths, mask) - log_partition_of(self, wide, lengths, mask)
         else:
             log_prob = self.accurate.log_prob(wide, chosen, lengths, mask)
         excluded = rows_excluded(self, reading.parts, allowed, lengths)
@@ -265,8 +266,8 @@ class MarginalStructure(Structure[Parts]):
         wide = map_parts(widen, scores)
         if self.accurate is not None:
             return self.accurate.entropy(wide, lengths, mask).to(common_dtype(scores))
-        expected = self.score(wide, self.marginals(wide, lengths, mask), lengths, mask)
-        return (self.log_partition(wide, lengths, mask) - expected).to(common_dtype(scores))
+        expected = self.score(wide, marginals_of(self, wide, lengths, mask), lengths, mask)
+        return (log_partition_of(self, wide, lengths, mask) - expected).to(common_dtype(scores))
 
 
 def _check_form(form: CompactForm[Parts], structure: Parts, lengths: Tensor | None) -> None:

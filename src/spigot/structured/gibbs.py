@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import prod
 from typing import Any, Generic, cast
@@ -15,6 +15,7 @@ from .checks import as_lengths, check_instance, check_scores, check_structures
 from .k_best import check_rows
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
+from .results import log_partition_of, marginals_of
 
 
 class Gibbs(Generic[Parts]):
@@ -48,7 +49,7 @@ class Gibbs(Generic[Parts]):
         check_rows(structure, scores)
         self.structure, self.scores = structure, scores
         self.lengths, self.mask = as_lengths(lengths), mask
-        self._kept: dict[tuple[str, bool], Any] = {}
+        self._kept: dict[tuple[Callable[..., Any], bool], Any] = {}
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(list(part.shape)) for part in tensors(self.scores))
@@ -67,21 +68,21 @@ class Gibbs(Generic[Parts]):
     @property
     def log_partition(self) -> Tensor:
         """Logarithm of the sum Σ_z exp <scores, z>, `[batch]`."""
-        return cast(Tensor, self._once("log_partition"))
+        return cast(Tensor, self._once(log_partition_of))
 
     @property
     def marginals(self) -> Parts:
         """E[z], shaped like the scores: the probability of each part."""
-        return cast(Parts, self._once("marginals"))
+        return cast(Parts, self._once(marginals_of))
 
-    def _once(self, name: str) -> Any:
-        """Return what a method of the structure gives, computed once; again if it is to have a graph and has none."""
+    def _once(self, function: Callable[..., Any]) -> Any:
+        """Return what a function of the structure gives, computed once; again if it is to have a graph and has none."""
         graph = torch.is_grad_enabled() and any(part.requires_grad for part in tensors(self.scores))
-        if (name, True) in self._kept:
-            return self._kept[name, True]
-        if (name, graph) not in self._kept:
-            self._kept[name, graph] = getattr(self.structure, name)(self.scores, self.lengths, self.mask)
-        return self._kept[name, graph]
+        if (function, True) in self._kept:
+            return self._kept[function, True]
+        if (function, graph) not in self._kept:
+            self._kept[function, graph] = function(self.structure, self.scores, self.lengths, self.mask)
+        return self._kept[function, graph]
 
     @cached_property
     def mbr(self) -> Parts:
@@ -176,7 +177,7 @@ class Gibbs(Generic[Parts]):
             ValueError: it has another structure, or other shapes or lengths.
         """
         excluded, _, others, expected = self._beside(other)
-        log_z = self.structure.log_partition(others, other.lengths, other.support)
+        log_z = log_partition_of(self.structure, others, other.lengths, other.support)
         kept = masked(others, map_parts(torch.logical_and, self.support, other.support))
         return self._divergence(log_z - inner(kept, expected), excluded)
 
@@ -189,8 +190,8 @@ class Gibbs(Generic[Parts]):
         both = map_parts(torch.logical_and, self.support, other.support)
         apart = map_parts(torch.sub, masked(own, both), masked(others, both))
         # Parts that q excludes are not among those of p, or the result is inf.
-        log_z = self.structure.log_partition(others, other.lengths, other.support)
-        own_log_z = self.structure.log_partition(own, self.lengths, self.support)
+        log_z = log_partition_of(self.structure, others, other.lengths, other.support)
+        own_log_z = log_partition_of(self.structure, own, self.lengths, self.support)
         return self._divergence(log_z - own_log_z + inner(apart, expected), excluded)
 
     def top_k(self, k: int) -> tuple[Parts, Tensor]:
@@ -236,7 +237,7 @@ class Gibbs(Generic[Parts]):
             map_parts(lambda part, cells: part.double().masked_fill(~cells, 0), each.scores, each.support)
             for each in (self, other)
         )
-        expected = self.structure.marginals(own, self.lengths, self.support)
+        expected = marginals_of(self.structure, own, self.lengths, self.support)
         lost = [
             ((part > 0) & ~cells).flatten(1).any(1)
             for part, cells in zip(tensors(expected), tensors(other.support), strict=True)

@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from .base import Structure
-from .checks import as_lengths, check_form, check_instance, check_scores, widen
+from .checks import as_lengths, check_form, check_instance, check_scores, kind_of, widen
 from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .noise import per_row
 from .parts.base import Parts, flatten, like, map_parts, masked, tensors
 from .parts.rows import Rows, rows_of
 from .problem import Problem
+from .results import differentiable, returned
 from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
 from .surrogates.once import differentiable_once
@@ -50,7 +51,8 @@ class _CustomGradient(Function):
     ) -> tuple[Any, ...]:
         """Return the output's tensors, those that the surrogate saves, and the forms of these."""
         count = len(tensors(problem.scores))
-        output, saved = surrogate.forward(_with_tensors(problem, lengths, flat[:count], flat[count:]))
+        problem = _with_tensors(problem, lengths, flat[:count], flat[count:])
+        output, saved = _output_and_saved(surrogate, problem)
         if not saved:
             return *tensors(output), _NO_FORMS
         forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
@@ -84,12 +86,39 @@ class _CustomGradient(Function):
             grad_output = masked(like(problem.scores, grads), problem.valid)
             finite = _finite_rows(tensors(grad_output))
             if finite is None:
-                grad = tensors(ctx.surrogate.backward(problem, output, tuple(saved), grad_output))
+                grad = tensors(_gradient(ctx.surrogate, problem, output, tuple(saved), grad_output))
             else:
                 grad = _of_finite_rows(ctx.surrogate, problem, output, tuple(saved), grad_output, finite)
         if ctx.surrogate.passes_gradient:
             grad = differentiable_once(problem.surrogate, grad, *flat[:count], *grads)
         return None, None, None, *grad, *[None] * masks
+
+
+def _is_parts(value: object) -> bool:
+    return isinstance(value, Tensor) or (isinstance(value, tuple) and all(isinstance(part, Tensor) for part in value))
+
+
+def _output_and_saved(surrogate: CustomSurrogate, problem: Problem[Parts]) -> tuple[Parts, Any]:
+    """Return what `surrogate.forward` returns, checked."""
+    result: Any = surrogate.forward(problem)
+    if not isinstance(result, tuple) or len(result) != 2:
+        got = kind_of(result)
+        raise TypeError(f"{problem.surrogate}.forward: expected two results, the output and what it saves, got {got}")
+    wrong = [result[1]] if isinstance(result[1], Tensor) else [part for part in result[1] or () if not _is_parts(part)]
+    if wrong:
+        got = kind_of(wrong[0])
+        raise TypeError(f"{problem.surrogate}.forward: expected to save a tuple of tensors, got {got}")
+    return returned(problem.surrogate, "forward", result[0], problem.scores), result[1]
+
+
+def _gradient(
+    surrogate: CustomSurrogate, problem: Problem[Parts], output: Parts, saved: Any, grad_output: Parts
+) -> Parts:
+    """Return what `surrogate.backward` returns, checked, and 0 where there is no candidate."""
+    grad = surrogate.backward(problem, output, saved, grad_output)
+    returned(problem.surrogate, "backward", grad, problem.scores)
+    # What it computed from scores that are no candidates, such as NaN, must not reach the network.
+    return grad if grad is grad_output else map_parts(lambda part, v: torch.where(v, part, 0), grad, problem.valid)
 
 
 def _finite_rows(grads: tuple[Tensor, ...]) -> Tensor | None:
@@ -109,7 +138,7 @@ def _of_finite_rows(
     """
     spared = map_parts(lambda grad: grad.where(per_row(finite, grad, torch.bool), 0), grad_output)
     if is_traced() or bool(finite.any()) or not surrogate.passes_gradient:
-        grads = surrogate.backward(problem, output, saved, spared)
+        grads = _gradient(surrogate, problem, output, saved, spared)
     else:
         grads = spared  # what a surrogate learns from its gradients is not to be learnt from these
     if not surrogate.passes_gradient:
@@ -223,7 +252,9 @@ def structured_argmax(
             wide = wide if scale is None else apply(_ScaledGradient, scale, *wide)
             problem = Problem(structure, like(scores, wide), lengths, mask, downstream, name)
             _check_needs(surrogate, problem, given)
-            output = surrogate.forward(problem)
+            output = returned(name, "forward", surrogate.forward(problem), problem.scores)
+            if surrogate.passes_gradient:
+                output = differentiable(name, "forward", output, problem.scores)
             if is_tracked(*tensors(output)):
                 output = like(output, apply(_CandidateGradient, *tensors(problem.valid), *tensors(output)))
             outputs = tensors(output)

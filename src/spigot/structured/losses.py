@@ -49,6 +49,7 @@ from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import Reading, check_parts, read_structure
 from .parts.rows import over_rows
 from .problem import Problem
+from .results import log_partition_of
 from .surrogates.once import differentiable_once
 from .surrogates.settings import check_choice, check_count, check_positive
 
@@ -167,7 +168,7 @@ def negative_log_likelihood(
     if outside == "refuse" and summable.accurate is not None:
         losses = -summable.accurate.log_prob(wide, case.target, problem.lengths, mask)
     else:
-        log_partition = summable.log_partition(wide, problem.lengths, mask)
+        log_partition = log_partition_of(summable, wide, problem.lengths, mask)
         losses = log_partition - inner(masked(wide, case.problem.valid), case.target)
     losses = F.relu(losses) if outside == "clip" else losses
     return _reduced(losses, case.excluded, case.known, scores, reduction)

@@ -12,6 +12,7 @@ from torch import Tensor
 from .base import MarginalStructure, Polytope, Structure
 from .differentiation import is_transformed
 from .parts.base import Parts, like, map_parts, masked, tensors
+from .results import differentiable, marginals_of, returned
 from .shapes import Lengths, PerRow
 
 
@@ -38,13 +39,13 @@ class Problem(Generic[Parts]):
         """Which parts may be chosen, bool, shaped like the scores."""
         if self.candidates is not None:
             return self.candidates
-        return self.structure.part_mask(self.scores, self.lengths, self.mask)
+        valid = self.structure.part_mask(self.scores, self.lengths, self.mask)
+        return returned(self.structure, "part_mask", valid, self.scores, torch.bool)
 
     def argmax(self, scores: Parts | None = None) -> Parts:
         """Return the highest-scoring structures."""
-        if scores is None:
-            return self.structure.argmax(self.scores, self.lengths, self.mask)
-        return self.structure.argmax(scores, self.lengths, self.valid)
+        mask, scores = (self.mask, self.scores) if scores is None else (self.valid, scores)
+        return returned(self.structure, "argmax", self.structure.argmax(scores, self.lengths, mask), scores)
 
     def summable(self) -> MarginalStructure[Parts]:
         """Return the structure if it is a `MarginalStructure`; else raise a TypeError."""
@@ -56,10 +57,8 @@ class Problem(Generic[Parts]):
 
     def marginals(self, scores: Parts | None = None) -> Parts:
         """Return the marginals; see `MarginalStructure.marginals`."""
-        structure = self.summable()
-        if scores is None:
-            return structure.marginals(self.scores, self.lengths, self.mask)
-        return structure.marginals(scores, self.lengths, self.valid)
+        mask, scores = (self.mask, self.scores) if scores is None else (self.valid, scores)
+        return marginals_of(self.summable(), scores, self.lengths, mask)
 
     def scores_at(self, temperature: float | Tensor) -> Parts:
         """Return the scores divided by a temperature; differentiable in it, too, if it is a tensor of one number."""
@@ -70,11 +69,14 @@ class Problem(Generic[Parts]):
 
     def sample(self, seeds: Tensor) -> Parts:
         """Return one exact sample of the Gibbs distribution for each row; see `MarginalStructure.sample_seeded`."""
-        return self.summable().sample_seeded(self.scores, seeds, self.lengths, self.mask)
+        structure = self.summable()
+        drawn = structure.sample_seeded(self.scores, seeds, self.lengths, self.mask)
+        return returned(structure, "sample_seeded", drawn, self.scores)
 
     def project(self, point: Parts, polytope: Polytope[Parts]) -> Parts:
         """Return the nearest point of `polytope` over the candidates."""
-        return polytope.project(point, self.lengths, self.valid)
+        nearest = returned(polytope, "project", polytope.project(point, self.lengths, self.valid), point)
+        return differentiable(polytope, "project", nearest, point)
 
     def gradient_at(self, structures: Parts) -> Parts:
         """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""

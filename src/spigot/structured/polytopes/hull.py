@@ -17,6 +17,7 @@ from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
+from ..results import returned
 from ..shapes import Lengths, PerRow
 from .hull_operator import project_in_graph
 
@@ -143,14 +144,15 @@ class Hull(Polytope[Parts]):
         flat = flat.masked_fill(broken[:, None], 0)
 
         def argmax(values: Tensor, rows: Tensor | None) -> Tensor:
+            scores = unflatten(values, home)
             # The first call takes all rows, so that an error names the row by its number in the batch.
             if rows is None:
-                chosen = self.structure.argmax(unflatten(values, home), lengths, valid)
+                chosen = self.structure.argmax(scores, lengths, valid)
             else:
                 structure = self.structure.map_rows(lambda setting: setting[rows.to(setting.device)])
                 of_rows = None if lengths is None else lengths[rows]
-                chosen = structure.argmax(unflatten(values, home), of_rows, map_parts(lambda v: v[rows], valid))
-            return flatten(chosen).double()
+                chosen = structure.argmax(scores, of_rows, map_parts(lambda v: v[rows], valid))
+            return flatten(returned(self.structure, "argmax", chosen, scores)).double()
 
         sets = ActiveSets(flat, self._first(flat, start, valid, argmax), self.tolerance)
         sets.run(argmax, self.max_iterations)

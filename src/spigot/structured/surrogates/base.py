@@ -69,7 +69,7 @@ class CustomSurrogate(Surrogate):
 
     @abstractmethod
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
-        """Return the gradient for the scores, 0 where there is no candidate.
+        """Return the gradient for the scores; the layer sets it to 0 where there is no candidate.
 
         Args:
             problem: the argument of `forward`.

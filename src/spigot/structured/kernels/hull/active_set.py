@@ -246,7 +246,9 @@ class ActiveSets:
         return torch.from_numpy(self._weights[:, :most].copy()), torch.from_numpy(self._members[:, :most].copy())
 
     def _advance(self, active: np.ndarray, vertices: Tensor, last: bool) -> None:
-        most, longest = int(self._sizes.max(initial=0)) + 1, int(to_numpy(vertices).sum(1).max(initial=0))
+        counts = to_numpy(vertices).sum(1)
+        # A row with NaN or inf is no vertex, and needs no room.
+        most, longest = int(self._sizes.max(initial=0)) + 1, int(counts[np.isfinite(counts)].max(initial=0))
         if most > self._members.shape[1] or longest > self._members.shape[2]:
             self._reserve(most, longest)
         over_batch(
