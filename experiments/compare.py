@@ -98,7 +98,7 @@ def families() -> dict[str, Family]:
     return {
         "half": half_of_propbank(),
         "outside": outside(PROPBANK, "pipeline", "joint", "spigot", "ste", "sa"),
-        "outside-convolved": outside(PROPBANK, "gcn-pipeline", "gcn-joint", "gcn-spigot", "gcn-ste"),
+        "outside-convolved": outside(PROPBANK, "gcn-pipeline", "gcn-joint", "gcn-spigot", "gcn-ste", "gcn-penalty"),
         "dm": outside(DM, "pipeline", "joint", "spigot", "ste", "sa"),
         "dm-convolved": outside(DM, "gcn-pipeline", "gcn-joint", "gcn-spigot", "gcn-ste", "gcn-penalty"),
     }
