@@ -116,7 +116,7 @@ DAMAGES = {
     "no JSON": (lambda f: (f / CONFIG).write_text("{"), "config.json: expected JSON"),
     "no UTF-8": (lambda f: (f / VOCABULARY).write_bytes(b"\xff"), "vocabulary.json: expected JSON"),
     "a list": (lambda f: (f / VOCABULARY).write_text("[1]"), "expected a JSON object, got list"),
-    "another format": (lambda f: edit(f / CONFIG, format=2), "expected a checkpoint of format 1"),
+    "another format": (lambda f: edit(f / CONFIG, format=2), "expected a checkpoint of format 1, got 2 "),
     "another kind": (
         lambda f: edit(f / CONFIG, kind="classifier"),
         "expected kind 'syntax-then-semantics', got 'classifier'",

@@ -90,8 +90,9 @@ class Pretrained(nn.Module, ABC):
         """
         folder = find_checkpoint(source, hub)
         config, vocabulary = read_json(folder / CONFIG), read_json(folder / VOCABULARY)
-        if config.pop("format", None) != FORMAT:
-            raise CheckpointError(f"{folder / CONFIG}: expected a checkpoint of format {FORMAT}")
+        if (version := config.pop("format", None)) != FORMAT:
+            got = f"expected a checkpoint of format {FORMAT}, got {shown(str(version))[1:-1]}"
+            raise CheckpointError(f"{folder / CONFIG}: {got} (of another version of spigot?)")
         kind = config.pop("kind", None)
         if kind != cls.kind:
             raise CheckpointError(f"{folder / CONFIG}: expected kind {cls.kind!r}, got {kind!r}")
