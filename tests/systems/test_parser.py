@@ -1,6 +1,7 @@
 """`spigot.load`: names, what a parser is called on, and how much it reads ahead."""
 
 import importlib.metadata
+import multiprocessing
 import subprocess
 import sys
 from dataclasses import replace
@@ -177,6 +178,32 @@ def test_a_stream_reads_no_more_than_its_window(parser):
     assert read == 0
     next(result)
     assert read == 512
+
+
+def parse_into(connection, parser):
+    torch.ones(10**6).exp_()  # of a size that torch splits over its threads
+    connection.send((parser(list(SENTENCES)) == parser(list(SENTENCES)), torch.get_num_threads()))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="processes cannot be forked here")
+def test_a_parser_that_was_loaded_before_a_fork(folder):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        parser = spigot.load(folder)
+        torch.ones(10**6).exp_()  # starts torch's threads, as a large model does when it is loaded
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(target=parse_into, args=(sender, parser))
+        process.start()
+        try:
+            assert receiver.poll(60), "the forked process hangs"
+            assert receiver.recv() == (True, 1)
+        finally:
+            process.kill()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("bad", [1, None, [[]], [["a", ""]], [["a", 1]], {"a": 1}])

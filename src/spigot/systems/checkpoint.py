@@ -7,6 +7,7 @@ import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +97,7 @@ class Pretrained(nn.Module, ABC):
         kind = config.pop("kind", None)
         if kind != cls.kind:
             raise CheckpointError(f"{folder / CONFIG}: expected kind {cls.kind!r}, got {kind!r}")
+        _spare_forks()
         try:
             weights = load_file(folder / WEIGHTS, device="cpu")
             _check_sizes(config, weights)
@@ -130,6 +132,16 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict
         raise OSError(f"{path}: not saved: {reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@cache
+def _spare_forks() -> None:
+    """Let processes that are forked from now on begin with one thread.
+
+    torch's threads, which loading starts, do not survive a fork; a child that counts on them would wait for ever.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def _umask() -> int:
