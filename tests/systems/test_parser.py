@@ -180,6 +180,27 @@ def test_a_stream_reads_no_more_than_its_window(parser):
     assert read == 512
 
 
+@pytest.mark.parametrize("window", [1, 2, 512])
+def test_an_error_comes_after_the_parses_of_what_came_before_it(parser, window):
+    def breaks():
+        yield from SENTENCES[:3]
+        raise OSError("the network is gone")
+
+    cases = {
+        breaks: (OSError, "the network is gone"),
+        lambda: [*SENTENCES[:3], 1, SENTENCES[0]]: (UserError, "items: expected a text, .*, got int: 1"),
+        lambda: [*SENTENCES[:3], ["a"] * 1001]: (UserError, "expected at most 1000 tokens"),
+    }
+    expected = parser(list(SENTENCES[:3]))
+    for items, (kind, message) in cases.items():
+        found = parser.stream(items(), window=window)
+        assert [next(found) for _ in range(3)] == expected
+        with pytest.raises(kind, match=message):
+            next(found)
+        with pytest.raises(StopIteration):
+            next(found)
+
+
 def parse_into(connection, parser):
     torch.ones(10**6).exp_()  # of a size that torch splits over its threads
     connection.send((parser(list(SENTENCES)) == parser(list(SENTENCES)), torch.get_num_threads()))
@@ -211,7 +232,9 @@ def test_other_things_are_refused(parser, bad):
     with pytest.raises(UserError, match="items: expected a text, a Sentence, a spaCy Doc or a list of tokens"):
         parser(bad)
     with pytest.raises(UserError, match="items: expected an iterable of texts or sentences, got a single text"):
-        next(parser.stream("a text"))
+        parser.stream("a text")  # at once, not when the first parse is asked for
+    with pytest.raises(UserError, match="items: expected an iterable of texts or sentences, got NoneType"):
+        parser.stream(None)
 
 
 def test_a_sentence_that_is_too_long_is_named(parser):
@@ -232,7 +255,7 @@ def test_a_sentence_that_is_too_long_is_named(parser):
 @pytest.mark.parametrize("value", [0, None, 1.5])
 def test_numbers_that_are_none_are_refused(parser, name, value):
     with pytest.raises(UserError, match=f"{name}: expected a whole number of at least 1, got {value}"):
-        list(parser.stream(["It rains."], **{name: value}))
+        parser.stream(["It rains."], **{name: value})
 
 
 @pytest.mark.parametrize("text", ["a\ud800b", ["a", "\udc00"]])

@@ -118,10 +118,10 @@ class Parser:
         batch_tokens: int = PARSING_BUDGET,
         max_length: int = MAX_LENGTH,
     ) -> Iterator[Any]:
-        """Yield what each item gives, in their order, as they are needed.
+        """Return an iterator of what each item gives, in their order, as they are needed.
 
         Sentences of about equal length are parsed together, with at most `window` of them read ahead, though an item
-        is held as a whole.
+        is held as a whole. An error in an item, or of `items` itself, is raised after what the items before it give.
 
         Args:
             items: what a list may have, see the class; a file of lines of raw text, too.
@@ -138,17 +138,33 @@ class Parser:
                 raise UserError(f"{name}: expected a whole number of at least 1, got {value!r}")
         if isinstance(items, str | bytes):
             raise UserError("items: expected an iterable of texts or sentences, got a single text")
-        held: list[_Item] = []
-        waiting = numbered = 0
-        for item in items:
-            held.append(self._item(item, numbered + 1))
-            count = len(check_lengths(held[-1].sentences, max_length))
-            waiting += count
-            numbered += count
-            if waiting >= window:
-                yield from self._parsed(held, confidence, batch_tokens)
-                held, waiting = [], 0
-        yield from self._parsed(held, confidence, batch_tokens)
+        if not isinstance(items, Iterable):
+            raise UserError(f"items: expected an iterable of texts or sentences, got {type(items).__name__}")
+        return self._stream(iter(items), confidence, window, batch_tokens, max_length)
+
+    def _stream(
+        self, items: Iterator[Any], confidence: bool, window: int, batch_tokens: int, max_length: int
+    ) -> Iterator[Any]:
+        error: Exception | None = None
+        waiting = window
+        numbered = 0
+        while error is None and waiting >= window:
+            held: list[_Item] = []
+            waiting = 0
+            try:
+                for item in items:
+                    read = self._item(item, numbered + 1)
+                    count = len(check_lengths(read.sentences, max_length))
+                    held.append(read)
+                    waiting += count
+                    numbered += count
+                    if waiting >= window:
+                        break
+            except Exception as caught:  # whatever the iterator raises waits for the items before it
+                error = caught
+            yield from self._parsed(held, confidence, batch_tokens)
+        if error is not None:
+            raise error
 
     def parse_batch(self, sentences: Sequence[Sentence], confidence: bool = False) -> list[Sentence]:
         """Parse sentences, which are one batch; what they are annotated with is left out."""
