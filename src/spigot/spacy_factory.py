@@ -18,7 +18,7 @@ def make_component(
     from spigot.systems.parser import load
     from spigot.systems.spacy_component import SpigotComponent
 
-    return SpigotComponent(load(model, device, mixed_precision), max_length)
+    return SpigotComponent(load(model, device, mixed_precision), max_length, name)
 
 
 def _register() -> None:

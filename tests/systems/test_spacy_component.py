@@ -153,6 +153,37 @@ def test_a_sentence_that_is_too_long_is_named(folder):
         nlp("The dog sleeps.")
 
 
+def test_errors_go_to_the_handler(folder, monkeypatch):
+    nlp = pipeline(folder, max_length=3)
+    texts = ["It barks.", "The dog sleeps.", "Dogs sleep."]
+    with pytest.raises(UserError, match="expected at most 3 tokens"):
+        list(nlp.pipe(texts))
+    handled = []
+    nlp.set_error_handler(lambda name, component, docs, error: handled.append((name, docs, error)))
+    whole = [nlp(texts[0]), nlp(texts[2])]
+    for found, expected in zip(nlp.pipe(texts), whole, strict=True):
+        assert found.to_json() == expected.to_json()
+    ((name, (doc,), error),) = handled
+    assert (name, doc.text) == ("spigot", texts[1])
+    assert "expected at most 3 tokens" in str(error)
+    assert not nlp(texts[1]).has_annotation("DEP")  # spaCy returns the document as it was
+    assert len(handled) == 2
+
+    # What a whole batch suffers from takes its documents, and no others.
+    handled.clear()
+    component = nlp.get_pipe("spigot")
+    parse = component.parser.system.parse
+
+    def fails(sentences, confidence=False):
+        if any("barks" in sentence.forms for sentence in sentences):
+            raise UserError("expected tags")
+        return parse(sentences, confidence)
+
+    monkeypatch.setattr(component.parser.system, "parse", fails)
+    assert [doc.text for doc in nlp.pipe([*texts, texts[2]], batch_size=2)] == [texts[2]] * 2
+    assert [[doc.text for doc in docs] for _, docs, _ in handled] == [[texts[1]], [texts[0]]]
+
+
 def test_classes_are_those_of_sentences():
     he = Sentence("1", ("He", "sleeps", "."), ("_",) * 3, ("_",) * 3).with_category("topic", "rest")
     it = replace(he, id="2", forms=("It", "barks", "!"), categories={}, sentiment=1, probability=0.75)

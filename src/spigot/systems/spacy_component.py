@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.spacy_docs import Piece, annotate, pieces, register_extensions
 from spigot.systems.parser import Parser
 from spigot.systems.streaming import PARSING_BUDGET, parse_all
+
+ErrorHandler = Callable[[str, Any, Sequence[Any], Exception], object]
+"""What spaCy calls with a component's name, the component, the documents that it fails on, and the error."""
+
+
+def _raise(name: str, component: Any, docs: Sequence[Any], error: Exception) -> NoReturn:
+    raise error
 
 
 class SpigotComponent:
@@ -20,28 +27,64 @@ class SpigotComponent:
 
     Sentences are those of the document: put a `sentencizer` or another component before it that finds them, else they
     are found by rules (`spigot.data.spacy_docs.sentence_starts`). See `spigot.data.spacy_docs.annotate` for what is
-    set. A sentence of more than `max_length` tokens is an error.
+    set. A sentence of more than `max_length` tokens is an error, which
+    goes to spaCy's error handler.
     """
 
-    def __init__(self, parser: Parser, max_length: int = MAX_LENGTH) -> None:
+    def __init__(self, parser: Parser, max_length: int = MAX_LENGTH, name: str = "spigot") -> None:
         self.parser = parser
         self.max_length = max_length
+        self.name = name
+        self._error_handler: ErrorHandler = _raise
         register_extensions()
+
+    def set_error_handler(self, error_handler: ErrorHandler) -> None:
+        """Set what gets the documents that cannot be parsed, as `nlp.set_error_handler` does for all components."""
+        self._error_handler = error_handler
+
+    def get_error_handler(self) -> ErrorHandler:
+        """Return what gets the documents that cannot be parsed; by default it raises the error."""
+        return self._error_handler
 
     def __call__(self, doc: Any) -> Any:
         """Return the document with what the system predicts."""
-        return next(self.pipe([doc]))
+        (parsed,) = self._parsed([(doc, self._pieces(doc))])
+        return parsed
 
     def pipe(self, docs: Iterable[Any], batch_size: int = 128) -> Iterator[Any]:
-        """Yield documents with what the system predicts; the sentences of `batch_size` of them are parsed together."""
+        """Yield documents with what the system predicts; the sentences of `batch_size` of them are parsed together.
+
+        An error goes to the error handler. Unless that raises it, the documents that it names are left out: one with a
+        sentence that is too long, or a batch that lacks what the system needs.
+        """
         remaining = iter(docs)
         while held := list(islice(remaining, batch_size)):
-            found = [list(pieces(doc)) for doc in held]
-            sentences = check_lengths((piece.sentence for each in found for piece in each), self.max_length)
-            parsed = iter(parse_all(self.parser.parse_batch, sentences, PARSING_BUDGET))
-            for doc, each in zip(held, found, strict=True):
-                annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree)
-                yield doc
+            good: list[tuple[Any, list[Piece]]] = []
+            for doc in held:
+                try:
+                    good.append((doc, self._pieces(doc)))
+                except Exception as error:  # what to do about it is the handler's choice
+                    self._error_handler(self.name, self, [doc], error)
+            try:
+                parsed = self._parsed(good)
+            except Exception as error:
+                self._error_handler(self.name, self, [doc for doc, _ in good], error)
+            else:
+                yield from parsed
+
+    def _pieces(self, doc: Any) -> list[Piece]:
+        """Return the sentences of a document. Raises UserError if one is too long."""
+        found = list(pieces(doc))
+        check_lengths((piece.sentence for piece in found), self.max_length)
+        return found
+
+    def _parsed(self, found: Sequence[tuple[Any, list[Piece]]]) -> list[Any]:
+        """Return documents, given with their sentences, with what the system predicts."""
+        sentences = [piece.sentence for _, each in found for piece in each]
+        parsed = iter(parse_all(self.parser.parse_batch, sentences, PARSING_BUDGET))
+        for doc, each in found:
+            annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree)
+        return [doc for doc, _ in found]
 
     def to_disk(self, path: Any, **options: Any) -> None:
         """Write nothing: the model is named in the pipeline's configuration."""
