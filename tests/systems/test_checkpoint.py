@@ -122,6 +122,10 @@ DAMAGES = {
         "expected kind 'syntax-then-semantics', got 'classifier'",
     ),
     "a strange key": (lambda f: edit(f / CONFIG, system=system() | {"colour": 1}), "system.colour|colour"),
+    "a strange key beside the system": (
+        lambda f: edit(f / CONFIG, colour=1),
+        "the keys system and tasks, got 'colour'",
+    ),
     "no system": (lambda f: (f / CONFIG).write_text('{"format": 1, "kind": "syntax-then-semantics"}'), "no 'system'"),
     "no roles": (lambda f: edit(f / VOCABULARY, roles=None), "expected an intact checkpoint"),
     "a list of roles": (lambda f: edit(f / VOCABULARY, roles=[]), "expected an intact checkpoint"),

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from spigot.data.errors import shown
 from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Tokens
 from spigot.models.encoders.base import Column
@@ -227,6 +228,8 @@ class System(Pretrained, ABC):
     @classmethod
     def rebuild(cls, config: dict[str, Any], vocabulary: dict[str, Any]) -> Self:
         """Make the system, with random weights, from the two descriptions."""
+        if strange := sorted(set(config) - {"system", "tasks"}):  # of another version: it may mean other scores
+            raise ValueError(f"expected the keys system and tasks, got {shown(strange[0])}")
         system = cls.config_class.model_validate(config["system"])
         return cls.from_vocabulary(system, system.make_tasks(config["tasks"]), vocabulary)
 
