@@ -238,3 +238,30 @@ def test_spacy_finds_it_by_its_entry_point(folder, tmp_path):
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (result.stdout, result.returncode) == ("['spigot']\n", 0), result.stderr
+
+
+def test_nlp_evaluate_has_its_scores(folder):
+    nlp = pipeline(folder)
+    texts = ["The dog wants to sleep.", "A liar waits. It barks!"]
+    gold = [nlp(text) for text in texts]
+    scores = nlp.evaluate([spacy.training.Example(nlp.make_doc(doc.text), doc) for doc in gold])
+    assert (scores["dep_uas"], scores["dep_las"], scores["sents_f"]) == (1, 1, 1)
+    doc = gold[0]
+    leaf = next(token for token in doc if token.head != token and not list(token.children))
+    other = next(token for token in doc if token not in (leaf, leaf.head))
+    wrong = spacy.tokens.Doc(
+        nlp.vocab,
+        words=[token.text for token in doc],
+        spaces=[bool(token.whitespace_) for token in doc],
+        heads=[other.i if token == leaf else token.head.i for token in doc],
+        deps=[token.dep_ for token in doc],
+    )
+    scores = nlp.evaluate([spacy.training.Example(nlp.make_doc(wrong.text), wrong)])
+    assert scores["dep_uas"] == pytest.approx(1 - 1 / len(doc))
+
+
+def test_without_a_tree_tags_alone_are_scored(monkeypatch):
+    monkeypatch.setattr(Parser, "tree", None)
+    component = SpigotComponent(Parser(tiny_model(encoder=WORDS_ALONE)))
+    doc = spacy.tokens.Doc(spacy.Vocab(), words=["a"], tags=["D"])
+    assert component.score([spacy.training.Example(doc, doc)]) == {"tag_acc": 1.0}

@@ -27,8 +27,7 @@ class SpigotComponent:
 
     Sentences are those of the document: put a `sentencizer` or another component before it that finds them, else they
     are found by rules (`spigot.data.spacy_docs.sentence_starts`). See `spigot.data.spacy_docs.annotate` for what is
-    set. A sentence of more than `max_length` tokens is an error, which
-    goes to spaCy's error handler.
+    set. A sentence of more than `max_length` tokens is an error, which goes to spaCy's error handler.
     """
 
     def __init__(self, parser: Parser, max_length: int = MAX_LENGTH, name: str = "spigot") -> None:
@@ -85,6 +84,17 @@ class SpigotComponent:
         for doc, each in found:
             annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree)
         return [doc for doc, _ in found]
+
+    def score(self, examples: Iterable[Any], **settings: Any) -> dict[str, Any]:
+        """Return spaCy's scores of tags and, with a tree, of heads and sentences, as `nlp.evaluate` asks for them.
+
+        They are those of spaCy's parser: without punctuation, labels in lower case.
+        """
+        from spacy.pipeline.dep_parser import parser_score
+        from spacy.scorer import Scorer
+
+        scores: dict[str, Any] = Scorer.score_token_attr(examples, "tag", **settings)
+        return scores if self.parser.tree is None else scores | parser_score(examples, **settings)
 
     def to_disk(self, path: Any, **options: Any) -> None:
         """Write nothing: the model is named in the pipeline's configuration."""
