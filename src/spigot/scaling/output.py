@@ -67,7 +67,8 @@ def start_job(out: Path, job: dict[str, Any]) -> None:
         if old == job:
             return
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: expected a new or empty folder, or that of an interrupted job, got files in it")
+        got = "files in it" if out.is_dir() else "a file"
+        raise UserError(f"{out}: expected a new or empty folder, or that of an interrupted job, got {got}")
     with whole(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1) + "\n", "utf-8")
 

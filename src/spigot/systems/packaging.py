@@ -58,7 +58,8 @@ def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", des
     if not VERSION.fullmatch(version):
         raise UserError(f"--version: expected numbers with dots between them, got {version!r}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--out {out}: expected a new or empty folder, got files in it")
+        got = "files in it" if out.is_dir() else "a file"
+        raise UserError(f"--out {out}: expected a new or empty folder, got {got}")
     module = f"spigot_model_{name.replace('-', '_')}"
     model = out / module / "model"
     model.mkdir(parents=True)

@@ -31,7 +31,8 @@ def check_folder(out: Path, recipe: Recipe, resume: bool) -> None:
     if not resume:
         # A run that was killed before its first save leaves nothing to go on with: it may start again.
         if out.exists() and (not out.is_dir() or not {path.name for path in out.iterdir()} <= BEFORE_SAVING):
-            raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), got files in it")
+            got = "files in it" if out.is_dir() else "a file"
+            raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), got {got}")
         return
     if not (out / STATE).is_file():
         what = "a finished run" if (out / METRICS).is_file() else "no saved run"
