@@ -118,7 +118,7 @@ def _gradient(
     grad = surrogate.backward(problem, output, saved, grad_output)
     returned(problem.surrogate, "backward", grad, problem.scores)
     # What it computed from scores that are no candidates, such as NaN, must not reach the network.
-    return grad if grad is grad_output else map_parts(lambda part, v: torch.where(v, part, 0), grad, problem.valid)
+    return grad if grad is grad_output else masked(grad, problem.valid)
 
 
 def _finite_rows(grads: tuple[Tensor, ...]) -> Tensor | None:

@@ -45,7 +45,8 @@ def map_parts(function: Callable[..., Tensor], parts: Parts, *others: AnyParts) 
 
 def masked(parts: Parts, valid: AnyParts) -> Parts:
     """Return `parts` with 0 outside `valid`, whatever stood there."""
-    return map_parts(lambda part, cells: part.masked_fill(~cells, 0), parts, valid)
+    # As a number of any type False is 0, and keeps the type of the part.
+    return map_parts(lambda part, cells: torch.where(cells, part, False), parts, valid)
 
 
 def inner(a: AnyParts, b: AnyParts) -> Tensor:
