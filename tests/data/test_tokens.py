@@ -1,10 +1,13 @@
 """Raw text's tokens, where they differ from spaCy's own."""
 
+import re
+
 import pytest
 
 spacy = pytest.importorskip("spacy")
 
 from spigot.data.spacy_docs import pipeline, sentence_starts  # noqa: E402
+from spigot.data.tokens import RUNS  # noqa: E402
 
 
 def tokens(text, language="en"):
@@ -58,11 +61,23 @@ def test_characters_stay():
         ('Well ... I see. Well ... maybe.... Or not… "No..." Yes', 'Well I Well Or " Yes'),
         ("1. Open it. 23. Close it. It is 4. Go on", "1 23 It Go"),
         ("Do as in 1. Then stop.", "Do Then"),
+        ("Well...  I see.\nWell...\nmaybe... \n (No.)\n", "Well I Well ("),
+        ("1.  Open it.  23. Close it.\n4.\nGo on. \n", "1 23 4"),
+        ('"Why?"  he said. "Why?"\n"So." (Yes.)\nno', '" " " ('),
+        ("As A. Smith did. (2019) See (1).\n(2) Open it.", "As ("),
     ],
 )
 def test_sentences(text, begins):
     doc = pipeline("blank:en")(text)
     assert [token.text for token, start in zip(doc, sentence_starts(doc), strict=True) if start] == begins.split()
+
+
+@pytest.mark.parametrize("run", ["====", "?!!?", "!!!!"])
+def test_a_suffix_begins_where_its_run_does(run):
+    """Else a search of a long run inside a word takes the square of its length."""
+    found = [place for rule in RUNS for place in range(4) if re.compile(rule).match(run, place)]
+    assert set(found) <= {0, run.find("!!")}
+    assert tokens(f"a{run}") == ["a", run]
 
 
 def test_a_tokeniser_without_such_rules_stays_as_it_is():

@@ -133,25 +133,37 @@ def sentence_starts(doc: Any) -> list[bool]:
     it. Here an opening quote or bracket behind it belongs to the next sentence. No sentence ends between a closing
     quote or bracket and a word in lower case (`"Why?" he said.`), nor before a bracket that begins with a digit, as a
     year does (`A. Smith et al. (2019)`), nor behind the number of an item (`1. Open the lid.`). Dots end one before
-    a capital letter alone (`Well ... I see. Well ... maybe`).
+    a capital letter alone (`Well ... I see. Well ... maybe`). White space begins no sentence but the first.
     """
     from spacy.pipeline import Sentencizer
 
     ends = {token.text for token in doc if re.fullmatch(f"{END_MARKS}|{DOTS}", token.text)}
     (starts,) = Sentencizer(punct_chars=[*Sentencizer.default_punct_chars, *ends]).predict([doc])
     starts = [*map(bool, starts)]
-    begin = 0
+    begin = _behind_space(doc, 0)
     for place in [place for place in range(1, len(doc)) if starts[place]]:
-        first = _opening(doc, place)
-        word = doc[place].text
-        quoted = first == place and _closes(doc[place - 1].text) and word[0].islower()
-        dots = re.fullmatch(DOTS, doc[first - 1].text) and not word[0].isupper()
-        item = re.fullmatch(r"[0-9]{1,3}\.", "".join(token.text for token in doc[begin:first]))
+        end = _opening(doc, place)
+        first = _behind_space(doc, end)
         starts[place] = False
-        starts[first] = not (quoted or dots or item or (_kind(doc[first].text) == "Ps" and word[0].isdigit()))
+        if first == len(doc):
+            break
+        word = next((doc[k].text for k in range(max(first, place), len(doc)) if not _may_open(doc[k].text)), "")
+        quoted = _closes(doc[end - 1].text) and doc[first].text[0].islower()
+        dots = re.fullmatch(DOTS, doc[end - 1].text) and not word[:1].isupper()
+        item = end == begin + 2 and re.fullmatch(r"[0-9]{1,3}\.", doc[begin].text + doc[begin + 1].text)
+        # Not at the beginning of a line, where it is the number of an item.
+        year = first == end and _kind(doc[first].text) == "Ps" and word[:1].isdigit()
+        starts[first] = not (quoted or dots or item or year)
         if starts[first]:
             begin = first
     return starts
+
+
+def _behind_space(doc: Any, place: int) -> int:
+    """Return the first place from this one on that is not white space; the end of the document without one."""
+    while place < len(doc) and doc[place].is_space:
+        place += 1
+    return place
 
 
 def _kind(text: str) -> str:
@@ -162,7 +174,7 @@ def _kind(text: str) -> str:
 def _opening(doc: Any, place: int) -> int:
     """Return where the quotes and brackets begin that open right before a token; the token's place without any."""
     begin = place
-    while begin > 1 and (_kind(doc[begin - 1].text) in ("Ps", "Pi") or doc[begin - 1].text in STRAIGHT):
+    while begin > 1 and _may_open(doc[begin - 1].text):
         begin -= 1
     first = place
     for mark in range(begin, place):
@@ -172,6 +184,10 @@ def _opening(doc: Any, place: int) -> int:
         elif not opened:
             first = mark
     return first
+
+
+def _may_open(text: str) -> bool:
+    return _kind(text) in ("Ps", "Pi") or text in STRAIGHT
 
 
 def _opens(doc: Any, place: int, opened: bool) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-END_MARKS = r"[!?]{2,}"
-RUNS = (r"(?P<mark>[!?*=$<>#+~/&%@,;:^|\\_`])(?P=mark)+", END_MARKS)
-"""A run of one mark, or of end marks, is one token ("!!!", "====", "?!"); spaCy's rules know those of . and - alone."""
+END_MARKS = r"(?<![!?])[!?]{2,}"
+RUNS = (r"(?P<mark>[!?*=$<>#+~/&%@,;:^|\\_`])(?<!(?P=mark)(?P=mark))(?P=mark)+", END_MARKS)
+"""A run of one mark, or of end marks, is one token ("!!!", "====", "?!"); spaCy's rules know those of . and - alone.
+
+None begins inside a run, or a search for one that ends a word would begin at each of its marks.
+"""
 INSIDE = (r"[()\[\]{}\"]",)
 """Brackets and quotes are tokens of their own within a word, too ("account(s)")."""
 
