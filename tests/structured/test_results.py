@@ -157,11 +157,29 @@ def test_surrogate(change, error, message):
         (lambda z: z, "expected two results, the output and what it saves, got torch.float32"),
         (lambda z: (z, z), "expected to save a tuple of tensors, got torch.float32"),
         (lambda z: (z, (3,)), "expected to save a tuple of tensors, got int"),
+        (lambda z: (z, 3), "expected to save a tuple of tensors, got int"),
+        (lambda z: (z, z.numpy()), "expected to save a tuple of tensors, got ndarray"),
+        (lambda z: (z, iter([z])), "expected to save a tuple of tensors, got list_iterator"),
     ],
 )
 def test_what_a_surrogate_saves(change, message):
     with pytest.raises(TypeError, match=f"^Forward.forward: {message}$"):
         gradient_of(Categorical(), Forward(change))
+
+
+@pytest.mark.parametrize("saved", [(), None, (SCORES,), ((SCORES, SCORES[0]), SCORES), ((SCORES,),)], ids=repr)
+def test_backward_gets_what_forward_saves(saved):
+    class Saving(CustomSurrogate):
+        def forward(self, problem):
+            return problem.argmax(), saved
+
+        def backward(self, problem, output, saved, grad_output):
+            seen.append(saved)
+            return grad_output
+
+    seen = []
+    gradient_of(Categorical(), Saving())
+    torch.testing.assert_close(seen, [saved or ()], rtol=0, atol=0)
 
 
 UNTRACKED = "expected a differentiable result, got one that autograd does not track"

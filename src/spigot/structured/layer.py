@@ -79,7 +79,8 @@ class _CustomGradient(Function):
         output = like(problem.scores, tuple(flat[count + masks : 2 * count + masks]))
         saved, begin = [], 2 * count + masks
         for form, size in ctx.forms:
-            saved.append(flat[begin] if form is None else form(*flat[begin : begin + size]))
+            parts = flat[begin : begin + size]
+            saved.append(parts[0] if form is None else tuple(parts) if form is tuple else form(*parts))
             begin += size
         with _no_autocast(grads[0]), no_derivatives():
             problem = replace(problem, candidates=problem.valid)
@@ -104,11 +105,12 @@ def _output_and_saved(surrogate: CustomSurrogate, problem: Problem[Parts]) -> tu
     if not isinstance(result, tuple) or len(result) != 2:
         got = kind_of(result)
         raise TypeError(f"{problem.surrogate}.forward: expected two results, the output and what it saves, got {got}")
-    wrong = [result[1]] if isinstance(result[1], Tensor) else [part for part in result[1] or () if not _is_parts(part)]
+    output, saved = result[0], () if result[1] is None else result[1]
+    wrong = [part for part in saved if not _is_parts(part)] if isinstance(saved, tuple | list) else [saved]
     if wrong:
         got = kind_of(wrong[0])
         raise TypeError(f"{problem.surrogate}.forward: expected to save a tuple of tensors, got {got}")
-    return returned(problem.surrogate, "forward", result[0], problem.scores), result[1]
+    return returned(problem.surrogate, "forward", output, problem.scores), saved
 
 
 def _gradient(
