@@ -8,7 +8,12 @@ from pydantic import ValidationError
 
 _EXPECTED = "Input should be "
 # Where pydantic's own message says no more, in stranger words.
-_PLAIN = {"path_type": f"{_EXPECTED}a path", "bool_parsing": f"{_EXPECTED}a boolean"}
+_PLAIN = {
+    "path_type": f"{_EXPECTED}a path",
+    "bool_parsing": f"{_EXPECTED}a boolean",
+    "model_type": f"{_EXPECTED}a table",
+    "dict_type": f"{_EXPECTED}a table",
+}
 
 
 def first_problem(error: ValidationError, content: Any) -> str:

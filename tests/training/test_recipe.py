@@ -343,6 +343,8 @@ def test_text_that_is_not_utf8(tmp_path):
     [
         ("training.epochs", "--set training.epochs: expected section.key=value"),
         ("=3", "--set =3: expected section.key=value"),
+        ("..=3", r"^--set \.\.=3: expected section.key=value$"),
+        ("training..epochs=3", r"^--set training\.\.epochs=3: expected section.key=value$"),
         ("training.epochs=", "--set training.epochs=: expected an integer, .*, got ''"),
         ("training.epochs.x=1", r"^--set training\.epochs\.x=1: training\.epochs: expected an integer"),
         ("training.epochs = 0", r"^--set training\.epochs = 0: expected a number"),
@@ -351,7 +353,8 @@ def test_text_that_is_not_utf8(tmp_path):
         ("system.encodr.hidden=3", r"^--set system\.encodr\.hidden=3: system\.encodr: no such key$"),
         ("tasks.syntax.labels=3", r"^--set tasks\.syntax\.labels=3: expected a boolean, got 3$"),
         ("data.synt.train=3", r"^--set data\.synt\.train=3: expected a path, got 3$"),
-        ("training=5", "--set training=5: .*, got 5"),
+        ("training=5", "^--set training=5: expected a table, got 5$"),
+        ("tasks=[1, 2]", r"^--set tasks=\[1, 2\]: expected a table, got \[1, 2\]$"),
         ("epochs=5", "--set epochs=5: no such key"),
         ("training.start=", "--set training.start=: expected a path, got ''"),
         (
@@ -366,6 +369,11 @@ def test_text_that_is_not_utf8(tmp_path):
 def test_wrong_overrides(override, message):
     with pytest.raises(RecipeError, match=message):
         load_recipe("paper/spigot", [override])
+
+
+def test_of_overrides_of_one_key_the_last_is_named():
+    with pytest.raises(RecipeError, match=r"^--set training\.epochs=x: expected an integer"):
+        load_recipe("paper/spigot", ["training.seed=1", "training.epochs=1", "training={seed=2}", "training.epochs=x"])
 
 
 def test_names():

@@ -84,10 +84,12 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
     sources = {} if data is None else {"data": f"--data {data}"}
     for override in overrides:
         key, equals, value = override.partition("=")
-        if not equals or not key.strip():
+        keys = [part.strip() for part in key.split(".")]
+        if not equals or not all(keys):
             raise RecipeError(f"--set {override}: expected section.key=value")
-        keys = key.strip().split(".")
-        sources[_new_part(content, keys)] = f"--set {override if len(override) <= 80 else override[:77] + '...'}"
+        part = _new_part(content, keys)
+        sources.pop(part, None)  # the last one is last
+        sources[part] = f"--set {override if len(override) <= 80 else override[:77] + '...'}"
         _merge(content, _nested(keys, _value(value.strip())))
     return parse_recipe(content, str(path), sources)
 
