@@ -373,7 +373,7 @@ def test_wrong_overrides(override, message):
 
 def test_of_overrides_of_one_key_the_last_is_named():
     with pytest.raises(RecipeError, match=r"^--set training\.epochs=x: expected an integer"):
-        load_recipe("paper/spigot", ["training.seed=1", "training.epochs=1", "training={seed=2}", "training.epochs=x"])
+        load_recipe("modern/spigot-gcn", ["training.epochs=1", "training={seed=2}", "training.epochs=x"])
 
 
 def test_names():
