@@ -17,14 +17,14 @@ _PLAIN = {
 
 
 def first_problem(error: ValidationError, content: Any) -> str:
-    """Return the first error as "KEY: what is wrong"; `content` is what was checked."""
+    """Return the first error as "KEY: what is wrong"; `content` is what was checked, and has no key as a whole."""
     first = error.errors()[0]
     key = _key(first, content)
     if first["type"] == "value_error":
         # The messages of our validators begin with the wrong key, unless it is the one that they check.
         message = str(first["ctx"]["error"])
-        return f"{key}: {message}" if message.startswith("expected ") else ".".join(filter(None, (key, message)))
-    return f"{key}: {what_is_wrong(first)}"
+        return (": " if message.startswith("expected ") else ".").join(filter(None, (key, message)))
+    return ": ".join(filter(None, (key, what_is_wrong(first))))
 
 
 def what_is_wrong(error: Any) -> str:

@@ -137,7 +137,10 @@ DAMAGES = {
     ),
     "a kind that is a list": (lambda f: edit(f / CONFIG, kind=["x"]), r"expected kind .*, got \['x'\]"),
     "tasks that are a list": (lambda f: edit(f / CONFIG, tasks=[]), "expected an intact checkpoint"),
-    "a system that is a number": (lambda f: edit(f / CONFIG, system=1), "expected an intact checkpoint"),
+    "a system that is a number": (
+        lambda f: edit(f / CONFIG, system=1),
+        "expected an intact checkpoint: expected a table, got 1",
+    ),
     "huge sizes": (lambda f: huge(f, "word_dim"), "word_dim: expected a size that the .* weights can have"),
     "many layers": (lambda f: huge(f, "layers"), "layers: expected a size that the .* weights can have"),
     "words that are numbers": (lambda f: words(f, 1), "strings: expected text"),
