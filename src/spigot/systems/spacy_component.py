@@ -93,6 +93,7 @@ class SpigotComponent:
         from spacy.pipeline.dep_parser import parser_score
         from spacy.scorer import Scorer
 
+        examples = list(examples)
         scores: dict[str, Any] = Scorer.score_token_attr(examples, "tag", **settings)
         return scores if self.parser.tree is None else scores | parser_score(examples, **settings)
 
