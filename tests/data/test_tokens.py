@@ -6,7 +6,8 @@ import pytest
 
 spacy = pytest.importorskip("spacy")
 
-from spigot.data.spacy_docs import pipeline, sentence_starts  # noqa: E402
+from spigot.data.boundaries import sentence_starts  # noqa: E402
+from spigot.data.spacy_docs import pipeline  # noqa: E402
 from spigot.data.tokens import RUNS  # noqa: E402
 
 

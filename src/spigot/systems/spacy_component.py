@@ -26,7 +26,7 @@ class SpigotComponent:
     """Sets what a system predicts on documents: heads and deps, tags, sentences, graphs, classes and sentiments.
 
     Sentences are those of the document: put a `sentencizer` or another component before it that finds them, else they
-    are found by rules (`spigot.data.spacy_docs.sentence_starts`). See `spigot.data.spacy_docs.annotate` for what is
+    are found by rules (`spigot.data.boundaries.sentence_starts`). See `spigot.data.spacy_docs.annotate` for what is
     set. A sentence of more than `max_length` tokens is an error, which goes to spaCy's error handler.
     """
 
