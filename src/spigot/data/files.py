@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -185,6 +185,16 @@ def _standard_output() -> Iterator[TextIO]:
     sys.stdout.flush()
     yield cast(TextIO, codecs.getwriter("utf-8")(buffer))
     buffer.flush()
+
+
+def in_the_way(folder: Path, besides: Collection[str] = ()) -> str | None:
+    """Return what keeps a folder from being a new or an empty one: "a file" or "files in it", else None.
+
+    `besides`: the names of files that may be in it.
+    """
+    if not folder.is_dir():
+        return "a file" if folder.exists() else None
+    return "files in it" if {path.name for path in folder.iterdir()} - set(besides) else None
 
 
 def _is_stream(path: Path) -> bool:

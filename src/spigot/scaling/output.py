@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from spigot.data.files import in_the_way
 from spigot.errors import UserError
 from spigot.scaling.parts import Part
 
@@ -66,8 +67,7 @@ def start_job(out: Path, job: dict[str, Any]) -> None:
                 raise UserError(f"{out}: expected a new folder or one of the same job, got one with another {other}")
         if old == job:
             return
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        got = "files in it" if out.is_dir() else "a file"
+    elif got := in_the_way(out):
         raise UserError(f"{out}: expected a new or empty folder, or that of an interrupted job, got {got}")
     with whole(path) as temporary:
         temporary.write_text(json.dumps(job, indent=1) + "\n", "utf-8")

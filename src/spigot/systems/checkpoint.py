@@ -92,7 +92,7 @@ class Pretrained(nn.Module, ABC):
         folder = find_checkpoint(source, hub)
         config, vocabulary = read_json(folder / CONFIG), read_json(folder / VOCABULARY)
         if (version := config.pop("format", None)) != FORMAT:
-            got = f"expected a checkpoint of format {FORMAT}, got {shown(str(version))[1:-1]}"
+            got = f"expected a checkpoint of format {FORMAT}, got {version!r}"
             raise CheckpointError(f"{folder / CONFIG}: {got} (of another version of spigot?)")
         kind = config.pop("kind", None)
         if kind != cls.kind:

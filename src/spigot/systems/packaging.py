@@ -9,6 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
+from spigot.data.files import in_the_way
 from spigot.errors import UserError
 from spigot.systems.checkpoint import MODELS, SHARED
 
@@ -57,8 +58,7 @@ def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", des
         raise UserError(f"--name: expected lower-case letters, digits and single hyphens, got {name!r}")
     if not VERSION.fullmatch(version):
         raise UserError(f"--version: expected numbers with dots between them, got {version!r}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        got = "files in it" if out.is_dir() else "a file"
+    if got := in_the_way(out):
         raise UserError(f"--out {out}: expected a new or empty folder, got {got}")
     module = f"spigot_model_{name.replace('-', '_')}"
     model = out / module / "model"

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.optim import Optimizer
 
+from spigot.data.files import in_the_way
 from spigot.systems.checkpoint import CheckpointError, read_json, reason, save_tensors
 from spigot.training.config import Recipe, RecipeError
 
@@ -30,8 +31,7 @@ def check_folder(out: Path, recipe: Recipe, resume: bool) -> None:
     """Raise a RecipeError if a new run would overwrite files, or if there is no run of this recipe to resume."""
     if not resume:
         # A run that was killed before its first save leaves nothing to go on with: it may start again.
-        if out.exists() and (not out.is_dir() or not {path.name for path in out.iterdir()} <= BEFORE_SAVING):
-            got = "files in it" if out.is_dir() else "a file"
+        if got := in_the_way(out, BEFORE_SAVING):
             raise RecipeError(f"--out {out}: expected a new or empty folder (or --resume), got {got}")
         return
     if not (out / STATE).is_file():
