@@ -55,6 +55,15 @@ def test_the_page_allows_nothing_from_elsewhere(client):
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
 
 
+def test_what_is_not_there_is_said_as_other_errors_are(client):
+    for answer, status, message in (
+        (client.get("/api/none"), 404, "GET /api/none: Not Found"),
+        (client.get("/api/parse"), 405, "GET /api/parse: Method Not Allowed"),
+    ):
+        assert (answer.status_code, answer.json()) == (status, {"error": message})
+    assert client.get("/api/parse").headers["allow"] == "POST"
+
+
 def test_it_knows_its_models(client):
     answer = client.get("/api/models").json()
     assert answer["gold"] == 5

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from spigot.data.sentence import Sentence
@@ -73,6 +74,11 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
         first = error.errors()[0]
         where = ".".join(str(key) for key in first["loc"] if key != "body") or "request"
         return JSONResponse({"error": f"{where}: {first['msg']}"}, 422)
+
+    @app.exception_handler(HTTPException)
+    def refuse_request(request: Request, error: HTTPException) -> JSONResponse:
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return JSONResponse({"error": message}, error.status_code, error.headers)
 
     for path, name, kind in (("/", "page.html", "text/html"), ("/page.js", "page.js", "text/javascript")):
         _add_file(app, path, name, kind)
