@@ -28,7 +28,7 @@ def _register() -> None:
         "spigot",
         default_config={"model": "en", "device": "cpu", "mixed_precision": "no", "max_length": MAX_LENGTH},
         assigns=[
-            *("token.head", "token.dep", "token.tag", "token.is_sent_start", "doc._.graphs"),
+            *("token.head", "token.dep", "token.tag", "token.pos", "token.is_sent_start", "doc._.graphs"),
             *("span._.categories", "span._.sentiment", "span._.sentiment_probability"),
         ],
         func=make_component,

@@ -11,7 +11,7 @@ from pathlib import Path
 import conllu
 import pytest
 
-from spigot.data.conllu import read_conllu, token_list, write_conllu
+from spigot.data.conllu import read_conllu, token_list, write_conllu, write_parses
 from spigot.data.conllx import read_conllx
 from spigot.data.errors import DataError
 from spigot.data.sentence import Sentence, Tree
@@ -138,6 +138,48 @@ def test_each_field_of_a_sentence_goes_to_its_column():
         + row("1.1", head="_")
         + row(2, "q", 0, lemma="s", upos="u", label="w")
     )
+
+
+def test_universal_tags_have_a_column_of_their_own():
+    text = row(1, xpos="NN", upos="NOUN") + row(2, xpos="IN", head="1") + "\n"
+    (sentence,) = read(text)
+    assert (sentence.tags, sentence.upos) == (("NN", "IN"), ("NOUN", "_"))
+    assert write([sentence]) == text
+    assert write([replace(sentence, upos=("PROPN", "ADP"))]) == (
+        row(1, xpos="NN", upos="PROPN") + row(2, xpos="IN", upos="ADP", head="1") + "\n"
+    )
+    assert write([replace(sentence, upos=())]) == row(1, xpos="NN") + row(2, xpos="IN", head="1") + "\n"
+    scratch = write([replace(sentence, source=None)])
+    assert [line.split("\t")[3:5] for line in scratch.splitlines()[2:4]] == [["NOUN", "NN"], ["_", "IN"]]
+    (again,) = read(scratch)
+    assert again.upos == sentence.upos
+    (without,) = read(row(1, xpos="NN") + row(2, xpos="IN", head="1") + "\n")
+    assert without.upos == ()
+
+
+def test_a_file_of_universal_tags_alone_gets_those_that_are_predicted_and_perhaps_others():
+    (sentence,) = read(row(1, upos="NOUN") + "\n")
+    assert sentence.tags == sentence.upos == ("NOUN",)
+    assert write([replace(sentence, tags=("VERB",))]) == row(1, upos="VERB") + "\n"
+    assert write([replace(sentence, upos=("VERB",))]) == row(1, upos="VERB") + "\n"
+    assert write([replace(sentence, upos=("VERB",), tags=("VB",))]) == row(1, upos="VERB", xpos="VB") + "\n"
+
+
+def test_a_sentence_with_other_universal_tags_is_not_written_as_it_stood_there():
+    (sentence,) = read(row(1, upos="NOUN", xpos="NN") + "\n")
+    file = io.StringIO()
+    write_parses([replace(sentence, upos=("VERB",))], file, keep_unchanged=True)
+    assert file.getvalue() == row(1, upos="VERB", xpos="NN") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("upos", "message"), [(("A",), "expected 2 upos, got 1"), (("A", "B\tC"), "upos: expected text")]
+)
+def test_universal_tags_that_do_not_fit_are_refused(upos, message):
+    (sentence,) = read(row(1) + row(2, head="1") + "\n")
+    for source in (sentence.source, None):
+        with pytest.raises(ValueError, match=f"^sentence 1: {message}"):
+            write([replace(sentence, upos=upos, source=source)])
 
 
 def test_a_new_id_replaces_the_old_comment():

@@ -73,7 +73,7 @@ def test_a_changed_graph_is_put_in_its_place():
 def test_sentences_from_elsewhere():
     (sentence,) = read(TEXT)
     text = write([replace(sentence, source=None)])
-    assert text.splitlines()[2] == "1\tI\tI\t_\tPRP\t_\t2\tnsubj\t2:nsubj\t_"
+    assert text.splitlines()[2] == "1\tI\tI\tPRON\tPRP\t_\t2\tnsubj\t2:nsubj\t_"
     assert read(text)[0].graphs == {"eud": GRAPH}
     wrong = replace(sentence, source=None).with_graph("eud", Graph((Arc(2, 1, "a|b"),), frozenset({2})))
     with pytest.raises(ValueError, match=r"sentence tea: expected labels without blanks and \|, got 'a\|b'"):

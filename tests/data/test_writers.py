@@ -10,7 +10,7 @@ import pytest
 
 from spigot.data.errors import WriteError
 from spigot.data.readers import read_sentences
-from spigot.data.sentence import SEMANTICS, Graph, Sentence
+from spigot.data.sentence import SEMANTICS, TOP, Arc, Graph, Sentence, Tree
 from spigot.data.writers import WRITERS, fitting
 
 REAL = [Path(os.environ.get("SPIGOT_DATA", "/nonexistent"), name, "dev.sdp") for name in ("redwoods", "propbank")]
@@ -34,6 +34,27 @@ def test_arcs_survive_and_the_rest_is_counted(path, format):
             assert arcs == known
     differing = sum(new != old for new, old in zip(again, sentences, strict=True))
     assert (differing > 0) == bool(+lost)
+
+
+@pytest.mark.parametrize("format", sorted(set(WRITERS) - {"text", "sst"}))
+def test_universal_tags_are_held_or_counted(format):
+    graph = Graph((Arc(0, 1, TOP), Arc(1, 2, "a"), Arc(1, 3, "b")), frozenset({1}))
+    tree = Tree((0, 1, 1), ("root", "dep", "dep"))
+    tags, upos = ("NN", "IN", "X"), ("NOUN", "_", "X")
+    sentence = Sentence(
+        "1", ("a", "b", "c"), ("_",) * 3, tags, {"syntax": tree}, {SEMANTICS: graph}, upos=upos, sentiment=1
+    )
+    lost: Counter[str] = Counter()
+    file = io.StringIO()
+    WRITERS[format](fitting([sentence], format, lost), file)
+    file.seek(0)
+    (again,) = read_sentences(file, "sdp" if format == "sdp-companion" else format)
+    held = format in ("conllu", "json")  # CoNLL-X holds them, as coarse tags, which no reader takes for universal ones
+    assert again.upos == (upos if held else ())
+    assert lost["coarse tags"] == (0 if held or format == "conllx" else 1)
+    assert again.tags == tags
+    if format == "conllx":
+        assert [line.split("\t")[3] for line in file.getvalue().splitlines() if line] == ["NOUN", "_", "X"]
 
 
 @pytest.mark.parametrize("format", WRITERS)

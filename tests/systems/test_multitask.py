@@ -1,6 +1,7 @@
 """Several tasks on the states of one encoder."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -108,6 +109,35 @@ def test_a_batch_is_its_sentences_one_by_one_and_each_task_is_the_same_alone(enc
                 assert dict(one.trees) == {"syntax": every.trees["syntax"]}
             else:
                 assert dict(one.graphs) == {name: every.graphs[name]}
+
+
+@pytest.mark.parametrize("encoder_per_task", [False, True])
+def test_a_system_predicts_both_columns_of_tags(encoder_per_task, tmp_path):
+    kinds = dict(zip(sorted({tag for s in SENTENCES for tag in s.tags}), itertools.cycle(["A", "B"]), strict=False))
+    sentences = [dataclasses.replace(s, upos=tuple(kinds[tag] for tag in s.tags)) for s in SENTENCES]
+    parts = multitask_system()["parts"] | {"upos": {"kind": "tags"}}
+    config = MultitaskConfig.model_validate(multitask_system(parts=parts, encoder_per_task=encoder_per_task))
+    tasks = config.make_tasks({"semantics": {"min_role_count": 1}, "upos": {"column": "upos"}})
+    system = Multitask.from_sentences(config, tasks, dict.fromkeys(tasks, sentences), {})
+    assert set(system.parts["upos"].labels.names) == {"A", "B"}
+    assert set(system.parts["pos"].labels.names) == set(kinds)
+    optimizer = torch.optim.Adam(system.parameters(), 0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        batch_losses(system, Batch("upos", sentences[:20]), np.random.default_rng(0), 1.0).sum().backward()
+        optimizer.step()
+    system.eval().save_pretrained(tmp_path)
+    loaded = load_system(tmp_path)
+    assert loaded.tasks["upos"].column == "upos"
+    parsed = loaded.parse(bare(sentences[:20]), confidence=True)
+    assert loaded.tasks["upos"].score(sentences[:20], parsed).accuracy > 0.95
+    assert loaded.tasks["pos"].score(sentences[:20], parsed).accuracy < 0.9  # untrained
+    for sentence in parsed:
+        assert set(sentence.upos) <= {"A", "B"}
+        assert set(sentence.tags) <= set(kinds)
+        assert len(sentence.confidences["upos"].labels) == len(sentence)
+    assert not loaded.tasks["upos"].has_gold(SENTENCES[0])
+    assert loaded.tasks["upos"].unknown(loaded.parts["upos"], sentences[:1])[:2] == (0, len(sentences[0]))
 
 
 @pytest.mark.parametrize("task", ["syntax", "dm", "pos"])

@@ -260,6 +260,21 @@ def test_nlp_evaluate_has_its_scores(folder):
     assert scores["dep_uas"] == pytest.approx(1 - 1 / len(doc))
 
 
+def test_universal_tags_go_into_the_document_and_come_out_of_it():
+    sentence = Sentence(
+        "1", ("It", "rains", "so"), ("_",) * 3, ("PRP", "VBZ", "RB"), upos=("PRON", "VERB", "none such")
+    )
+    doc = doc_of([sentence], None, None)
+    assert [token.pos_ for token in doc] == ["PRON", "VERB", ""]
+    assert [token.tag_ for token in doc] == ["PRP", "VBZ", "RB"]
+    (piece,) = pieces(doc)
+    assert piece.sentence.upos == ("PRON", "VERB", "_")
+    bare_doc = spacy.tokens.Doc(spacy.Vocab(), words=["It", "rains"], pos=["PRON", "VERB"])
+    without = [Piece(replace(piece.sentence, upos=(), source=None), piece.places) for piece in pieces(bare_doc)]
+    annotate(bare_doc, without, None)
+    assert [token.pos_ for token in bare_doc] == ["PRON", "VERB"]  # what is there stays where nothing is predicted
+
+
 def test_without_a_tree_tags_alone_are_scored(monkeypatch):
     monkeypatch.setattr(Parser, "tree", None)
     component = SpigotComponent(Parser(tiny_model(encoder=WORDS_ALONE)))

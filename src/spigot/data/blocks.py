@@ -59,11 +59,15 @@ class Source:
         """The graph that the text holds."""
         return next(iter(self.original.graphs.values()), None)
 
+    def has_all_of(self, sentence: Sentence) -> bool:
+        """Return whether the text still has all that the sentence has."""
+        return sentence == self.original and sentence.upos == self.original.upos
+
     def same_tokens(self, sentence: Sentence) -> bool:
         """Return whether the text still has the sentence's id, forms, lemmas and tags."""
         old = self.original
-        ours = (sentence.id, sentence.forms, sentence.lemmas, sentence.tags)
-        return ours == (old.id, old.forms, old.lemmas, old.tags)
+        ours = (sentence.id, sentence.forms, sentence.lemmas, sentence.tags, sentence.upos)
+        return ours == (old.id, old.forms, old.lemmas, old.tags, old.upos)
 
 
 def read_blocks(
@@ -239,6 +243,8 @@ def check_writable(sentence: Sentence, tree: Tree | None) -> None:
         "lemmas": sentence.lemmas,
         "tags": sentence.tags,
     }
+    if sentence.upos:
+        values["upos"] = sentence.upos
     if tree is not None:
         values["labels"] = tree.labels
         if len(tree.heads) != n or not all(0 <= head <= n for head in tree.heads):

@@ -47,8 +47,8 @@ _EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
 def read_conllu(source: Readable, tree: str = SYNTAX, graph: str | None = None) -> Iterator[Sentence]:
     """Yield the sentences of a CoNLL-U file, one at a time.
 
-    Tokens are the syntactic words. Tags are XPOS, or UPOS where that is "_"; the id is `sent_id`, or the
-    running number of the sentence where there is none; a sentence whose heads are all "_" has no tree.
+    Tokens are the syntactic words. Tags are XPOS, or UPOS where that is "_", and universal tags are UPOS; the id is
+    `sent_id`, or the running number of the sentence where there is none; a sentence whose heads are all "_" has no tree.
     Multiword tokens, empty nodes, comments and all other columns stay in the sentence's source and come back
     when it is written.
 
@@ -74,7 +74,7 @@ def sentence_of_block(block: Block, number: int, tree: str = SYNTAX, graph: str 
         DataError: see `read_conllu`.
     """
     rows = split_rows(block, ((line, text) for line, text in block.lines() if text[0] != "#"))
-    sentence = sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree)
+    sentence = sentence_of_rows(FORMAT, block, _sentence_id(block) or str(number), _words(block, rows), tree, True)
     graphs = _graphs(block, graph)
     if not graphs:
         return sentence
@@ -129,8 +129,9 @@ def write_conllu(sentences: Iterable[Sentence], target: Writable, tree: str = SY
     """Write sentences as CoNLL-U.
 
     A sentence that was read from CoNLL-U is written as it stood there; what was changed since (id, form,
-    lemma, tag, head, label, arcs) is put in its place. Others get the comments `sent_id` and `text` (the forms
-    with blanks between them) and their tags as XPOS. Categories are comments: `# topic = sports`.
+    lemma, tags, head, label, arcs) is put in its place. Others get the comments `sent_id` and `text` (the forms
+    with blanks between them), their tags as XPOS and their universal tags as UPOS. Categories are comments:
+    `# topic = sports`.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -178,7 +179,7 @@ def write_parses(
 
     def render(sentence: Sentence) -> str:
         source = source_of(sentence, FORMAT)
-        if keep_unchanged and source is not None and sentence == source.original:
+        if keep_unchanged and source is not None and source.has_all_of(sentence):
             return source.block.text
         name = only_name("tree", sentence, sentence.trees, tree)
         text = _render(sentence, None if name is None else sentence.trees.get(name))

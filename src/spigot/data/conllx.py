@@ -57,7 +57,7 @@ def write_conllx(sentences: Iterable[Sentence], target: Writable, tree: str = SY
     """Write sentences as CoNLL-X.
 
     A sentence that was read from CoNLL-X keeps its text, except for columns that were changed since (form, lemma,
-    tag, head, label).
+    tags, head, label). CPOSTAG of others is their universal tag, or their tag where they have none.
 
     Args:
         sentences: what to write; the file grows as they come.
@@ -91,30 +91,42 @@ def split_rows(block: Block, lines: Iterable[tuple[int, str]]) -> list[Row]:
     return rows
 
 
-def sentence_of_rows(format: str, block: Block, id: str, words: list[Row], tree: str) -> Sentence:
-    """Return the sentence in the rows of its words (multiword tokens and empty nodes left out)."""
+def sentence_of_rows(
+    format: str, block: Block, id: str, words: list[Row], tree: str, universal: bool = False
+) -> Sentence:
+    """Return the sentence in the rows of its words (multiword tokens and empty nodes left out).
+
+    `universal` says whether the coarse tags are universal ones.
+    """
     found = read_tree(block, words, HEAD)
+    coarse = interned(columns[COARSE_TAG] or "_" for _, columns in words) if universal else ()
     original = Sentence(
         id=id,
         forms=interned(columns[FORM] for _, columns in words),
         lemmas=interned(columns[LEMMA] or "_" for _, columns in words),
         tags=interned(columns[_tag_column(columns)] or "_" for _, columns in words),
         trees={} if found is None else {tree: found},
+        upos=coarse if any(tag != "_" for tag in coarse) else (),
     )
     return replace(original, source=Source(format, block, original))
 
 
 def with_new_columns(sentence: Sentence, tree: Tree | None, source: Source) -> str:
-    """Return the text of the sentence's source with the form, lemma, tag, head and label that it has now."""
+    """Return the text of the sentence's source with the form, lemma, tags, head and label that it has now."""
     check_writable(sentence, tree)
     check_length(sentence, source)
     tokens = iter(range(len(sentence)))
+    old = source.original
+    new_upos = sentence.upos != old.upos
 
     def update(columns: list[str]) -> list[str]:
         token = next(tokens)
         columns[FORM] = sentence.forms[token]
         columns[LEMMA] = sentence.lemmas[token]
-        columns[_tag_column(columns)] = sentence.tags[token]
+        if sentence.tags[token] != old.tags[token]:
+            columns[FINE_TAG if new_upos else _tag_column(columns)] = sentence.tags[token]
+        if new_upos:
+            columns[COARSE_TAG] = sentence.upos[token] if sentence.upos else "_"
         if tree is not None:
             columns[HEAD], columns[LABEL] = str(tree.heads[token]), tree.labels[token]
         elif source.tree is not None:
@@ -125,10 +137,10 @@ def with_new_columns(sentence: Sentence, tree: Tree | None, source: Source) -> s
 
 
 def new_rows(sentence: Sentence, tree: Tree | None, coarse_tags: tuple[str, ...]) -> Iterator[list[str]]:
-    """Yield ten columns for each token."""
+    """Yield ten columns for each token; `coarse_tags` are taken where it has no universal tags."""
     heads = map(str, tree.heads) if tree else ("_",) * len(sentence)
     labels = tree.labels if tree else ("_",) * len(sentence)
-    columns = (sentence.forms, sentence.lemmas, coarse_tags, sentence.tags, heads, labels)
+    columns = (sentence.forms, sentence.lemmas, sentence.upos or coarse_tags, sentence.tags, heads, labels)
     for token, (form, lemma, coarse, tag, head, label) in enumerate(zip(*columns, strict=True), 1):
         yield [str(token), form, lemma, coarse, tag, "_", head, label, "_", "_"]
 

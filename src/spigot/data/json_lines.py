@@ -1,7 +1,7 @@
 """Sentences as JSON, one object a line: all that a sentence holds, read back without loss.
 
     {"id": "1", "text": "It rains.", "forms": ["It", "rains", "."], "spans": [[0, 2], [3, 8], [8, 9]],
-     "lemmas": [...], "tags": [...],
+     "lemmas": [...], "tags": [...], "upos": [...],
      "trees": {"ud": {"heads": [2, 0, 2], "labels": ["nsubj", "root", "punct"]}},
      "graphs": {"dm": {"predicates": [2], "arcs": [[0, 2, "__TOP__"], [2, 1, "ARG1"]], "frames": [...]}},
      "categories": {"topic": "sports"}, "sentiment": "positive", "probability": 0.9,
@@ -72,7 +72,7 @@ def object_of_sentence(sentence: Sentence) -> dict[str, Any]:
     if surface != joined(sentence.forms):
         content["spans"] = [list(span) for span in surface.spans]
         content |= {key: getattr(surface, key) for key, usual in _PLACE.items() if getattr(surface, key) != usual}
-    for key in ("lemmas", "tags"):
+    for key in ("lemmas", "tags", "upos"):
         values = getattr(sentence, key)
         if any(value != "_" for value in values):
             content[key] = list(values)
@@ -121,7 +121,7 @@ def sentence_of_object(content: Any) -> Sentence:
     if not isinstance(content, dict) or not {"id", "forms"} <= set(content):
         got = (", ".join(content) or "an empty one") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"expected an object with id and forms, got {shown(got)[1:-1]}")
-    known = {"id", "text", "forms", "spans", *_PLACE, "lemmas", "tags", "trees", "graphs"}
+    known = {"id", "text", "forms", "spans", *_PLACE, "lemmas", "tags", "upos", "trees", "graphs"}
     known |= {"categories", "sentiment", "probability", "confidence"}
     if strange := sorted(set(content) - known):
         raise ValueError(f"expected keys {', '.join(sorted(known))}, got {shown(strange[0])}")
@@ -134,6 +134,7 @@ def sentence_of_object(content: Any) -> Sentence:
         raise ValueError(f"sentiment: expected {' or '.join(SENTIMENTS)}, got {shown(str(sentiment))}")
     graphs = {name: _graph(f"graphs.{name}", item, n) for name, item in _items("graphs", content)}
     trees = {name: _tree(f"trees.{name}", item, n) for name, item in _items("trees", content)}
+    upos = _texts("upos", content["upos"], n) if "upos" in content else ()
     categories, blank = _categories(content.get("categories", {})), ["_"] * n
     counts = {name: len(graph.arcs) for name, graph in graphs.items()} | dict.fromkeys(categories, 1)
     return Sentence(
@@ -141,6 +142,7 @@ def sentence_of_object(content: Any) -> Sentence:
         forms=forms,
         lemmas=_texts("lemmas", content.get("lemmas", blank), n),
         tags=_texts("tags", content.get("tags", blank), n),
+        upos=upos if any(tag != "_" for tag in upos) else (),
         trees=trees,
         graphs=graphs,
         sentiment=None if sentiment is None else SENTIMENTS.index(sentiment),

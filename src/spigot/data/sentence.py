@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 TOP = "__TOP__"
 """The label of the arcs from ROOT to the tops of a semantic graph."""
 NO_LABEL = "_"
 """The label of an arc that has none."""
+NO_TAG = "_"
+"""The tag of a token that has none."""
+TagColumn: TypeAlias = Literal["tags", "upos"]
+"""Which tags of a `Sentence`: XPOS, or the universal ones."""
 SYNTAX, SEMANTICS = "syntax", "semantics"
 """The default names of a tree and of a graph."""
 SENTIMENTS = ("negative", "positive")
@@ -118,6 +122,8 @@ class Annotations(Mapping[str, T]):
 class Sentence:
     """Tokens with their annotations; `lemmas` and `tags` hold "_" where the source had none.
 
+    `tags` are those of the language or the treebank (XPOS), `upos` the universal ones (UPOS), empty if there are none.
+
     Several formalisms can live on one sentence: `trees["ud"]`, `graphs["dm"]`, `graphs["pb"]`.
     """
 
@@ -138,7 +144,9 @@ class Sentence:
     surface: Surface | None = field(default=None, compare=False, repr=False)
     """The raw text, where the sentence comes from raw text; `spigot.data.surface.surface_of` finds it for any."""
     confidences: Mapping[str, Confidence] = field(default=Annotations({}), compare=False, repr=False)
-    """By the names of trees, graphs and categories, and of the tagger's task; only where they were asked for."""
+    """By the names of trees, graphs and categories, and of tasks of kind "tags"; only where they were asked for."""
+    upos: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """The universal tag of each token, "_" where it has none; empty if no token has one. Few formats hold them."""
 
     def __post_init__(self) -> None:
         for name in ("trees", "graphs", "categories", "confidences"):
@@ -165,6 +173,11 @@ class Sentence:
     def with_confidence(self, name: str, confidence: Confidence) -> Sentence:
         """Return the sentence with the confidence of the annotation of a name."""
         return replace(self, confidences={**self.confidences, name: confidence})
+
+
+def column_of(sentence: Sentence, column: TagColumn) -> tuple[str, ...]:
+    """Return the tags of a column, `NO_TAG` for each token that has none."""
+    return sentence.tags if column == "tags" else sentence.upos or (NO_TAG,) * len(sentence)
 
 
 def _without(items: Mapping[str, T], name: str) -> Mapping[str, T]:

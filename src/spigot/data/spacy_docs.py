@@ -11,7 +11,7 @@ import numpy as np
 from spigot.errors import UserError
 
 from .boundaries import sentence_starts
-from .sentence import NO_LABEL, SENTIMENTS, Sentence, Surface
+from .sentence import NO_LABEL, NO_TAG, SENTIMENTS, Sentence, Surface
 from .surface import spaces_after, surface_of
 from .tokens import as_in_treebanks
 
@@ -74,7 +74,9 @@ def import_spacy() -> Any:
 
 
 def pieces(doc: Any, first: int = 1, start: int = 0, paragraph: bool = True) -> Iterator[Piece]:
-    """Yield the sentences of a spaCy `Doc`; white space is no token. Tags are `tag_` (or `pos_`), lemmas `lemma_`.
+    """Yield the sentences of a spaCy `Doc`; white space is no token.
+
+    Tags are `tag_` (or `pos_`), universal tags `pos_`, lemmas `lemma_`.
 
     Sentences are those of the document, or by rules where it has none: see `sentence_starts`.
 
@@ -103,8 +105,9 @@ def pieces(doc: Any, first: int = 1, start: int = 0, paragraph: bool = True) -> 
                 str(first + number),
                 tuple(token.text for token in tokens),
                 tuple(token.lemma_ or "_" for token in tokens),
-                tuple(token.tag_ or token.pos_ or "_" for token in tokens),
+                tuple(token.tag_ or token.pos_ or NO_TAG for token in tokens),
                 surface=surface,
+                upos=tuple(token.pos_ or NO_TAG for token in tokens) if any(token.pos for token in tokens) else (),
             ),
             tuple(group),
         )
@@ -125,9 +128,9 @@ def _groups(doc: Any) -> Iterator[Any]:
 def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
     """Set what parsed sentences say of a `Doc`: heads, deps, tags, sentences, `doc._.graphs`, and sentences' classes.
 
-    The label of a root is "ROOT", as spaCy has it. White space hangs on the token before it. `doc._.graphs` has for
-    each name a list of (head, modifier, label) with places in the document; the head of a top is None. A sentence
-    whose tree has several roots becomes several of spaCy's.
+    The label of a root is "ROOT", as spaCy has it, and universal tags that it does not know are left out. White space
+    hangs on the token before it. `doc._.graphs` has for each name a list of (head, modifier, label) with places in the
+    document; the head of a top is None. A sentence whose tree has several roots becomes several of spaCy's.
 
     Each of `doc.sents` has `sent._.categories`, its classes by name, `sent._.sentiment` ("negative", "positive" or
     None) and `sent._.sentiment_probability`. `doc.cats` stays as it is: it classifies documents, not sentences.
@@ -137,15 +140,18 @@ def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
         parsed: the sentences with trees and graphs.
         tree: the name of the trees to take; None: heads and deps stay as they are.
     """
-    from spacy.attrs import DEP, HEAD, SENT_START, TAG
+    from spacy.attrs import DEP, HEAD, POS, SENT_START, TAG
+    from spacy.parts_of_speech import IDS
 
     n, strings = len(doc), doc.vocab.strings
     heads = np.arange(n)
     deps, tags, starts = ["dep"] * n, [token.tag_ for token in doc], np.full(n, -1)
+    upos = [token.pos for token in doc]
     graphs: dict[str, list[tuple[int | None, int, str]]] = {}
     for sentence, places in parsed:
         for k, place in enumerate(places):
-            tags[place] = tags[place] if sentence.tags[k] == "_" else sentence.tags[k]
+            tags[place] = tags[place] if sentence.tags[k] == NO_TAG else sentence.tags[k]
+            upos[place] = IDS.get(sentence.upos[k], upos[place]) if sentence.upos else upos[place]
             if tree is not None:
                 head, label = sentence.trees[tree].heads[k], sentence.trees[tree].labels[k]
                 heads[place] = places[head - 1] if head else place
@@ -159,12 +165,12 @@ def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
     for place in range(n):
         before = place if place in words else before
         heads[place] = heads[place] if place in words else before
-    columns: dict[Any, Any] = {TAG: [strings.add(tag) if tag else 0 for tag in tags]}
+    columns: dict[Any, Any] = {TAG: [strings.add(tag) if tag else 0 for tag in tags], POS: upos}
     if tree is not None and words:
         columns |= {HEAD: heads - np.arange(n), DEP: [strings.add(dep) for dep in deps]}
     elif not doc.has_annotation("SENT_START"):
         columns[SENT_START] = starts
-    values = [np.asarray(column, np.uint64 if key in (TAG, DEP) else np.int64) for key, column in columns.items()]
+    values = [np.asarray(column, np.uint64 if key in (TAG, POS, DEP) else np.int64) for key, column in columns.items()]
     if n:
         doc.from_array(list(columns), np.stack([column.astype(np.uint64) for column in values], 1))
     register_extensions()

@@ -19,7 +19,7 @@ from .misc import graph_names, is_of_graphs, names_graphs
 from .mrp import nodes_of, write_mrp
 from .plain import write_plain
 from .sdp import write_sdp
-from .sentence import SEMANTICS, SYNTAX, Arc, Graph, Sentence
+from .sentence import NO_TAG, SEMANTICS, SYNTAX, Arc, Graph, Sentence
 from .sst import write_sst
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ _HOLD_GRAPHS = _NEED_GRAPHS | {"conll2009", "conllu", "json"}
 _HOLD_TREES = frozenset({"conllu", "json", "conllx", "conll2009", "sdp-companion"})
 _HOLD_SEVERAL_GRAPHS = frozenset({"conllu", "json", "mrp"})
 """Their writers take any name; the others take the default ones."""
+_HOLD_UPOS = frozenset({"conllu", "conllx", "json"})
 _HOLD_CONFIDENCES = frozenset({"conllu", "json"})
 _HOLD_TEXT = frozenset({"conllu", "json", "mrp"})
 _HELD_MISC = {"mrp": {"SpaceAfter", "SpacesAfter"}, "json": {"SpaceAfter", "SpacesAfter", "TokenRange"}}
@@ -100,6 +101,10 @@ def fitting(
         kept = set() if format == "text" else set(nodes)
         for name, values in (("lemmas", sentence.lemmas), ("tags", sentence.tags)):
             lost[name] += sum(value != "_" and token not in kept for token, value in enumerate(values, 1))
+        if format not in _HOLD_UPOS:
+            lost["coarse tags"] += sum(
+                pair[0] not in (NO_TAG, pair[1]) for pair in zip(sentence.upos, sentence.tags, strict=False)
+            )
         if format not in _HOLD_GRAPHS:
             lost["graphs"] += len(sentence.graphs)
         else:
@@ -204,19 +209,13 @@ def _lost_columns(source: Source, target: str) -> Iterator[str]:
                 held = _HELD_MISC.get(target, set()) | {"", "_"}
                 if any(key not in held and not is_of_graphs(key, graphs) for key in keys):
                     yield "values of MISC"
-                yield from _coarse_tag(columns)
         elif format == "conllx":
             yield from _filled(columns, {"features": (5,), "projective heads": (8,)})
-            yield from _coarse_tag(columns)
+            coarse, fine = columns[3:5]  # of two tags the fine one is kept
+            if fine not in ("", "_", coarse) and coarse not in ("", "_"):
+                yield "coarse tags"
         elif format == "conll2009":
             yield from _filled(columns, {"features": (6,), "predicted columns": PREDICTED})
-
-
-def _coarse_tag(columns: list[str]) -> Iterator[str]:
-    """Yield a name if there is a coarse tag beside another, fine one, which is the one that is kept."""
-    coarse, fine = columns[3:5]
-    if fine not in ("", "_", coarse) and coarse not in ("", "_"):
-        yield "coarse tags"
 
 
 def _filled(columns: list[str], names: Mapping[str, tuple[int, ...]]) -> Iterator[str]:

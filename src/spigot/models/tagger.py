@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spigot.data.sentence import Sentence
 from spigot.data.vocabulary import Labels
 
 
@@ -37,10 +36,10 @@ class Tagger(nn.Module):
         return [tuple(names[k] for k in row[1 : n + 1]) for row, n in rows]
 
 
-def gold_tags(sentences: Sequence[Sentence], labels: Labels) -> Tensor:
-    """Return the numbers `[batch, n]` of the tags: -1 at ROOT, past the lengths and where a tag is not known."""
-    n = 1 + max((len(sentence) for sentence in sentences), default=0)
-    rows = np.full((len(sentences), n), -1, np.int64)
-    for row, sentence in enumerate(sentences):
-        rows[row, 1 : len(sentence) + 1] = [labels[tag] for tag in sentence.tags]
+def gold_tags(tags: Sequence[Sequence[str]], labels: Labels) -> Tensor:
+    """Return the numbers `[batch, n]` of tags by sentence: -1 at ROOT, past the lengths and where one is unknown."""
+    n = 1 + max(map(len, tags), default=0)
+    rows = np.full((len(tags), n), -1, np.int64)
+    for row, of_sentence in enumerate(tags):
+        rows[row, 1 : len(of_sentence) + 1] = [labels[tag] for tag in of_sentence]
     return torch.from_numpy(rows)

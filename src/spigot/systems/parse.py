@@ -71,6 +71,11 @@ class Parse:
         return _filled(self.sentence.tags)
 
     @property
+    def upos(self) -> tuple[str, ...] | None:
+        """The universal tag of each token, "_" where it has none; None if no token has one."""
+        return _filled(self.sentence.upos)
+
+    @property
     def lemmas(self) -> tuple[str, ...] | None:
         """The lemma of each token, "_" where it has none; None if no token has one."""
         return _filled(self.sentence.lemmas)
@@ -92,7 +97,7 @@ class Parse:
 
     @property
     def confidence(self) -> Mapping[str, Confidence]:
-        """By the names of trees, graphs, categories and the tagger's task; empty unless it was asked for."""
+        """By the names of trees, graphs, categories and tasks of kind "tags"; empty unless it was asked for."""
         return self.sentence.confidences
 
     def __len__(self) -> int:

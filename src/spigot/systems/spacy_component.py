@@ -88,13 +88,16 @@ class SpigotComponent:
     def score(self, examples: Iterable[Any], **settings: Any) -> dict[str, Any]:
         """Return spaCy's scores of tags and, with a tree, of heads and sentences, as `nlp.evaluate` asks for them.
 
-        They are those of spaCy's parser: without punctuation, labels in lower case.
+        They are those of spaCy's parser: without punctuation, labels in lower case. Universal tags are scored if the
+        system predicts them.
         """
         from spacy.pipeline.dep_parser import parser_score
         from spacy.scorer import Scorer
 
         examples = list(examples)
         scores: dict[str, Any] = Scorer.score_token_attr(examples, "tag", **settings)
+        if any(getattr(task, "column", None) == "upos" for task in self.parser.system.tasks.values()):
+            scores |= Scorer.score_token_attr(examples, "pos", **settings)
         return scores if self.parser.tree is None else scores | parser_score(examples, **settings)
 
     def to_disk(self, path: Any, **options: Any) -> None:
