@@ -6,9 +6,11 @@ sections (Args, Raises), which griffe reads.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +244,7 @@ def recipes() -> str:
         "# The keys of a recipe",
         "",
         "A recipe is a TOML file; `base` names one that it changes, and `--set TABLE.KEY=VALUE` changes one key.",
-        "Paths may begin with `~`.",
+        "Paths may begin with `~`. None, for which TOML has no word, is `--set KEY=null`.",
         "",
     ]
     tables = {"data", "training", "intermediate"}
@@ -281,7 +283,7 @@ def _model(annotation: Any) -> type[BaseModel]:
 
 def _table(title: str, intro: str | None, model: type[BaseModel], skip: Iterable[str] = ()) -> list[str]:
     docs, types = _attributes(model)
-    about = _markdown((model.__doc__ or "").strip()) if intro is None else intro
+    about = _markdown(cleandoc(model.__doc__ or "")) if intro is None else intro
     lines = [f"## {title}", "", about, "", "| key | type | default | |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         if name in skip:
@@ -307,12 +309,22 @@ def _attributes(model: type[BaseModel]) -> tuple[dict[str, str], dict[str, str]]
             here = _code()[f"{owner.__module__.removeprefix('spigot.')}.{owner.__qualname__}"]
             for name, member in here.members.items():
                 if member.is_attribute:
-                    text = re.sub(r"Annotated\[(.+?), .*\]", r"\1", str(member.annotation or ""))
-                    types[name] = f"`{text.removeprefix('HomePath').strip() or 'path'}`".replace("|", r"\|")
-                    types[name] = types[name].replace("HomePath", "path")
+                    types[name] = f"`{_type(str(member.annotation or ''))}`".replace("|", r"\|")
                     if member.docstring:
                         docs[name] = member.docstring.value
     return docs, types
+
+
+def _type(annotation: str) -> str:
+    """Return an annotation as readers know it, without the conditions of `Annotated`."""
+
+    class Plain(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            self.generic_visit(node)
+            annotated = ast.unparse(node.value) == "Annotated"
+            return node.slice.elts[0] if annotated and isinstance(node.slice, ast.Tuple) else node
+
+    return re.sub(r"\bHomePath\b", "path", ast.unparse(Plain().visit(ast.parse(annotation))))
 
 
 def _named() -> list[str]:

@@ -1,5 +1,6 @@
 """The documentation site: it is built without warnings, and its reference names all that there is."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -73,6 +74,15 @@ def test_every_key_of_a_recipe_is_in_the_reference(site):
     for model in (Recipe, *(system.config_class for system in SYSTEMS.values())):
         for key in set(model.model_fields) - {"data", "training", "intermediate", "system", "tasks"}:
             assert f"\n| `{key}` |" in text
+
+
+def test_types_and_descriptions_of_keys_are_whole(site):
+    text = (site / "docs/reference/recipes.md").read_text("utf-8").partition("\n## Classes by name\n")[0]
+    types = re.findall(r"^\| `\w+` \| `(.*?)` \|", text, re.MULTILINE)
+    assert "path | None" in [shown.replace("\\|", "|") for shown in types]
+    for shown in types:
+        ast.parse(shown.replace("\\|", "|"), mode="eval")
+    assert not re.search(r"^    ", text, re.MULTILINE)  # Markdown would take it for code
 
 
 def test_every_page_is_in_the_navigation(site):

@@ -92,6 +92,7 @@ class SyntaxConfig(ParserConfig):
 
     encoder: NamedEncoder = NamedEncoder("BiLSTMEncoder", second="word", drop_all_inputs=True)
     structure: NamedTreeStructure = NamedTreeStructure("ProjectiveTree", single_root=True)
+    """Which arcs are a tree: `ProjectiveTree`, `NonProjectiveTree`, or a structure over arcs of your own."""
 
 
 class BiLSTMClassifierConfig(_Encoding):

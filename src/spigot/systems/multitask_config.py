@@ -28,6 +28,7 @@ class SyntaxPart(PartConfig):
     kind: Literal["syntax"]
     scorer: NamedScorer = NamedScorer("Biaffine")
     structure: NamedTreeStructure = SyntaxConfig.model_fields["structure"].default
+    """Which arcs are a tree: `ProjectiveTree`, `NonProjectiveTree`, or a structure over arcs of your own."""
 
     _defaults = field_validator("scorer", "structure", mode="before")(over_the_default)
 
@@ -38,7 +39,7 @@ class SemanticsPart(PartConfig):
     kind: Literal["semantics"]
     scorer: NamedScorer = NamedScorer("Biaffine")
     threshold: float | None = Field(None, gt=0, lt=1)
-    """How probable a labelled arc has to be, for loss "nll": see `over_threshold`; None: the graph of highest score."""
+    """How probable an arc's best label has to be, for loss "nll"; None: the graph of highest score."""
 
     _defaults = field_validator("scorer", mode="before")(over_the_default)
 

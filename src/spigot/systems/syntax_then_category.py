@@ -33,7 +33,7 @@ class SyntaxThenCategoryConfig(SystemConfig):
     syntax: Annotated[SyntaxConfig | None, none_if_false] = SyntaxConfig()
     """False in TOML: no parser; the classifier reads the trees of `given`, or none."""
     given: GivenTree | None = None
-    """What trees to read in place of a parser's."""
+    """What trees to read in place of a parser's: "left-branching", "right-branching" or "random"."""
     tree_feature: NamedTreeFeature = NamedTreeFeature("GraphConvolution")
     """How the classifier uses the tree."""
 

@@ -154,13 +154,15 @@ class TrainingConfig(_Strict):
     """
     schedule: Literal["constant", "halve", "linear"] = "halve"
     halve_every: int = Field(10, ge=1)
+    """Epochs after which the learning rate is halved, again and again, with schedule "halve"."""
     warmup_epochs: float = Field(0.0, ge=0)
     """Epochs over which the learning rate grows linearly from 0, with schedule "linear"."""
     start: HomePath | None = None
     """A whole run to go on from: its weights and vocabulary. Words, roles and labels that it lacks stay unknown."""
     selection: str | None = None
-    """The dev score that decides which epoch is kept; None: see `Recipe.selection`."""
+    """The dev score that decides which epoch is kept; None: the last one of the end task, of several their mean."""
     mixed_precision: MixedPrecision = "no"
+    """"bf16" computes products and LSTMs in bfloat16; "no" all in single precision."""
     seed: int = Field(1, ge=0, lt=2**63)
 
     @model_validator(mode="after")
