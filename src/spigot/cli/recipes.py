@@ -11,7 +11,8 @@ from spigot.cli.console import emit, emit_json
 
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(help="A recipe to show whole, with its bases and all defaults that have an effect.")
+        str | None,
+        typer.Argument(help="A recipe to show whole, with its bases and all defaults of keys that have an effect."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

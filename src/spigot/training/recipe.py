@@ -112,7 +112,8 @@ def parse_recipe(content: Mapping[str, Any], where: str, sources: Mapping[str, s
 def with_defaults(recipe: Recipe) -> dict[str, Any]:
     """Return the content of a recipe with all defaults that have an effect, so that it can be trained.
 
-    A setting without an effect beside the others is refused, at its default too; such ones are left out.
+    A setting without an effect beside the others is refused, at its default too; such ones are left out. Classes keep
+    the arguments that they were given.
     """
     content: dict[str, Any] = recipe.model_dump(mode="json", exclude_unset=True)
 
@@ -128,7 +129,9 @@ def with_defaults(recipe: Recipe) -> dict[str, Any]:
                 continue
             content = wider
 
-    add(recipe.model_dump(mode="json"))
+    # A recipe holds of its tasks only what was set.
+    tasks = {name: task.model_dump(mode="json", exclude={"name"}) for name, task in recipe.made_tasks.items()}
+    add(recipe.model_dump(mode="json") | {"tasks": tasks})
     return content
 
 
