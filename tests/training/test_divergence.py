@@ -75,7 +75,7 @@ def test_a_worse_parser_is_told_of(tmp_path):
     trainer._warn_of_a_worse_parser(False, {"uas": 0.895})
     assert told == [
         "warning: joint training has brought UAS from 90.0 to 50.0; "
-        "a lower intermediate.end_task_weight (0.1) keeps the parser"
+        "an intermediate.end_task_weight below 1 keeps the parser"
     ]
 
 

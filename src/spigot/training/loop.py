@@ -242,9 +242,10 @@ class Trainer:
             return
         lost = self.start[name] - scores[name]
         if lost > WORSE:
+            weight = self.recipe.intermediate.end_task_weight
             self.report.line(
                 f"warning: joint training has brought {name.upper()} from {100 * self.start[name]:.1f} to "
-                f"{100 * scores[name]:.1f}; a lower intermediate.end_task_weight (0.1) keeps the parser"
+                f"{100 * scores[name]:.1f}; an intermediate.end_task_weight below {weight:g} keeps the parser"
             )
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
