@@ -157,6 +157,15 @@ def test_format_option_and_standard_input(write):
     assert json.loads(result.stdout)["scores"]["LAS"]["value"] == 1
 
 
+@pytest.mark.parametrize(("form", "score"), [("sdp2014", "LF"), ("conll2009", "LF"), ("conllx", "LAS"), ("mrp", "LF")])
+def test_every_format_of_trees_and_graphs_can_be_named(write, tmp_path, form, score):
+    source = write("gold.sdp", GOLD_SDP) if score == "LF" else write("gold.conllu", GOLD_TREES)
+    gold = str(tmp_path / "gold.any")
+    assert CliRunner().invoke(app, ["convert", source, gold, "--to", form]).exit_code == 0
+    value = json.loads(run(gold, gold, "--format", form, "--json"))
+    assert value["scores"][score]["value"] == 1
+
+
 def test_per_label_lines_follow_the_scores(write):
     gold, system = write("gold.sdp", GOLD_SDP), write("sys.sdp", SYSTEM_SDP)
     plain, labelled = run(gold, system).splitlines(), run(gold, system, "--per-label").splitlines()

@@ -25,7 +25,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
     file_format: Annotated[
-        Literal["sdp", "conllu", "conllx", "mrp", "json"] | None,
+        Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "json"] | None,
         typer.Option("--format", help="Format of the files, if their names do not show it."),
     ] = None,
     align: Annotated[
