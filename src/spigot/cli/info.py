@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="A run's folder, an installed model, or hf://OWNER/NAME on the hub.")],
+    model: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what a model reads and predicts, how large it is, its scores on dev, and how it was trained."""

@@ -11,7 +11,7 @@ from spigot.cli.console import emit
 
 
 def package(
-    model: Annotated[str, typer.Argument(help="A run's folder.")],
+    model: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
     name: Annotated[str, typer.Option(help="What the model is called: `spigot parse NAME` finds it when installed.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the package: new or empty.")],
     half: Annotated[

@@ -13,7 +13,10 @@ from spigot.errors import UserError
 
 
 def view(
-    run: Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or hf://OWNER/NAME on the hub.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="An installed model, a run's folder, or hf://OWNER/NAME on the hub."),
+    ],
     other: Annotated[str | None, typer.Argument(metavar="OTHER", help="A second model to compare with.")] = None,
     gold: Annotated[
         list[str] | None, typer.Option(help="A file of gold sentences to browse; give it again for other annotations.")
