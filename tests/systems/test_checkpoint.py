@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+import spigot
 from spigot.errors import UserError
 from spigot.systems.checkpoint import CONFIG, SHARED, VOCABULARY, WEIGHTS, CheckpointError, Pretrained
 from spigot.systems.loading import load_system
@@ -186,6 +187,17 @@ def test_a_hub_id_is_downloaded(saved, monkeypatch):
         "revision": "v2",
         "allow_patterns": [CONFIG, VOCABULARY, WEIGHTS],
     }
+
+
+@pytest.mark.parametrize("source", ["hf://some/model", "folder"])
+def test_an_argument_that_nothing_takes_is_refused(saved, monkeypatch, source):
+    monkeypatch.setattr("spigot.systems.checkpoint.snapshot_download", lambda *a, **k: pytest.fail("the hub was asked"))
+    source = saved if source == "folder" else source
+    message = "mixed_precission: expected an argument of huggingface_hub.snapshot_download, got 'mixed_precission'"
+    for load in (spigot.load, load_system, SyntaxThenSemantics.from_pretrained):
+        with pytest.raises(UserError, match=message):
+            load(source, mixed_precission="bf16")
+    assert load_system(saved, local_files_only=True)  # one call may serve folders and the hub
 
 
 def test_push_to_hub_sends_the_checkpoint_alone(monkeypatch):

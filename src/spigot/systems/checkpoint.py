@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -28,6 +29,8 @@ from spigot.validation import first_problem
 
 FORMAT = 1
 HUB = "hf://"
+DOWNLOAD_ARGUMENTS = signature(snapshot_download).parameters.keys() - {"repo_id", "allow_patterns"}
+"""What a user may say of a download."""
 HUB_ERRORS: tuple[type[Exception], ...] = (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError)
 # Without a network the error is that of the hub's HTTP library, which is not the same in all versions.
 HUB_ERRORS += tuple(kind for kind in HfHubHTTPError.__bases__ if issubclass(kind, Exception))
@@ -175,10 +178,13 @@ def find_checkpoint(source: str | Path, hub: Mapping[str, Any] | None = None) ->
     """Return the folder of a checkpoint.
 
     A name without a slash is first looked for among the installed model packages. One that begins with "hf://" is
-    downloaded from the hub. Everything else is a folder.
+    downloaded from the hub. Everything else is a folder. `hub` is refused where it names no argument of
+    `huggingface_hub.snapshot_download`, for other sources too: it may be a misspelt argument of another function.
     """
     if not isinstance(source, str | os.PathLike):
         raise CheckpointError(f"source: expected the name of a model or a folder, got {type(source).__name__}")
+    for name in (hub or {}).keys() - DOWNLOAD_ARGUMENTS:
+        raise UserError(f"{name}: expected an argument of huggingface_hub.snapshot_download, got {name!r}")
     if str(source).startswith(HUB):
         return _download(str(source), hub or {})
     models = installed_models() if isinstance(source, str) and not set(source) & {"/", "\\"} else {}
