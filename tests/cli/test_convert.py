@@ -231,7 +231,8 @@ def test_refusals(refused, files):
     assert refused("convert", files / "none.sdp", out, "--to", "mrp").endswith("none.sdp: no such file or directory")
     (files / "bad.sdp").write_text(SDP.replace("\t+\t+", "\t+\tyes"), "utf-8")
     message = f"{files / 'bad.sdp'}:5: expected + or - in column pred, got 'yes'"
-    message += " (read as sdp, from its suffix .sdp; another suffix, --from or --format names another format)"
+    message += " (read as sdp, from its suffix .sdp; "
+    message += "another suffix, --from of convert or parse, or --format of score names another format)"
     assert refused("convert", files / "bad.sdp", out, "--to", "mrp") == message
     (files / "blank.conllu").write_text(CONLLU.replace("kite\t", "big kite\t"), "utf-8")
     message = f"{out}: sentence a: expected forms without blanks, got 'big kite'"

@@ -49,7 +49,7 @@ FORMAT_OF_EXTENSION: dict[str, Format] = {
     ".sst": "sst",
     ".txt": "text",
 }
-_OTHERWISE = "another suffix, --from or --format names another format"
+_OTHERWISE = "another suffix, --from of convert or parse, or --format of score names another format"
 _FORMAT_OF_WIDTH: dict[int, Format] = {10: "conllu", 5: "sst"}
 
 
