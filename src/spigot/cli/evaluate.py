@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="model", help="An installed model, a run's folder, or hf://OWNER/NAME on the hub."),
+    ],
     sdp: Annotated[Path | None, typer.Option(help="Gold graphs (SDP).")] = None,
     conllu: Annotated[Path | None, typer.Option(help="Gold trees (CoNLL-U).")] = None,
     sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,

@@ -25,7 +25,10 @@ Write = Callable[[Iterable["Sentence"]], None]
 
 
 def parse(
-    run: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="model", help="An installed model, a run's folder, or hf://OWNER/NAME on the hub."),
+    ],
     file: Annotated[str, typer.Argument(help="Sentences or raw text; - is standard input.")] = "-",
     to: Annotated[
         str | None,
