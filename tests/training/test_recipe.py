@@ -46,6 +46,13 @@ def test_a_recipe_with_its_defaults_is_the_same_recipe(name):
     assert all("loss_weight" in settings for settings in content["tasks"].values())
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("paper/")])
+def test_published_recipes_have_the_published_batches_and_epochs(name):
+    how = load_recipe(name).training
+    assert how.epochs == 100
+    assert (how.batch_tokens == 1) if "sentiment" not in name else (how.batch_sentences == 32)
+
+
 def test_an_override_may_unset_a_key():
     recipe = load_recipe("modern/spigot", ["training.clip_norm=null", "system.surrogate.max_norm=null"])
     assert recipe.training.clip_norm is None
