@@ -20,9 +20,9 @@ def evaluate(
         str,
         typer.Argument(metavar="model", help="An installed model, a run's folder, or hf://OWNER/NAME on the hub."),
     ],
-    sdp: Annotated[Path | None, typer.Option(help="Gold graphs (SDP).")] = None,
-    conllu: Annotated[Path | None, typer.Option(help="Gold trees (CoNLL-U).")] = None,
-    sst: Annotated[Path | None, typer.Option(help="Gold sentiments (SST).")] = None,
+    sdp: Annotated[Path | None, typer.Option(help="Gold graphs: SDP, or another format.")] = None,
+    conllu: Annotated[Path | None, typer.Option(help="Gold trees: CoNLL-U, or another format.")] = None,
+    sst: Annotated[Path | None, typer.Option(help="Gold sentiments: SST, or JSON.")] = None,
     gold: Annotated[
         list[str] | None,
         typer.Option("--gold", metavar="TASK=FILE", help="Gold sentences of the task of this name; once a task."),
