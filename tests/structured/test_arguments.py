@@ -1,5 +1,8 @@
 """Arguments at the edge of what is allowed: empty axes, other devices, numbers out of range."""
 
+from fractions import Fraction
+from functools import partial
+
 import pytest
 import torch
 
@@ -10,10 +13,12 @@ from spigot import (
     SPIGOT,
     SPIGOTCE,
     SPIGOTEG,
+    ApproximateSemanticGraph,
     BinaryTree,
     Categorical,
     CTCParts,
     Gumbel,
+    Hull,
     KSubset,
     LinearChain,
     LinearChainParts,
@@ -32,6 +37,7 @@ from spigot import (
     StructuredArgmax,
     audit,
     negative_log_likelihood,
+    perturbed_loss,
     structured_argmax,
 )
 from spigot.structured.parts.base import tensors
@@ -139,6 +145,44 @@ def test_a_temperature_stays_positive_while_it_is_learnt():
     layer.temperature.data.fill_(-0.5)
     with pytest.raises(ValueError, match=r"^temperature: expected a positive number, got -0\.5$"):
         layer(TREES)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: SPIGOT(step_size=value),
+        lambda value: SPIGOT(max_norm=value),
+        lambda value: Perturbed(sigma=value),
+        lambda value: IMLE(noise_scale=value),
+        lambda value: AIMLE(rate=value),
+        lambda value: Hull(Categorical(), tolerance=value),
+        lambda value: perturbed_loss(TREES, TREES, ProjectiveTree(), sigma=value),
+    ],
+)
+def test_a_setting_is_one_number(make):
+    with pytest.raises(ValueError, match=r": expected one number, got shape \[2\]$"):
+        make(torch.ones(2))
+    for value, got in ((Fraction(1, 2), r"Fraction\(1, 2\)"), (torch.tensor(True), r"torch\.bool")):
+        with pytest.raises(TypeError, match=f": expected a number, got {got}$"):
+            make(value)
+    # Its gradient would be 0 in silence.
+    with pytest.raises(TypeError, match=r": expected a number without a gradient, got a tensor that requires one$"):
+        make(torch.nn.Parameter(torch.tensor(0.5)))
+
+
+@pytest.mark.parametrize("make", [partial(Hull, Categorical()), ApproximateSemanticGraph])
+def test_a_number_of_iterations_is_whole(make):
+    with pytest.raises(TypeError, match=r"^max_iterations: expected an integer, got 2\.5$"):
+        make(max_iterations=2.5)
+
+
+def test_a_generator_is_one_of_torch():
+    for call in (
+        lambda: structured_argmax(TREES, ProjectiveTree(), Gumbel(generator=3)),
+        lambda: ProjectiveTree().sample(TREES, generator=3),
+    ):
+        with pytest.raises(TypeError, match=r"^generator: expected a torch\.Generator, got int$"):
+            call()
 
 
 @pytest.mark.parametrize(("polytope", "got"), [("hul", "'hul'"), (SingleHead, "the class SingleHead"), (3, "3")])

@@ -7,7 +7,6 @@ candidate cell anyway: they report one status for each row, and `raise_for_statu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import cast, overload
 
 import numpy as np
@@ -130,13 +129,23 @@ def check_flag(name: str, value: object) -> None:
         raise TypeError(f"{name}: expected True or False, got {value!r}")
 
 
-def check_number(name: str, value: object) -> None:
-    """Raise a TypeError unless `value` is a real number, or a tensor."""
-    if not isinstance(value, Real | Tensor) or isinstance(value, bool):
+def check_number(name: str, value: object, learnt: bool = False) -> None:
+    """Raise an error unless `value` is a real number that tensors are multiplied with, or a tensor of one.
+
+    `learnt` says whether a tensor gets a gradient; one that asks for it in vain is refused.
+    """
+    if isinstance(value, Tensor):
+        if value.dtype is torch.bool or value.is_complex():
+            raise TypeError(f"{name}: expected a number, got {value.dtype}")
+        if value.numel() != 1:
+            raise ValueError(f"{name}: expected one number, got shape {list(value.shape)}")
+        if value.requires_grad and not learnt:
+            raise TypeError(f"{name}: expected a number without a gradient, got a tensor that requires one")
+    elif not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise TypeError(f"{name}: expected a number, got {value!r}")
 
 
-def check_axis(name: str, value: object) -> None:
+def check_integer(name: str, value: object) -> None:
     """Raise a TypeError unless `value` is an integer."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name}: expected an integer, got {value!r}")

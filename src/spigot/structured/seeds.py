@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .checks import kind_of
+
 _STEP, _MIX_1, _MIX_2 = (word - 2**64 for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -18,6 +20,8 @@ def draw_row_seeds(rows: Tensor, generator: torch.Generator | None) -> Tensor:
     if generator is None:
         # Not `generator=None`, with which `torch.compile` takes no batch of another size.
         return torch.randint(2**63 - 1, rows.shape[:1], device=rows.device)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator: expected a torch.Generator, got {kind_of(generator)}")
     return torch.randint(2**63 - 1, rows.shape[:1], generator=generator, device=generator.device).to(rows.device)
 
 

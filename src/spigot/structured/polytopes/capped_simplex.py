@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_axis, check_flag, narrow
+from ..checks import check_flag, check_integer, narrow
 from ..equality import equal_settings, hash_settings
 from ..kernels.simplex.capped import project_capped_simplex
 from ..parts.categories import check_size, subset_arguments
@@ -38,7 +38,7 @@ class CappedSimplex(Polytope[Tensor]):
     def __post_init__(self) -> None:
         check_size(self.k)
         check_flag("at_most", self.at_most)
-        check_axis("dim", self.dim)
+        check_integer("dim", self.dim)
 
     @property
     def axis(self) -> int:

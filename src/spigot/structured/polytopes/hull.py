@@ -12,7 +12,16 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import as_lengths, check_instance, check_number, check_scores, lengths_or_none, narrow, widen
+from ..checks import (
+    as_lengths,
+    check_instance,
+    check_integer,
+    check_number,
+    check_scores,
+    lengths_or_none,
+    narrow,
+    widen,
+)
 from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
@@ -71,7 +80,7 @@ class Hull(Polytope[Parts]):
     def __post_init__(self) -> None:
         check_instance("structure", self.structure, Structure, "ProjectiveTree()")
         check_number("tolerance", self.tolerance)
-        check_number("max_iterations", self.max_iterations)
+        check_integer("max_iterations", self.max_iterations)
         if not self.tolerance > 0:
             raise ValueError(f"tolerance: expected a positive number, got {self.tolerance!r}")
         if not self.max_iterations > 0:

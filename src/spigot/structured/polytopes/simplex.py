@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_axis, narrow
+from ..checks import check_integer, narrow
 from ..kernels.simplex.columns import project_columns
 from ..parts.categories import category_arguments
 from ..parts.rows import over_rows
@@ -27,7 +27,7 @@ class Simplex(Polytope[Tensor]):
     dim: int = -1
 
     def __post_init__(self) -> None:
-        check_axis("dim", self.dim)
+        check_integer("dim", self.dim)
 
     @property
     def axis(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..checks import check_number
+from ..checks import check_integer, check_number
 from ..kernels.semantic_graph.ad3 import semantic_graph_ad3
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, graph_arguments
@@ -40,6 +40,7 @@ class ApproximateSemanticGraph(FirstOrderGraph):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_integer("max_iterations", self.max_iterations)
         for name in ("max_iterations", "step_size", "tolerance"):
             check_number(name, getattr(self, name))
             if not getattr(self, name) > 0:

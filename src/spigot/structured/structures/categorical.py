@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import check_axis, check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import check_integer, check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
 from ..k_best import check_k, check_rows
 from ..parts.categories import IndicesForm, category_part_mask
 from ..parts.rows import over_rows
@@ -34,7 +34,7 @@ class Categorical(MarginalStructure[Tensor]):
     dim: int = -1
 
     def __post_init__(self) -> None:
-        check_axis("dim", self.dim)
+        check_integer("dim", self.dim)
 
     @property
     def axis(self) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import check_axis, check_flag, constant, lengths_or_full, narrow, refuse_rows
+from ..checks import check_flag, check_integer, constant, lengths_or_full, narrow, refuse_rows
 from ..equality import equal_settings, hash_settings
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, SUBSET
@@ -45,7 +45,7 @@ class KSubset(MarginalStructure[Tensor]):
     def __post_init__(self) -> None:
         check_size(self.k)
         check_flag("at_most", self.at_most)
-        check_axis("dim", self.dim)
+        check_integer("dim", self.dim)
 
     @property
     def axis(self) -> int:

@@ -38,8 +38,8 @@ class Gumbel(DifferentiableSurrogate):
     generator: torch.Generator | None = None
 
     def __post_init__(self) -> None:
-        check_positive("scale", self.scale)
-        check_positive("temperature", self.temperature)
+        check_positive("scale", self.scale, learnt=True)
+        check_positive("temperature", self.temperature, learnt=True)
         check_max_norm(self.max_norm)
 
     def forward(self, problem: Problem[Parts]) -> Parts:

@@ -10,11 +10,11 @@ from ..checks import check_flag, check_number
 from ..differentiation import is_traced
 
 
-def check_positive(name: str, value: float | Tensor) -> None:
-    """Raise a ValueError unless `value` is above 0, and a TypeError unless it is a number."""
+def check_positive(name: str, value: float | Tensor, learnt: bool = False) -> None:
+    """Raise a ValueError unless `value` is above 0, and a TypeError unless it is a number; see `check_number`."""
+    check_number(name, value, learnt)
     if isinstance(value, Tensor) and value.is_meta:
         return  # its number is loaded later
-    check_number(name, value)
     if not 0 < value < math.inf:
         got = value.item() if isinstance(value, Tensor) else value
         raise ValueError(f"{name}: expected a positive number, got {got!r}")
@@ -22,9 +22,7 @@ def check_positive(name: str, value: float | Tensor) -> None:
 
 def check_temperature(temperature: float | Tensor) -> None:
     """Raise a ValueError unless `temperature` is one positive number."""
-    if isinstance(temperature, Tensor) and temperature.numel() != 1:
-        raise ValueError(f"temperature: expected one number, got shape {list(temperature.shape)}")
-    check_positive("temperature", temperature)
+    check_positive("temperature", temperature, learnt=True)
 
 
 def of_now(temperature: float | Tensor) -> float | Tensor:
