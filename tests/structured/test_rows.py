@@ -46,6 +46,13 @@ def test_methods_do_to_each_row_what_they_do_to_rows(make, dim):
         assert torch.equal(polytope.project(*given), moved(of_rows.project(*rows)))
 
 
+@pytest.mark.parametrize("shift", [1e4, -1e7, 1e30])
+def test_the_gradient_of_the_sum_is_the_marginals_of_large_scores(shift):
+    scores = (torch.tensor([[0.0, 2.0, 1.0, -torch.inf], [3.0, 0.0, 0.0, -1.0]]) + shift).requires_grad_()
+    (grad,) = torch.autograd.grad(Categorical().log_partition(scores, [4, 2]).sum(), scores)
+    assert torch.allclose(grad, Categorical().marginals(scores, [4, 2]), atol=1e-6)
+
+
 @every_structure
 @every_dim
 @pytest.mark.parametrize("surrogate", [spigot.SPIGOT(max_norm=0.5), spigot.SparseMAP(), spigot.Perturbed(samples=2)])

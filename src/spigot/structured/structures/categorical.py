@@ -99,7 +99,12 @@ class Categorical(MarginalStructure[Tensor]):
         candidates = self._candidates(scores, lengths, mask)
         empty = (candidates == -torch.inf).all(1)
         # The gradient of a logsumexp over nothing is NaN, so an empty row sums zeros instead.
-        total = candidates.masked_fill(empty[:, None], 0).logsumexp(1)
+        candidates = candidates.masked_fill(empty[:, None], 0)
+        if not candidates.size(1):
+            return narrow(candidates.sum(1), scores)
+        # Its gradient, exp(s - total), would have the rounding of a total that is large: the best score is taken off.
+        best = candidates.detach().amax(1, keepdim=True)
+        total = (candidates - best).logsumexp(1) + best[:, 0]
         return narrow(total.masked_fill(empty, 0), scores)
 
     @over_rows()
