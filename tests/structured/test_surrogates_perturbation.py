@@ -213,6 +213,18 @@ def test_aimle_starts_from_zeros():
     assert grad[0].tolist() == pytest.approx([SLOPE.norm().item() / 2, -SLOPE.norm().item() / 2, 0])
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("scale", [1e-39, 1e-42])
+def test_aimle_of_tiny_gradients(symmetric, scale):
+    """The step size of such a gradient is above what float32 holds; the step is not."""
+    found, expected = (
+        gradient(SCORES.to(dtype), Categorical(), AIMLE(strength=3.0, noise="none", symmetric=symmetric), slope)
+        for dtype, slope in ((torch.float32, scale * SLOPE.float()), (torch.float64, SLOPE))
+    )
+    assert expected.any()
+    assert torch.allclose(found.double() / scale, expected, rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     "surrogate",
     [

@@ -103,13 +103,15 @@ class AIMLE(CustomSurrogate):
         slope, size = _norm(grad_output), _norm(masked(problem.scores, problem.valid))
         step = self.state.strength * size.where(size > 0, torch.ones_like(size)) / slope
         step = step.where(slope > 0, torch.ones_like(step))
-        shift = map_parts(lambda part: per_row(step, part) * part, grad_output)
+        # In float64: of a tiny gradient λ is too large for float32, though λ∇ẑ is only as long as the scores.
+        shift = map_parts(lambda part: (per_row(step, part, step.dtype) * part).to(part.dtype), grad_output)
         ahead = shifted_argmax(problem, scores, map_parts(torch.neg, shift), self.samples)
         if self.symmetric:
             back, step = shifted_argmax(problem, scores, shift, self.samples), 2 * step
         difference = map_parts(torch.sub, back, ahead)
         self._adapt(difference)
-        return map_parts(lambda part: part / per_row(step, part), mean_over_samples(difference, self.samples))
+        mean = mean_over_samples(difference, self.samples)
+        return map_parts(lambda part: (part / per_row(step, part, step.dtype)).to(part.dtype), mean)
 
     def _adapt(self, difference: Parts) -> None:
         changed = flatten(difference).count_nonzero(1)
