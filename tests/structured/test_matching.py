@@ -275,6 +275,14 @@ def test_optimality_of_projections(kind, scale):
     assert (best - (back * z).sum((1, 2)) <= 1e-9 * max(scale, 1)).all()
 
 
+@pytest.mark.parametrize("at_most", [False, True])
+@pytest.mark.parametrize("scale", [1e20, 1e30])
+def test_far_out_the_projection_is_the_best_matching(at_most, scale):
+    for rows, columns in ((4, 4), (20, 20), (23, 20)):
+        points = random_pairs(20, rows, columns, 3, scale)
+        assert torch.allclose(Birkhoff(at_most).project(points), Matching(at_most).argmax(points), atol=1e-9)
+
+
 def test_projection_onto_a_small_face_next_to_many():
     # One of these lies where cells become positive within 1e-9 of the solution, one after another.
     points = torch.randn(32, 10, 10, generator=torch.Generator().manual_seed(10)).double()

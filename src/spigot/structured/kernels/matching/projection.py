@@ -206,7 +206,8 @@ def _project(start, stop, at_most, point, lengths, mask, out, status):  # type: 
             profit = weights[i, columns[i]] - prices[columns[i]] if columns[i] >= 0 else 0.0
             floors[i] = -profit if at_most else -np.inf
             for j in range(width):
-                weights[i, j] = (weights[i, j] - prices[j]) - profit
+                # None is above 0 but for rounding, which may be far above 1 where the point is large.
+                weights[i, j] = min((weights[i, j] - prices[j]) - profit, 0.0)
         for j in range(width):
             least[j] = -prices[j] if at_most or rows < width else -np.inf
         if _newton(rows, width, weights, floors, least, z, scratch, matrix, origins, tight, free) > TOLERANCE:
