@@ -48,8 +48,8 @@ def read_conllu(source: Readable, tree: str = SYNTAX, graph: str | None = None) 
     """Yield the sentences of a CoNLL-U file, one at a time.
 
     Tokens are the syntactic words. Tags are XPOS, or UPOS where that is "_", and universal tags are UPOS; the id is
-    `sent_id`, or the running number of the sentence where there is none; a sentence whose heads are all "_" has no tree.
-    Multiword tokens, empty nodes, comments and all other columns stay in the sentence's source and come back
+    `sent_id`, or the running number of the sentence where there is none; a sentence whose heads are all "_" has no
+    tree. Multiword tokens, empty nodes, comments and all other columns stay in the sentence's source and come back
     when it is written.
 
     Args:
