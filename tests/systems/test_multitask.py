@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from spigot.data.conllu import write_conllu
+from spigot.data.errors import DataError
 from spigot.data.sentence import Sentence
 from spigot.systems.batch import Batch
 from spigot.systems.loading import load_system
@@ -137,6 +139,9 @@ def test_a_system_predicts_both_columns_of_tags(encoder_per_task, tmp_path):
         assert set(sentence.tags) <= set(kinds)
         assert len(sentence.confidences["upos"].labels) == len(sentence)
     assert not loaded.tasks["upos"].has_gold(SENTENCES[0])
+    write_conllu(SENTENCES[:2], tmp_path / "without.conllu")
+    with pytest.raises(DataError, match=r"expected a universal tag \(UPOS\) of each token, got none$"):
+        list(loaded.tasks["upos"].read_gold(tmp_path / "without.conllu"))
     assert loaded.tasks["upos"].unknown(loaded.parts["upos"], sentences[:1])[:2] == (0, len(sentences[0]))
 
 

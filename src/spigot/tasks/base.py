@@ -70,6 +70,11 @@ class Task(BaseModel, ABC):
         """The names of the scores in a row of metrics; the task's name precedes them if it is not the kind's."""
         return tuple(score if self.name == self.kind else f"{self.name}.{score}" for score in self.scores)
 
+    @property
+    def annotation(self) -> str:
+        """What a sentence has of it, in the singular ("tree"), for messages."""
+        return re.sub(r"s$", "", re.sub(r"ies$", "y", self.outputs))
+
     @abstractmethod
     def read(self, path: Path) -> Iterator[Sentence]:
         """Yield the sentences of a file, annotated under the task's name."""
@@ -147,8 +152,7 @@ class Task(BaseModel, ABC):
         name, empty = display_name(str(path)), True
         for sentence in self.read(path):
             if not self.has_gold(sentence):
-                expected = re.sub(r"s$", "", re.sub(r"ies$", "y", self.outputs))
-                raise DataError(name, None, f"sentence {sentence.id!r}: expected a {expected}, got none")
+                raise DataError(name, None, f"sentence {sentence.id!r}: expected a {self.annotation}, got none")
             if len(sentence):
                 empty = False
                 yield sentence

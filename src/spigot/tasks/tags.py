@@ -39,6 +39,11 @@ class Tags(Task):
     name: str = "tags"
     column: TagColumn = "tags"
 
+    @property
+    def annotation(self) -> str:
+        """Every token needs a tag."""
+        return "tag of each token" if self.column == "tags" else "universal tag (UPOS) of each token"
+
     def _of(self, sentence: Sentence) -> tuple[str, ...]:
         return column_of(sentence, self.column)
 
