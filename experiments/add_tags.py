@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from spigot.data.readers import read_sentences
 from spigot.data.sentence import Sentence
@@ -32,15 +31,17 @@ LONGEST = 100
 
 
 def extended(old: Multitask, task: Tags, train: list[Sentence]) -> Multitask:
-    """Return the system with one more task, whose part is untrained."""
+    """Return the system with one more task, or one anew, whose part is untrained."""
     config, vocabulary = copy.deepcopy(old.to_config()), old.to_vocabulary()
     config["system"]["parts"][task.name] = {"kind": "tags"}
     config["tasks"][task.name] = task.model_dump(mode="json", exclude={"name"})
     vocabulary["names"][task.name] = task.tag_names(train).to_dict()
     system = Multitask.rebuild(config, vocabulary)
-    missing, unexpected = system.load_state_dict(old.state_dict(), strict=False)
+    own = f"scorers.{task.name}."
+    kept = {name: tensor for name, tensor in old.state_dict().items() if not name.startswith(own)}
+    missing, unexpected = system.load_state_dict(kept, strict=False)
     assert not unexpected
-    assert all(name.startswith(f"scorers.{task.name}.") for name in missing)
+    assert all(name.startswith(own) for name in missing)
     return system
 
 
@@ -61,13 +62,12 @@ def train_epoch(
         encoded, dropped = batch.encode(system.reader(task.name), random)
         with torch.no_grad():
             states = system.encoders[system.config.encoder_of(task.name)](encoded, dropped)
-        (gold,) = task.gold(part, batch.sentences)
-        known = gold >= 0
-        loss = F.cross_entropy(part.score(states)[known], gold[known])
+        count = sum(map(len, batch.sentences))
+        loss = task.losses(part, part.score(states), task.gold(part, batch.sentences), encoded.lengths).sum() / count
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total, tokens = total + loss.item() * int(known.sum()), tokens + int(known.sum())
+        total, tokens = total + loss.item() * count, tokens + count
     return total / tokens
 
 

@@ -13,6 +13,7 @@ from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.spacy_docs import Piece, annotate, pieces, register_extensions
 from spigot.systems.parser import Parser
 from spigot.systems.streaming import PARSING_BUDGET, parse_all
+from spigot.tasks.tags import Tags
 
 ErrorHandler = Callable[[str, Any, Sequence[Any], Exception], object]
 """What spaCy calls with a component's name, the component, the documents that it fails on, and the error."""
@@ -96,7 +97,7 @@ class SpigotComponent:
 
         examples = list(examples)
         scores: dict[str, Any] = Scorer.score_token_attr(examples, "tag", **settings)
-        if any(getattr(task, "column", None) == "upos" for task in self.parser.system.tasks.values()):
+        if any(isinstance(task, Tags) and task.column == "upos" for task in self.parser.system.tasks.values()):
             scores |= Scorer.score_token_attr(examples, "pos", **settings)
         return scores if self.parser.tree is None else scores | parser_score(examples, **settings)
 
