@@ -10,24 +10,24 @@ from spigot.structured.parts.base import flatten
 from tests.structured.test_surrogates import gradient
 
 
-def projected(values, centre, normalise):
+def projected(values, centre, unit_norm):
     """P(s) over one vector."""
     values = values - values.mean() if centre else values
-    return values / values.norm() if normalise else values
+    return values / values.norm() if unit_norm else values
 
 
-@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("unit_norm", [True, False])
 @pytest.mark.parametrize("centre", [True, False])
-def test_it_is_the_identity_after_the_projections(centre, normalise):
+def test_it_is_the_identity_after_the_projections(centre, unit_norm):
     scores, gamma = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     lengths = torch.tensor([4, 2, 3])
     tree = ProjectiveTree()
     valid = tree.part_mask(scores, lengths)
     scores, gamma = (torch.where(valid, x, math.nan) for x in (scores, gamma))
-    grad = gradient(scores, tree, NegativeIdentity(centre, normalise), gamma, lengths=lengths)
+    grad = gradient(scores, tree, NegativeIdentity(centre, unit_norm), gamma, lengths=lengths)
     for b in range(3):
         leaf = scores[b][valid[b]].requires_grad_()
-        (expected,) = torch.autograd.grad(projected(leaf, centre, normalise), leaf, gamma[b][valid[b]])
+        (expected,) = torch.autograd.grad(projected(leaf, centre, unit_norm), leaf, gamma[b][valid[b]])
         assert torch.allclose(grad[b][valid[b]], expected)
     assert not grad[~valid].any()
 

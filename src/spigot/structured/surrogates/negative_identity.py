@@ -27,16 +27,16 @@ class NegativeIdentity(ArgmaxSurrogate):
     Args:
         centre: subtract the mean. A constant changes no decision if all structures have the same number of parts, as
             trees do; use False where they do not, as in semantic graphs.
-        normalise: divide by the L2 norm. A positive factor never changes a decision. A row whose (centred) scores are
+        unit_norm: divide by the L2 norm. A positive factor never changes a decision. A row whose (centred) scores are
             all 0 is not divided.
     """
 
     centre: bool = True
-    normalise: bool = True
+    unit_norm: bool = True
 
     def __post_init__(self) -> None:
         check_flag("centre", self.centre)
-        check_flag("normalise", self.normalise)
+        check_flag("unit_norm", self.unit_norm)
 
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return ∇s, 0 where there is no candidate."""
@@ -46,7 +46,7 @@ class NegativeIdentity(ArgmaxSurrogate):
         scores = flatten(problem.scores).double().masked_fill(~valid, 0)
         if self.centre:
             grad, scores = (_centred(values, valid) for values in (grad, scores))
-        if self.normalise:
+        if self.unit_norm:
             norm = torch.linalg.vector_norm(scores, dim=1, keepdim=True)
             norm = norm.where(norm > 0, torch.ones_like(norm))
             unit = scores / norm
