@@ -237,6 +237,18 @@ def test_the_graph_hinge_of_the_parsers():
     assert torch.allclose(losses, expected + torch.where(valid, wrong, 0).sum((1, 2, 3)))
 
 
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_a_cost_that_is_no_number_is_refused_where_it_counts(bad):
+    scores = torch.randn(2, 4, 4)
+    target = torch.tensor([[-1, 0, 1, 2], [-100] * 4])
+    cost = torch.zeros_like(scores)
+    cost[0, 3:], cost[0, :, 3:], cost[1] = bad, bad, bad
+    expected = hinge_loss(scores, target, TREE, torch.zeros_like(scores), lengths=[2, 3])
+    assert torch.equal(hinge_loss(scores, target, TREE, cost, lengths=[2, 3]), expected)
+    with pytest.raises(ValueError, match=r"^cost: expected finite numbers in candidate cells, .* \(row 0 of"):
+        hinge_loss(scores, target, TREE, cost)
+
+
 def test_what_is_missing_is_named():
     graph, scores, target, _ = graph_case()
     with pytest.raises(

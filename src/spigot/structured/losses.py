@@ -42,10 +42,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .base import MarginalStructure, Polytope, Structure, log_prob_of_integers, refuse_outside, rows_excluded
-from .checks import as_lengths, check_instance, check_scores, check_structures, widen
+from .checks import as_lengths, check_instance, check_scores, check_structures, refuse_rows, widen
 from .differentiation import Function, apply, keep
 from .noise import draw_noise, draw_seeds, mean_over_samples, noise_factors, per_row, perturbed
-from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
+from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
 from .parts.compact import Reading, check_parts, read_structure
 from .parts.rows import over_rows
 from .problem import Problem
@@ -110,15 +110,20 @@ def hinge_loss(
 
     Raises:
         TypeError: the target is neither integers nor parts.
-        ValueError: its shape does not fit, or a row of it is no structure.
+        ValueError: its shape does not fit, or a row of it is no structure; a candidate's cost is not finite.
     """
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "hinge_loss", outside)
     problem = case.problem
+    given = cost is not None
     if cost is None:
         cost = hamming_cost(case.target)
     else:
         check_parts("cost", cost, problem.scores)
+        cost = cost if case.known is None else _of_known_rows(cost, case.known)
     cost = map_parts(lambda part, score: part.detach().to(score.dtype), masked(cost, problem.valid), problem.scores)
+    if given:
+        infinite = ~flatten(cost).isfinite().all(1)
+        refuse_rows(infinite, "cost: expected finite numbers in candidate cells, got NaN or infinity")
     best = problem.argmax(map_parts(torch.add, problem.scores, cost))
     # Here Ω(z) = -cost(z), which is 0 at z*.
     rest = inner(cost, map_parts(torch.sub, best, case.target))
@@ -306,8 +311,13 @@ def _read(
     reading = read_structure("target", target, wide, structure.compact_form, lengths, ignore_index)
     known = reading.known
     if known is not None:
-        scores, wide = (map_parts(lambda s: s.where(per_row(known, s, torch.bool), 0), each) for each in (scores, wide))
+        scores, wide = (_of_known_rows(each, known) for each in (scores, wide))
     return scores, Problem(structure, wide, lengths, mask, None, loss), reading
+
+
+def _of_known_rows(parts: Parts, known: Tensor) -> Parts:
+    """Return `parts` with 0 in the rows that have no target."""
+    return map_parts(lambda part: part.where(per_row(known, part, torch.bool), 0), parts)
 
 
 def _loss(
