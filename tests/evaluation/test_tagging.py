@@ -2,9 +2,10 @@ import dataclasses
 
 import pytest
 
+from spigot.evaluation.alignment import align
 from spigot.evaluation.counts import Counts
 from spigot.evaluation.report import label_measures, tag_measures
-from spigot.evaluation.tagging import TagScore, tagging
+from spigot.evaluation.tagging import TagScore, aligned_tagging, columns_of_both, tagging
 from tests.models.tiny import sentence
 
 GOLD = sentence("the dog barks loud", tags="DT NN VBZ RB")
@@ -31,3 +32,10 @@ def test_other_tokens():
     short = dataclasses.replace(SYSTEM, forms=("the",), lemmas=("_",), tags=("DT",))
     with pytest.raises(ValueError, match="sentence '1': expected 4 tokens, as in gold, got 1"):
         tagging(GOLD, short)
+
+
+def test_tags_of_other_words():
+    gold, system = [sentence("new maps sell", tags="JJ NNS VBP")], [sentence("new maps se ll", tags="JJ NN VBP _")]
+    # Of three words and of four, "new" alone is aligned with the right tag.
+    assert aligned_tagging(gold, system, align(gold, system), "tags") == Counts(gold=3, system=4, correct=1)
+    assert columns_of_both(gold, system) == {"XPOS": "tags"}

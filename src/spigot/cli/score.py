@@ -50,8 +50,9 @@ def score(
 ) -> None:
     """Score a system's trees or graphs against gold ones.
 
-    Sentences are matched by id. Trees give UAS and LAS, graphs labelled and unlabelled F1; of a file with both, graphs
-    are scored. Graphs in CoNLL-U are those that the comment `# graphs = NAME` names.
+    Sentences are matched by id. Trees give UAS and LAS, and the accuracy of tags that both files have; graphs labelled
+    and unlabelled F1; of a file with both, graphs are scored. Graphs in CoNLL-U are those that the comment `# graphs =
+    NAME` names.
 
     With --align the files need the same characters alone, white space left out: ids do not count, and precision, recall
     and F1 of sentences, tokens, words and arcs are those of CoNLL 2018.
@@ -176,8 +177,10 @@ def _score_graphs(pairs: Iterable[tuple[Sentence, Sentence]], system: str) -> _R
 
 def _score_trees(pairs: Iterable[tuple[Sentence, Sentence]], system: str, rule: PunctuationRule) -> _Result:
     from spigot.evaluation.attachment import AttachmentScore, attachment
-    from spigot.evaluation.report import label_measures, tree_measures
+    from spigot.evaluation.report import label_measures, tag_measures, tree_measures
+    from spigot.evaluation.tagging import TagScore, columns_of_both, tagging
 
+    pairs = list(pairs)
     scores = [attachment(*pair, rule) for pair in pairs]
     total = sum(scores, AttachmentScore())
     comparable = {"UAS": [s.head_counts for s in scores]}
@@ -188,6 +191,8 @@ def _score_trees(pairs: Iterable[tuple[Sentence, Sentence]], system: str, rule: 
         "punctuation": {"rule": rule.name, "description": rule.description, "tokens": total.punctuation},
     }
     measures = tree_measures(total, rule)
+    for name, column in columns_of_both(*zip(*pairs, strict=True)).items():
+        measures += tag_measures(sum((tagging(*pair, column) for pair in pairs), TagScore()), name)
     return _Result(system, total.sentences, measures, label_measures(total.by_label), details, comparable)
 
 
@@ -203,6 +208,7 @@ def _score_aligned(
     from spigot.evaluation.aligned_attachment import aligned_attachment
     from spigot.evaluation.aligned_graph_f1 import aligned_graph_score
     from spigot.evaluation.alignment import align
+    from spigot.evaluation.tagging import aligned_tagging, columns_of_both
 
     alignment = align(golds, systems, gold, system)
     measures = report.alignment_measures(alignment)
@@ -214,6 +220,9 @@ def _score_aligned(
     else:
         score = aligned_attachment(golds, systems, alignment, rule)
         measures += report.aligned_tree_measures(score, rule)
+        for name, column in columns_of_both(golds, systems).items():
+            tags = aligned_tagging(golds, systems, alignment, column)
+            measures.append(report.aligned_tag_measure(name, tags))
         by_label = score.by_label
         left_out = {"gold": score.punctuation.gold, "system": score.punctuation.system}
         details["punctuation"] = {"rule": rule.name, "description": rule.description, "words": left_out}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spigot.evaluation.aligned_attachment import AlignedAttachmentScore
 from spigot.evaluation.aligned_graph_f1 import AlignedGraphScore
 from spigot.evaluation.alignment import Alignment
-from spigot.evaluation.counts import CountsByLabel
+from spigot.evaluation.counts import Counts, CountsByLabel
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 from spigot.evaluation.report import Measure, aligned_measure, by_frequency
 
@@ -49,6 +49,11 @@ def aligned_tree_measures(score: AlignedAttachmentScore, punctuation: Punctuatio
             score.has_content,
         ),
     ]
+
+
+def aligned_tag_measure(name: str, counts: Counts) -> Measure:
+    """As that of `tag_measures`."""
+    return aligned_measure(name, counts, "words with their tags, punctuation included, as in CoNLL 2018")
 
 
 def aligned_graph_measures(score: AlignedGraphScore) -> list[Measure]:

@@ -105,10 +105,10 @@ def sentiment_measures(score: AccuracyScore) -> list[Measure]:
     ]
 
 
-def tag_measures(score: TagScore) -> list[Measure]:
+def tag_measures(score: TagScore, name: str = "accuracy") -> list[Measure]:
     """Accuracy of tags."""
     counts = _share(score.correct, score.tokens)
-    return [Measure("accuracy", score.accuracy, counts, "tokens with the right tag, punctuation included")]
+    return [Measure(name, score.accuracy, counts, "tokens with the right tag, punctuation included")]
 
 
 def category_measures(score: CategoryScore) -> list[Measure]:
