@@ -339,16 +339,20 @@ def test_other_tokens_need_the_option(write, refused, monkeypatch, tmp_path):
     assert message.startswith("Invalid value for --against: expected no --align, as its test pairs sentences, got both")
 
 
-def test_tags_that_both_files_have_are_scored(write):
+def test_tags_and_lemmas_that_both_files_have_are_scored(write):
     gold = write("gold.conllu", GOLD_TREES)
     # One universal tag is wrong, two words have no tag of the treebank.
-    wrong = GOLD_TREES.replace("VERB	VB	", "NOUN	VB	").replace("NNS", "_").replace("PRP", "_")
+    wrong = (
+        GOLD_TREES.replace("VERB	VB	", "NOUN	VB	")
+        .replace("NNS", "_")
+        .replace("PRP", "_")
+        .replace("dog", "dogs")
+    )
     system = write("sys.conllu", wrong)
     for more in ((), ("--align",)):
         scores = json.loads(run(gold, system, "--json", *more))["scores"]
-        assert (scores["UPOS"]["value"], scores["XPOS"]["value"]) == (4 / 5, 3 / 5)
-        assert [name for name in scores if name.endswith("POS")] == ["UPOS", "XPOS"]
-    assert "UPOS 80.00 4/5 tokens with the right tag" in " ".join(run(gold, system).split())
+        assert (scores["UPOS"]["value"], scores["XPOS"]["value"], scores["Lemmas"]["value"]) == (4 / 5, 3 / 5, 4 / 5)
+    assert "UPOS 80.00 4/5 tokens with the right universal tag" in " ".join(run(gold, system).split())
     untagged = write("untagged.conllu", RAW_TREES)
     for pair in ((untagged, gold), (gold, untagged)):
-        assert not {"UPOS", "XPOS"} & json.loads(run(*pair, "--align", "--json"))["scores"].keys()
+        assert not {"UPOS", "XPOS", "Lemmas"} & json.loads(run(*pair, "--align", "--json"))["scores"].keys()

@@ -17,7 +17,7 @@ def test_a_worked_example():
     assert (score.tokens, score.correct, score.accuracy) == (4, 2, 0.5)
     assert score.by_tag["NN"] == Counts(gold=1, system=2, correct=1)
     assert score.by_tag["RB"] == Counts(gold=1, system=0, correct=0)
-    assert tag_measures(score)[0].counts == {"correct": 2, "total": 4}
+    assert tag_measures(score, "tags")[0].counts == {"correct": 2, "total": 4}
     assert {m.name: m.value for m in label_measures(score.by_tag)}["NN"] == pytest.approx(2 / 3)
 
 

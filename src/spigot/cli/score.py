@@ -50,9 +50,9 @@ def score(
 ) -> None:
     """Score a system's trees or graphs against gold ones.
 
-    Sentences are matched by id. Trees give UAS and LAS, and the accuracy of tags that both files have; graphs labelled
-    and unlabelled F1; of a file with both, graphs are scored. Graphs in CoNLL-U are those that the comment `# graphs =
-    NAME` names.
+    Sentences are matched by id. Trees give UAS and LAS, and the accuracy of tags and lemmas that both files have;
+    graphs labelled and unlabelled F1; of a file with both, graphs are scored. Graphs in CoNLL-U are those that the
+    comment `# graphs = NAME` names.
 
     With --align the files need the same characters alone, white space left out: ids do not count, and precision, recall
     and F1 of sentences, tokens, words and arcs are those of CoNLL 2018.
@@ -192,7 +192,7 @@ def _score_trees(pairs: Iterable[tuple[Sentence, Sentence]], system: str, rule: 
     }
     measures = tree_measures(total, rule)
     for name, column in columns_of_both(*zip(*pairs, strict=True)).items():
-        measures += tag_measures(sum((tagging(*pair, column) for pair in pairs), TagScore()), name)
+        measures += tag_measures(sum((tagging(*pair, column) for pair in pairs), TagScore()), column, name)
     return _Result(system, total.sentences, measures, label_measures(total.by_label), details, comparable)
 
 
@@ -222,7 +222,7 @@ def _score_aligned(
         measures += report.aligned_tree_measures(score, rule)
         for name, column in columns_of_both(golds, systems).items():
             tags = aligned_tagging(golds, systems, alignment, column)
-            measures.append(report.aligned_tag_measure(name, tags))
+            measures.append(report.aligned_tag_measure(name, tags, column))
         by_label = score.by_label
         left_out = {"gold": score.punctuation.gold, "system": score.punctuation.system}
         details["punctuation"] = {"rule": rule.name, "description": rule.description, "words": left_out}

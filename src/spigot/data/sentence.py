@@ -15,8 +15,8 @@ NO_LABEL = "_"
 """The label of an arc that has none."""
 NO_TAG = "_"
 """The tag of a token that has none."""
-TagColumn: TypeAlias = Literal["tags", "upos"]
-"""Which tags of a `Sentence`: XPOS, or the universal ones."""
+TokenColumn: TypeAlias = Literal["tags", "upos", "lemmas"]
+"""What a `Sentence` has for each token: tags (XPOS), universal tags, lemmas."""
 SYNTAX, SEMANTICS = "syntax", "semantics"
 """The default names of a tree and of a graph."""
 SENTIMENTS = ("negative", "positive")
@@ -175,9 +175,10 @@ class Sentence:
         return replace(self, confidences={**self.confidences, name: confidence})
 
 
-def column_of(sentence: Sentence, column: TagColumn) -> tuple[str, ...]:
-    """Return the tags of a column, `NO_TAG` for each token that has none."""
-    return sentence.tags if column == "tags" else sentence.upos or (NO_TAG,) * len(sentence)
+def column_of(sentence: Sentence, column: TokenColumn) -> tuple[str, ...]:
+    """Return what stands in a column, `NO_TAG` for each token that has nothing there."""
+    values: tuple[str, ...] = getattr(sentence, column)
+    return values or (NO_TAG,) * len(sentence)
 
 
 def _without(items: Mapping[str, T], name: str) -> Mapping[str, T]:

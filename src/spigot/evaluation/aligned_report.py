@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from spigot.data.sentence import TokenColumn
 from spigot.evaluation.aligned_attachment import AlignedAttachmentScore
 from spigot.evaluation.aligned_graph_f1 import AlignedGraphScore
 from spigot.evaluation.alignment import Alignment
 from spigot.evaluation.counts import Counts, CountsByLabel
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
 from spigot.evaluation.report import Measure, aligned_measure, by_frequency
+from spigot.evaluation.tagging import ITEM
 
 
 def alignment_measures(alignment: Alignment) -> list[Measure]:
@@ -51,9 +53,9 @@ def aligned_tree_measures(score: AlignedAttachmentScore, punctuation: Punctuatio
     ]
 
 
-def aligned_tag_measure(name: str, counts: Counts) -> Measure:
+def aligned_tag_measure(name: str, counts: Counts, column: TokenColumn) -> Measure:
     """As that of `tag_measures`."""
-    return aligned_measure(name, counts, "words with their tags, punctuation included, as in CoNLL 2018")
+    return aligned_measure(name, counts, f"words with their {ITEM[column]}, punctuation included")
 
 
 def aligned_graph_measures(score: AlignedGraphScore) -> list[Measure]:

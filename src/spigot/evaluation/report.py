@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from spigot.data.sentence import TokenColumn
 from spigot.evaluation.accuracy import AccuracyScore
 from spigot.evaluation.attachment import AttachmentScore
 from spigot.evaluation.categories import CategoryScore
 from spigot.evaluation.counts import Counts, CountsByLabel
 from spigot.evaluation.graph_f1 import GraphScore
 from spigot.evaluation.punctuation import FORMS_RULE, PunctuationRule
-from spigot.evaluation.tagging import TagScore
+from spigot.evaluation.tagging import ITEM, TagScore
 
 if TYPE_CHECKING:
     # Only comparisons need numpy.
@@ -105,10 +106,10 @@ def sentiment_measures(score: AccuracyScore) -> list[Measure]:
     ]
 
 
-def tag_measures(score: TagScore, name: str = "accuracy") -> list[Measure]:
-    """Accuracy of tags."""
+def tag_measures(score: TagScore, column: TokenColumn, name: str = "accuracy") -> list[Measure]:
+    """Accuracy of tags, or of lemmas."""
     counts = _share(score.correct, score.tokens)
-    return [Measure(name, score.accuracy, counts, "tokens with the right tag, punctuation included")]
+    return [Measure(name, score.accuracy, counts, f"tokens with the right {ITEM[column]}, punctuation included")]
 
 
 def category_measures(score: CategoryScore) -> list[Measure]:

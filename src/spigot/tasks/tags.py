@@ -13,7 +13,7 @@ from torch import Tensor
 from spigot.data.conllu import write_conllu
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
-from spigot.data.sentence import NO_TAG, Confidence, Sentence, TagColumn, column_of
+from spigot.data.sentence import NO_TAG, Confidence, Sentence, column_of
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.report import Measure, label_measures, tag_measures
 from spigot.evaluation.tagging import TagScore, tagging
@@ -37,7 +37,7 @@ class Tags(Task):
 
     kind: Literal["tags"] = "tags"
     name: str = "tags"
-    column: TagColumn = "tags"
+    column: Literal["tags", "upos"] = "tags"
 
     @property
     def annotation(self) -> str:
@@ -84,7 +84,7 @@ class Tags(Task):
 
     def measures(self, score: TagScore) -> list[Measure]:
         """Return the accuracy."""
-        return tag_measures(score)
+        return tag_measures(score, self.column)
 
     def label_measures(self, score: TagScore) -> list[Measure]:
         """Return the F1 of each tag."""
