@@ -22,6 +22,7 @@ from spigot import (
     KSubset,
     LinearChain,
     LinearChainParts,
+    LinearProgram,
     MarginalJacobian,
     Marginals,
     Matching,
@@ -29,6 +30,7 @@ from spigot import (
     NonProjectiveTree,
     Perturbed,
     ProjectiveTree,
+    ScoreFunction,
     SegmentationParts,
     SemiMarkov,
     SingleHead,
@@ -197,6 +199,21 @@ def test_a_loss_that_does_not_come_from_the_structures():
         output = structured_argmax(scores, ProjectiveTree(), SPIGOT(steps=2), downstream=loss)
         with pytest.raises(TypeError, match=f"^downstream: expected a tensor of losses .*, got {got}$"):
             output.sum().backward()
+    for structure, flat in ((Categorical(), scores[0, 0]), (ProjectiveTree(), scores)):
+        output = structured_argmax(flat, structure, ScoreFunction(2), downstream=lambda z: 1.0)
+        with pytest.raises(TypeError, match=r"^downstream: expected a tensor of losses .*, got float$"):
+            output.sum().backward()
+
+
+def test_a_function_is_one_at_once():
+    for name, call in (
+        ("downstream", lambda: structured_argmax(TREES, ProjectiveTree(), SPIGOT(steps=2), downstream=5)),
+        ("downstream", lambda: structured_argmax(TREES[0, 0], Categorical(), SPIGOT(), downstream=5)),
+        ("loss", lambda: audit(TREES, ProjectiveTree(), 5)),
+        ("cuts", lambda: LinearProgram([[1.0, 1.0]], [1.0], cuts=5)),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name}: expected a function from .*, got int$"):
+            call()
 
 
 def test_what_does_not_fit_the_scores_is_named():

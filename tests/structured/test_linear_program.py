@@ -327,6 +327,9 @@ def test_variables_that_may_be_fractions():
     assert scores.grad.any()
     with pytest.raises(ValueError, match=r"continuous: expected numbers from 0 to 1, got \[2\]"):
         LinearProgram([[1, 1]], [1], continuous=[2])
+    # Flags of the variables, which would be taken for the numbers 0 and 1.
+    with pytest.raises(ValueError, match=r"continuous: expected numbers from 0 to 1, got \[True, False\]"):
+        LinearProgram([[1, 1]], [1], continuous=[True, False])
 
 
 def travelling_salesman(cities):

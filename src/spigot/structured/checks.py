@@ -123,6 +123,12 @@ def check_instance(name: str, value: object, kind: type, example: str) -> None:
         raise TypeError(f"{name}: expected a {kind.__name__} such as {example}, got {got}")
 
 
+def check_function(name: str, value: object, what: str) -> None:
+    """Raise a TypeError unless `value` can be called; `what` says from what to what it leads."""
+    if not callable(value):
+        raise TypeError(f"{name}: expected a function from {what}, got {kind_of(value)}")
+
+
 def check_flag(name: str, value: object) -> None:
     """Raise a TypeError unless `value` is True or False."""
     if not isinstance(value, bool):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Structure
-from .checks import as_lengths, check_form, check_instance, check_scores, kind_of, widen
+from .checks import as_lengths, check_form, check_function, check_instance, check_scores, kind_of, widen
 from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .noise import per_row
 from .parts.base import Parts, flatten, like, map_parts, masked, tensors
@@ -240,6 +240,8 @@ def structured_argmax(
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
     check_form("mask", mask, scores)
+    if downstream is not None:
+        check_function("downstream", downstream, "structures to the loss of each row")
     rows = rows_of("scores", scores, structure.axis)
     if rows is not None:
         return _of_rows(rows, scores, structure, surrogate, lengths, mask, downstream, loss_scale)  # type: ignore[return-value]
@@ -284,7 +286,7 @@ def _of_rows(
 
     def of_rows(structures: Tensor) -> Tensor:
         losses = downstream(rows.back(structures))  # type: ignore[misc]
-        return losses.flatten() if losses.shape == rows.batch else losses
+        return losses.flatten() if isinstance(losses, Tensor) and losses.shape == rows.batch else losses
 
     output = structured_argmax(
         rows.flat("scores", scores),

@@ -31,6 +31,8 @@ class Problem(Generic[Parts]):
     """From (relaxed) structures to the loss of each row, `[batch]`, or its sum."""
     surrogate: str = "the surrogate"
     """The name of the surrogate, for error messages."""
+    loss: str = "downstream"
+    """What the caller calls `downstream`, for error messages."""
     candidates: Parts | None = None
     """The value of `valid`, if it is known already."""
 
@@ -80,32 +82,40 @@ class Problem(Generic[Parts]):
 
     def gradient_at(self, structures: Parts) -> Parts:
         """Return the gradient of `downstream` at (relaxed) structures, 0 where there is no candidate."""
-        loss = self.required_downstream()
         if is_transformed():
 
             def total_of(*parts: Tensor) -> Tensor:
-                return loss(like(structures, parts)).sum()
+                return self._losses(like(structures, parts)).sum()
 
             given = tensors(structures)
             grads = torch.func.grad(total_of, tuple(range(len(given))))(*given)
             return masked(like(structures, grads), self.valid)
         with torch.enable_grad():
             leaves = map_parts(lambda part: part.detach().requires_grad_(), structures)
-            losses = loss(leaves)
-            if not isinstance(losses, Tensor) or not losses.requires_grad:
-                got = "one without a gradient" if isinstance(losses, Tensor) else type(losses).__name__
-                raise TypeError(f"downstream: expected a tensor of losses that comes from the structures, got {got}")
+            losses = self._losses(leaves)
+            if not losses.requires_grad:
+                raise self._no_losses("one without a gradient")
             total = losses.sum()
         gradients = torch.autograd.grad(total, tensors(leaves), allow_unused=True, materialize_grads=True)
         return masked(map_parts(lambda _, gradient: gradient, structures, gradients), self.valid)
 
     def loss_at(self, structures: Parts) -> PerRow:
         """Return `downstream` of (relaxed) structures, one loss for each row, `[batch]`."""
-        losses = self.required_downstream()(structures)
+        losses = self._losses(structures)
         rows = tensors(structures)[0].size(0)
         if losses.shape != (rows,):
-            raise ValueError(f"downstream: expected one loss for each row, shape [{rows}], got {list(losses.shape)}")
+            raise ValueError(f"{self.loss}: expected one loss for each row, shape [{rows}], got {list(losses.shape)}")
         return losses
+
+    def _losses(self, structures: Parts) -> Tensor:
+        """Return what `downstream` returns, a tensor."""
+        losses = self.required_downstream()(structures)
+        if not isinstance(losses, Tensor):
+            raise self._no_losses(type(losses).__name__)
+        return losses
+
+    def _no_losses(self, got: str) -> TypeError:
+        return TypeError(f"{self.loss}: expected a tensor of losses that comes from the structures, got {got}")
 
     def repeat(self, times: int) -> Problem[Parts]:
         """Return the problem with each row repeated: row b becomes the rows b · times to (b + 1) · times - 1."""
@@ -123,7 +133,7 @@ class Problem(Generic[Parts]):
         """Return `downstream` if there is one; else raise a ValueError."""
         if self.downstream is None:
             raise ValueError(
-                f"downstream: {self.surrogate} evaluates the loss again; expected a function from structures to the "
+                f"{self.loss}: {self.surrogate} evaluates the loss again; expected a function from structures to the "
                 "loss of each row, got None"
             )
         return self.downstream

@@ -153,8 +153,11 @@ def test_arguments_are_checked():
         audit(SCORES, Categorical(), linear, repeats=1)
     with pytest.raises(ValueError, match="limit: row 0 has more than 2 structures"):
         audit(SCORES, Categorical(), linear, limit=2)
-    with pytest.raises(ValueError, match=r"downstream: expected one loss for each row, shape \[1\]"):
+    with pytest.raises(ValueError, match=r"^loss: expected one loss for each row, shape \[1\]"):
         audit(SCORES, Categorical(), lambda z: z.sum())
+    for loss, got in ((lambda z: 1.0, "float"), (lambda z: z.detach().sum(1), "one without a gradient")):
+        with pytest.raises(TypeError, match=f"^loss: expected a tensor of losses .*, got {got}$"):
+            audit(SCORES, Categorical(), loss)
 
 
 def test_arguments_of_the_wrong_type_are_named():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import Structure
-from ..checks import as_lengths, check_instance, check_scores
+from ..checks import as_lengths, check_function, check_instance, check_scores
 from ..k_best import check_rows
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
@@ -100,13 +100,15 @@ def audit(
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_rows(structure, scores)
+    check_function("loss", loss, "structures to the loss of each row")
     if surrogates is not None:
         check_instance("surrogates", surrogates, Mapping, '{"SPIGOT": SPIGOT()}')
         for name, how in surrogates.items():
             check_instance(f"surrogates[{name!r}]", how, Surrogate, "SPIGOT()")
     if repeats < 2:
         raise ValueError(f"repeats: expected at least 2, got {repeats}")
-    problem = Problem(structure, map_parts(torch.detach, scores), as_lengths(lengths), mask, loss, "audit")
+    problem = Problem(structure, map_parts(torch.detach, scores), as_lengths(lengths), mask, loss, "audit", "loss")
+    problem.gradient_at(problem.argmax())  # an error if there is none
     exact, way = _truth(problem, limit)
     surrogates = default_surrogates(structure) if surrogates is None else surrogates
     with torch.random.fork_rng():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import check_structures, lengths_or_full, mask_or_none, narrow, widen
+from ..checks import check_function, check_structures, lengths_or_full, mask_or_none, narrow, widen
 from ..equality import equal_settings, hash_settings
 from ..k_best import check_k
 from ..kernels.program.argmax import linear_program_argmax
@@ -64,8 +64,10 @@ class LinearProgram(Structure[Tensor]):
     ) -> None:
         self.constraints = LinearConstraints(A, b, Aeq, beq)
         self.continuous, self.cuts = tuple(continuous), cuts
+        if cuts is not None:
+            check_function("cuts", cuts, "a solution to constraints, or to None")
         variables = self.constraints.variables
-        if not all(isinstance(number, int) and 0 <= number < variables for number in self.continuous):
+        if not all(type(number) is int and 0 <= number < variables for number in self.continuous):
             raise ValueError(f"continuous: expected numbers from 0 to {variables - 1}, got {list(self.continuous)}")
         self.whole = torch.ones(variables, dtype=torch.bool, device="cpu")
         self.whole[list(self.continuous)] = False
