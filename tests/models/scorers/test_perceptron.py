@@ -96,6 +96,14 @@ def test_no_gradient_at_all():
     assert not any(gradient.any() for gradient in gradients)
 
 
+def test_a_penalty_on_few_gradients_is_refused():
+    """A part of its gradient would be missing."""
+    scorer, states = ArcScorer(6, 5, few_gradients=True), torch.randn(2, 3, 6, requires_grad=True)
+    (slope,) = torch.autograd.grad(scorer(states).sum(), states, create_graph=True)
+    with pytest.raises(RuntimeError, match="Perceptron: expected to be differentiated once"):
+        slope.square().sum().backward()
+
+
 def test_pairs_are_scored_alone():
     torch.manual_seed(0)
     scorer = ArcScorer(6, 5, 3, few_gradients=True)

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from spigot.models.scorers.base import PairScorer, Scorer, select_heads
 from spigot.models.tanh import Tanh
+from spigot.structured.surrogates.once import differentiable_once
 
 MAX_CELLS = 2**17
 """Arcs scored at a time: hidden layers of more would fill memory for a long sentence or a large batch."""
@@ -130,7 +130,6 @@ class _FewGradients(torch.autograd.Function):
         return torch.cat([layers(some[:, :, None] + modifiers[:, None]) for some in heads.split(rows, 1)], 1)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         heads, modifiers = ctx.saved_tensors
         row, head, modifier = grad.ne(0).any(-1).nonzero(as_tuple=True)
@@ -148,7 +147,8 @@ class _FewGradients(torch.autograd.Function):
         )
         of_heads.index_put_((row, head), of_pairs.to(of_heads.dtype), accumulate=True)
         of_modifiers.index_put_((row, modifier), of_pairs.to(of_heads.dtype), accumulate=True)
-        return None, None, of_heads.to(heads.dtype), of_modifiers.to(modifiers.dtype), *of_parameters
+        grads = of_heads.to(heads.dtype), of_modifiers.to(modifiers.dtype), *of_parameters
+        return None, None, *differentiable_once("Perceptron", grads, heads, modifiers, grad, *parameters)
 
 
 def _autocast_dtype(tensor: Tensor) -> torch.dtype | None:
