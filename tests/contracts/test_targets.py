@@ -333,5 +333,11 @@ def test_a_structure_without_a_compact_form_says_so():
         program.to_compact(torch.zeros(1, 4))
     with pytest.raises(TypeError, match=r"target: expected parts of shape \[1, 4\] .*, got torch.int64"):
         spigot.hinge_loss(torch.zeros(1, 4), torch.ones(1, 4, dtype=torch.int64), program)
-    with pytest.raises(TypeError, match=r"structure: expected floating-point or bool parts, got torch.int64"):
+    with pytest.raises(
+        TypeError, match=r"structure: expected floating-point or bool parts, got torch.int64; `to_parts`"
+    ):
         spigot.ProjectiveTree().contains(torch.tensor([[-1, 0]]))
+    with pytest.raises(TypeError, match=r"target: expected floating-point or bool parts, got torch.int64; `to_parts`"):
+        spigot.hamming_cost(torch.tensor([[-1, 0]]))
+    with pytest.raises(TypeError, match=r"target: expected floating-point or bool parts, got torch.complex64$"):
+        spigot.hamming_cost(torch.zeros(1, 2, dtype=torch.complex64))

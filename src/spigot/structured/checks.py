@@ -101,7 +101,9 @@ def check_structures(name: str, parts: object) -> None:
     several = isinstance(parts, tuple) and hasattr(parts, "_fields")
     for part in cast(tuple[object, ...], parts) if several else (parts,):
         if not (isinstance(part, Tensor) and (part.is_floating_point() or part.dtype is torch.bool)):
-            raise TypeError(f"{name}: expected floating-point or bool parts, got {kind_of(part)}")
+            whole = isinstance(part, Tensor) and not part.is_floating_point() and not part.is_complex()
+            advice = "; `to_parts` of a structure makes parts of heads, tags and the like" if whole else ""
+            raise TypeError(f"{name}: expected floating-point or bool parts, got {kind_of(part)}{advice}")
 
 
 def check_floating(name: str, values: object) -> None:
