@@ -445,7 +445,9 @@ def test_an_empty_row_has_one_structure(case):
     lengths = torch.zeros(len(SIZES), dtype=torch.int64)
     nothing = map_parts(lambda part: torch.full_like(part, NAN), scores)
     assert case.structure.log_partition(nothing, lengths).tolist() == [0, 0, 0]
-    assert case.structure.entropy(nothing, lengths).tolist() == [0, 0, 0]
+    entropy = case.structure.entropy(nothing, lengths)
+    assert entropy.tolist() == [0, 0, 0]
+    assert not entropy.signbit().any()
     assert not flatten(case.structure.marginals(nothing, lengths)).any()
     assert not flatten(case.structure.sample(nothing, lengths)).any()
 

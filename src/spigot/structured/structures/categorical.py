@@ -131,7 +131,7 @@ class Categorical(MarginalStructure[Tensor]):
         log_p = self._log_probabilities(scores, lengths, mask)
         finite = log_p != -torch.inf
         log_p = torch.where(finite, log_p, 0.0)
-        return narrow(-torch.where(finite, log_p.exp() * log_p, 0.0).sum(1), scores)
+        return narrow(0.0 - torch.where(finite, log_p.exp() * log_p, 0.0).sum(1), scores)  # 0, and not -0
 
     def _log_probabilities(self, scores: Categories, lengths: Lengths | None, mask: CategoryMask | None) -> Tensor:
         """Return log softmax(s), -inf where there is no candidate, in working precision."""
