@@ -191,6 +191,16 @@ def test_a_cell_of_the_table(case, column):
     assert table()[type(case.structure).__name__][column] == (f"all but {', '.join(refused)}" if refused else "all")
 
 
+@pytest.mark.parametrize("method", ["marginals", "entropy"])
+def test_what_has_no_second_derivative_is_named(method):
+    """By what was called, not by the operator that is its derivative."""
+    scores = torch.zeros(1, 3, 3, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(getattr(spigot.ProjectiveTree(), method)(scores).sum(), scores, create_graph=True)
+    message = rf"^projective_{method}: expected to be differentiated once; its gradient has no derivative$"
+    with pytest.raises(RuntimeError, match=message):
+        slope.square().sum().backward()
+
+
 def test_the_table_has_a_row_for_each_structure():
     assert set(table()) == {type(case.structure).__name__ for case in STRUCTURES}
 

@@ -122,5 +122,9 @@ def like_first(first: Tensor, *others: Any) -> Tensor:
 
 
 def once_differentiable(context: Any, *grads: Tensor) -> None:
-    """Refuse to be differentiated: the `backward` of an operator that is itself a derivative."""
-    raise RuntimeError(f"{context.operator}: expected to be differentiated once; it has no derivative of its own")
+    """Refuse to be differentiated: the `backward` of an operator that is itself a derivative.
+
+    The error names the map, such as `projective_marginals`: nobody calls `projective_marginals_jvp`.
+    """
+    name = context.operator.removesuffix("_jvp").removesuffix("_slopes")
+    raise RuntimeError(f"{name}: expected to be differentiated once; its gradient has no derivative")
