@@ -225,9 +225,9 @@ class Recipe(_Strict):
 
         A frozen intermediate parser is not trained after pre-training, one without a loss only through the end task.
         """
-        middle = self.intermediate_task
-        names = sorted(self.made_tasks, key=lambda name: name != middle)
-        alone = middle is not None and (self.intermediate.frozen or not self.made_tasks[middle].has_loss)
+        intermediate = self.intermediate_task
+        names = sorted(self.made_tasks, key=lambda name: name != intermediate)
+        alone = intermediate is not None and (self.intermediate.frozen or not self.made_tasks[intermediate].has_loss)
         return names[1:] if alone else names
 
     @property
@@ -293,8 +293,8 @@ class Recipe(_Strict):
         if how.frozen and not how.pretrain_epochs and how.init is None:
             raise ValueError("intermediate.frozen: expected pretrain_epochs or init beside it, got neither")
         if how.trees is not None:
-            middle = self.made_tasks.get(self.intermediate_task or "")
-            if middle is None or middle.outputs != "trees":
+            intermediate = self.made_tasks.get(self.intermediate_task or "")
+            if intermediate is None or intermediate.outputs != "trees":
                 raise ValueError("intermediate.trees: expected a system whose end task reads trees beside it")
             if not how.frozen or facts.relaxes:
                 got = f"got {'a relaxed surrogate' if how.frozen else 'frozen = false'}"

@@ -119,15 +119,17 @@ def _train(config: DataConfig, task: Task) -> list[Sentence]:
     return kept
 
 
-def with_trees(config: DataConfig, path: Path, train: Sequence[Sentence], end: Task, middle: Task) -> list[Sentence]:
+def with_trees(
+    config: DataConfig, path: Path, train: Sequence[Sentence], end: Task, intermediate: Task
+) -> list[Sentence]:
     """Return the end task's training sentences with the trees of a file, which may hold more sentences."""
     ids, path = {sentence.id for sentence in train}, config.root / path
-    found = [sentence for sentence in middle.read_gold(path) if sentence.id in ids]
+    found = [sentence for sentence in intermediate.read_gold(path) if sentence.id in ids]
     if not found:
         key = "intermediate.trees"
         raise RecipeError(f"{key}: expected trees of the training sentences of {end.name}, got none in {path}")
     pairs = match(train, found, config.root / str(_files(config, end).train), path)
-    return [sentence.with_tree(middle.name, tree.trees[middle.name]) for sentence, tree in pairs]
+    return [sentence.with_tree(intermediate.name, tree.trees[intermediate.name]) for sentence, tree in pairs]
 
 
 def _ids(path: Path) -> set[str]:

@@ -198,8 +198,8 @@ class Trainer:
         recipe, trees = self.recipe, self.recipe.intermediate.trees
         if trees is None or recipe.intermediate_task is None:
             return None
-        end, middle = (recipe.made_tasks[name] for name in (recipe.end_task, recipe.intermediate_task))
-        return with_trees(recipe.data, trees, self.corpora.train[end.name], end, middle)
+        end, intermediate = (recipe.made_tasks[name] for name in (recipe.end_task, recipe.intermediate_task))
+        return with_trees(recipe.data, trees, self.corpora.train[end.name], end, intermediate)
 
     # -- the end of an epoch -----------------------------------------------------------------------------
 
