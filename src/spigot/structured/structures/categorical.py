@@ -153,7 +153,7 @@ class Categorical(MarginalStructure[Tensor]):
         sizes = lengths_or_full(scores, lengths, scores.size(1))
         refuse_rows((sizes < 0) | (sizes > scores.size(1)), "lengths: out of range for the shape of scores")
         candidates = widen(scores).masked_fill(~valid, -torch.inf)
-        refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate")
+        refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate cell")
         refuse_rows((sizes > 0) & ~valid.any(1), "scores: no category that mask and -inf scores leave")
         return candidates
 

@@ -44,5 +44,5 @@ class SparseMAP(DifferentiableSurrogate):
         """
         nearest = problem.project(problem.scores_at(of_now(self.temperature)), problem.structure.hull)
         # A projection returns NaN for a row with NaN or +inf.
-        refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate")
+        refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate cell")
         return nearest
