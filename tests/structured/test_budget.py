@@ -127,7 +127,7 @@ def test_targets_and_gradients():
 
 def test_what_cannot_be_is_named():
     scores = torch.zeros(2, 4, 4)
-    with pytest.raises(ValueError, match="weights: expected finite numbers from 0 on"):
+    with pytest.raises(ValueError, match=r"^weights: expected finite numbers from 0 on, got -1\.0$"):
         Budget(ProjectiveTree(), -torch.ones(1, 4, 4), 1.0)
     with pytest.raises(ValueError, match="limit: expected numbers, got NaN"):
         Budget(ProjectiveTree(), torch.ones(1, 4, 4), torch.tensor([1.0, math.nan]))

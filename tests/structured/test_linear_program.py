@@ -218,7 +218,7 @@ def test_a_missing_solver_is_named_with_its_extra(monkeypatch, missing, method):
 def test_the_constraints_are_checked():
     with pytest.raises(ValueError, match="expected a matrix for at least one"):
         LinearProgram()
-    with pytest.raises(ValueError, match="A, b: expected both or neither"):
+    with pytest.raises(ValueError, match=r"A, b: expected both or neither, got A alone$"):
         LinearProgram([[1, 1]])
     with pytest.raises(ValueError, match=r"Aeq: expected shape \[rows, 2\], got \[1, 3\]"):
         LinearProgram([[1, 1]], [1], [[1, 1, 1]], [1])
@@ -385,6 +385,12 @@ def test_a_travelling_salesman_by_cuts():
 def test_cuts_are_checked(cuts, message):
     with pytest.raises(ValueError, match=f"cuts: expected .*{message}"):
         LinearProgram([[1, 1, 1]], [2], cuts=cuts).argmax(torch.ones(1, 3))
+
+
+@pytest.mark.parametrize("found", [3, True, ([[1.0, 1, 0], [1.0]], [1.0])], ids=["number", "flag", "ragged"])
+def test_what_cuts_return_is_named(found):
+    with pytest.raises(TypeError, match=r"^cuts: expected None, or A and b, numbers both, got "):
+        LinearProgram([[1, 1, 1]], [2], cuts=lambda z: found).argmax(torch.ones(1, 3))
 
 
 def test_cuts_are_kept_no_longer_than_the_program():

@@ -145,7 +145,8 @@ class _Side(NamedTuple):
 def _side(left_name: str, left: Numbers, right_name: str, right: Numbers, variables: int) -> _Side:
     """Return one side's matrices and bounds, on the CPU; None for both means no constraints."""
     if (left is None) != (right is None):
-        raise ValueError(f"{left_name}, {right_name}: expected both or neither")
+        given = right_name if left is None else left_name
+        raise ValueError(f"{left_name}, {right_name}: expected both or neither, got {given} alone")
     matrix, bounds = (
         torch.zeros(size, device="cpu") if given is None else torch.as_tensor(given, device="cpu")
         for given, size in ((left, (0, variables)), (right, (0,)))

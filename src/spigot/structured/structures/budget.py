@@ -59,8 +59,9 @@ class Budget(Structure[Parts]):
         except (TypeError, ValueError):
             raise TypeError(f"limit: expected a number, or one for each row, got {kind_of(limit)}") from None
         for part in tensors(self.weights):
-            if not bool(((part >= 0) & part.isfinite()).all()):
-                raise ValueError("weights: expected finite numbers from 0 on")
+            bad = part[~((part >= 0) & part.isfinite())]
+            if bad.numel():
+                raise ValueError(f"weights: expected finite numbers from 0 on, got {bad[0].item()}")
         if bool(self.limit.isnan().any()):
             raise ValueError("limit: expected numbers, got NaN")
 

@@ -52,6 +52,7 @@ def violated(cuts: Cuts | None, solution: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return the constraints, `[cut, variable]` and `[cut]`, that a function adds for a solution.
 
     Raises:
+        TypeError: the function returns something else.
         ValueError: their shapes do not fit, or the solution keeps one of them, so that it would come back forever.
     """
     if cuts is None:
@@ -59,7 +60,10 @@ def violated(cuts: Cuts | None, solution: np.ndarray) -> tuple[np.ndarray, np.nd
     found = cuts(torch.from_numpy(solution.copy()))
     if found is None:
         return None
-    rows, bounds = (torch.as_tensor(each, device="cpu").detach().double().numpy() for each in found)
+    try:
+        rows, bounds = (torch.as_tensor(each, device="cpu").detach().double().numpy() for each in found)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"cuts: expected None, or A and b, numbers both, got {found!r}") from None
     if rows.ndim != 2 or rows.shape[1] != len(solution) or bounds.shape != rows.shape[:1]:
         shapes = f"{list(rows.shape)} and {list(bounds.shape)}"
         raise ValueError(f"cuts: expected A and b of shapes [cut, {len(solution)}] and [cut], got {shapes}")
