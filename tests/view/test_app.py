@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'torch-spigot[view]'")
 from fastapi.testclient import TestClient
 
+from spigot.systems.parser import bare
 from spigot.view.app import make_app
 from tests.models.tiny import (
     SENTENCES,
@@ -89,6 +90,40 @@ def test_raw_text_is_cut_by_rules_and_parsed_with_confidences(client):
     assert answer["tokens"] == ["The", "dog", "does", "n't", "sleep", "."]
     titles = [e.text for e in ElementTree.fromstring(answer["drawings"][0]["svg"]).iter() if e.tag.endswith("title")]
     assert sum("; confidence " in title for title in titles) >= 6
+
+
+def test_all_confidences_of_a_parse_are_rows():
+    system = multitask_model()
+    client = TestClient(make_app({"m": system}, SENTENCES[:1]), base_url="http://127.0.0.1")
+    rows = client.post("/api/parse", json={"gold": 0}).json()["drawings"][0]["confidences"]
+    (parse,) = system.parse([bare(SENTENCES[0])], confidence=True)
+    ends = {
+        "syntax": zip(parse.trees["syntax"].heads, range(1, len(parse) + 1), strict=True),
+        "semantics": [arc[:2] for arc in parse.graphs["semantics"].arcs],
+    }
+    for name, arcs in ends.items():
+        expected = zip(arcs, *parse.confidences[name], strict=True)
+        found = [((head, token), arc, label) for task, head, token, _, arc, label in rows if task == name]
+        assert found == list(expected)
+    tags = zip(range(1, len(parse) + 1), parse.tags, parse.confidences["pos"].labels, strict=True)
+    assert [row[1:] for row in rows if row[0] == "pos"] == [[None, token, tag, None, sure] for token, tag, sure in tags]
+    assert not {"__TOP__", "_"} & {row[3] for row in rows}
+
+
+def test_the_confidence_of_a_class_is_a_row():
+    client = TestClient(make_app({"c": category_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
+    rows = client.post("/api/parse", json={"gold": 0}).json()["drawings"][0]["confidences"]
+    ((_, head, token, label, arc, number),) = [row for row in rows if row[0] == "category"]
+    assert (head, token, arc) == (None, None, None)
+    assert label in ("negative", "positive")
+    assert 0.5 <= number <= 1
+
+
+def test_gold_is_compared_with_each_of_two_models(client):
+    answer = client.post("/api/parse", json={"gold": 0}).json()
+    pairs = [d["title"].split(":")[0] for d in answer["drawings"] if " and " in d["title"]]
+    assert pairs[:2] == ["gold and one", "gold and other"]
+    assert "one and other" in pairs
 
 
 def test_a_gold_sentence_is_compared_with_its_parse(client):
@@ -192,7 +227,13 @@ def test_gold_annotation_is_not_taken_for_a_prediction():
     client = TestClient(make_app(systems, SENTENCES[:1]), base_url="http://127.0.0.1")
     drawings = client.post("/api/parse", json={"gold": 0}).json()["drawings"]
     sides = {d["title"].partition(":")[0]: 'class="arc above' in d["svg"] for d in drawings}
-    assert sides == {"joint": True, "trees": False, "gold and joint": True, "joint and trees": False}
+    assert sides == {
+        "joint": True,
+        "trees": False,
+        "gold and joint": True,
+        "gold and trees": False,
+        "joint and trees": False,
+    }
     body = {"gold": 0, "model": "joint", "target": "trees"}
     message = refused(client.post("/api/update", json=body))
     assert message == "target: expected a sentence with semantics, got 'trees', which has none"

@@ -81,6 +81,23 @@ def test_a_sentence_is_typed_and_its_tree_and_graph_are_seen(page):
     assert paper == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
 
 
+def test_how_sure_a_model_is_can_be_read_without_a_pointer(page, see):
+    page.check("#tokenized")
+    page.fill("#text", TEXT)
+    page.press("#text", "Enter")
+    table = page.locator("details").first
+    see(table.locator("td").first).to_be_hidden()
+    table.locator("summary").click()
+    rows = table.locator("tr")
+    see(rows.nth(1)).to_be_visible()
+    assert rows.count() > len(TEXT.split())
+    cells = rows.nth(1).locator("td").all_text_contents()
+    assert len(cells) == 4
+    assert 0 <= float(cells[2]) <= 1
+    page.press("#text", "Enter")  # the next sentence's stay open
+    see(page.locator("details[open]")).to_have_count(2)
+
+
 def test_the_loss_moves_arcs(page, see):
     page.fill("#find", SENTENCES[3].id)
     see(page.locator("#gold button")).to_have_count(1)

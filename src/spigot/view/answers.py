@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
-from spigot.data.sentence import SENTIMENTS, Sentence
+from spigot.data.sentence import SENTIMENTS, Sentence, column_of
+from spigot.drawing.arcs import graph_arcs, tree_arcs
 from spigot.drawing.layout import Panel
 from spigot.drawing.parses import draw
 from spigot.drawing.svg import svg
 from spigot.structured import SPIGOT
 from spigot.systems.base import System
+from spigot.tasks.tags import Tags
 from spigot.view.request import classes_of
 from spigot.view.update import Move, Update, move_panel, step_panels
 
@@ -44,15 +47,39 @@ def gold_answer(number: int, sentence: Sentence) -> dict[str, Any]:
     return {"number": number, "id": sentence.id, "text": " ".join(sentence.forms)}
 
 
-def parse_answer(name: str, found: Sentence, width: int) -> dict[str, Any]:
-    """Return what a system predicted for a sentence: its trees and graphs drawn, its sentiment in the title."""
+def parse_answer(name: str, system: System, found: Sentence, width: int) -> dict[str, Any]:
+    """Return what a system predicted for a sentence: drawn, how sure it is, and a sentiment or class in the title."""
     title = name
     if found.sentiment is not None and found.probability is not None:
         title += f": {SENTIMENTS[found.sentiment]} ({found.probability:.2f})"
     title += "".join(f": {category}" for category in found.categories.values())
-    if not found.trees and not found.graphs:
-        return {"title": title, "svg": svg([Panel(found.forms, found.tags, (), ())], width=width)}
-    return {"title": title, "svg": draw(found, width=width)}
+    drawn = bool(found.trees or found.graphs)
+    drawing = draw(found, width=width) if drawn else svg([Panel(found.forms, found.tags, (), ())], width=width)
+    return {"title": title, "svg": drawing, "confidences": confidence_rows(system, found)}
+
+
+def confidence_rows(system: System, found: Sentence) -> list[list[Any]]:
+    """Return a row for each arc, tag and class of whose confidence the system has a number.
+
+    A row has the name of the task; head, modifier and label of an arc, or None, token and tag, or None, None and the
+    class; and the confidences of arc and label, None where there is none.
+    """
+    rows: list[list[Any]] = []
+    for name, sure in found.confidences.items():
+        task = system.tasks[name]
+        said: list[tuple[Any, ...]]
+        if name in found.trees:
+            said = [arc[:3] for arc in tree_arcs(found.trees[name])]
+        elif name in found.graphs:
+            said = [arc[:3] for arc in graph_arcs(found.graphs[name])]
+        elif isinstance(task, Tags):
+            said = [(None, token, tag) for token, tag in enumerate(column_of(found, task.column), 1)]
+        elif name in found.categories:
+            said = [(None, None, found.categories[name])]
+        else:  # a task of one's own: what its numbers are of is not known here
+            continue
+        rows += [[name, *what, *numbers] for what, numbers in zip(said, zip_longest(*sure), strict=True)]
+    return rows
 
 
 def comparison_answers(

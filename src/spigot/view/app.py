@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -97,10 +97,10 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
     def parse(body: ParseBody) -> dict[str, Any]:
         sentence = sentence_of(body.text, body.tokenized, body.gold, gold, language)
         parsed = [(name, system.parse([bare(sentence)], confidence=True)[0]) for name, system in systems.items()]
-        drawings = [parse_answer(name, found, body.width) for name, found in parsed]
+        drawings = [parse_answer(name, systems[name], found, body.width) for name, found in parsed]
         if body.gold is not None:
             parsed.insert(0, ("gold", sentence))
-        for first, second in pairwise(parsed):
+        for first, second in combinations(parsed, 2):
             drawings += comparison_answers(first, second, body.apart, body.width)
         return {"tokens": list(sentence.forms), "drawings": drawings}
 

@@ -61,7 +61,38 @@ async function show() {
 
 async function parsePieces() {
   const answer = await ask("/api/parse", { ...question(), apart: $("apart").checked });
-  return answer.drawings.map((drawn) => drawing(drawn.title, drawn.svg));
+  return answer.drawings.flatMap((drawn) => {
+    const shown = drawing(drawn.title, drawn.svg);
+    return drawn.confidences?.length ? [shown, confidences(drawn.confidences, answer.tokens)] : [shown];
+  });
+}
+
+/** How a token, and an arc of three or more fields, is written in a table. */
+function words(tokens) {
+  const name = (token) => (token === 0 ? "ROOT" : `${tokens[token - 1]}/${token}`);
+  return { name, arc: ([head, modifier, label]) => `${name(head)} → ${name(modifier)}${label ? " " + label : ""}` };
+}
+
+function confidences(rows, tokens) {
+  const { name, arc } = words(tokens);
+  const what = ([head, modifier, label]) =>
+    head !== null ? arc([head, modifier, label]) : modifier !== null ? `${name(modifier)} ${label}` : label;
+  const made = element("table");
+  const head = element("tr");
+  head.append(...["", "prediction", "arc", "label, tag, class"].map((title) => element("th", title)));
+  made.append(head, ...rows.map(([task, ...said]) => {
+    const line = element("tr");
+    const numbers = said.slice(3).map((value) => element("td", value === null ? "" : value.toFixed(2)));
+    line.append(element("td", task), element("td", what(said)), ...numbers);
+    return line;
+  }));
+  const box = element("div", undefined, { class: "wide" });
+  box.append(made);
+  const details = element("details");
+  if (state.sure) details.open = true;
+  details.addEventListener("toggle", () => { state.sure = details.open; });
+  details.append(element("summary", "Confidences"), box);
+  return details;
 }
 
 async function updatePieces() {
@@ -77,8 +108,7 @@ async function updatePieces() {
     steps: Number($("steps").value),
     hull: $("hull").checked,
   });
-  const name = (token) => (token === 0 ? "ROOT" : `${answer.tokens[token - 1]}/${token}`);
-  const arc = ([head, modifier, label]) => `${name(head)} → ${name(modifier)}${label ? " " + label : ""}`;
+  const { name, arc } = words(answer.tokens);
   const pieces = [element("p", `The end task's loss is ${answer.loss.toFixed(3)}.`, { class: "note", id: "loss" })];
   if (answer.loss === 0) pieces.push(element("p", "A loss of 0 moves nothing: choose another target.", { class: "note" }));
   pieces.push(...answer.drawings.map((drawn) => drawing(drawn.title, drawn.svg)));
