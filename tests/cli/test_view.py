@@ -74,11 +74,38 @@ def test_gold_classes_and_sentiments_come_with_trees(tmp_path):
     assert [dict(s.trees) for s in found] == [dict(s.trees) for s in sentences]
 
 
+def test_gold_is_that_of_the_task_it_is_given_for(monkeypatch, spigot, tmp_path):
+    import uvicorn
+    from fastapi.testclient import TestClient
+
+    from spigot.builtin import generate
+    from spigot.data.conllu import write_conllu
+    from spigot.data.sdp import write_sdp
+    from tests.models.tiny import multitask_model
+
+    multitask_model(graphs=("dm", "pb")).save_pretrained(tmp_path / "model")
+    write_conllu(generate(3, seed=1), tmp_path / "gold.conllu")
+    write_sdp(generate(3, seed=1), tmp_path / "gold.sdp")
+    made = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: made.append(server.config.app))
+    gold = [f"--gold={name}={tmp_path / file}" for name, file in (("dm", "gold.sdp"), ("syntax", "gold.conllu"))]
+    assert spigot("view", tmp_path / "model", *gold, "--port", "0")[0] == 0
+    client = TestClient(made[0], base_url="http://127.0.0.1")
+    drawings = client.post("/api/parse", json={"gold": 0}).json()["drawings"]
+    assert [drawing["title"].partition(":")[0] for drawing in drawings] == ["model", "gold and model"]
+    assert "above: dm · below: syntax" in drawings[1]["svg"]
+    body = {"gold": 0, "model": "model", "task": "dm", "target": "gold"}
+    assert client.post("/api/update", json=body).json()["loss"] > 0
+
+
 def test_mistakes_are_one_line(refused, runs, tmp_path):
     empty = tmp_path / "empty.sdp"
     empty.write_text("#SDP 2015\n")
     assert refused("view", runs / "run", "--gold", empty) == f"{empty}: expected sentences, got none"
     assert refused("view", runs / "run", runs / "run").startswith("OTHER: expected another model")
+    message = refused("view", runs / "run", "--gold", f"dm={empty}")
+    expected = "expected TASK=FILE with a task of semantics, syntax, got "
+    assert message.startswith(f"Invalid value for --gold: {expected}")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         message = refused("view", runs / "run", "--port", port)

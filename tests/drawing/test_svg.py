@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from spigot.builtin import generate
-from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
+from spigot.data.sentence import TOP, Arc, Confidence, Graph, Sentence, Tree
 from spigot.drawing.arcs import DrawnArc, compared, marked, weighted_arcs
 from spigot.drawing.page import page
 from spigot.drawing.parses import draw
@@ -111,6 +111,24 @@ def test_weights_are_signed_and_the_wider_the_larger():
     assert [(arc.label, arc.role) for arc in arcs] == [("+0.50", "up"), ("ARG1 −1.00", "down")]
     assert arcs[0].width < arcs[1].width
     assert weighted_arcs({}) == []
+
+
+def test_parses_of_one_tree_and_graph_are_compared_whatever_their_names():
+    graph = Graph((Arc(0, 3, TOP), Arc(3, 2, "ARG1")), frozenset({3}))
+    one = COOK.with_graph("dm", graph)
+    two = replace(COOK, trees={"syntax": Tree((2, 3, 0, 2), COOK.trees["ud"].labels)}, graphs={"semantics": graph})
+    two = two.with_confidence("syntax", Confidence((0.5, 0.5, 0.5, 0.25)))
+    found = groups(draw(one, against=two))
+    assert ("arc below old", "obj: burned/3 → it/4") in found
+    assert ("arc below new", "obj: cook/2 → it/4; confidence 0.25") in found
+    assert {kind for kind, _ in found if "above" in kind} == {"arc above"}
+    # Of several graphs none is the one that is meant, and a name that is asked for is meant.
+    several = one.with_graph("pb", graph)
+    assert not any("above" in kind for kind, _ in groups(draw(several, against=two)))
+    with pytest.raises(UserError, match=r"^graph: expected a graph of sentence 'own-1' \(none\), got 'dm'$"):
+        draw(one, against=two, graphs=["dm"])
+    with pytest.raises(UserError, match=r"^against: expected ud or other of sentence 'own-1', got syntax$"):
+        draw(COOK.with_tree("other", COOK.trees["ud"]), against=replace(two, graphs={}))
 
 
 def test_confidences_are_shown_at_the_pointer():

@@ -29,9 +29,8 @@ def read_together(
     """
     from spigot.data.categories import read_category
     from spigot.data.readers import read_sentences
-    from spigot.evaluation.matching import in_common, match
 
-    sentences: list[Sentence] = []
+    files: list[tuple[str, list[Sentence]]] = []
     names = list(categories)
     for number, path in enumerate(paths):
         found = list(read_sentences(path, tree=tree, graph=graph))
@@ -42,11 +41,21 @@ def read_together(
         if without:
             trees = without[number] == "trees"
             found = [replace(each, trees={}) if trees else replace(each, graphs={}) for each in found]
-        if not sentences:
-            sentences = found
+        files.append((path, found))
+    return put_together(files)
+
+
+def put_together(files: Sequence[tuple[str, list[Sentence]]]) -> list[Sentence]:
+    """Return the sentences that all files have, as `read_together` does; each file has a name and its sentences."""
+    from spigot.evaluation.matching import in_common, match
+
+    sentences: list[Sentence] = []
+    for number, (path, found) in enumerate(files):
+        if number == 0:
+            first, sentences = path, found
             continue
         both = in_common(sentences, found)
-        for kept, whole, file, other in zip(both, (sentences, found), (paths[0], path), (path, paths[0]), strict=True):
+        for kept, whole, file, other in zip(both, (sentences, found), (first, path), (path, first), strict=True):
             if len(kept) < len(whole):
                 typer.echo(f"{file}: left out {len(whole) - len(kept)} sentences that {other} does not have", err=True)
         sentences = [
@@ -57,6 +66,6 @@ def read_together(
                 categories={**one.categories, **two.categories},
                 sentiment=one.sentiment if two.sentiment is None else two.sentiment,
             )
-            for one, two in match(*both, paths[0], path)
+            for one, two in match(*both, first, path)
         ]
     return sentences

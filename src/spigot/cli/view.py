@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spigot.cli.device import checked_device
 from spigot.errors import UserError
+
+if TYPE_CHECKING:
+    from spigot.data.sentence import Sentence
+    from spigot.tasks.base import Task
 
 
 def view(
@@ -19,7 +24,12 @@ def view(
     ],
     other: Annotated[str | None, typer.Argument(metavar="OTHER", help="A second model to compare with.")] = None,
     gold: Annotated[
-        list[str] | None, typer.Option(help="A file of gold sentences to browse; give it again for other annotations.")
+        list[str] | None,
+        typer.Option(
+            metavar="[TASK=]FILE",
+            help="A file of gold sentences to browse; give it again for other annotations. TASK is the task of the "
+            "models that it is gold of, where a model has several trees or graphs.",
+        ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
@@ -28,9 +38,8 @@ def view(
 
     The page is on the loopback address of this machine; it asks nothing of others.
     """
-    from spigot.cli.gold import read_together
+    from spigot.cli.gold import put_together
     from spigot.systems.loading import load_system
-    from spigot.tasks.category import Category
 
     try:
         import uvicorn
@@ -43,8 +52,7 @@ def view(
     sources = [run] if other is None else [run, other]
     systems = {name: load_system(source, named) for name, source in _names(sources).items()}
     tasks = {task.name: task for system in systems.values() for task in system.tasks.values()}
-    categories = [name for name, task in tasks.items() if isinstance(task, Category)]
-    app = make_app(systems, read_together(gold or [], categories=categories))
+    app = make_app(systems, put_together([_read(item, tasks) for item in gold or []]))
     try:
         listening = socket.create_server(("127.0.0.1", port))
     except OSError as error:
@@ -52,6 +60,21 @@ def view(
     with listening:
         typer.echo(f"http://127.0.0.1:{listening.getsockname()[1]}/ (Ctrl-C ends it)", err=True)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+
+
+def _read(item: str, tasks: Mapping[str, Task]) -> tuple[str, list[Sentence]]:
+    """Return the path and the sentences of FILE, or of TASK=FILE, whose annotation is that of a task."""
+    from spigot.cli.gold import read_together
+    from spigot.tasks.category import Category
+
+    name, equals, path = item.partition("=")
+    if equals and name in tasks:
+        return path, list(tasks[name].read_gold(Path(path)))
+    if equals and not Path(item).is_file():
+        known = ", ".join(tasks)
+        raise typer.BadParameter(f"expected TASK=FILE with a task of {known}, got {item!r}", param_hint="--gold")
+    categories = [name for name, task in tasks.items() if isinstance(task, Category)]
+    return item, read_together([item], categories=categories)
 
 
 def _names(sources: list[str]) -> dict[str, str]:

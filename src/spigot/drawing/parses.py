@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
+from typing import Any
 
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
@@ -27,8 +29,8 @@ def draw(
 
     Args:
         sentence: what to draw.
-        trees: the names of the trees to draw; None: all.
-        graphs: the names of the graphs to draw; None: all.
+        trees: the names of the trees to draw; None: all, of two parses those of `named_alike` that both have.
+        graphs: the same of graphs.
         against: the same sentence with another parse. Arcs that only one of the two has are dashed.
         names: what the two parses are called.
         apart: whether the first parse is drawn above the words and the second below them, with a panel for each tree
@@ -40,10 +42,16 @@ def draw(
     """
     if against is not None and against.forms != sentence.forms:
         raise UserError(f"against: expected the tokens of sentence {sentence.id!r}, got those of {against.id!r}")
+    if against is not None:
+        against = named_alike(sentence, against, trees is None, graphs is None)
     both = (sentence,) if against is None else (sentence, against)
     tree_names = _names("tree", [s.trees for s in both], trees, sentence.id)
     graph_names = _names("graph", [s.graphs for s in both], graphs, sentence.id)
     if not tree_names and not graph_names:
+        held = [*sentence.trees, *sentence.graphs]
+        if against is not None and held:
+            other = ", ".join([*against.trees, *against.graphs]) or "none"
+            raise UserError(f"against: expected {' or '.join(held)} of sentence {sentence.id!r}, got {other}")
         raise UserError(f"sentence: expected one with a tree or a graph, got none in {sentence.id!r}")
     if against is not None and apart:
         panels = _mirrored(sentence, against, tree_names, graph_names, names)
@@ -51,6 +59,27 @@ def draw(
         panels = _stacked(both, tree_names, graph_names)
     key = () if against is None else _key(names)
     return svg(panels, width=width, title=" ".join(sentence.forms), key=key)
+
+
+def named_alike(first: Sentence, second: Sentence, trees: bool = True, graphs: bool = True) -> Sentence:
+    """Return the second parse with its only tree, and its only graph, under the name of the first one's only one.
+
+    A file's tree has a general name, a model's that of its task. `trees` and `graphs` False leave those as they are.
+    """
+    for kind in ("trees",) * trees + ("graphs",) * graphs:
+        (ours, theirs) = getattr(first, kind), getattr(second, kind)
+        if len(ours) == len(theirs) == 1:
+            second = _renamed(second, kind, *theirs, *ours)
+    return second
+
+
+def _renamed(sentence: Sentence, kind: str, old: str, new: str) -> Sentence:
+    """Return a sentence with its only tree or graph, and the confidences of that, under another name."""
+    sure = {name: each for name, each in sentence.confidences.items() if name not in (old, new)}
+    if old in sentence.confidences:
+        sure[new] = sentence.confidences[old]
+    changes: Any = {kind: {new: getattr(sentence, kind)[old]}, "confidences": sure}
+    return replace(sentence, **changes)
 
 
 def _stacked(both: Sequence[Sentence], trees: Sequence[str], graphs: Sequence[str]) -> list[Panel]:

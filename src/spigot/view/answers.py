@@ -9,7 +9,7 @@ from typing import Any
 from spigot.data.sentence import SENTIMENTS, Sentence, column_of
 from spigot.drawing.arcs import graph_arcs, tree_arcs
 from spigot.drawing.layout import Panel
-from spigot.drawing.parses import draw
+from spigot.drawing.parses import draw, named_alike
 from spigot.drawing.svg import svg
 from spigot.structured import SPIGOT
 from spigot.systems.base import System
@@ -87,6 +87,7 @@ def comparison_answers(
 ) -> list[dict[str, Any]]:
     """Return one drawing of the trees and graphs that two parses have in common; none if there are none."""
     (old, one), (new, other) = first, second
+    other = named_alike(one, other)
     trees, graphs = [n for n in one.trees if n in other.trees], [n for n in one.graphs if n in other.graphs]
     if not trees and not graphs:
         return []
