@@ -45,6 +45,7 @@ def test_info_says_what_a_model_is(spigot, run):
     assert content["licence"] == "unknown"
     lines = spigot("info", run)[1].splitlines()
     assert "reads: lemmas, tags, words" in lines
+    assert f"card: {run / 'README.md'}" in lines
 
 
 def test_info_tells_the_settings_of_a_surrogate_of_ones_own(spigot, run, tmp_path, monkeypatch):

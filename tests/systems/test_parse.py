@@ -14,7 +14,7 @@ from spigot.data.readers import read_sentences
 from spigot.data.sdp import read_sdp
 from spigot.data.sentence import TOP, Arc, Confidence, Graph, Sentence, Surface, Tree
 from spigot.errors import UserError
-from spigot.systems.parse import Parse
+from spigot.systems.parse import Parse, Parses
 
 GOLD = [replace(sentence, sentiment=None) for sentence in generate(30, seed=7)]
 TEXT = "He  didn't\n(sleep)."
@@ -156,6 +156,14 @@ def test_it_is_drawn():
     assert str(Parse(replace(classified, trees={}, graphs={}))) == f"topic = a < b\n{TEXT}"
     assert Parse(classified)._repr_html_() == "<p>topic = a &lt; b</p>" + Parse(example())._repr_html_()
     assert Parse(example(trees={}, graphs={}))._repr_html_() == "<p>He  didn&#x27;t\n(sleep).</p>"
+
+
+def test_a_list_of_them_is_drawn():
+    one, other = Parse(example()), Parse(example(trees={}, graphs={}))
+    both = Parses([one, other])
+    assert both == [one, other]
+    assert both._repr_html_() == f"<div>{one._repr_html_()}</div><div>{other._repr_html_()}</div>"
+    assert str(both) == f"{one}\n\n{other}"
 
 
 UD = """# newpar id = p1

@@ -15,7 +15,7 @@ from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.systems import checkpoint
 from spigot.systems.checkpoint import CheckpointError, find_checkpoint
-from spigot.systems.parse import Parse
+from spigot.systems.parse import Parse, Parses
 from spigot.systems.parser import Parser, bare
 from tests.models.tiny import SENTENCES, WORDS_ALONE, syntax_model, tiny_model
 
@@ -96,6 +96,7 @@ def test_sentences_and_tokens(parser):
     assert parser(SENTENCES[0]) == expected[0]
     assert parser(SENTENCES[:5]) == parser(tuple(SENTENCES[:5])) == expected
     assert parser([Parse(s) for s in SENTENCES[:5]]) == expected
+    assert isinstance(parser(SENTENCES[:5]), Parses)
     assert parser([list(SENTENCES[0].forms), list(SENTENCES[1].forms)]) == [
         parser(Sentence(str(k), s.forms, ("_",) * len(s), ("_",) * len(s))) for k, s in enumerate(SENTENCES[:2], 1)
     ]
@@ -112,6 +113,7 @@ def test_what_a_sentence_is_annotated_with_is_left_out():
 def test_texts(parser):
     pytest.importorskip("spacy")
     parses = parser(TEXT)
+    assert isinstance(parses, Parses)
     assert [p.text for p in parses] == ["The dog wants to sleep.", "It barks!", "A liar waits"]
     assert [p.id for p in parses] == ["1", "2", "3"]
     for parse in parses:

@@ -18,8 +18,8 @@ def info(
     model: Annotated[str, typer.Argument(help="An installed model, a run's folder, or hf://OWNER/NAME on the hub.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say what a model reads and predicts, how large it is, its scores on dev, and how it was trained."""
-    from spigot.systems.card import ABOUT, licence
+    """Say what a model reads and predicts, how large it is, its dev scores, how it was trained, where its card is."""
+    from spigot.systems.card import ABOUT, CARD, licence
     from spigot.systems.checkpoint import WEIGHTS, find_checkpoint, read_json
     from spigot.systems.loading import load_system
 
@@ -38,6 +38,7 @@ def info(
         "megabytes": round((folder / WEIGHTS).stat().st_size / 1e6, 1),
         **{key: about.get(key) for key in ("date", "versions", "command", "epoch", "dev")},
         "licence": licence(folder),
+        "card": str(folder / CARD) if (folder / CARD).is_file() else None,
     }
     if as_json:
         emit_json(content)

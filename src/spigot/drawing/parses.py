@@ -29,7 +29,8 @@ def draw(
 
     Args:
         sentence: what to draw.
-        trees: the names of the trees to draw; None: all, of two parses those of `named_alike` that both have.
+        trees: the names of the trees to draw; None: all. Of two parses, those that both have; if each has only one,
+            they are compared whatever they are called.
         graphs: the same of graphs.
         against: the same sentence with another parse. Arcs that only one of the two has are dashed.
         names: what the two parses are called.

@@ -162,6 +162,16 @@ class Parse:
         return found
 
 
+class Parses(list[Parse]):
+    """A list of parses, which notebooks draw and `print` writes as text."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<div>{parse._repr_html_()}</div>" for parse in self)
+
+
 def _filled(values: tuple[str, ...]) -> tuple[str, ...] | None:
     return values if any(value != "_" for value in values) else None
 

@@ -19,7 +19,7 @@ from spigot.errors import UserError
 from spigot.precision import MixedPrecision, check_device, computing
 from spigot.systems.base import System
 from spigot.systems.loading import load_system
-from spigot.systems.parse import Parse
+from spigot.systems.parse import Parse, Parses
 from spigot.systems.streaming import PARSING_BUDGET, PARSING_WINDOW, parse_all
 from spigot.tasks.base import Task
 
@@ -106,7 +106,8 @@ class Parser:
         if isinstance(items, Iterator):
             return self.stream(items, confidence, max_length=max_length)
         if isinstance(items, list | tuple):
-            return list(self.stream(items, confidence, max_length=max_length))
+            found = list(self.stream(items, confidence, max_length=max_length))
+            return Parses(found) if all(isinstance(each, Parse) for each in found) else found
         (result,) = self.stream([items], confidence, max_length=max_length)
         return result
 
@@ -175,7 +176,7 @@ class Parser:
         given = [sentence for item in held for sentence in item.sentences]
         parsed = iter(parse_all(lambda batch: self.parse_batch(batch, confidence), given, batch_tokens))
         for item in held:
-            parses = [Parse(next(parsed), self.language) for _ in item.sentences]
+            parses = Parses(Parse(next(parsed), self.language) for _ in item.sentences)
             yield parses[0] if item.alone else parses
 
     def _item(self, item: Any, first: int) -> _Item:
