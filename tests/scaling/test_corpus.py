@@ -339,6 +339,12 @@ def test_nothing_of_ray_goes_to_standard_output(model, tmp_path, capsys, monkeyp
     assert "(raylet) Task failed\n" in told.err
 
 
+def test_a_job_that_is_done_says_so(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(corpus, "parse_corpus", lambda *given: iter(()))
+    assert main(["parse-corpus", model, str(tmp_path), "-o", "out"]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "all parts are parsed already, in out"
+
+
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     target = path_of(tmp_path, Part("x/a.txt", 3, 0, 1, 1), "json")
     assert target == tmp_path / "x/a.txt/00003.jsonl"

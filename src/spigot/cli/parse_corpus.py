@@ -61,6 +61,7 @@ def parse_corpus(
             sentences += row["sentences"]
             if row["left_out"]:
                 console.print(f"spigot: {row['part']}: left out as too long: {row['left_out']}", markup=False)
-    console.print(f"{sentences} sentences in {parts} parts, in {out}", markup=False, highlight=False)
+    done = f"{sentences} sentences in {parts} parts" if parts or failed else "all parts are parsed already"
+    console.print(f"{done}, in {out}", markup=False, highlight=False)
     if failed:
         raise UserError(f"{len(failed)} of {parts + len(failed)} parts could not be read; the first: {failed[0]}")
