@@ -31,7 +31,7 @@ FAMILIES = {
 }
 """The chapters of the core's reference, by the module that a name comes from; others stand at the end."""
 PARSERS = {
-    "Parse": ("load", "systems.parser.Parser", "systems.parse.Parse"),
+    "Parse": ("load", "systems.parser.Parser", "systems.parse.Parse", "systems.parse.Parses"),
     "Sentences": (
         "data.sentence.Sentence",
         "data.sentence.Tree",
