@@ -13,6 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from spigot.data.readers import READERS, read_sentences
 from spigot.data.sentence import SEMANTICS
@@ -22,6 +25,7 @@ from spigot.errors import UserError
 from spigot.systems.checkpoint import CONFIG, VOCABULARY
 from spigot.systems.loading import load_system
 from spigot.training.recipe import load_recipe, parse_recipe
+from spigot.training.state import RECIPE, STATE, check_folder, load_state, parse_progress, save_state
 from tests.models.tiny import SENTENCES, tiny_model
 
 MUTATIONS = int(os.environ.get("SPIGOT_FUZZ", "200"))
@@ -162,3 +166,80 @@ def test_checkpoints(tmp_path, name, how):
             content = json.dumps(mutated_tree(json.loads(whole), draw)).encode()
         (tmp_path / "run" / name).write_bytes(content)
         in_time(lambda: load_system(tmp_path / "run"))
+
+
+PROGRESS = {
+    "epoch": 1,
+    "step": 2,
+    "seconds": 1.5,
+    "losses": {"syntax": [3.5, 2]},
+    "files": {"a.conllu": "0"},
+    "start": None,
+}
+PROGRESS["history"] = [{"epoch": 1, "loss": {"syntax": 1.5}, "dev": {"uas": 0.5}}]
+
+
+def mutated_tensors(tensors, draw):
+    """Drop, rename, reshape, convert or change one tensor."""
+    tensors = dict(tensors)
+    name = draw.choice([*tensors])
+    tensor = tensors.pop(name)
+    kind = draw.randrange(5)
+    if kind == 1:
+        tensors[draw.choice(["x", f"{name}x", name.partition(".")[2]])] = tensor
+    elif kind == 2:
+        tensors[name] = tensor[None]
+    elif kind == 3:
+        tensors[name] = tensor.to(draw.choice([torch.int64, torch.bool, torch.float16, torch.complex64]))
+    elif kind == 4:
+        tensors[name] = tensor + draw.choice([1, float("nan"), float("inf")])
+    return tensors
+
+
+@pytest.mark.parametrize("how", ["bytes", "tree", "tensors"])
+def test_states(tmp_path, how):
+    """What is not refused is what was saved."""
+    draw = random.Random(f"state {how}")
+    model, other = tiny_model(), tiny_model(seed=1)
+    optimizer = torch.optim.Adam(model.parameters())
+    sum(parameter.square().sum() for parameter in model.parameters()).backward()
+    optimizer.step()
+    save_state(tmp_path, model, optimizer, PROGRESS)
+    whole, tensors = (tmp_path / STATE).read_bytes(), load_file(tmp_path / STATE)
+    with safe_open(tmp_path / STATE, "pt") as file:
+        header = file.metadata()
+    head = 8 + int.from_bytes(whole[:8], "little")
+    for _ in range(MUTATIONS):
+        if how == "bytes":  # of the header, as often as not: it is short
+            content = (
+                mutated_bytes(whole[:head], draw) + whole[head:] if draw.random() < 0.5 else mutated_bytes(whole, draw)
+            )
+            (tmp_path / STATE).write_bytes(content)
+        elif how == "tree":
+            progress = json.dumps(mutated_tree(json.loads(json.dumps(PROGRESS)), draw))
+            save_file(tensors, tmp_path / STATE, header | {"progress": progress})
+        else:
+            save_file(mutated_tensors(tensors, draw), tmp_path / STATE, header)
+        again = torch.optim.Adam(other.parameters())
+        read = in_time(lambda again=again: parse_progress(tmp_path, load_state(tmp_path, other, again)))
+        if read is not None:
+            save_state(tmp_path, other, again, read.model_dump())
+            found = load_file(tmp_path / STATE)
+            assert read.model_dump() == PROGRESS
+            assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize("how", ["bytes", "tree"])
+def test_recipes_of_runs(tmp_path, how):
+    """The recipe of an interrupted run goes with --resume, or it is refused."""
+    draw = random.Random(f"recipe of a run {how}")
+    recipe = load_recipe("demo")
+    whole = recipe.model_dump_json(exclude_unset=True).encode()
+    (tmp_path / STATE).touch()
+    for _ in range(MUTATIONS):
+        if how == "bytes":
+            content = mutated_bytes(whole, draw)
+        else:
+            content = json.dumps(mutated_tree(json.loads(whole), draw)).encode()
+        (tmp_path / RECIPE).write_bytes(content)
+        in_time(lambda: check_folder(tmp_path, recipe, resume=True))

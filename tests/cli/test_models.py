@@ -16,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from spigot.systems import checkpoint
 from spigot.systems.card import card, own_classes
 from spigot.systems.loading import load_system
-from tests.models.tiny import SENTENCES
+from tests.models.tiny import SENTENCES, tiny_model
 from tests.training.runs import recipe, train
 
 
@@ -48,7 +48,7 @@ def test_info_says_what_a_model_is(spigot, run):
     assert f"card: {run / 'README.md'}" in lines
 
 
-def test_info_tells_the_settings_of_a_surrogate_of_ones_own(spigot, run, tmp_path, monkeypatch):
+def test_info_tells_the_settings_of_a_surrogate_of_ones_own(spigot, tmp_path, monkeypatch):
     code = [
         "from spigot import ArgmaxSurrogate",
         "class Halved(ArgmaxSurrogate):",
@@ -59,12 +59,8 @@ def test_info_tells_the_settings_of_a_surrogate_of_ones_own(spigot, run, tmp_pat
     ]
     (tmp_path / "halved_surrogate.py").write_text("\n".join(code), "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
-    config = json.loads((copy / "config.json").read_text("utf-8"))
-    config["system"]["surrogate"] = {"name": "halved_surrogate.Halved", "by": 3.0}
-    (copy / "config.json").write_text(json.dumps(config), "utf-8")
-    content = json.loads(spigot("info", copy, "--json")[1])
+    tiny_model("halved_surrogate.Halved", by=3.0).save_pretrained(tmp_path / "run")
+    content = json.loads(spigot("info", tmp_path / "run", "--json")[1])
     assert content["surrogate"] == "halved_surrogate.Halved(by=3.0, name_of_it='half')"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 import spigot
@@ -96,6 +96,27 @@ def nan_weight(folder):
     save_file(tensors, folder / WEIGHTS)
 
 
+def other_weight(folder):
+    with safe_open(folder / WEIGHTS, "pt") as file:
+        header = file.metadata()
+    tensors = load_file(folder / WEIGHTS)
+    tensors["semantics.arc.head.weight"][0, 0] += 1
+    save_file(tensors, folder / WEIGHTS, header)
+
+
+def other_structure(folder):
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    config["system"]["syntax"]["structure"]["single_root"] = False
+    (folder / CONFIG).write_text(json.dumps(config), "utf-8")
+
+
+def other_order(folder):
+    """The words of another training file: as many, but not where the weights were trained for them."""
+    content = json.loads((folder / VOCABULARY).read_text("utf-8"))
+    content["semantics"]["words"][3:] = content["semantics"]["words"][:2:-1]
+    edit(folder / VOCABULARY, **content)
+
+
 def words(folder, *strings):
     content = json.loads((folder / VOCABULARY).read_text("utf-8"))
     content["semantics"]["words"][-1:] = strings
@@ -148,6 +169,9 @@ DAMAGES = {
     "NaN in JSON": (lambda f: edit(f / CONFIG, format=float("nan")), "config.json: expected JSON: .* got NaN"),
     "deep JSON": (lambda f: (f / CONFIG).write_text("[" * 100_000), "config.json: expected JSON: "),
     "NaN weights": (nan_weight, "expected finite numbers, got inf or nan"),
+    "words in another order": (other_order, "expected what was saved together .*, got other content"),
+    "another structure": (other_structure, "expected what was saved together .*, got other content"),
+    "a weight that was changed": (other_weight, "expected what was saved together .*, got other content"),
     "empty weights": (lambda f: (f / WEIGHTS).write_bytes(b""), "expected an intact checkpoint"),
 }
 
@@ -161,6 +185,15 @@ def test_a_damaged_checkpoint_is_an_error_of_one_line(saved, damage):
     assert str(saved) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, UserError)
+
+
+def test_files_that_say_the_same_are_intact(saved):
+    """Such as those that an editor or git has written anew, and weights of a version that saved no checksum."""
+    for name in (CONFIG, VOCABULARY):
+        edit(saved / name)
+    SyntaxThenSemantics.from_pretrained(saved)
+    save_file(load_file(saved / WEIGHTS), saved / WEIGHTS)
+    SyntaxThenSemantics.from_pretrained(saved)
 
 
 def test_neither_folder_nor_hub_id(tmp_path, saved):

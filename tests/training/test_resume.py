@@ -169,8 +169,11 @@ def test_damaged_tensors_are_named(tmp_path, interrupted, kind):
     name = max((name for name in tensors if name.startswith(kind)), key=lambda name: tensors[name].dim())
     with safe_open(interrupted / STATE, "pt") as file:
         metadata = file.metadata()
-    for number, changed in enumerate((tensors[name] * torch.nan, tensors[name][:-1])):
-        save_file(tensors | {name: changed.contiguous()}, tmp_path / "state", metadata)
+    tensor = tensors.pop(name)
+    damages = (tensor * torch.nan, tensor[:-1], tensor.to(torch.int64), tensor + 1, None)
+    for number, changed in enumerate(damages):
+        there = {} if changed is None else {name: changed.contiguous()}
+        save_file(tensors | there, tmp_path / "state", metadata)
         content = (tmp_path / "state").read_bytes()
         assert "expected an intact state" in refused(interrupted, tmp_path / f"copy{number}", STATE, content)
 

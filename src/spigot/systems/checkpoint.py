@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -18,7 +19,7 @@ import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -39,6 +40,8 @@ MODELS = "spigot.models"
 SMALL = 10_000
 """Numbers up to this are taken for sizes without a look at the weights."""
 CONFIG, VOCABULARY, WEIGHTS = "config.json", "vocabulary.json", "model.safetensors"
+CHECKSUM = "checksum"
+"""Its key in the header of a safetensors file."""
 SHARED = (CONFIG, VOCABULARY, WEIGHTS, "about.json", "README.md", "LICENSE")
 """What is published of a checkpoint's folder, as far as it is there."""
 
@@ -73,8 +76,8 @@ class Pretrained(nn.Module, ABC):
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        head = {"format": FORMAT, "kind": self.kind, **self.to_config()}
-        for name, content in ((CONFIG, head), (VOCABULARY, self.to_vocabulary())):
+        head, vocabulary = {"format": FORMAT, "kind": self.kind, **self.to_config()}, self.to_vocabulary()
+        for name, content in ((CONFIG, head), (VOCABULARY, vocabulary)):
             text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
             with open_output(folder / name) as file:
                 file.write(text)
@@ -83,7 +86,7 @@ class Pretrained(nn.Module, ABC):
             weights = {
                 name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
             }
-        save_tensors(weights, folder / WEIGHTS)
+        save_tensors(weights, folder / WEIGHTS, {CHECKSUM: checksum(weights, json.dumps([head, vocabulary]))})
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: torch.device | str = "cpu", **hub: Any) -> Self:
@@ -102,10 +105,14 @@ class Pretrained(nn.Module, ABC):
             raise CheckpointError(f"{folder / CONFIG}: expected kind {cls.kind!r}, got {kind!r}")
         _spare_forks()
         try:
+            described = json.dumps([{"format": FORMAT, "kind": kind, **config}, vocabulary])
             weights = load_file(folder / WEIGHTS, device="cpu")
             _check_sizes(config, weights)
             model = cls.rebuild(config, vocabulary)
             model.load_state_dict(weights)
+            # Last, since everything else that may be wrong has a message that says more.
+            with safe_open(folder / WEIGHTS, "pt") as file:
+                check_checksum(file.metadata() or {}, weights, described)
         except Exception as error:  # there is no end to what damaged files may hold
             raise CheckpointError(f"{folder}: expected an intact checkpoint: {reason(error)}") from error
         return model.to(device).eval()
@@ -135,6 +142,29 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict
         raise OSError(f"{path}: not saved: {reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def checksum(tensors: Mapping[str, torch.Tensor], text: str) -> str:
+    """Return the SHA-256 of tensors, with their names, types and shapes, and of a text.
+
+    It ties what was saved together: files that are intact, each by itself, may be of different models.
+    """
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def check_checksum(header: Mapping[str, str], tensors: Mapping[str, torch.Tensor], text: str) -> None:
+    """Compare what was read with the checksum in the file's header; files of earlier versions have none.
+
+    Raises:
+        ValueError: they differ.
+    """
+    expected = header.get(CHECKSUM)
+    if expected is not None and (got := checksum(tensors, text)) != expected:
+        raise ValueError(f"expected what was saved together (SHA-256 {expected[:12]}), got other content ({got[:12]})")
 
 
 @cache

@@ -14,7 +14,15 @@ from torch import nn
 from torch.optim import Optimizer
 
 from spigot.data.files import in_the_way
-from spigot.systems.checkpoint import CheckpointError, read_json, reason, save_tensors
+from spigot.systems.checkpoint import (
+    CHECKSUM,
+    CheckpointError,
+    check_checksum,
+    checksum,
+    read_json,
+    reason,
+    save_tensors,
+)
 from spigot.training.config import Recipe, RecipeError
 
 try:
@@ -58,7 +66,8 @@ def save_state(folder: Path, model: nn.Module, optimizer: Optimizer, progress: d
         for key, value in values.items():
             tensors[f"optimizer.{key}.{names[parameter]}"] = torch.as_tensor(value)
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(tensors, folder / STATE, {"progress": json.dumps(progress)})
+    text = json.dumps(progress)
+    save_tensors(tensors, folder / STATE, {"progress": text, CHECKSUM: checksum(tensors, text)})
 
 
 def load_state(folder: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
@@ -72,13 +81,15 @@ def load_state(folder: Path, model: nn.Module, optimizer: Optimizer) -> dict[str
 
 def _load_state(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
     parameters = dict(model.named_parameters())
+    tensors: dict[str, torch.Tensor] = {}
     weights: dict[str, torch.Tensor] = {}
     moments: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
     with safe_open(path, "pt") as file:
-        progress = json.loads(file.metadata()["progress"])
+        header = file.metadata()
+        progress = json.loads(header["progress"])
         for name in file.keys():  # noqa: SIM118 (not a dict)
             group, rest = name.split(".", 1)
-            tensor = file.get_tensor(name)
+            tensor = tensors[name] = file.get_tensor(name)
             if not torch.isfinite(tensor).all():
                 raise ValueError(f"{name}: expected finite numbers, got inf or nan")
             if group == "model":
@@ -91,6 +102,7 @@ def _load_state(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str,
                 moments.setdefault(target, {})[key] = tensor.to(target.device)
     if not isinstance(progress, dict):
         raise TypeError(f"progress: expected an object, got {type(progress).__name__}")
+    check_checksum(header, tensors, header["progress"])
     model.load_state_dict(weights)
     optimizer.state.update(moments)
     return progress

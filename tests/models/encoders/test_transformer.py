@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -140,14 +141,14 @@ def test_frozen_weights_get_no_gradient_and_no_dropout(folder):
 
 
 def test_a_checkpoint_needs_nothing_else(folder, tmp_path):
-    table = {"encoder": {"name": "Transformer", "model": str(folder)}, "scorer": {"hidden": 6}}
+    gone = shutil.copytree(folder, tmp_path / "gone")
+    table = {"encoder": {"name": "Transformer", "model": str(gone)}, "scorer": {"hidden": 6}}
     known = tiny_vocabularies()
     system = SyntaxAlone(SyntaxAloneConfig.model_validate({"syntax": table}), SyntaxWords(known.syntax, known.labels))
     system.eval().save_pretrained(tmp_path / "run")
     config = json.loads((tmp_path / "run/vocabulary.json").read_text("utf-8"))["words"]["resources"]["transformer"]
-    assert str(folder) not in json.dumps(config)
-    text = (tmp_path / "run/config.json").read_text("utf-8")
-    (tmp_path / "run/config.json").write_text(text.replace(str(folder), "/gone"), "utf-8")
+    assert str(gone) not in json.dumps(config)
+    shutil.rmtree(gone)
     loaded = load_system(tmp_path / "run")
     assert loaded.parse(SENTENCES[:3]) == system.parse(SENTENCES[:3])
 
