@@ -140,6 +140,7 @@ def test_what_cannot_be_written():
         ("{", "expected a JSON object, got: "),
         ("[1]", "expected an object with id and input, got list"),
         (json.dumps({"id": "1"}), "expected an object with id and input, got id"),
+        ("{}", "expected an object with id and input, got an empty one"),
         (
             json.dumps(OBJECT | {"flavor": 2, "framework": "amr"}),
             "expected a graph over tokens (flavor 0), got flavor 2 (amr)",

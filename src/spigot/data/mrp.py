@@ -128,8 +128,8 @@ def _line(block: Block) -> _Line:
     except (ValueError, RecursionError) as error:
         raise DataError(block.path, block.line, f"expected a JSON object, got: {error}") from None
     if not isinstance(content, dict) or not {"id", "input"} <= set(content):
-        got = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-        raise DataError(block.path, block.line, f"expected an object with id and input, got {got}")
+        got = (", ".join(content) or "an empty one") if isinstance(content, dict) else type(content).__name__
+        raise DataError(block.path, block.line, f"expected an object with id and input, got {shown(got)[1:-1]}")
     if content.get("flavor", 0) != 0:
         got = f"{content['flavor']} ({content.get('framework', 'no framework')})"
         raise DataError(block.path, block.line, f"expected a graph over tokens (flavor 0), got flavor {got}")
