@@ -26,6 +26,12 @@ def test_what_a_user_added_stays(tmp_path):
     assert tomllib.loads((tmp_path / "data.toml").read_text("utf-8")) == expected
 
 
+def test_a_table_that_an_editor_of_windows_has_saved(tmp_path):
+    (tmp_path / "data.toml").write_bytes(b"\xef\xbb\xbf[data]\r\nmax_length = 60\r\n")
+    update_table(tmp_path, {"vectors": "v"})
+    assert tomllib.loads((tmp_path / "data.toml").read_text("utf-8")) == {"data": {"max_length": 60, "vectors": "v"}}
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [("[data", "expected TOML"), ("[training]\n", r"expected one table, \[data\], got training")]
 )

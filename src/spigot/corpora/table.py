@@ -10,6 +10,7 @@ from typing import Any
 
 from spigot.corpora.files import replaced
 from spigot.data.errors import DataError
+from spigot.data.files import read_text
 
 NAME = "data.toml"
 
@@ -28,8 +29,8 @@ def update_table(folder: Path, changes: Mapping[str, Any]) -> list[str]:
     content: dict[str, Any] = {}
     if path.exists():
         try:
-            content = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            content = tomllib.loads(read_text(path))
+        except tomllib.TOMLDecodeError as error:
             raise DataError(path, None, f"expected TOML, got: {error}") from None
     if not set(content) <= {"data", "description"} or not isinstance(content.get("data", {}), dict):
         raise DataError(path, None, f"expected one table, [data], got {', '.join(content)}")

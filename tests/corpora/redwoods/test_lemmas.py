@@ -6,6 +6,7 @@ from spigot.corpora.redwoods.anchors import Anchors
 from spigot.corpora.redwoods.lemmas import lemmas_and_frames, read_synopses
 from spigot.corpora.redwoods.semantics import Relation, Semantics
 from spigot.corpora.redwoods.tokens import Token
+from spigot.data.errors import DataError
 
 SURFACE = """\
 predicates:
@@ -81,6 +82,12 @@ def test_first_synopsis_of_the_semi(tmp_path: Path) -> None:
     assert synopses == {"_a_q": "x-h-h", "_adjust_v_to": "e-i-p-i", "_acre_n_1": "x-u", "named": "x"}
     assert described("acre", "_acre_n_1", **synopses) == ("acre", "n:x-u")
     assert described("acre", "_acre_n_2", **synopses) == ("acre", "n:e-i")
+
+
+def test_a_semi_that_is_no_utf8(tmp_path: Path) -> None:
+    (tmp_path / "surface.smi").write_bytes("  _café_n_1 : ARG0 x.\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"surface\.smi:1: expected UTF-8 text, got b'\\xe9'"):
+        read_synopses(tmp_path)
 
 
 def test_a_grammar_without_semi(tmp_path: Path) -> None:

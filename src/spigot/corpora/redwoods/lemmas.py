@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from spigot.data.files import read_text
+
 from .anchors import Anchors
 from .semantics import Relation, Semantics
 from .tokens import Token, without_markup
@@ -36,7 +38,7 @@ def read_synopses(folder: Path) -> Synopses:
     found: dict[str, str] = {}
     for path in (folder / "surface.smi", folder / "abstract.smi"):
         if path.exists():
-            for predicate, roles in _SYNOPSIS.findall(path.read_text(encoding="utf-8")):
+            for predicate, roles in _SYNOPSIS.findall(read_text(path)):
                 found.setdefault(predicate, "-".join(_ROLE.findall(re.sub(r"\{[^}]*\}", "", roles))))
     return found
 
