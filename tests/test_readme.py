@@ -6,9 +6,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 from typer.main import get_command
 
 from spigot.cli.main import app, main
+from spigot.systems.checkpoint import CHECKSUM, WEIGHTS
 from spigot.training.recipe import find_recipe, load_recipe
 from tests.models.tiny import tiny_model
 
@@ -82,3 +84,8 @@ def test_data_example_is_a_data_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(example, "utf-8")
     assert str(load_recipe("paper/spigot", data=str(path)).data.vectors) == "glove.6B.100d.txt"
+
+
+def test_the_english_model_is_tied_by_a_checksum() -> None:
+    with safe_open(MODEL / WEIGHTS, "pt") as file:
+        assert CHECKSUM in file.metadata()
