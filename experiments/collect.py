@@ -16,8 +16,8 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -146,10 +146,15 @@ def counts_json(counts: list[Counts]) -> dict[str, str]:
     return {name: " ".join(str(getattr(c, name)) for c in counts) for name in ("correct", "gold", "system")}
 
 
-def read_counts(content: dict[str, str]) -> list[Counts]:
+def read_counts(content: dict[str, str]) -> Sequence[Counts]:
     """Return what `counts_json` wrote."""
-    rows = zip(*(map(int, content[name].split()) for name in ("correct", "gold", "system")), strict=True)
-    return [Counts(correct=correct, gold=gold, system=system) for correct, gold, system in rows]
+    return _counts(content["correct"], content["gold"], content["system"])
+
+
+@cache  # a table asks for the counts of a run once for each other run that it is compared with
+def _counts(*columns: str) -> tuple[Counts, ...]:
+    rows = zip(*(map(int, column.split()) for column in columns), strict=True)
+    return tuple(Counts(correct=correct, gold=gold, system=system) for correct, gold, system in rows)
 
 
 def collect(

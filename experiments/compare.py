@@ -30,7 +30,7 @@ from scored import score_or_rewrite
 from spigot.cli.gold import read_together
 from spigot.data.sentence import Sentence
 from spigot.evaluation.changes import Changes, changed_heads, counts_of_both
-from spigot.evaluation.counts import ZERO, Counts
+from spigot.evaluation.counts import Counts
 from spigot.systems.loading import load_system
 from spigot.systems.parser import bare
 from spigot.systems.streaming import parse_all
@@ -119,10 +119,14 @@ def changes_json(changes: Sequence[Changes]) -> dict[str, str]:
     return {field.name: " ".join(str(getattr(each, field.name)) for each in changes) for field in fields(Changes)}
 
 
-def read_changes(content: dict[str, str]) -> list[Changes]:
+def read_changes(content: dict[str, str]) -> Sequence[Changes]:
     """Return what `changes_json` wrote."""
-    rows = zip(*(map(int, content[field.name].split()) for field in fields(Changes)), strict=True)
-    return [Changes(*row) for row in rows]
+    return _changes(*(content[field.name] for field in fields(Changes)))
+
+
+@cache  # each table asks for them again
+def _changes(*columns: str) -> tuple[Changes, ...]:
+    return tuple(Changes(*row) for row in zip(*(map(int, column.split()) for column in columns), strict=True))
 
 
 def there(runs: Path, run: str) -> bool:
@@ -184,9 +188,11 @@ def of_changed(changes: Sequence[Changes], kind: str) -> list[Counts]:
     return [Counts(0, 2 * each.changed, getattr(each, kind)) for each in changes]
 
 
-def percent(counts: Iterable[Counts]) -> str:
+def percent(counts: Sequence[Counts]) -> str:
     """Render the F1 of counts in points of 100."""
-    return points(sum(counts, ZERO).f1)
+    # Column by column: a table adds up millions, which `Counts` does field by field.
+    total = Counts(*(sum(getattr(each, name) for each in counts) for name in ("gold", "system", "correct")))
+    return points(total.f1)
 
 
 def row(cells: Iterable[object]) -> str:

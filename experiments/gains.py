@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TypeAlias
@@ -31,6 +32,12 @@ def spread(values: Sequence[float]) -> str:
     if not values:
         return "–"
     return points(mean(values)) + (f" ± {points(stdev(values))}" if len(values) > 1 else "")
+
+
+@cache  # the same counts are compared with those of several runs
+def _text(side: tuple[Counts, ...]) -> str:
+    """Return counts as JSON."""
+    return json.dumps([(each.gold, each.system, each.correct) for each in side])
 
 
 class Gains:
@@ -77,8 +84,8 @@ class Gains:
         return self._numbers(runs, computed)
 
     def _numbers(self, runs: Sequence[Pair], compute: Callable[[], tuple[float, ...]]) -> list[float]:
-        rows = [[(c.gold, c.system, c.correct) for c in side] for pair in runs for side in pair]
-        key = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+        rows = ", ".join(_text(tuple(side)) for pair in runs for side in pair)
+        key = hashlib.sha256(f"[{rows}]".encode()).hexdigest()[:16]
         if key not in self.used:
             self.used[key] = self.known.get(key) or " ".join(map(repr, compute()))
         return [float(number) for number in self.used[key].split()]
