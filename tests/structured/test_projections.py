@@ -67,5 +67,7 @@ def test_wrong_arguments():
         SingleHead().project(torch.zeros(1, 2, 3))
     with pytest.raises(ValueError, match=r"lengths: out of range.*row 0"):
         Simplex().project(torch.zeros(1, 3), torch.tensor([4]))
-    with pytest.raises(ValueError, match=r"lengths: out of range.*row 0"):
+    with pytest.raises(ValueError, match=r"lengths: out of range.*ROOT.* does not count\) \(row 0"):
         SingleHead().project(torch.zeros(1, 3, 3), torch.tensor([3]))
+    with pytest.raises(ValueError, match=r"lengths: out of range.*ROOT.* does not count\) \(row 0"):
+        SingleHead(labels=True).project(torch.zeros(1, 3, 3, 2), torch.tensor([3]))

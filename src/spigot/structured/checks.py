@@ -261,7 +261,7 @@ def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
         return
     rows = np.flatnonzero(status).tolist()
     reason = {
-        BAD_LENGTH: f"lengths: out of range for the shape of {name}",
+        BAD_LENGTH: f"lengths: out of range for the shape of {name} (ROOT, where there is one, does not count)",
         NOT_A_NUMBER: f"{name}: NaN or +inf in a candidate cell",
         INFEASIBLE: f"{name}: {infeasible} over the candidates that mask and -inf scores leave",
     }[int(status[rows[0]])]

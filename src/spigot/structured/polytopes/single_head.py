@@ -50,7 +50,8 @@ class SingleHead(Polytope[Tensor]):
         tokens = lengths_or_full(point, lengths, point.size(1) - 1)
         if not self.labels:
             return narrow(project_columns(widen(point), tokens, mask_or_none(point, mask), True), point)
-        refuse_rows((tokens < 0) | (tokens >= point.size(1)), "lengths: out of range for the shape of point")
+        outside = (tokens < 0) | (tokens >= point.size(1))
+        refuse_rows(outside, "lengths: out of range for the shape of point (ROOT does not count)")
         # Each modifier is a row, whose candidates are pairs of a head and a label.
         valid = arc_part_mask("point", point, True, lengths, mask).transpose(1, 2).flatten(2)
         node = torch.arange(point.size(1), device=point.device)
