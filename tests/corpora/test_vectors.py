@@ -55,6 +55,12 @@ def test_which_member(archive, tmp_path):
     assert not (tmp_path / "out.txt.gz").exists()
 
 
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(DataError, match="expected a file of word vectors, got a folder"):
+        convert(tmp_path, tmp_path / "out" / "small.txt.gz")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_file_without_vectors(tmp_path):
     (tmp_path / "none.txt").write_text("nothing\n", "utf-8")
     with pytest.raises(DataError, match="expected lines of a word and its numbers, got none"):

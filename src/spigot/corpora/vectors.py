@@ -26,6 +26,8 @@ def convert(source: Path, out: Path, *, member: str | None = None, progress: Pro
     Raises:
         DataError: there is no such file or member, or not one good line.
     """
+    if source.is_dir():
+        raise DataError(source, None, "expected a file of word vectors, got a folder")
     summary = Summary()
     with replaced(out) as unfinished, _opened(source, member) as lines, open_output(unfinished) as file:
         seen: set[str] = set()
