@@ -79,6 +79,16 @@ def test_a_worse_parser_is_told_of(tmp_path):
     ]
 
 
+def test_a_parser_that_no_gradient_reaches_is_told_of_without_advice(tmp_path):
+    told = []
+    detached = {"system": {"surrogate": {"name": "Detach"}}}
+    trainer = Trainer(recipe("spigot", detached), tmp_path / "run", device="cpu")
+    trainer.report.line = told.append
+    trainer.start = {"uas": 0.9}
+    trainer._warn_of_a_worse_parser(False, {"uas": 0.5})
+    assert told == ["warning: joint training has brought UAS from 90.0 to 50.0"]
+
+
 def test_the_score_before_joint_training_is_that_of_the_parser(tmp_path):
     trainer = train(tmp_path / "pretrained", recipe("spigot", {"intermediate": {"pretrain_epochs": 1}}))
     row = metrics(tmp_path / "pretrained")[0]

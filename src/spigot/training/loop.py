@@ -242,10 +242,12 @@ class Trainer:
             return
         lost = self.start[name] - scores[name]
         if lost > WORSE:
-            weight = self.recipe.intermediate.end_task_weight
+            weight, advice = self.recipe.intermediate.end_task_weight, ""
+            if self.recipe.system.surrogate.named_class.passes_gradient:
+                advice = f"; an intermediate.end_task_weight below {weight:g} keeps the parser"
             self.report.line(
                 f"warning: joint training has brought {name.upper()} from {100 * self.start[name]:.1f} to "
-                f"{100 * scores[name]:.1f}; an intermediate.end_task_weight below {weight:g} keeps the parser"
+                f"{100 * scores[name]:.1f}{advice}"
             )
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
