@@ -204,3 +204,12 @@ def test_json_whose_escapes_no_file_could_hold(text, character):
 def test_json_with_escapes():
     text = r'{"a": ["\ud83d\ude00", "\\ud83d", "\\u0000", "\u00e9"]}'
     assert parse_json(text) == {"a": ["\U0001f600", r"\ud83d", r"\u0000", "é"]}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk_is_told_of_with_the_file():
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"), open_output("/dev/full") as file:
+        file.write("text\n")
+    with pytest.raises(OSError, match=r"no room$") as caught, open_output("/dev/full") as file:
+        raise OSError(None, "no room")
+    assert caught.value.filename is None

@@ -6,6 +6,7 @@ All text that users give goes through here: data, recipes, lists of ids.
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import io
 import json
@@ -27,6 +28,8 @@ from .errors import DataError
 BOM = "\ufeff"
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzip file raises."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What writing raises where no more may be written."""
 
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of surrogate pairs, which are no characters: such text is not read or written anywhere."""
@@ -160,7 +163,7 @@ def open_output(target: Writable) -> Iterator[TextIO]:
         with _standard_output() as file:
             yield file
     else:
-        with _replacing(Path(_path(target))) as raw:
+        with _named_if_full(target), _replacing(Path(_path(target))) as raw:
             if os.fspath(target).endswith(".gz"):
                 # No name and time in the header: the same text gives the same bytes.
                 with (
@@ -171,6 +174,17 @@ def open_output(target: Writable) -> Iterator[TextIO]:
             else:
                 with io.TextIOWrapper(raw, encoding="utf-8", newline="") as file:
                     yield file
+
+
+@contextmanager
+def _named_if_full(path: str | PathLike[str]) -> Iterator[None]:
+    """Put the path into an error that says that no more can be written: such errors do not name the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            error.filename = os.fspath(path)
+        raise
 
 
 @contextmanager
