@@ -94,6 +94,8 @@ def test_how_sure_a_model_is_can_be_read_without_a_pointer(page, see):
     cells = rows.nth(1).locator("td").all_text_contents()
     assert len(cells) == 4
     assert 0 <= float(cells[2]) <= 1
+    # No number is out of sight on a telephone.
+    assert table.evaluate("found => [...found.querySelectorAll('.wide')].every(e => e.scrollWidth <= e.clientWidth)")
     page.press("#text", "Enter")  # the next sentence's stay open
     see(page.locator("details[open]")).to_have_count(2)
 
