@@ -2,10 +2,11 @@ import dataclasses
 
 import pytest
 
+from spigot.evaluation.aligned_tagging import aligned_tagging
 from spigot.evaluation.alignment import align
 from spigot.evaluation.counts import Counts
 from spigot.evaluation.report import label_measures, tag_measures
-from spigot.evaluation.tagging import TagScore, aligned_tagging, columns_of_both, tagging
+from spigot.evaluation.tagging import TagScore, columns_of_both, tagging
 from tests.models.tiny import sentence
 
 GOLD = sentence("the dog barks loud", tags="DT NN VBZ RB")
@@ -17,7 +18,7 @@ def test_a_worked_example():
     assert (score.tokens, score.correct, score.accuracy) == (4, 2, 0.5)
     assert score.by_tag["NN"] == Counts(gold=1, system=2, correct=1)
     assert score.by_tag["RB"] == Counts(gold=1, system=0, correct=0)
-    assert tag_measures(score, "tags")[0].counts == {"correct": 2, "total": 4}
+    assert tag_measures(score)[0].counts == {"correct": 2, "total": 4}
     assert {m.name: m.value for m in label_measures(score.by_tag)}["NN"] == pytest.approx(2 / 3)
 
 

@@ -207,8 +207,9 @@ def _score_aligned(
     from spigot.evaluation import aligned_report as report
     from spigot.evaluation.aligned_attachment import aligned_attachment
     from spigot.evaluation.aligned_graph_f1 import aligned_graph_score
+    from spigot.evaluation.aligned_tagging import aligned_tagging
     from spigot.evaluation.alignment import align
-    from spigot.evaluation.tagging import aligned_tagging, columns_of_both
+    from spigot.evaluation.tagging import columns_of_both
 
     alignment = align(golds, systems, gold, system)
     measures = report.alignment_measures(alignment)

@@ -106,7 +106,7 @@ def sentiment_measures(score: AccuracyScore) -> list[Measure]:
     ]
 
 
-def tag_measures(score: TagScore, column: TokenColumn, name: str = "accuracy") -> list[Measure]:
+def tag_measures(score: TagScore, column: TokenColumn = "tags", name: str = "accuracy") -> list[Measure]:
     """Accuracy of tags, or of lemmas."""
     counts = _share(score.correct, score.tokens)
     return [Measure(name, score.accuracy, counts, f"tokens with the right {ITEM[column]}, punctuation included")]

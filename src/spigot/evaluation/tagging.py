@@ -7,8 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from spigot.data.sentence import NO_TAG, Sentence, TokenColumn, column_of
-from spigot.evaluation.alignment import Alignment, Names
 from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
+
+COLUMNS: dict[str, TokenColumn] = {"UPOS": "upos", "XPOS": "tags", "Lemmas": "lemmas"}
+"""The columns by the names of their scores in CoNLL 2018."""
+
+ITEM: dict[TokenColumn, str] = {"tags": "tag", "upos": "universal tag", "lemmas": "lemma"}
+"""What a token has in each column."""
 
 
 @dataclass(frozen=True)
@@ -36,29 +41,10 @@ def tagging(gold: Sentence, system: Sentence, column: TokenColumn = "tags") -> T
     return TagScore(len(gold), hits.total(), CountsByLabel(by_tag))
 
 
-COLUMNS: dict[str, TokenColumn] = {"UPOS": "upos", "XPOS": "tags", "Lemmas": "lemmas"}
-"""The columns by the names of their scores in CoNLL 2018."""
-
-ITEM: dict[TokenColumn, str] = {"tags": "tag", "upos": "universal tag", "lemmas": "lemma"}
-"""What a token has in each column."""
-
-
 def columns_of_both(gold: Sequence[Sentence], system: Sequence[Sentence]) -> dict[str, TokenColumn]:
     """Return those of `COLUMNS` in which both sides have anything."""
     return {name: column for name, column in COLUMNS.items() if all(_has_tags(s, column) for s in (gold, system))}
 
 
-def aligned_tagging(
-    gold: Sequence[Sentence], system: Sequence[Sentence], alignment: Alignment, column: TokenColumn
-) -> Counts:
-    """Count words with their tags by the words' names: precision and recall are over each side's words (CoNLL 2018)."""
-    return Counts.of(_named(gold, alignment.gold, column), _named(system, alignment.system, column))
-
-
 def _has_tags(sentences: Iterable[Sentence], column: TokenColumn) -> bool:
     return any(tag != NO_TAG for sentence in sentences for tag in column_of(sentence, column))
-
-
-def _named(sentences: Sequence[Sentence], names: Sequence[Names], column: TokenColumn) -> set[tuple[int, str]]:
-    pairs = zip(sentences, names, strict=True)
-    return {item for sentence, name in pairs for item in zip(name[1:], column_of(sentence, column), strict=True)}
