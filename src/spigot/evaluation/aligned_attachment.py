@@ -6,7 +6,6 @@ other file has it. Where sentences and tokens are equal, precision, recall and F
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -142,5 +141,4 @@ def _read(
 
 def _by_label(gold: _Trees, system: _Trees) -> CountsByLabel:
     ours, theirs = ({it.labelled for items in side for it in items} for side in (gold, system))
-    golds, systems, hits = (Counter(label for _, _, label in items) for items in (ours, theirs, ours & theirs))
-    return CountsByLabel({label: Counts(golds[label], systems[label], hits[label]) for label in golds | systems})
+    return CountsByLabel.of(*((label for _, _, label in items) for items in (ours, theirs, ours & theirs)))

@@ -7,8 +7,8 @@ with gold tokenisation there; of other tokens see `aligned_attachment`.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
+from itertools import compress
 
 from spigot.data.sentence import NO_LABEL, SYNTAX, Sentence, Tree
 from spigot.evaluation.counts import ZERO, Additive, Counts, CountsByLabel, ratio
@@ -144,7 +144,7 @@ def attachment(
         labelled_trees=int(all(both)),
         gold_labels=sum(label != NO_LABEL for label in gold_tree.labels),
         system_labels=sum(label != NO_LABEL for label in system_tree.labels),
-        by_label=_by_label(gold_tree, system_tree, both),
+        by_label=CountsByLabel.of(gold_tree.labels, system_tree.labels, compress(gold_tree.labels, both)),
     )
 
 
@@ -158,10 +158,3 @@ def tree_of(sentence: Sentence, name: str, side: str) -> Tree:
 def _content(labels: list[tuple[str, ...]], correct: list[bool]) -> Counts:
     gold, system = ([label in CONTENT for label in side] for side in zip(*labels, strict=True))
     return Counts(sum(gold), sum(system), sum(a and b for a, b in zip(gold, correct, strict=True)))
-
-
-def _by_label(gold: Tree, system: Tree, correct: list[bool]) -> CountsByLabel:
-    golds, systems = Counter(gold.labels), Counter(system.labels)
-    hits = Counter(label for label, hit in zip(gold.labels, correct, strict=True) if hit)
-    names = golds.keys() | systems.keys()
-    return CountsByLabel({label: Counts(golds[label], systems[label], hits[label]) for label in names})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from spigot.data.categories import category_of
 from spigot.data.sentence import Sentence
-from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
+from spigot.evaluation.counts import Additive, CountsByLabel, ratio
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,5 @@ def categorization(gold: Sentence, system: Sentence, name: str) -> CategoryScore
         if category is None:
             raise ValueError(f"sentence {gold.id!r}: expected a category {name!r} on the {side} side, got none")
     right = found[0] == found[1]
-    counts = CountsByLabel()
-    for each in dict.fromkeys(found):
-        counts[str(each)] = Counts(int(each == found[0]), int(each == found[1]), int(right))
-    return CategoryScore(1, int(right), counts)
+    ours, theirs = ([str(category)] for category in found)
+    return CategoryScore(1, int(right), CountsByLabel.of(ours, theirs, ours if right else []))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Set
+from collections import Counter
+from collections.abc import Hashable, Iterable, Set
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -54,6 +55,12 @@ ZERO = Counts()
 
 class CountsByLabel(dict[str, Counts]):
     """Counts of each label; `+` adds label by label."""
+
+    @classmethod
+    def of(cls, gold: Iterable[str], system: Iterable[str], correct: Iterable[str]) -> CountsByLabel:
+        """Count the labels of gold items, of the system's items and of items in both."""
+        golds, systems, hits = map(Counter, (gold, system, correct))
+        return cls({label: Counts(golds[label], systems[label], hits[label]) for label in golds | systems})
 
     def __add__(self, other: CountsByLabel) -> CountsByLabel:
         total = CountsByLabel(self)

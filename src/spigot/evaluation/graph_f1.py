@@ -7,7 +7,6 @@ with denominator 0 is 0, as in mtool (the task's own scorers print NaN); two emp
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from spigot.data.sentence import SEMANTICS, Graph, Sentence
@@ -121,11 +120,5 @@ def _tops(graph: Graph) -> set[int]:
 
 
 def _by_label(gold: Graph, system: Graph) -> CountsByLabel:
-    golds: dict[str, set[tuple[int, int]]] = defaultdict(set)
-    systems: dict[str, set[tuple[int, int]]] = defaultdict(set)
-    for arcs, table in ((gold.arcs, golds), (system.arcs, systems)):
-        for head, modifier, label in arcs:
-            if head != 0:
-                table[label].add((head, modifier))
-    names = golds.keys() | systems.keys()
-    return CountsByLabel({label: Counts.of(golds[label], systems[label]) for label in names})
+    ours, theirs = _arcs(gold), _arcs(system)
+    return CountsByLabel.of(*((label for _, _, label in arcs) for arcs in (ours, theirs, ours & theirs)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from spigot.data.sentence import NO_TAG, Sentence, TokenColumn, column_of
-from spigot.evaluation.counts import Additive, Counts, CountsByLabel, ratio
+from spigot.evaluation.counts import Additive, CountsByLabel, ratio
 
 COLUMNS: dict[str, TokenColumn] = {"UPOS": "upos", "XPOS": "tags", "Lemmas": "lemmas"}
 """The columns by the names of their scores in CoNLL 2018."""
@@ -35,10 +34,8 @@ def tagging(gold: Sentence, system: Sentence, column: TokenColumn = "tags") -> T
     if len(gold) != len(system):
         raise ValueError(f"sentence {gold.id!r}: expected {len(gold)} tokens, as in gold, got {len(system)}")
     ours, theirs = column_of(gold, column), column_of(system, column)
-    golds, systems = Counter(ours), Counter(theirs)
-    hits = Counter(a for a, b in zip(ours, theirs, strict=True) if a == b)
-    by_tag = {tag: Counts(golds[tag], systems[tag], hits[tag]) for tag in golds.keys() | systems.keys()}
-    return TagScore(len(gold), hits.total(), CountsByLabel(by_tag))
+    right = [a for a, b in zip(ours, theirs, strict=True) if a == b]
+    return TagScore(len(gold), len(right), CountsByLabel.of(ours, theirs, right))
 
 
 def columns_of_both(gold: Sequence[Sentence], system: Sequence[Sentence]) -> dict[str, TokenColumn]:
