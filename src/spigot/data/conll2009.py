@@ -16,6 +16,7 @@ from .blocks import (
     Block,
     Row,
     Source,
+    check_token,
     check_writable,
     interned,
     map_rows,
@@ -25,7 +26,7 @@ from .blocks import (
     source_of,
     write_blocks,
 )
-from .errors import DataError, shown
+from .errors import DataError
 from .files import Readable, Writable
 from .sentence import SEMANTICS, SYNTAX, Graph, Sentence, Tree
 
@@ -103,10 +104,7 @@ def _predicates(block: Block, rows: list[Row]) -> list[int]:
         if len(columns) < FIXED:
             message = f"expected at least {FIXED} tab-separated columns, got {len(columns)}"
             raise DataError(block.path, line, message)
-        if columns[0] != str(token):
-            raise DataError(block.path, line, f"expected token id {token}, got {shown(columns[0])}")
-        if not columns[FORM]:
-            raise DataError(block.path, line, "expected a form in column 2, got nothing")
+        check_token(block, line, columns, token)
         if columns[IS_PREDICATE] not in ("Y", "_"):
             raise DataError(block.path, line, f"expected Y or _ in column FILLPRED, got {columns[IS_PREDICATE]!r}")
     return [token for token, (_, columns) in enumerate(rows, 1) if columns[IS_PREDICATE] == "Y"]
