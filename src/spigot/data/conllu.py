@@ -35,12 +35,11 @@ from .conllx import new_rows, sentence_of_rows, split_rows, with_new_columns
 from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, read_enhanced
 from .errors import DataError, WriteError, shown
 from .files import Readable, Writable
-from .misc import MISC, graph_names, merged, misc_of_graphs, misc_of_tree, read_graph
+from .misc import MISC, graph_names, merged, misc_of_graphs, misc_of_tree, names_graphs, read_graph
 from .sentence import SENTIMENTS, SYNTAX, Confidence, Graph, Sentence, Tree
 from .surface import misc_of_space, spaces_after
 
 FORMAT = "conllu"
-_COMMENT_GRAPHS = re.compile(r"#\s*graphs\s*=")
 _EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
 
 
@@ -334,7 +333,7 @@ def _with_categories(text: str, sentence: Sentence, confidence: bool) -> str:
 def _with_all_graphs(text: str, sentence: Sentence, keep_deps: bool) -> str:
     """Return a block's text with the only graph in DEPS; with the old DEPS, or none, if there is not just one graph."""
     graphs = list(sentence.graphs.values())
-    lines = [line for line in text.split("\n") if not line.startswith("#") or not _COMMENT_GRAPHS.match(line)]
+    lines = [line for line in text.split("\n") if not names_graphs(line)]
     if len(graphs) != 1 and keep_deps:
         return "\n".join(lines)
     rows = [line.split("\t", 1)[0] for line in lines]
