@@ -28,15 +28,6 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or _are_transforms_active()
 
 
-def is_exporting() -> bool:
-    """Return whether `torch.export` runs."""
-    # Torch before 2.7 does not tell, but what compiles without its compiler's front end is an export.
-    tell = getattr(torch.compiler, "is_exporting", None)
-    if tell is not None:
-        return bool(tell())
-    return torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
-
-
 def is_batched(value: Tensor) -> bool:
     """Return whether a tensor stands for several by other means than `torch.func`: `is_grads_batched` of autograd."""
     return not torch.compiler.is_compiling() and bool(torch._C._functorch.is_legacy_batchedtensor(value))

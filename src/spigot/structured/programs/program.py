@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import as_lengths, lengths_or_none, refuse_rows
-from ..differentiation import is_exporting, is_traced
+from ..differentiation import is_traced
 from ..k_best import check_k
 from ..kernels.numerics.limbs import WIDE
 from ..parts.base import Parts, common_dtype, flatten, inner, like, map_parts, tensors
@@ -231,7 +231,7 @@ class DynamicProgram(MarginalStructure[Parts]):
 
         What this function returns is differentiable in the scores.
         """
-        if is_exporting():
+        if torch.compiler.is_exporting():
             # What it would return are not even numbers.
             raise RuntimeError(
                 f"{type(self).__name__}: expected log_partition, log_prob, entropy or a projection in torch.export, "
