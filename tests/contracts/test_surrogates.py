@@ -8,8 +8,7 @@ import torch
 
 import spigot
 from spigot import CustomSurrogate, Matching, ProjectiveTree, structured_argmax
-from spigot.structured.noise import per_row
-from spigot.structured.parts.base import flatten, inner, like, map_parts, masked, tensors
+from spigot.structured.parts.base import flatten, inner, like, map_parts, masked, per_row, tensors
 from tests.contracts.registry import (
     STRUCTURES,
     SURROGATES,

@@ -17,7 +17,7 @@ from torch import Tensor
 from .checks import check_scores, check_structures, lengths_or_none, refuse_rows, widen
 from .differentiation import is_traced
 from .k_best import k_best
-from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
+from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, per_row, tensors
 from .parts.compact import CompactForm, Reading, read_structure
 from .parts.rows import over_rows
 from .results import log_partition_of, marginals_of
@@ -90,7 +90,7 @@ class Structure(ABC, Generic[Parts]):
         bonus = 2 * sizes + 1
 
         def raised(part: Tensor, cells: Tensor) -> Tensor:
-            return torch.where(cells, part + bonus.view(-1, *[1] * (part.dim() - 1)), part)
+            return torch.where(cells, part + per_row(bonus, part), part)
 
         return map_parts(raised, scores, required), valid
 

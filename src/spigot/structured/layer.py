@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from .base import Structure
 from .checks import as_lengths, check_form, check_function, check_instance, check_scores, kind_of, widen
 from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
-from .noise import per_row
-from .parts.base import Parts, flatten, like, map_parts, masked, tensors
+from .parts.base import Parts, flatten, like, map_parts, masked, per_row, tensors
 from .parts.rows import Rows, rows_of
 from .problem import Problem
 from .results import differentiable, returned

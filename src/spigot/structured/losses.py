@@ -44,8 +44,8 @@ from torch.nn import functional as F
 from .base import MarginalStructure, Polytope, Structure, log_prob_of_integers, refuse_outside, rows_excluded
 from .checks import as_lengths, check_instance, check_scores, check_structures, refuse_rows, widen
 from .differentiation import Function, apply, keep
-from .noise import draw_noise, draw_seeds, mean_over_samples, noise_factors, per_row, perturbed
-from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, tensors
+from .noise import draw_noise, draw_seeds, mean_over_samples, noise_factors, perturbed
+from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, per_row, tensors
 from .parts.compact import Reading, check_parts, read_structure
 from .parts.rows import over_rows
 from .problem import Problem

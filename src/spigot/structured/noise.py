@@ -68,8 +68,3 @@ def noise_factors(noise: Parts, scale: float) -> Parts:
 def mean_over_samples(parts: Parts, samples: int) -> Parts:
     """Return the mean of each row's samples, which lie side by side."""
     return map_parts(lambda part: part.unflatten(0, (part.size(0) // samples, samples)).mean(1), parts)
-
-
-def per_row(values: Tensor, part: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Return `values`, one for each row of `part`, in a shape to multiply it with; in its type unless one is given."""
-    return values.to(dtype or part.dtype).view(-1, *[1] * (part.dim() - 1))

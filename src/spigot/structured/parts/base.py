@@ -68,6 +68,11 @@ def in_rows(part: Tensor) -> Tensor:
     return part.reshape(part.size(0), part.shape[1:].numel())
 
 
+def per_row(values: Tensor, part: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return `values`, one for each row of `part`, in a shape to multiply it with; in its type unless one is given."""
+    return values.to(dtype or part.dtype).view(-1, *[1] * (part.dim() - 1))
+
+
 def unflatten(flat: Tensor, form: Parts) -> Parts:
     """Undo `flatten`: `flat[batch, D]` in the form of `form`, of which only types and row shapes matter."""
     return like(form, _cut(flat, [part.shape[1:] for part in tensors(form)]))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..checks import kind_of, lengths_or_none, refuse_rows
 from ..differentiation import is_traced
-from .base import Parts, tensors
+from .base import Parts, per_row, tensors
 
 
 class CompactForm(ABC, Generic[Parts]):
@@ -148,7 +148,8 @@ def read_structure(
         refuse_rows(some & ~ignored, f"{name}: expected {ignore_index} for all {form.noun} of a row or for none")
         last = end - 1 if isinstance(end, int) else (end - 1).tolist()
         refuse_rows(_by_row(bad).any(1) & ~ignored, f"{name}: expected {form.noun} from {least} to {last}")
-        known, meant = ~ignored, meant & ~ignored.view(-1, *[1] * (meant.dim() - 1))
+        known = ~ignored
+        meant = meant & per_row(known, meant)
     return Reading(
         integers.where(meant, -1), known, form.complete, lambda integers: form.to_parts(integers, scores, lengths)
     )

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ..checks import check_flag, check_number
 from ..differentiation import is_traced
-from ..noise import draw_seeds, mean_over_samples, per_row, perturbed
-from ..parts.base import Parts, flatten, map_parts, masked
+from ..noise import draw_seeds, mean_over_samples, perturbed
+from ..parts.base import Parts, flatten, map_parts, masked, per_row
 from ..problem import Problem
 from .base import CustomSurrogate, Saved
 from .imle import shifted_argmax

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..noise import per_row
-from ..parts.base import Parts, like, map_parts, tensors
+from ..parts.base import Parts, like, map_parts, per_row, tensors
 
 
 def capped(grad: Parts, max_norm: float | None, normalize: bool = False) -> Parts:

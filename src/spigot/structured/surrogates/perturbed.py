@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..checks import refuse_rows
-from ..noise import Noise, draw_noise, draw_seeds, mean_over_samples, per_row, perturbed
-from ..parts.base import Parts, flatten, inner, map_parts, masked
+from ..noise import Noise, draw_noise, draw_seeds, mean_over_samples, perturbed
+from ..parts.base import Parts, flatten, inner, map_parts, masked, per_row
 from ..problem import Problem
 from .base import CustomSurrogate, Saved
 from .settings import check_choice, check_count, check_positive

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..noise import draw_seeds, mean_over_samples, per_row
-from ..parts.base import Parts, map_parts, masked
+from ..noise import draw_seeds, mean_over_samples
+from ..parts.base import Parts, map_parts, masked, per_row
 from ..problem import Problem
 from .base import CustomSurrogate, Saved
 from .perturbed import leave_one_out
