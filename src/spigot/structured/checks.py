@@ -131,34 +131,6 @@ def check_function(name: str, value: object, what: str) -> None:
         raise TypeError(f"{name}: expected a function from {what}, got {kind_of(value)}")
 
 
-def check_flag(name: str, value: object) -> None:
-    """Raise a TypeError unless `value` is True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}: expected True or False, got {value!r}")
-
-
-def check_number(name: str, value: object, learnt: bool = False) -> None:
-    """Raise an error unless `value` is a real number that tensors are multiplied with, or a tensor of one.
-
-    `learnt` says whether a tensor gets a gradient; one that asks for it in vain is refused.
-    """
-    if isinstance(value, Tensor):
-        if value.dtype is torch.bool or value.is_complex():
-            raise TypeError(f"{name}: expected a number, got {value.dtype}")
-        if value.numel() != 1:
-            raise ValueError(f"{name}: expected one number, got shape {list(value.shape)}")
-        if value.requires_grad and not learnt:
-            raise TypeError(f"{name}: expected a number without a gradient, got a tensor that requires one")
-    elif not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-
-
-def check_integer(name: str, value: object) -> None:
-    """Raise a TypeError unless `value` is an integer."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
-
-
 def check_mask(name: str, of: str, shape: torch.Size, mask: object) -> None:
     """Check that `mask` is bool and broadcasts to `shape`.
 

@@ -16,7 +16,7 @@ from .losses import Reduction, hinge_loss
 from .parts.base import Parts, common_dtype, inner, map_parts, masked
 from .parts.compact import check_parts
 from .parts.rows import over_rows
-from .surrogates.settings import check_choice
+from .settings import check_choice
 
 Sense: TypeAlias = Literal["min", "max"]
 

@@ -25,10 +25,10 @@ from .parts.base import Parts, flatten, like, map_parts, masked, per_row, tensor
 from .parts.rows import Rows, rows_of
 from .problem import Problem
 from .results import differentiable, returned
+from .settings import check_positive
 from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
 from .surrogates.once import differentiable_once
-from .surrogates.settings import check_positive
 
 
 @dataclass(frozen=True)

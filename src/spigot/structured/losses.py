@@ -50,8 +50,8 @@ from .parts.compact import Reading, check_parts, read_structure
 from .parts.rows import over_rows
 from .problem import Problem
 from .results import log_partition_of
+from .settings import check_choice, check_count, check_positive
 from .surrogates.once import differentiable_once
-from .surrogates.settings import check_choice, check_count, check_positive
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 IGNORE_INDEX = -100

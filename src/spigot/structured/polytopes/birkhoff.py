@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_flag, narrow
+from ..checks import narrow
 from ..kernels.matching.projection import project_birkhoff
 from ..parts.square import pair_arguments
+from ..settings import check_flag
 from ..shapes import Mask, PairLengths, Pairs
 
 

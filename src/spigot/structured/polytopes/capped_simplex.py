@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_flag, check_integer, narrow
+from ..checks import narrow
 from ..equality import equal_settings, hash_settings
 from ..kernels.simplex.capped import project_capped_simplex
 from ..parts.categories import check_size, subset_arguments
 from ..parts.rows import over_rows
+from ..settings import check_flag, check_integer
 from ..shapes import Categories, Lengths, Mask
 
 

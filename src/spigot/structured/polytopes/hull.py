@@ -12,21 +12,13 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import (
-    as_lengths,
-    check_instance,
-    check_integer,
-    check_number,
-    check_scores,
-    lengths_or_none,
-    narrow,
-    widen,
-)
+from ..checks import as_lengths, check_instance, check_scores, lengths_or_none, narrow, widen
 from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..results import returned
+from ..settings import check_integer, check_number
 from ..shapes import Lengths, PerRow
 from .hull_operator import project_in_graph
 

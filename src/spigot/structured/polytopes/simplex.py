@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_integer, narrow
+from ..checks import narrow
 from ..kernels.simplex.columns import project_columns
 from ..parts.categories import category_arguments
 from ..parts.rows import over_rows
+from ..settings import check_integer
 from ..shapes import Categories, Lengths, Mask
 
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_flag, lengths_or_full, mask_or_none, narrow, refuse_rows, widen
+from ..checks import lengths_or_full, mask_or_none, narrow, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.arcs import arc_part_mask, check_arcs
+from ..settings import check_flag
 from ..shapes import Arcs, Lengths, Mask
 
 

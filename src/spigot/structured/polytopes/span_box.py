@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_flag, refuse_rows, widen
+from ..checks import refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.spans import in_every_tree, span_part_mask
+from ..settings import check_flag
 from ..shapes import Lengths, Mask, Spans
 
 

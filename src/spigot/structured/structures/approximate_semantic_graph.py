@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..checks import check_integer, check_number
 from ..kernels.semantic_graph.ad3 import semantic_graph_ad3
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, graph_arguments
+from ..settings import check_integer, check_number
 from ..shapes import ArcLabels, GraphPredicates, Lengths
 from .first_order_graph import FirstOrderGraph
 from .semantic_graph import SemanticGraph

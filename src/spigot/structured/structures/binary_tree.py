@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_flag, lengths_or_full, mask_or_none, widen
+from ..checks import lengths_or_full, mask_or_none, widen
 from ..kernels.binary_tree.argmax import binary_tree_argmax
 from ..kernels.binary_tree.sample import binary_tree_sample
 from ..kernels.binary_tree.sums import BINARY_TREE
 from ..parts.spans import SpansForm, check_spans, span_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.span_box import SpanBox
+from ..settings import check_flag
 from ..shapes import Lengths, Mask, SpanMask, Spans
 from .labelled import Kernels, LabelledStructure
 

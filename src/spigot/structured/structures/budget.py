@@ -15,7 +15,7 @@ from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from ..parts.compact import CompactForm
 from ..polytopes.hull import Hull
-from ..surrogates.settings import check_count
+from ..settings import check_count
 from ..within_budget import total_of
 from .budget_operator import argmax_within_budget, forget, operator_arguments
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import check_flag
 from ..parts.arcs import HeadsForm, arc_arguments, arc_part_mask
 from ..polytopes.hull import Hull
 from ..polytopes.single_head import SingleHead
+from ..settings import check_flag
 from ..shapes import ArcMask, Arcs, Lengths, Mask
 from .labelled import LabelledStructure
 

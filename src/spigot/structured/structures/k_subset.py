@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import check_flag, check_integer, constant, lengths_or_full, narrow, refuse_rows
+from ..checks import constant, lengths_or_full, narrow, refuse_rows
 from ..equality import equal_settings, hash_settings
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, SUBSET
 from ..parts.categories import IndicesForm, category_part_mask, check_size, subset_arguments, subset_sizes
 from ..parts.rows import over_rows
 from ..polytopes.capped_simplex import CappedSimplex
+from ..settings import check_flag, check_integer
 from ..shapes import Categories, CategoryMask, Lengths, Mask, PerRow, Seeds
 
 

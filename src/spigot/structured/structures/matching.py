@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import check_flag, constant, narrow
+from ..checks import constant, narrow
 from ..kernels.matching.argmax import matching_argmax
 from ..parts.square import ColumnsForm, inside_pairs, pair_arguments
 from ..polytopes.birkhoff import Birkhoff
+from ..settings import check_flag
 from ..shapes import Mask, PairLengths, PairMask, Pairs
 
 

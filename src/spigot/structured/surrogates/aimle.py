@@ -9,14 +9,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_flag, check_number
 from ..differentiation import is_traced
 from ..noise import draw_seeds, mean_over_samples, perturbed
 from ..parts.base import Parts, flatten, map_parts, masked, per_row
 from ..problem import Problem
+from ..settings import check_choice, check_count, check_flag, check_number, check_positive
 from .base import CustomSurrogate, Saved
 from .imle import shifted_argmax
-from .settings import check_choice, check_count, check_positive
 
 
 class AdaptedStrength(nn.Module):

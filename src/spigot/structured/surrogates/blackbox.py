@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..checks import check_flag
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from ..settings import check_flag, check_positive
 from .base import ArgmaxSurrogate, Saved
 from .capping import capped
-from .settings import check_positive
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from ..noise import draw_seeds, perturbed
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from ..settings import check_max_norm, check_positive
 from .base import DifferentiableSurrogate
 from .marginal_jacobian import hard_marginals
-from .settings import check_max_norm, check_positive
 
 
 @dataclass(frozen=True)

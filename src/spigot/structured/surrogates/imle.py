@@ -7,13 +7,12 @@ from typing import Literal
 
 import torch
 
-from ..checks import check_flag
 from ..noise import draw_seeds, mean_over_samples, perturbed
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from ..settings import check_choice, check_count, check_flag, check_positive
 from .base import CustomSurrogate, Saved
 from .capping import capped
-from .settings import check_choice, check_count, check_positive
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from torch import Tensor
 from ..differentiation import Function, apply, is_tracked, same
 from ..parts.base import Parts, like, tensors
 from ..problem import Problem
+from ..settings import check_max_norm
 from .base import DifferentiableSurrogate
 from .capping import cap
 from .once import differentiable_once
-from .settings import check_max_norm
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch import Tensor
 from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts
 from ..problem import Problem
+from ..settings import check_temperature, of_now
 from .base import DifferentiableSurrogate
-from .settings import check_temperature, of_now
 
 
 @dataclass(frozen=True)

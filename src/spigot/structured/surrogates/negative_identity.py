@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..checks import check_flag
 from ..parts.base import Parts, flatten, masked, unflatten
 from ..problem import Problem
+from ..settings import check_flag
 from .base import ArgmaxSurrogate, Saved
 
 

@@ -12,8 +12,8 @@ from ..checks import refuse_rows
 from ..noise import Noise, draw_noise, draw_seeds, mean_over_samples, perturbed
 from ..parts.base import Parts, flatten, inner, map_parts, masked, per_row
 from ..problem import Problem
+from ..settings import check_choice, check_count, check_positive
 from .base import CustomSurrogate, Saved
-from .settings import check_choice, check_count, check_positive
 
 
 def leave_one_out(values: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from typing import Any, Generic, Literal, NamedTuple
 from ..base import Polytope, Structure
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from ..settings import check_count, check_max_norm, check_positive
 from .base import ArgmaxSurrogate
 from .capping import capped
-from .settings import check_count, check_max_norm, check_positive
 
 
 class ProjectedStep(NamedTuple, Generic[Parts]):

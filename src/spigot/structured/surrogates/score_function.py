@@ -11,9 +11,9 @@ from torch import Tensor
 from ..noise import draw_seeds, mean_over_samples
 from ..parts.base import Parts, map_parts, masked, per_row
 from ..problem import Problem
+from ..settings import check_choice, check_count
 from .base import CustomSurrogate, Saved
 from .perturbed import leave_one_out
-from .settings import check_choice, check_count
 
 
 def check_baseline(baseline: str, samples: int) -> None:

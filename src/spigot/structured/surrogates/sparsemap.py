@@ -10,8 +10,8 @@ from ..checks import refuse_rows
 from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten
 from ..problem import Problem
+from ..settings import check_temperature, of_now
 from .base import DifferentiableSurrogate
-from .settings import check_temperature, of_now
 
 
 @dataclass(frozen=True)

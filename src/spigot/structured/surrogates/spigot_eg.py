@@ -8,9 +8,9 @@ import torch
 
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from ..settings import check_count, check_max_norm, check_positive
 from .base import ArgmaxSurrogate, Saved
 from .capping import capped
-from .settings import check_count, check_max_norm, check_positive
 
 
 @dataclass(frozen=True)

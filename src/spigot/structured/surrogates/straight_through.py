@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from ..parts.base import Parts
 from ..problem import Problem
+from ..settings import check_max_norm
 from .base import ArgmaxSurrogate, Saved
 from .capping import capped
-from .settings import check_max_norm
 
 
 @dataclass(frozen=True)
