@@ -27,7 +27,7 @@ def widen(scores: Tensor) -> Tensor:
 
 
 def narrow(result: Tensor, scores: Tensor) -> Tensor:
-    """Return what was computed from `widen(scores)` in the precision of `scores`."""
+    """Return what was computed in a wider type, as from `widen(scores)`, in that of `scores`."""
     return result if result.dtype is scores.dtype else result.to(scores.dtype)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .base import MarginalStructure
-from .checks import as_lengths, check_instance, check_scores, check_structures
+from .checks import as_lengths, check_instance, check_scores, check_structures, narrow
 from .k_best import check_rows
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
@@ -90,7 +90,7 @@ class Gibbs(Generic[Parts]):
         wide = map_parts(lambda part: part.detach().double(), self.scores)
         marginals = self.structure.marginals(wide, self.lengths, self.mask)
         best = self.structure.argmax(marginals, self.lengths, self.support)
-        return map_parts(lambda part, own: part.to(own.dtype), best, self.scores)
+        return map_parts(narrow, best, self.scores)
 
     @cached_property
     def log_count(self) -> Tensor:
@@ -202,8 +202,7 @@ class Gibbs(Generic[Parts]):
         wide = map_parts(lambda part: part.detach().double(), self.scores)
         structures, totals = self.structure.top_k(wide, k, self.lengths, self.mask)
         log_z = self.structure.log_partition(wide, self.lengths, self.mask)
-        typed = map_parts(lambda part, own: part.to(own.dtype), structures, self.scores)
-        return typed, (totals - log_z[:, None]).clamp(max=0.0)
+        return map_parts(narrow, structures, self.scores), (totals - log_z[:, None]).clamp(max=0.0)
 
     def _repeated(self, times: int) -> tuple[MarginalStructure[Parts], Parts, Tensor | None, Parts | None]:
         """Return the structure, scores, lengths and mask of the whole batch, over and over."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Structure
-from .checks import as_lengths, check_form, check_function, check_instance, check_scores, kind_of, widen
+from .checks import as_lengths, check_form, check_function, check_instance, check_scores, kind_of, narrow, widen
 from .differentiation import Function, apply, is_batched, is_traced, is_tracked, no_derivatives, same
 from .parts.base import Parts, flatten, like, map_parts, masked, per_row, tensors
 from .parts.rows import Rows, rows_of
@@ -268,7 +268,7 @@ def structured_argmax(
             wide = wide if scale is None else apply(_ScaledGradient, scale, *wide)
             outputs = apply(_CustomGradient, problem, surrogate, lengths, *wide, *masks)[: len(given)]
         outputs = outputs if scale is None else apply(_ScaledGradient, 1 / scale, *outputs)
-        return like(scores, tuple(part.to(own.dtype) for part, own in zip(outputs, given, strict=True)))
+        return like(scores, tuple(map(narrow, outputs, given)))
 
 
 def _of_rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..base import Polytope
+from ..checks import narrow
 from ..kernels.semantic_graph.labeled_arcs import project_labeled_arcs
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
@@ -27,4 +28,4 @@ class ClippedArcs(Polytope[SemanticGraphParts]):
         """Return a point of the polytope, not in general the nearest; arguments are those of `LabeledArcs.project`."""
         check_graphs("point", point, lengths, mask)
         clipped = SemanticGraphParts(*project_labeled_arcs(*graph_arguments(point, lengths, mask), True))
-        return map_parts(lambda part, given: part.to(given.dtype), clipped, point)
+        return map_parts(narrow, clipped, point)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..base import Polytope
+from ..checks import narrow
 from ..kernels.semantic_graph.labeled_arcs import project_labeled_arcs
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, check_graphs, graph_arguments
@@ -35,4 +36,4 @@ class LabeledArcs(Polytope[SemanticGraphParts]):
         """
         check_graphs("point", point, lengths, mask)
         projected = SemanticGraphParts(*project_labeled_arcs(*graph_arguments(point, lengths, mask), False))
-        return map_parts(lambda part, given: part.to(given.dtype), projected, point)
+        return map_parts(narrow, projected, point)

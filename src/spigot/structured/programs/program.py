@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import as_lengths, lengths_or_none, refuse_rows
+from ..checks import as_lengths, lengths_or_none, narrow, refuse_rows
 from ..differentiation import is_traced
 from ..k_best import check_k
 from ..kernels.numerics.limbs import WIDE
@@ -352,7 +352,7 @@ def _copied(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _typed(parts: tuple[Tensor, ...], scores: Parts) -> Parts:
-    return like(scores, tuple(part.to(own.dtype) for part, own in zip(parts, tensors(scores), strict=True)))
+    return map_parts(narrow, like(scores, parts), scores)
 
 
 def _connected(result: Tensor, leaves: tuple[Tensor, ...]) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..checks import narrow
 from ..kernels.semantic_graph.ad3 import semantic_graph_ad3
 from ..parts.base import map_parts
 from ..parts.graph import SemanticGraphParts, graph_arguments
@@ -79,4 +80,4 @@ class ApproximateSemanticGraph(FirstOrderGraph):
         flags = self._check(scores, lengths, mask)
         arguments = graph_arguments(map_parts(Tensor.detach, scores), lengths, mask)
         *solution, used = semantic_graph_ad3(*arguments, flags, self.max_iterations, self.step_size, self.tolerance)
-        return map_parts(lambda part, given: part.to(given.dtype), SemanticGraphParts(*solution), scores), used
+        return map_parts(narrow, SemanticGraphParts(*solution), scores), used

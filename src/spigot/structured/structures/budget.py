@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import as_lengths, check_instance, kind_of, widen
+from ..checks import as_lengths, check_instance, kind_of, narrow, widen
 from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
 from ..parts.compact import CompactForm
@@ -114,7 +114,7 @@ class Budget(Structure[Parts]):
         finally:
             if not torch.compiler.is_compiling():
                 forget(arguments[-1])
-        return map_parts(lambda part, own: part.to(own.dtype), unflatten(best, wide), scores)
+        return map_parts(narrow, unflatten(best, wide), scores)
 
     def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
         """Return scores and candidates whose argmax has all required parts; see the base class."""
