@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ..differentiation import is_traced
 from ..noise import draw_seeds, mean_over_samples, perturbed
-from ..parts.base import Parts, flatten, map_parts, masked, per_row
+from ..parts.base import Parts, flatten, map_parts, masked, per_row, tensors
 from ..problem import Problem
 from ..settings import check_choice, check_count, check_flag, check_number, check_positive
 from .base import CustomSurrogate, Saved
+from .capping import norms
 from .imle import shifted_argmax
 
 
@@ -99,7 +100,7 @@ class AIMLE(CustomSurrogate):
     def backward(self, problem: Problem[Parts], output: Parts, saved: Saved, grad_output: Parts) -> Parts:
         """Return the difference quotient, and adapt α."""
         back, scores = saved
-        slope, size = _norm(grad_output), _norm(masked(problem.scores, problem.valid))
+        slope, size = (norms(tensors(parts)) for parts in (grad_output, masked(problem.scores, problem.valid)))
         step = self.state.strength * size.where(size > 0, torch.ones_like(size)) / slope
         step = step.where(slope > 0, torch.ones_like(step))
         # In float64: of a tiny gradient λ is too large for float32, though λ∇ẑ is only as long as the scores.
@@ -124,8 +125,3 @@ class AIMLE(CustomSurrogate):
             strength -= self.rate
         self.state.strength.fill_(strength)
         self.state.density.fill_(density)
-
-
-def _norm(parts: Parts) -> Tensor:
-    """Return the L2 norm of each row, in float64 so that padding does not change it."""
-    return torch.linalg.vector_norm(flatten(parts).double(), dim=1)
