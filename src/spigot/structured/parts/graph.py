@@ -131,8 +131,8 @@ def graphs_to_labels(graphs: SemanticGraphParts, lengths: Tensor | None = None) 
         int64, `[batch, head, modifier]`, -1 for no arc, and past the length.
     """
     check_graphs("graphs", graphs, lengths)
-    labels = first_largest(graphs.labels).where((graphs.arcs > 0) & _pairs(graphs.arcs, lengths), -1)
-    alone = (graphs.predicates > 0) & ~(labels >= 0).any(2) & _nodes(graphs.arcs, lengths)
+    labels = first_largest(graphs.labels).where((graphs.arcs > 0) & arcs_inside(graphs.arcs, lengths), -1)
+    alone = (graphs.predicates > 0) & ~(labels >= 0).any(2) & nodes_inside(graphs.arcs, lengths)
     return labels.where(~torch.diag_embed(alone), 0)
 
 
@@ -161,7 +161,7 @@ class ArcLabelsForm(CompactForm[SemanticGraphParts]):
 
     def meant(self, scores: SemanticGraphParts, lengths: Tensor | None) -> Tensor:
         """Return which arcs and predicates there may be."""
-        return _pairs(scores.arcs, lengths) | torch.diag_embed(_nodes(scores.arcs, lengths))
+        return arcs_inside(scores.arcs, lengths) | torch.diag_embed(nodes_inside(scores.arcs, lengths))
 
     def to_parts(self, integers: Tensor, scores: SemanticGraphParts, lengths: Tensor | None) -> SemanticGraphParts:
         """Return the predicates, arcs and labelled arcs."""
@@ -173,8 +173,8 @@ class ArcLabelsForm(CompactForm[SemanticGraphParts]):
 
     def members(self, parts: SemanticGraphParts, lengths: Tensor | None) -> Tensor:
         """Return which rows have a predicate and one label for each arc, and keep determinism."""
-        pairs = _pairs(parts.arcs, lengths)
-        predicates = parts.predicates.where(_nodes(parts.arcs, lengths), 0)
+        pairs = arcs_inside(parts.arcs, lengths)
+        predicates = parts.predicates.where(nodes_inside(parts.arcs, lengths), 0)
         arcs, labels = parts.arcs.where(pairs, 0), parts.labels.where(pairs[..., None], 0)
         whole = [((part == 0) | (part == 1)).flatten(1).all(1) for part in (predicates, arcs, labels)]
         labelled = ((labels != 0).sum(3) == (arcs != 0)).flatten(1).all(1)
@@ -184,15 +184,15 @@ class ArcLabelsForm(CompactForm[SemanticGraphParts]):
         return whole[0] & whole[1] & whole[2] & labelled & headed & once
 
 
-def _nodes(arcs: Tensor, lengths: Tensor | None) -> Tensor:
+def nodes_inside(arcs: Tensor, lengths: Tensor | None) -> Tensor:
     """Return which nodes may be predicates, by the lengths: bool, `[batch, n]`."""
     tokens = lengths_or_full(arcs, lengths, arcs.size(1) - 1)[:, None]
     return (torch.arange(arcs.size(1), device=arcs.device) <= tokens) & (tokens > 0)
 
 
-def _pairs(arcs: Tensor, lengths: Tensor | None) -> Tensor:
+def arcs_inside(arcs: Tensor, lengths: Tensor | None) -> Tensor:
     """Return which arcs there may be, by the lengths: bool, `[batch, n, n]`."""
-    inside, node = _nodes(arcs, lengths), torch.arange(arcs.size(1), device=arcs.device)
+    inside, node = nodes_inside(arcs, lengths), torch.arange(arcs.size(1), device=arcs.device)
     # ROOT is no modifier, and no node is its own.
     return inside[:, :, None] & (inside & (node > 0))[:, None, :] & (node[:, None] != node)
 

@@ -10,8 +10,14 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import lengths_or_full
-from ..parts.graph import ArcLabelsForm, SemanticGraphParts, check_graphs, deterministic_flags
+from ..parts.graph import (
+    ArcLabelsForm,
+    SemanticGraphParts,
+    arcs_inside,
+    check_graphs,
+    deterministic_flags,
+    nodes_inside,
+)
 from ..polytopes.graph_hull import GraphHull
 from ..polytopes.labeled_arcs import LabeledArcs
 from ..shapes import ArcLabels, GraphPredicates, Lengths, PerRow
@@ -58,13 +64,8 @@ class FirstOrderGraph(Structure[SemanticGraphParts]):
         predicates, arcs, labels = (part != -torch.inf for part in scores)
         if mask is not None:
             predicates, arcs, labels = predicates & mask.predicates, arcs & mask.arcs, labels & mask.labels
-        tokens = lengths_or_full(scores.arcs, lengths, scores.arcs.size(1) - 1)
-        node = torch.arange(scores.arcs.size(1), device=scores.arcs.device)
-        inside = node <= tokens[:, None]
-        predicates = predicates & inside & (tokens > 0)[:, None]
-        # ROOT is never a modifier, and no node is its own modifier.
-        pairs = (inside & (node > 0))[:, None, :] & (node[:, None] != node)
-        arcs = arcs & predicates[:, :, None] & pairs & labels.any(3)
+        predicates = predicates & nodes_inside(scores.arcs, lengths)
+        arcs = arcs & predicates[:, :, None] & arcs_inside(scores.arcs, lengths) & labels.any(3)
         return SemanticGraphParts(predicates, arcs, labels & arcs[..., None])
 
     def require(
