@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from spigot.data.files import open_output
 from spigot.training.state import METRICS
 
 
@@ -31,10 +31,8 @@ class History:
 
     def write(self, folder: Path) -> None:
         """Write `metrics.jsonl`, as a whole or not at all."""
-        path = folder / METRICS
-        part = path.with_name(path.name + ".part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in self.rows), "utf-8")
-        os.replace(part, path)
+        with open_output(folder / METRICS) as file:
+            file.writelines(json.dumps(row) + "\n" for row in self.rows)
 
 
 class Losses:
