@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import errno
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -209,6 +210,12 @@ def in_the_way(folder: Path, besides: Collection[str] = ()) -> str | None:
     if not folder.is_dir():
         return "a file" if folder.exists() else None
     return "files in it" if {path.name for path in folder.iterdir()} - set(besides) else None
+
+
+def fingerprint(path: Path) -> str:
+    """Return a checksum of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_stream(path: Path) -> bool:

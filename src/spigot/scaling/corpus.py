@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from spigot.data.files import fingerprint
 from spigot.data.lengths import MAX_LENGTH
 from spigot.errors import UserError
 from spigot.precision import MixedPrecision
 from spigot.scaling.actors import ColumnParser, PartParser, Work
-from spigot.scaling.output import fingerprint, missing, remove_halves, start_job
+from spigot.scaling.output import missing, remove_halves, start_job
 from spigot.scaling.parts import Ends, Part, cut, files_in
 from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, find_checkpoint
 from spigot.systems.loading import load_system

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -96,9 +95,3 @@ def _other(out: Path, key: str, old: dict[str, Any], job: dict[str, Any]) -> str
 def _has_parts(folder: Path, suffix: str) -> bool:
     """Return whether there are parses of a file in the folder of its parts."""
     return any(path.is_file() for path in folder.glob(f"*{suffix}"))
-
-
-def fingerprint(path: Path) -> str:
-    """Return a checksum of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from spigot.builtin import splits
 from spigot.data.errors import DataError
-from spigot.data.files import read_text
+from spigot.data.files import fingerprint, read_text
 from spigot.data.sentence import Sentence
 from spigot.evaluation.matching import match
 from spigot.tasks import TASKS
@@ -150,8 +149,7 @@ def fingerprints(config: DataConfig, tasks: Mapping[str, Task], *others: Path | 
         paths += [files.dev, config.vectors_of(name)]
     for path in paths:
         if path is not None and (config.root / path).is_file():  # a pipe can be read once only
-            with open(config.root / path, "rb") as file:
-                found[str(config.root / path)] = hashlib.file_digest(file, "sha256").hexdigest()
+            found[str(config.root / path)] = fingerprint(config.root / path)
     return found
 
 
