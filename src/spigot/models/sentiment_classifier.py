@@ -15,7 +15,7 @@ from spigot.models.config import BagClassifierConfig, BiLSTMClassifierConfig, Cl
 from spigot.models.encoders.base import Column, WithEncoder
 from spigot.models.encoders.word_vectors import WordVectors
 from spigot.models.scorers.perceptron import glorot
-from spigot.structured.structures.semantic_graph import SemanticGraphParts
+from spigot.structured import SemanticGraphParts
 
 CLASSES = 2
 """Negative and positive."""
@@ -54,9 +54,9 @@ class BiLSTMClassifier(WithEncoder, nn.Module):
             width = config.feature
         self.hidden = nn.Linear(width, config.hidden)
         self.output = nn.Linear(config.hidden, CLASSES)
-        for part in (self.itself, *(getattr(self, name, None) for name in ("head", "role")), self.hidden, self.output):
-            if part is not None:
-                glorot(part)
+        reads_graph = () if self.itself is None else (self.itself, self.head, self.role)
+        for part in (*reads_graph, self.hidden, self.output):
+            glorot(part)
 
     def forward(self, tokens: Tokens, dropped: Tensor | None = None, graph: SemanticGraphParts | None = None) -> Tensor:
         """Return the scores of the classes, `[batch, 2]`. `graph` is hard, or a relaxed one, over the same nodes."""
