@@ -14,7 +14,7 @@ from spigot.data.sentence import TOP, Arc, Graph, Sentence
 from spigot.data.vocabulary import Roles
 from spigot.models.config import NamedScorer, NamedTreeFeature
 from spigot.models.tree_features.base import TreeFeature
-from spigot.structured.structures.semantic_graph import SemanticGraph, SemanticGraphParts
+from spigot.structured import SemanticGraph, SemanticGraphParts
 
 
 class Decoded(NamedTuple):

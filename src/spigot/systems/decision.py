@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from spigot.data.sentence import Sentence
-from spigot.structured import SemanticGraphParts, Surrogate, structured_argmax
+from spigot.structured import Problem, SemanticGraphParts, Surrogate, structured_argmax
 from spigot.structured.parts.base import like, map_parts, tensors
-from spigot.structured.problem import Problem
 from spigot.systems.base import System
 from spigot.systems.batch import Batch
 

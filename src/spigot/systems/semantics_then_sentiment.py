@@ -14,6 +14,7 @@ from spigot.models.graph_scorer import Decoded
 from spigot.models.semantic_parser import SemanticParser, gold_graphs
 from spigot.models.sentiment_classifier import build_classifier
 from spigot.structured import SemanticGraphParts
+from spigot.structured.parts.base import map_parts
 from spigot.structured.structures.first_order_graph import one_hot_parts
 from spigot.systems.base import System, Vectors, check_vectors, to_dicts
 from spigot.systems.batch import Batch
@@ -189,7 +190,7 @@ class SemanticsThenSentiment(System):
         predicates, arc_labels = gold_graphs(sentences, self.semantics.roles, self.tasks["semantics"].name)
         shape = (*arc_labels.shape, len(self.semantics.roles))
         like = SemanticGraphParts(torch.empty(predicates.shape), torch.empty(arc_labels.shape), torch.empty(shape))
-        return SemanticGraphParts(*one_hot_parts(predicates, arc_labels, like))
+        return one_hot_parts(predicates, arc_labels, like)
 
     def predict(self, sentences: Sequence[Sentence]) -> list[Sentence]:
         """Return the sentences with a sentiment, its probability and, where there is a parser, graphs."""
@@ -212,7 +213,7 @@ class SemanticsThenSentiment(System):
         tokens = self.sentiment.vocabulary.encode(sentences)[0].to(self.device)
         graph = None
         if self.semantics is not None:
-            graph = SemanticGraphParts(*(part.to(self.device) for part in self.given_graphs(sentences)))
+            graph = map_parts(lambda part: part.to(self.device), self.given_graphs(sentences))
         scores, _ = self(tokens, graph=graph)
         probabilities, classes = scores.softmax(-1).max(-1)
         predictions = zip(classes.tolist(), probabilities.tolist(), strict=True)

@@ -12,9 +12,8 @@ from spigot.data.sentence import Sentence
 from spigot.drawing.arcs import DrawnArc, weighted_arcs
 from spigot.drawing.layout import Panel
 from spigot.errors import UserError
-from spigot.structured import SPIGOT, Surrogate
+from spigot.structured import SPIGOT, Problem, Surrogate
 from spigot.structured.parts.base import map_parts, tensors
-from spigot.structured.problem import Problem
 from spigot.systems.base import System
 from spigot.systems.decision import ArcWeights, arc_weights, decision, score_gradient
 
