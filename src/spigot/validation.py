@@ -1,10 +1,10 @@
-"""One-line messages for the errors that pydantic finds."""
+"""Tables of recipes, and one-line messages for the errors that pydantic finds in them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 _EXPECTED = "Input should be "
 # Where pydantic's own message says no more, in stranger words.
@@ -14,6 +14,12 @@ _PLAIN = {
     "model_type": f"{_EXPECTED}a table",
     "dict_type": f"{_EXPECTED}a table",
 }
+
+
+class Table(BaseModel):
+    """A table of a recipe: without unknown keys, infinite numbers or NaN, and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def first_problem(error: ValidationError, content: Any) -> str:

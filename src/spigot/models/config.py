@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from spigot.models.encoders.base import Encoder
 from spigot.models.scorers.base import Scorer
@@ -12,10 +12,7 @@ from spigot.models.tree_features.base import TreeFeature
 from spigot.named import Named
 from spigot.signature import NamedError
 from spigot.structured import MarginalStructure, NonProjectiveTree, ProjectiveTree, Surrogate
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from spigot.validation import Table
 
 
 class NamedSurrogate(Named[Surrogate], base=Surrogate, package="spigot.structured"):
@@ -52,7 +49,7 @@ def over_the_default(cls: type[BaseModel], value: Any, info: ValidationInfo) -> 
     return type(default).over(default, value)
 
 
-class PartConfig(_Strict):
+class PartConfig(Table):
     """The part of a task."""
 
     def trained(self) -> Any:

@@ -6,21 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
+from pydantic import BeforeValidator, ValidationError, field_validator
 
 from spigot.models.config import NamedSurrogate, PartConfig
 from spigot.tasks import make_task
 from spigot.tasks.base import Task
-from spigot.validation import first_problem
+from spigot.validation import Table, first_problem
 
 none_if_false = BeforeValidator(lambda value: None if value is False else value)
 """TOML has no null: `KEY = false` in a recipe means None."""
 
 
-class SystemConfig(BaseModel, ABC):
+class SystemConfig(Table, ABC):
     """The table [system] of a recipe; each kind of system has its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     needs_intermediate: ClassVar[tuple[str, ...]] = ("surrogate",)
     """Keys that a recipe may give only if the system has an intermediate parser."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from spigot.data.errors import DataError
 from spigot.data.files import Writable, display_name
 from spigot.data.sentence import Confidence, Sentence
 from spigot.evaluation.report import Measure
+from spigot.validation import Table
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Comments = Callable[[Sentence], Sequence[str]]
@@ -31,14 +32,12 @@ class Unknown(NamedTuple):
     """What the others have ("class that training has")."""
 
 
-class Task(BaseModel, ABC):
+class Task(Table, ABC):
     """One task of a system; its fields are the keys of a recipe's table [tasks.NAME].
 
     A *part* is the module that a system has for the task, and that the task's output comes from. A task's docstring
     says what it needs of it. Scores are sums of counts: `score(a) + score(b)` is that of both.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     part_name: ClassVar[str]
     """What the part is called in messages ("syntactic parser")."""

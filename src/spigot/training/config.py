@@ -25,7 +25,7 @@ from spigot.systems.base import System
 from spigot.systems.config import SystemConfig
 from spigot.tasks import TASKS
 from spigot.tasks.base import Decay, Task
-from spigot.validation import first_problem
+from spigot.validation import Table, first_problem
 
 
 def _not_empty(path: Any) -> Any:
@@ -42,14 +42,10 @@ class RecipeError(UserError):
     """A recipe that cannot be read; the message is one line that names the file and the key."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BuiltinConfig(_Strict):
+class BuiltinConfig(Table):
     """How many sentences of the built-in corpus to use. The tasks' training sets do not overlap."""
 
-    train: dict[str, Annotated[int, Field(ge=1)]] = {}
+    train: dict[str, Annotated[int, Field(ge=1)]] = Field({})
     """Training sentences by task; 1000 for others."""
     dev: int = Field(200, ge=1)
     test: int = Field(200, ge=1)
@@ -61,7 +57,7 @@ class BuiltinConfig(_Strict):
         return self.train.get(task, 1000)
 
 
-class TaskDataConfig(_Strict):
+class TaskDataConfig(Table):
     """The files of one task: [data.NAME]."""
 
     train: HomePath | None = None
@@ -110,7 +106,7 @@ class DataConfig(BaseModel):
         return self
 
 
-class IntermediateConfig(_Strict):
+class IntermediateConfig(Table):
     """How the intermediate parser is trained, before and together with the end task."""
 
     pretrain_epochs: int = Field(0, ge=0)
@@ -133,7 +129,7 @@ class IntermediateConfig(_Strict):
     """Epochs of joint training over which that factor grows linearly from 0."""
 
 
-class TrainingConfig(_Strict):
+class TrainingConfig(Table):
     """Optimisation. The defaults are the published values, except for the batch size."""
 
     epochs: int = Field(100, ge=1)
@@ -188,12 +184,12 @@ def _system(value: Any) -> Any:
         raise ValueError(first_problem(error, value)) from None
 
 
-class Recipe(_Strict):
+class Recipe(Table):
     """One experiment."""
 
     description: str = ""
     system: Annotated[SerializeAsAny[SystemConfig], BeforeValidator(_system)] = Field({}, validate_default=True)
-    tasks: dict[str, dict[str, Any]] = {}
+    tasks: dict[str, dict[str, Any]] = Field({})
     """Settings of tasks, by name: see the classes in `spigot.tasks`."""
     data: DataConfig = DataConfig()
     intermediate: IntermediateConfig = IntermediateConfig()
