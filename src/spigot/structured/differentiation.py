@@ -8,7 +8,7 @@ for `vmap` folds the new dimension into the batch, of which all structures have 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -52,6 +52,11 @@ def no_derivatives() -> AbstractContextManager[Any]:
 def _neither() -> Iterator[None]:
     with torch.no_grad(), forward_ad._set_fwd_grad_enabled(False):
         yield
+
+
+def no_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
+    """Return a context in which operations on the device of `tensor` keep their precision."""
+    return nullcontext() if tensor.is_meta else torch.autocast(tensor.device.type, enabled=False)
 
 
 def fold(size: int, in_dims: tuple[int | None, ...], values: tuple[Any, ...]) -> tuple[Any, ...]:
