@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spigot.cli.console import emit, emit_json
-from spigot.cli.device import checked_device
+from spigot.cli.device import DeviceOption, checked_device
 
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
@@ -40,7 +40,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the tests and intervals.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the tests and intervals.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Compare two systems on the sentences where their trees are the same, and where not."""
     from spigot.evaluation.changes import Changes, changed_heads, split

@@ -8,6 +8,7 @@ import typer
 
 from spigot.precision import MixedPrecision
 
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 MixedPrecisionOption = Annotated[
     MixedPrecision,
     typer.Option(

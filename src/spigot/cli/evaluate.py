@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spigot.cli.console import emit, emit_json
-from spigot.cli.device import MixedPrecisionOption, checked_device
+from spigot.cli.device import DeviceOption, MixedPrecisionOption, checked_device
 from spigot.cli.kernels import announce_compilation
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_label: Annotated[bool, typer.Option("--per-label", help="Add the F1 of each label.")] = False,
     mixed_precision: MixedPrecisionOption = "no",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Parse gold files with a trained system and print scores, each with its convention."""
     from spigot.evaluation import report

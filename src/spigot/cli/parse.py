@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from spigot.cli.device import MixedPrecisionOption, checked_device
+from spigot.cli.device import DeviceOption, MixedPrecisionOption, checked_device
 from spigot.cli.kernels import announce_compilation
 from spigot.cli.selection import in_shard, name_left_out, parse_shard
 from spigot.data.lengths import MAX_LENGTH, short_enough
@@ -94,7 +94,7 @@ def parse(
         ),
     ] = MAX_LENGTH,
     mixed_precision: MixedPrecisionOption = "no",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.
 

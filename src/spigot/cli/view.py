@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spigot.cli.device import checked_device
+from spigot.cli.device import DeviceOption, checked_device
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def view(
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Show a model in the browser: parses of what you type, and the arcs that the end task's loss would move.
 
