@@ -117,11 +117,8 @@ class AIMLE(CustomSurrogate):
         changed = flatten(difference).count_nonzero(1)
         if is_traced() or changed.is_meta or not changed.numel():
             return
-        strength, density = self.state.strength.item(), self.state.density.item()
-        density = self.decay * density + (1 - self.decay) * changed.double().mean().item()
-        if density < self.density:
-            strength += self.rate
-        elif strength > self.rate:
-            strength -= self.rate
-        self.state.strength.fill_(strength)
-        self.state.density.fill_(density)
+        # On the device of the state: to fetch the numbers would wait for a GPU in each backward pass.
+        strength, density = self.state.strength, self.state.density
+        density.copy_(self.decay * density + (1 - self.decay) * changed.double().mean().to(density))
+        lower = torch.where(strength > self.rate, strength - self.rate, strength)
+        strength.copy_(torch.where(density < self.density, strength + self.rate, lower))
