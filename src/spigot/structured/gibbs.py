@@ -12,9 +12,9 @@ from torch import Tensor
 
 from .base import MarginalStructure
 from .checks import as_lengths, check_instance, check_scores, check_structures, narrow
-from .k_best import check_rows
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
+from .parts.rows import check_rows
 from .results import log_partition_of, marginals_of
 
 

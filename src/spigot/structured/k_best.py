@@ -18,6 +18,7 @@ from torch import Tensor
 from .checks import as_lengths
 from .kernels.runtime.refusal import RowsError
 from .parts.base import Parts, common_dtype, flatten, map_parts, masked, tensors, unflatten
+from .parts.rows import check_rows
 
 CELLS = 1 << 22
 """How many scores one call of an argmax is given at most, if it has more than one row."""
@@ -82,13 +83,6 @@ def check_k(k: int) -> None:
     """Raise an error unless k is a whole number, at least 1."""
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise ValueError(f"k: expected a whole number, at least 1, got {k!r}")
-
-
-def check_rows(structure: Any, scores: Parts) -> None:
-    """Raise an error if rows are along another axis than the second of two."""
-    shape = list(tensors(scores)[0].shape)
-    if structure.axis is not None and (len(shape) != 2 or structure.axis % 2 != 1):
-        raise ValueError(f"scores: expected shape [batch, category] here, got {shape} with dim={structure.axis}")
 
 
 def stacked(flat: Tensor, scores: Parts) -> Parts:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..base import Structure
 from ..checks import as_lengths, check_function, check_instance, check_scores
-from ..k_best import check_rows
 from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
+from ..parts.rows import check_rows
 from ..problem import Problem
 from ..shapes import Lengths
 from ..surrogates.aimle import AIMLE

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..checks import as_lengths, check_floating, check_mask
+from .base import AnyParts, tensors
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -73,6 +74,13 @@ def rows_of(name: str, scores: Any, axis: int | None) -> Rows | None:
     if not -scores.dim() <= axis < scores.dim():
         raise ValueError(f"{name}: expected an axis {axis}, got shape {list(scores.shape)}")
     return Rows(scores.shape, axis % scores.dim())
+
+
+def check_rows(structure: Any, scores: AnyParts) -> None:
+    """Raise an error if rows are along another axis than the second of two."""
+    shape = list(tensors(scores)[0].shape)
+    if structure.axis is not None and (len(shape) != 2 or structure.axis % 2 != 1):
+        raise ValueError(f"scores: expected shape [batch, category] here, got {shape} with dim={structure.axis}")
 
 
 def over_rows(by: str = "scores", owner: str = "self") -> Callable[[Function], Function]:

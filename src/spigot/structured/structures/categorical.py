@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
 from ..checks import check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
-from ..k_best import check_k, check_rows
+from ..k_best import check_k
 from ..parts.categories import IndicesForm, category_part_mask
-from ..parts.rows import over_rows
+from ..parts.rows import check_rows, over_rows
 from ..polytopes.simplex import Simplex
 from ..seeds import gumbel
 from ..settings import check_integer
