@@ -321,7 +321,7 @@ def by_width(
     So no row depends on the others. A graph, and a transform of torch.func, cannot look at scores: there no row is
     wide, and scores have to be below 1e6 or so.
     """
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or sizes.is_meta:
+    if is_traced() or sizes.is_meta:
         return run(False, arguments, sizes)
     held = [leaf.detach().flatten(1) for leaf in leaves]
     large = [((part.abs() > WIDE) & (part > LOW / 2)).any(1) for part in held]
