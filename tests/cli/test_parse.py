@@ -91,6 +91,45 @@ def test_files_plain_and_packed(spigot, runs, tmp_path):
     assert spigot("parse", runs / "run", tmp_path / "a.sdp.gz", "--to", "sdp") == told
 
 
+@pytest.mark.parametrize("options", [["--tokenized"], ["--spacy", "blank:en"], []], ids=str)
+def test_several_files_are_one_input(spigot, runs, tmp_path, options):
+    (tmp_path / "a.txt").write_text("the dog sleeps\n\nit barks\n")
+    (tmp_path / "b.txt").write_text("\nit sleeps\n")
+    files = tmp_path / "a.txt", "-", tmp_path / "b.txt"
+    code, out, err = spigot("parse", runs / "run", *files, "--to", "json", *options, stdin="the dog barks\n")
+    assert (code, err) == (0, "")
+    assert [(each["id"], " ".join(each["forms"])) for each in read_json(out)] == [
+        ("1", "the dog sleeps"),
+        ("2", "it barks"),
+        ("3", "the dog barks"),
+        ("4", "it sleeps"),
+    ]
+
+
+def test_ids_of_several_files(spigot, runs, tmp_path):
+    for name in ("a.conllx", "b.conllx", "c.sdp"):
+        (tmp_path / name).write_text(INPUTS[name[2:]])
+    files = [tmp_path / name for name in ("a.conllx", "b.conllx", "c.sdp")]
+    code, out, _ = spigot("parse", runs / "run", *files)
+    assert code == 0
+    numbers = [str(number) for number in range(1, 11)]
+    assert [sentence.id for sentence in read_conllu(io.StringIO(out))] == numbers + [sentence.id for sentence in FEW]
+
+
+def test_an_error_in_one_of_several_files_names_it(spigot, refused, runs, tmp_path):
+    good, bad = tmp_path / "good.conllu", tmp_path / "bad.conllu"
+    good.write_text(INPUTS["conllu"])
+    bad.write_text("1\ta\n\n")
+    for wrong, message in (
+        (bad, f"{bad}:1: expected 10 tab-separated columns, got 2"),
+        (tmp_path / "none.txt", f"{tmp_path / 'none.txt'}: no such file or directory"),
+    ):
+        code, out, err = spigot("parse", runs / "run", good, wrong, good, "--to", "json")
+        assert [content["id"] for content in read_json(out)] == [sentence.id for sentence in FEW]
+        assert (code, err.startswith(f"spigot: error: {message}")) == (2, True), err
+        assert refused("parse", runs / "run", wrong, good).startswith(message)
+
+
 def test_small_batches_change_nothing(spigot, runs):
     told = spigot("parse", runs / "run", "--tokenized", stdin=INPUTS["text"])
     assert told[0] == 0

@@ -103,6 +103,8 @@ def test_a_paragraph_that_a_pipeline_would_refuse_is_named(monkeypatch):
     assert next(found).forms == ("short",)
     with pytest.raises(UserError, match=r"of at most 11 characters, the pipeline's limit, got 13 from character 7 on"):
         next(found)
+    with pytest.raises(UserError, match=r"^<stream>: expected paragraphs"):
+        next(read_raw(io.StringIO("x" * 12), "blank:en"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ import typer
 
 from spigot.cli.device import DeviceOption, MixedPrecisionOption, checked_device
 from spigot.cli.kernels import announce_compilation
-from spigot.cli.selection import in_shard, name_left_out, parse_shard
+from spigot.cli.selection import in_shard, name_left_out, one_after_another, parse_shard
 from spigot.data.lengths import MAX_LENGTH, short_enough
 from spigot.errors import UserError
 
@@ -29,7 +30,10 @@ def parse(
         str,
         typer.Argument(metavar="model", help="An installed model, a run's folder, or hf://OWNER/NAME on the hub."),
     ],
-    file: Annotated[str, typer.Argument(help="Sentences or raw text; - is standard input.")] = "-",
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="file", help="Sentences or raw text; - is standard input, which is the default."),
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option(
@@ -40,7 +44,7 @@ def parse(
     ] = None,
     source: Annotated[
         Literal["conllu", "conllx", "conll2009", "sdp", "sdp2014", "mrp", "json", "sst", "text"] | None,
-        typer.Option("--from", help="Input format; by default taken from the file's name or first lines."),
+        typer.Option("--from", help="Input format; by default taken from each file's name or first lines."),
     ] = None,
     tokenized: Annotated[
         bool, typer.Option("--tokenized", help="Text has one sentence a line, its tokens between blanks.")
@@ -98,6 +102,9 @@ def parse(
 ) -> None:
     """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.
 
+    The sentences of several files are written one after another. Running numbers, which sentences without an id of
+    their own have, go on from file to file; offsets are those in each file.
+
     CoNLL-U and JSON hold all predictions: CoNLL-U a single graph in DEPS, several in MISC. SDP holds one graph, MRP a
     line for each.
     """
@@ -117,17 +124,21 @@ def parse(
         raise typer.BadParameter(f"expected text beside --tokenized, got {source}", param_hint="--from")
     parser = load(run, checked_device(device), mixed_precision)
     write = _writer(parser, run, to, keep_deps, confidence)
+    paths = files or ["-"]
     if window is None:
-        window = 1 if file == "-" and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW
+        window = 1 if paths == ["-"] and sys.stdin is not None and sys.stdin.isatty() else PARSING_WINDOW
     at_once = window == 1
 
     def raw(text: Readable) -> Iterator[Sentence]:
         if tokenized:
-            return read_plain(text)
+            # Ids that are numbers of lines do not go on from file to file.
+            return read_plain(text) if len(paths) == 1 else _numbered(read_plain(text))
         by_line = at_once if lines is None else lines
         return read_raw(text, spacy or BLANK + parser.language, by_line=by_line, at_once=at_once)
 
-    sentences = raw(file) if spacy is not None else read_sentences(file, source, text=raw)
+    sentences = one_after_another(
+        raw(file) if spacy is not None else read_sentences(file, source, text=raw) for file in paths
+    )
     named = partial(name_left_out, longest=max_length)
     good = _UntilError(short_enough(in_shard(sentences, shard), max_length, named))
     write(_at_once(parse_stream(lambda batch: parser.parse_batch(batch, confidence), good, batch_tokens, window)))
@@ -135,18 +146,22 @@ def parse(
         raise good.error
 
 
+def _numbered(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+    return (replace(sentence, id=str(number)) for number, sentence in enumerate(sentences, 1))
+
+
 class _UntilError(Iterator["Sentence"]):
-    """The sentences before the first malformed one, and its error: those read ahead of it are still parsed."""
+    """The sentences before the first malformed one or missing file, and its error: those read before are parsed."""
 
     def __init__(self, sentences: Iterator[Sentence]) -> None:
         self.sentences = sentences
         self.started = False
-        self.error: UserError | None = None
+        self.error: UserError | OSError | None = None
 
     def __next__(self) -> Sentence:
         try:
             sentence = next(self.sentences)
-        except UserError as error:
+        except (UserError, OSError) as error:
             if not self.started:
                 raise  # there is nothing to write, not even a header
             self.error = error

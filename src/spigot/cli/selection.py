@@ -1,8 +1,9 @@
-"""The options of `spigot parse` that choose sentences: --shard, and what --max-length says."""
+"""The sentences that `spigot parse` takes: those of its files, --shard, and what --max-length says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,17 @@ def parse_shard(text: str) -> tuple[int, int]:
     if slash and number.isdecimal() and count.isdecimal() and len(text) < 20 and 1 <= int(number) <= int(count):
         return int(number), int(count)
     raise typer.BadParameter(f"expected I/N with 1 <= I <= N (such as 2/8), got {text!r}", param_hint="--shard")
+
+
+def one_after_another(files: Iterable[Iterator[Sentence]]) -> Iterator[Sentence]:
+    """Yield the sentences of files; where ids are the numbers of the sentences, they go on from file to file."""
+    before = 0
+    for file in files:
+        number = 0
+        for number, sentence in enumerate(file, 1):
+            counts = before > 0 and sentence.id == str(number)
+            yield replace(sentence, id=str(before + number)) if counts else sentence
+        before += number
 
 
 def in_shard(sentences: Iterable[Sentence], shard: str | None) -> Iterator[Sentence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from spigot.data.files import BOM, Readable, numbered_lines
+from spigot.data.files import BOM, Readable, display_name, numbered_lines
 from spigot.data.sentence import Sentence
 from spigot.data.spacy_docs import pieces, pipeline
 from spigot.errors import UserError
@@ -47,13 +47,16 @@ def read_raw(
         DataError: the text is not UTF-8.
     """
     lines = (line.removeprefix(BOM) if number == 1 else line for number, line in numbered_lines(source))
-    yield from sentences_of(paragraphs(lines, by_line, start), pipeline, at_once=at_once)
+    name = display_name(source)
+    yield from sentences_of(paragraphs(lines, by_line, start), pipeline, at_once=at_once, source=name)
 
 
-def sentences_of(parts: Iterable[Paragraph], name: str, *, first: int = 1, at_once: bool = False) -> Iterator[Sentence]:
-    """Yield the sentences of paragraphs by a spaCy pipeline; their ids count from `first`."""
+def sentences_of(
+    parts: Iterable[Paragraph], name: str, *, first: int = 1, at_once: bool = False, source: str = "raw text"
+) -> Iterator[Sentence]:
+    """Yield the sentences of paragraphs by a spaCy pipeline; their ids count from `first`. Errors name the source."""
     nlp = pipeline(name)
-    pairs = ((_checked(part, nlp.max_length), part) for part in parts)
+    pairs = ((_checked(part, nlp.max_length, source), part) for part in parts)
     docs: Iterable[tuple[Any, Paragraph]] = (
         ((nlp(text), part) for text, part in pairs) if at_once else nlp.pipe(pairs, as_tuples=True, batch_size=TOGETHER)
     )
@@ -63,12 +66,12 @@ def sentences_of(parts: Iterable[Paragraph], name: str, *, first: int = 1, at_on
             yield sentence
 
 
-def _checked(part: Paragraph, longest: int) -> str:
+def _checked(part: Paragraph, longest: int, source: str) -> str:
     """Return a paragraph's text. Raises UserError if it is longer than the pipeline takes."""
     if len(part.text) > longest:
         limit = f"expected paragraphs of at most {longest} characters, the pipeline's limit"
         raise UserError(
-            f"raw text: {limit}, got {len(part.text)} from character {part.start} on (end lines between them)"
+            f"{source}: {limit}, got {len(part.text)} from character {part.start} on (end lines between them)"
         )
     return part.text
 
