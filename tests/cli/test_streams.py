@@ -42,6 +42,15 @@ def test_a_closed_stream_that_is_needed_is_one_line(gold, redirection, files, me
     assert message in err
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("command", [("score", "gold", "gold"), ("convert", "gold", "-", "--to", "conllx")], ids=str)
+@pytest.mark.parametrize("trees", [1, 1000])
+def test_a_full_disk_behind_standard_output(gold, command, trees):
+    gold.write_text("".join(TREE.replace("= a", f"= {number}") for number in range(trees)), "utf-8")
+    code, out, err = run(">/dev/full", *(str(gold) if name == "gold" else name for name in command))
+    assert (code, out, err) == (1, b"", "spigot: error: standard output: no space left on device\n")
+
+
 def test_without_stderr_no_error_is_written_to_stdout(gold):
     assert run("2>&-", "score", gold, "none.conllu") == (2, b"", "")
 

@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from spigot.data.files import STANDARD_OUTPUT, named_if_full
 from spigot.errors import UserError
 
 
@@ -39,8 +40,16 @@ def abandon_output() -> None:
 def emit(line: str) -> None:
     """Write one line of data to stdout. Raises UserError if it is closed."""
     if sys.stdout is None:
-        raise UserError("standard output: expected an open stream, got a closed one")
-    sys.stdout.write(f"{line}\n")
+        raise UserError(f"{STANDARD_OUTPUT}: expected an open stream, got a closed one")
+    with named_if_full(STANDARD_OUTPUT):
+        sys.stdout.write(f"{line}\n")
+
+
+def flush() -> None:
+    """Write what is still buffered for stdout."""
+    if sys.stdout is not None:
+        with named_if_full(STANDARD_OUTPUT):
+            sys.stdout.flush()
 
 
 def emit_json(value: Any) -> None:

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from spigot.cli.compare import compare
 from spigot.cli.compile import compile_kernels
-from spigot.cli.console import abandon_output, prepare_streams
+from spigot.cli.console import abandon_output, emit, flush, prepare_streams
 from spigot.cli.convert import convert
 from spigot.cli.data import data
 from spigot.cli.demo import demo
@@ -34,6 +34,7 @@ from spigot.cli.recipes import recipes
 from spigot.cli.score import score
 from spigot.cli.train import train
 from spigot.cli.view import view
+from spigot.data.files import STANDARD_OUTPUT
 
 
 class _CarrierError(Exception):
@@ -60,7 +61,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"spigot {version('torch-spigot')}")
+        emit(f"spigot {version('torch-spigot')}")
         raise typer.Exit
 
 
@@ -105,8 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = [argument for argument in given if argument != "--debug"]
     try:
         code = app(args=given or ["--help"], prog_name="spigot", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        flush()
     except _CarrierError as carrier:
         return _fail(carrier.__cause__ or carrier, debug)
     except (Exception, KeyboardInterrupt, Terminated) as error:
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(error: BaseException, debug: bool) -> int:
     """Print an error in one line, with `debug` after its traceback, and return its exit code."""
-    if isinstance(error, OSError) and error.filename is None:
+    if isinstance(error, OSError) and error.filename in (None, STANDARD_OUTPUT):
         # What is still buffered for stdout, if that is what failed, would raise again at exit.
         abandon_output()
     if isinstance(error, BrokenPipeError):  # the reader of our output has closed it: end quietly

@@ -32,6 +32,8 @@ DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What writing raises where no more may be written."""
 
+STANDARD_OUTPUT = "standard output"
+"""What errors call it."""
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of surrogate pairs, which are no characters: such text is not read or written anywhere."""
 _OPEN_FILES = ("/dev/fd", "/dev/stdout", "/dev/stderr", "/proc")
@@ -164,7 +166,7 @@ def open_output(target: Writable) -> Iterator[TextIO]:
         with _standard_output() as file:
             yield file
     else:
-        with _named_if_full(target), _replacing(Path(_path(target))) as raw:
+        with named_if_full(target), _replacing(Path(_path(target))) as raw:
             if os.fspath(target).endswith(".gz"):
                 # No name and time in the header: the same text gives the same bytes.
                 with (
@@ -178,13 +180,13 @@ def open_output(target: Writable) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _named_if_full(path: str | PathLike[str]) -> Iterator[None]:
-    """Put the path into an error that says that no more can be written: such errors do not name the file."""
+def named_if_full(target: str | PathLike[str]) -> Iterator[None]:
+    """Put what is written to into an error that says that no more can be written: such errors do not name it."""
     try:
         yield
     except OSError as error:
         if error.filename is None and error.errno in FULL:
-            error.filename = os.fspath(path)
+            error.filename = os.fspath(target)
         raise
 
 
@@ -192,14 +194,15 @@ def _named_if_full(path: str | PathLike[str]) -> Iterator[None]:
 def _standard_output() -> Iterator[TextIO]:
     """Open standard output as UTF-8 without translated line ends, whatever the locale says."""
     if sys.stdout is None:
-        raise UserError("standard output: expected an open stream, got a closed one")
+        raise UserError(f"{STANDARD_OUTPUT}: expected an open stream, got a closed one")
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:
         yield sys.stdout
         return
-    sys.stdout.flush()
-    yield cast(TextIO, codecs.getwriter("utf-8")(buffer))
-    buffer.flush()
+    with named_if_full(STANDARD_OUTPUT):
+        sys.stdout.flush()
+        yield cast(TextIO, codecs.getwriter("utf-8")(buffer))
+        buffer.flush()
 
 
 def in_the_way(folder: Path, besides: Collection[str] = ()) -> str | None:
