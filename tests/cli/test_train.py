@@ -56,6 +56,10 @@ def test_refusals(refused, tmp_path):
     }
     for message, arguments in cases.items():
         assert refused("train", *arguments).startswith(message)
+    (tmp_path / "data.toml").write_text("[data.syntax]\ntrain = 'a.conllu'\n")
+    message = f"{tmp_path / 'data.toml'}: data.semantics.train: expected a file (or [data.builtin]), got none"
+    for data in (tmp_path, tmp_path / "data.toml"):
+        assert refused("train", "paper/spigot", "--out", out, "--data", data) == message
     line = refused("train", "demo", "--out", out, "--set", "training.epoch=3")
     assert line.endswith("--set training.epoch=3: no such key")
     assert not out.exists()

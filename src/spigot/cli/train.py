@@ -40,14 +40,19 @@ def train(
     device: Annotated[str | None, typer.Option(help="'cpu': do not use a GPU.", metavar="cpu")] = None,
 ) -> None:
     """Train the system of a recipe; print the dev scores of the epoch that was kept, as JSON."""
+    from spigot.training.config import RecipeError
     from spigot.training.loop import Interrupted, Trainer
-    from spigot.training.recipe import load_recipe
+    from spigot.training.recipe import load_recipe, naming_file
 
     announce_compilation()
     if device not in (None, "cpu"):
         raise typer.BadParameter(f"expected 'cpu' or nothing, got {device!r}", param_hint="--device")
     settings = [*(settings or []), *([] if start is None else [f"training.start={json.dumps(start)}"])]
-    trainer = Trainer(load_recipe(recipe, settings, data), out, resume=resume, device=device)
+    loaded = load_recipe(recipe, settings, data)
+    try:
+        trainer = Trainer(loaded, out, resume=resume, device=device)
+    except RecipeError as error:
+        raise naming_file(error, data) from None
     try:
         best = trainer.fit()
     except Interrupted as interrupted:

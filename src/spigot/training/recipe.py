@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import spigot
+from spigot.corpora.table import NAME as TABLE
 from spigot.data.errors import DataError
 from spigot.data.files import read_text
 from spigot.systems.checkpoint import CheckpointError, read_json
@@ -65,21 +66,20 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
     with the package, `base = "modern/spigot"`. `data` is a file (or a shipped name) that holds a [data] table, to take
     the place of the recipe's own, or a folder with such a file, `data.toml`, which its paths are relative to.
     """
-    run = Path(os.path.expanduser(name), RUN)
-    path = run if run.is_file() else find_recipe(name)
+    path = _in_folder(name, RUN) or find_recipe(name)
     content = _read(path)
     if data is not None:
         data = os.path.expanduser(data)
-        in_folder = Path(data, "data.toml")
+        in_folder = _in_folder(data, TABLE)
         try:
-            described = _read(in_folder if in_folder.is_file() else find_recipe(data))
+            described = _read(in_folder or find_recipe(data))
         except RecipeError as error:
             raise RecipeError(f"--data {error}") from None
         table = described.get("data")
         if set(described) - {"description"} != {"data"} or not isinstance(table, dict):
             raise RecipeError(f"--data {data}: expected one table, [data], got {', '.join(described) or 'none'}")
         content["data"] = table
-        if in_folder.is_file():
+        if in_folder is not None:
             content["data"] = table | {"root": str(Path(data, str(table.get("root", ""))))}
     sources = {} if data is None else {"data": f"--data {data}"}
     for override in overrides:
@@ -92,6 +92,19 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
         sources[part] = f"--set {override if len(override) <= 80 else override[:77] + '...'}"
         _merge(content, _nested(keys, _value(value.strip())))
     return parse_recipe(content, str(path), sources)
+
+
+def naming_file(error: RecipeError, data: str | None) -> RecipeError:
+    """Return an error in the table [data] with the file of `--data` in front, if there is one; others as they are."""
+    if data is None or not str(error).startswith("data."):
+        return error
+    return RecipeError(f"{_in_folder(data, TABLE) or find_recipe(data)}: {error}")
+
+
+def _in_folder(name: str, file: str) -> Path | None:
+    """Return a file of a folder, None if there is no such folder or file."""
+    path = Path(os.path.expanduser(name), file)
+    return path if path.is_file() else None
 
 
 def parse_recipe(content: Mapping[str, Any], where: str, sources: Mapping[str, str] | None = None) -> Recipe:
