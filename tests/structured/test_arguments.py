@@ -233,6 +233,19 @@ def test_what_does_not_fit_the_scores_is_named():
         audit(torch.randn(2, 3, 5), Categorical(), lambda z: z.sum(-1))
 
 
+@pytest.mark.parametrize(("shape", "dim"), [((5,), 0), ((5, 2), 0), ((2, 5, 3), 1), ((2, 3, 5), -1)])
+def test_what_makes_rows_of_scores_is_told_where_only_rows_are_taken(shape, dim):
+    scores = torch.randn(shape)
+    with pytest.raises(ValueError, match=r"^scores: expected shape \[batch, category\] here, got ") as caught:
+        Categorical(dim=dim).top_k(scores, 2)
+    advice = str(caught.value).partition("(")[2].removesuffix(" with dim=-1 has it)")
+    rows = eval(advice, {"scores": scores})
+    best, _ = Categorical(dim=-1).top_k(rows, 1)
+    torch.testing.assert_close(
+        best[:, 0].sum(0), Categorical(dim=dim).argmax(scores).movedim(dim, -1).reshape(-1, 5).sum(0)
+    )
+
+
 @pytest.mark.parametrize("surrogate", [SPIGOT(), Gumbel(), IMLE(), AIMLE(), Perturbed()], ids=repr)
 def test_compiled_layers_take_batches_of_any_size(surrogate):
     torch.compiler.reset()  # the number of graphs of one function is limited, over all parameters of this test

@@ -77,10 +77,12 @@ def rows_of(name: str, scores: Any, axis: int | None) -> Rows | None:
 
 
 def check_rows(structure: Any, scores: AnyParts) -> None:
-    """Raise an error if rows are along another axis than the second of two."""
-    shape = list(tensors(scores)[0].shape)
-    if structure.axis is not None and (len(shape) != 2 or structure.axis % 2 != 1):
-        raise ValueError(f"scores: expected shape [batch, category] here, got {shape} with dim={structure.axis}")
+    """Raise an error, with what makes rows of them, if rows are along another axis than the second of two."""
+    axis, shape = structure.axis, list(tensors(scores)[0].shape)
+    if axis is not None and (len(shape) != 2 or axis % 2 != 1):
+        advice = "scores[None]" if len(shape) == 1 else f"scores.movedim({axis}, -1).flatten(0, -2)"
+        got = f"got {shape} with dim={axis}"
+        raise ValueError(f"scores: expected shape [batch, category] here, {got} ({advice} with dim=-1 has it)")
 
 
 def over_rows(by: str = "scores", owner: str = "self") -> Callable[[Function], Function]:

@@ -27,7 +27,8 @@ class Categorical(MarginalStructure[Tensor]):
 
     Args:
         dim: the axis of the categories. Scores may have any shape: all other axes, of which there may be none, are the
-            batch, and lengths, losses and whatever has one number for each row are shaped like them.
+            batch, and lengths, losses and whatever has one number for each row are shaped like them. `Gibbs`, `top_k`
+            and `audit` take `[batch, category]` alone.
     """
 
     nested = False
