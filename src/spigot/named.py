@@ -81,8 +81,9 @@ class Named(Generic[T]):
         taken = {key: value for key, value in context.items() if key in self._parameters}
         try:
             return self._class(**taken, **copy.deepcopy(self._values))
-        except (ValueError, TypeError) as error:
-            message = " ".join(str(error).split())
+        except (ValueError, TypeError, KeyError) as error:
+            # That of a KeyError is the key alone.
+            message = " ".join((f"KeyError: {error}" if isinstance(error, KeyError) else str(error)).split())
             # A constructor's message begins with the wrong argument.
             known = message.partition(":")[0] in self._parameters
             raise NamedError(message if known else f"name: {self.name}: {message}") from error

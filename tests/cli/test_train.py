@@ -98,3 +98,19 @@ def test_demo(spigot, refused, tmp_path):
     assert refused("demo", "--out", out).startswith(f"--out {out}: expected a new or empty folder")
     code, text, _ = spigot("parse", out, "--to", "json", stdin="the dog sleeps .\n")
     assert (code, json.loads(text)["forms"]) == (0, ["the", "dog", "sleeps", "."])
+
+
+def test_what_a_constructor_refuses_is_told_of_with_the_recipe(refused, tmp_path, monkeypatch):
+    (tmp_path / "their_encoders.py").write_text(
+        "from spigot.models.encoders.words import WordEncoder\n"
+        "class Odd(WordEncoder):\n"
+        "    def __init__(self, vocabulary, size: int):\n"
+        "        raise ValueError(f'size: expected an odd number, got {size}')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    encoder = 'system.syntax.encoder = { name = "their_encoders.Odd", size = 2 }\n'
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'base = "demo"\n{encoder}')
+    message = "system.size: expected an odd number, got 2"
+    assert refused("train", recipe, "--out", tmp_path / "run") == f"{recipe}: {message}"
+    assert refused("train", "demo", "--out", tmp_path / "run", "--set", encoder.strip()) == message

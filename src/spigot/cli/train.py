@@ -52,7 +52,7 @@ def train(
     try:
         trainer = Trainer(loaded, out, resume=resume, device=device)
     except RecipeError as error:
-        raise naming_file(error, data) from None
+        raise naming_file(error, recipe, settings, data) from None
     try:
         best = trainer.fit()
     except Interrupted as interrupted:

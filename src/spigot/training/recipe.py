@@ -94,11 +94,18 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
     return parse_recipe(content, str(path), sources)
 
 
-def naming_file(error: RecipeError, data: str | None) -> RecipeError:
-    """Return an error in the table [data] with the file of `--data` in front, if there is one; others as they are."""
-    if data is None or not str(error).startswith("data."):
-        return error
-    return RecipeError(f"{_in_folder(data, TABLE) or find_recipe(data)}: {error}")
+def naming_file(error: RecipeError, name: str, overrides: Sequence[str], data: str | None) -> RecipeError:
+    """Return an error in what the recipe's system is made from, with the file in front that its table is from.
+
+    That is the recipe for [system], unless overrides change the table, and the file of `data`, if there is one, for
+    [data]. The arguments are those of `load_recipe`.
+    """
+    table = str(error).partition(".")[0]
+    if table == "data" and data is not None:
+        return RecipeError(f"{_in_folder(data, TABLE) or find_recipe(data)}: {error}")
+    if table == "system" and not any(override.startswith(table) for override in overrides):
+        return RecipeError(f"{_in_folder(name, RUN) or find_recipe(name)}: {error}")
+    return error
 
 
 def _in_folder(name: str, file: str) -> Path | None:
