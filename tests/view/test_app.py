@@ -71,8 +71,14 @@ def test_it_knows_its_models(client):
     one, _, none = answer["models"]
     assert (one["name"], one["end_tasks"]) == ("one", {"semantics": "semantics"})
     assert one["settings"] == {"step_size": 1.0, "max_norm": None, "steps": 1, "hull": False}
-    assert one["surrogate"].startswith("SPIGOT(")
+    assert one["surrogate"] == "SPIGOT"
     assert none["surrogate"] is None
+
+
+def test_a_surrogate_is_shown_with_the_settings_that_are_not_the_defaults():
+    model = words_model(max_norm=1.5, step_size=1.0, polytope="hull")
+    answer = TestClient(make_app({"one": model}, []), base_url="http://127.0.0.1").get("/api/models").json()
+    assert answer["models"][0]["surrogate"] == "SPIGOT(max_norm=1.5, polytope='hull')"
 
 
 def test_a_text_is_parsed_by_each_model_and_the_parses_compared(client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -11,6 +12,7 @@ from spigot.drawing.arcs import graph_arcs, tree_arcs
 from spigot.drawing.layout import Panel
 from spigot.drawing.parses import draw, named_alike
 from spigot.drawing.svg import svg
+from spigot.models.config import NamedSurrogate
 from spigot.structured import SPIGOT
 from spigot.systems.base import System
 from spigot.tasks.tags import Tags
@@ -30,9 +32,18 @@ def model_answer(name: str, system: System) -> dict[str, Any]:
         "tasks": list(system.tasks),
         "end_tasks": {name: system.tasks[name].kind for name in system.end_tasks},
         "classes": {name: classes_of(name, system) for name in system.end_tasks},
-        "surrogate": None if layer is None else repr(layer.surrogate),
+        "surrogate": None if layer is None else _in_short(system.config.surrogate),
         "settings": _settings(None if layer is None else layer.surrogate),
     }
+
+
+def _in_short(surrogate: NamedSurrogate) -> str:
+    """Return the name of a surrogate, and those of its settings that are not the defaults: "SPIGOT(max_norm=1.0)"."""
+    defaults = inspect.signature(surrogate.named_class).parameters
+    own = surrogate.arguments.items()
+    given = [f"{key}={value!r}" for key, value in own if key not in defaults or value != defaults[key].default]
+    name = surrogate.named_class.__name__
+    return f"{name}({', '.join(given)})" if given else name
 
 
 def _settings(surrogate: Any) -> dict[str, Any]:
