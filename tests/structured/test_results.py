@@ -167,6 +167,39 @@ def test_what_a_surrogate_saves(change, message):
         gradient_of(Categorical(), Forward(change))
 
 
+class InPlace(CustomSurrogate):
+    def __init__(self, method, change):
+        self.method, self.change = method, change
+
+    def forward(self, problem):
+        output = problem.argmax()
+        if self.method == "forward":
+            self.change(problem, output)
+        return output, ()
+
+    def backward(self, problem, output, saved, grad_output):
+        self.change(problem, output)
+        return grad_output
+
+
+class SoftInPlace(DifferentiableSurrogate):
+    def forward(self, problem):
+        return problem.scores.mul_(2.0).softmax(1)
+
+
+def test_a_surrogate_that_changes_scores_or_output_in_place():
+    message = "expected scores and output as they were, got some that it changed in place"
+    for method in ("forward", "backward"):
+        with pytest.raises(RuntimeError, match=f"^InPlace.{method}: {message}"):
+            gradient_of(Categorical(), InPlace(method, lambda problem, output: problem.scores.mul_(2.0)))
+    with pytest.raises(RuntimeError, match=f"^InPlace.backward: {message}"):
+        gradient_of(Categorical(), InPlace("backward", lambda problem, output: output.zero_()))
+    with pytest.raises(RuntimeError, match=f"^SoftInPlace.forward: {message}"):
+        spigot.structured_argmax(SCORES.clone(), Categorical(), SoftInPlace())
+    with torch.inference_mode():  # which counts no changes
+        spigot.structured_argmax(SCORES.clone(), Categorical(), spigot.StraightThrough())
+
+
 @pytest.mark.parametrize("saved", [(), None, (SCORES,), ((SCORES, SCORES[0]), SCORES), ((SCORES,),)], ids=repr)
 def test_backward_gets_what_forward_saves(saved):
     class Saving(CustomSurrogate):

@@ -17,7 +17,7 @@ from .checks import kind_of
 from .differentiation import Function, apply, is_batched, is_traced, no_autocast, no_derivatives
 from .parts.base import Parts, flatten, like, map_parts, masked, per_row, tensors
 from .problem import Problem
-from .results import returned
+from .results import check_unchanged, returned, versions
 from .surrogates.base import CustomSurrogate
 from .surrogates.once import differentiable_once
 
@@ -110,7 +110,9 @@ def _is_parts(value: object) -> bool:
 
 def _output_and_saved(surrogate: CustomSurrogate, problem: Problem[Parts]) -> tuple[Parts, Any]:
     """Return what `surrogate.forward` returns, checked."""
+    before = versions(problem.scores)
     result: Any = surrogate.forward(problem)
+    check_unchanged(problem.surrogate, "forward", before, problem.scores)
     if not isinstance(result, tuple) or len(result) != 2:
         got = kind_of(result)
         raise TypeError(f"{problem.surrogate}.forward: expected two results, the output and what it saves, got {got}")
@@ -126,7 +128,9 @@ def _gradient(
     surrogate: CustomSurrogate, problem: Problem[Parts], output: Parts, saved: Any, grad_output: Parts
 ) -> Parts:
     """Return what `surrogate.backward` returns, checked, and 0 where there is no candidate."""
+    before = versions(problem.scores, output)
     grad = surrogate.backward(problem, output, saved, grad_output)
+    check_unchanged(problem.surrogate, "backward", before, problem.scores, output)
     returned(problem.surrogate, "backward", grad, problem.scores)
     # What it computed from scores that are no candidates, such as NaN, must not reach the network.
     return grad if grad is grad_output else masked(grad, problem.valid)

@@ -22,7 +22,7 @@ from .differentiation import Function, apply, is_traced, is_tracked, no_autocast
 from .parts.base import Parts, like, map_parts, per_row, tensors
 from .parts.rows import Rows, rows_of
 from .problem import Problem
-from .results import differentiable, returned
+from .results import check_unchanged, differentiable, returned, versions
 from .settings import check_positive
 from .shapes import Lengths
 from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
@@ -124,7 +124,9 @@ def structured_argmax(
             wide = wide if scale is None else apply(_ScaledGradient, scale, *wide)
             problem = Problem(structure, like(scores, wide), lengths, mask, downstream, name)
             _check_needs(surrogate, problem, given)
+            before = versions(problem.scores)
             output = returned(name, "forward", surrogate.forward(problem), problem.scores)
+            check_unchanged(name, "forward", before, problem.scores)
             if surrogate.passes_gradient:
                 output = differentiable(name, "forward", output, problem.scores)
             if is_tracked(*tensors(output)):

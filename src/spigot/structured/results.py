@@ -57,6 +57,22 @@ def differentiable(owner: object, method: str, result: Parts, source: AnyParts) 
     return result
 
 
+def versions(*given: AnyParts) -> tuple[int, ...]:
+    """Return how often each tensor was changed in place; nothing where that is not counted."""
+    flat = () if is_traced() else tuple(part for parts in given for part in tensors(parts))
+    return () if any(part.is_inference() for part in flat) else tuple(part._version for part in flat)
+
+
+def check_unchanged(owner: object, method: str, before: tuple[int, ...], *given: AnyParts) -> None:
+    """Raise a RuntimeError if what a method was given is not as it was when `versions` returned `before`.
+
+    These are the tensors of the network.
+    """
+    if before and versions(*given) != before:
+        got = "got some that it changed in place (clone them before)"
+        raise RuntimeError(f"{_name(owner, method)}: expected scores and output as they were, {got}")
+
+
 def log_partition_of(structure: Any, scores: AnyParts, lengths: Tensor | None, mask: AnyParts | None) -> Tensor:
     """Return `structure.log_partition`, checked: one number for each row, differentiable."""
     first = tensors(scores)[0]

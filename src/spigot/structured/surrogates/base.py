@@ -61,7 +61,10 @@ class DifferentiableSurrogate(Surrogate):
 
 
 class CustomSurrogate(Surrogate):
-    """A surrogate with its own rule for the gradient. Autograd does not track its methods."""
+    """A surrogate with its own rule for the gradient. Autograd does not track its methods.
+
+    They must not change scores or output in place.
+    """
 
     @abstractmethod
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
