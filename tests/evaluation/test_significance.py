@@ -66,6 +66,12 @@ def test_order_of_systems_only_turns_the_sign():
     assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
 
 
+def test_equal_differences_count_whatever_their_rounding():
+    """3/5 - 1/3 and, with one sentence swapped, 2/3 - 2/5 are 4/15, the second less by rounding."""
+    first, second = [Counts(1, 4, 1), Counts(2, 3, 2)], [Counts(1, 0, 0), Counts(2, 3, 1)]
+    assert permutation_test(first, second, 100) == 1
+
+
 def test_p_value_is_at_least_one_in_rounds_plus_one():
     first, second = [Counts(5, 5, 5)] * 40, [Counts(5, 5, 0)] * 40
     assert permutation_test(first, second, rounds=99) == 1 / 100
@@ -98,6 +104,17 @@ def test_results_depend_on_the_seed_alone(monkeypatch):
     assert permutation_test(first, second, 1000, seed=3) == pytest.approx(once.p_value, abs=0.1)
 
 
+def test_the_last_chunk_has_what_is_left_of_the_rounds(monkeypatch):
+    monkeypatch.setattr(significance, "CHUNK", 7)
+    first, _ = random_counts(3, 2)
+    assert permutation_test(first, first, 10) == 1
+
+
+def test_sentences_without_items_score_nothing():
+    result = compare([ZERO] * 3, [ZERO] * 3, rounds=20)
+    assert (result.difference, result.p_value, result.low, result.high) == (0, 1, 0, 0)
+
+
 def test_bad_arguments_are_named():
     first, second = random_counts(8, 4)
     with pytest.raises(ValueError, match="got 4 and 3"):
@@ -106,6 +123,8 @@ def test_bad_arguments_are_named():
         permutation_test([], [])
     with pytest.raises(ValueError, match="same gold counts"):
         permutation_test(first, [Counts(99, 1, 1)] * 4)
+    with pytest.raises(ValueError, match="same gold counts"):
+        permutation_test(first, [*second[:3], Counts(99, 1, 1)])
     with pytest.raises(ValueError, match="rounds: expected at least 1, got 0"):
         permutation_test(first, second, rounds=0)
     with pytest.raises(ValueError, match=r"confidence: .* got 95"):

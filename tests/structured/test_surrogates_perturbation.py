@@ -208,6 +208,14 @@ def test_aimle_learns_how_far_it_has_to_go():
     assert fixed.state.strength == 1
 
 
+def test_aimle_at_the_bounds_of_its_rule():
+    """The step changes two parts: that is the target itself, so the strength shrinks, though never to 0."""
+    for strength, expected in ((0.75, 0.5), (0.25, 0.25)):
+        surrogate = AIMLE(noise="none", strength=strength, density=2.0, rate=0.25, decay=0.0)
+        gradient(torch.zeros(1, 3), Categorical(), surrogate, SLOPE.float())
+        assert adapted(surrogate) == [expected, 2.0]
+
+
 def test_aimle_starts_from_zeros():
     grad = gradient(torch.zeros(1, 3), Categorical(), AIMLE(strength=2.0, noise="none"), SLOPE.float())
     assert grad[0].tolist() == pytest.approx([SLOPE.norm().item() / 2, -SLOPE.norm().item() / 2, 0])
