@@ -46,6 +46,10 @@ def test_most_sentences_of_a_batch():
     assert sorted(map(len, batches)) == [2, 4, 4]
 
 
+def test_a_batch_may_cost_the_whole_budget():
+    assert make_batches([4, 4, 4], 10) == [[0, 1], [2]]
+
+
 def test_padding_is_small():
     batches = make_batches(LENGTHS, 512, np.random.default_rng(5))
     padded = sum(max(LENGTHS[k] for k in batch) * len(batch) for batch in batches)

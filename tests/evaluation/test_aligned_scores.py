@@ -39,6 +39,17 @@ def test_trees_of_split_token():
     assert score.by_label["dep"] == Counts(0, 1, 0)
 
 
+def test_the_gold_tag_says_what_is_punctuation():
+    gold, system = (sentences_of("1 Stop 0 root\n2 . 1 punct") for _ in "ab")
+    (one,), (other,) = gold, system
+    rule = PUNCTUATION_RULES["tags"]
+    gold, system = [replace(one, tags=("VB", "."), source=None)], [replace(other, tags=("VB", "SENT"), source=None)]
+    for first, second, words in ((gold, system, 1), (system, gold, 2)):
+        score = trees(first, second, punctuation=rule)
+        assert score.word_heads == Counts(words, words, words)
+        assert score.punctuation == Counts(2 - words, 2 - words, 2 - words)
+
+
 def test_trees_of_moved_sentence_boundary():
     gold = sentences_of("1 Dogs 2 nsubj\n2 bark 0 root\n3 . 2 punct\n\n1 Stop 0 root")
     system = sentences_of("1 Dogs 2 nsubj:x\n2 bark 0 root\n\n1 . 2 punct\n2 Stop 0 root")

@@ -74,6 +74,12 @@ def test_words_before_a_multiword_span_have_no_part_in_it():
     assert align(gold, system).words == Counts(3, 3, 0)
 
 
+def test_words_that_end_behind_a_multiword_span_have_no_part_in_it():
+    gold = sentences_of("1-2 abc 0 x\n1 ab 0 root\n2 cd 1 dep\n3 d 1 dep")
+    system = sentences_of("1 ab 0 root\n2 cd 1 dep")
+    assert align(gold, system).words == Counts(3, 2, 1)
+
+
 def test_white_space_is_left_out():
     def one(*forms):
         return [Sentence("1", forms, ("_",) * len(forms), ("_",) * len(forms))]

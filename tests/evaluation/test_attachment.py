@@ -109,6 +109,11 @@ def test_punctuation_is_judged_on_the_gold_side_by_the_named_rule(gold):
     assert attachment(gold, retagged, TAGS_RULE).words == 4
 
 
+def test_the_universal_part_of_a_label_ends_at_the_first_colon(gold):
+    score = attachment(sentence(GOLD[0], ("nsubj:a:b", *GOLD[1][1:])), sentence(GOLD[0], ("nsubj:a:c", *GOLD[1][1:])))
+    assert (score.labels, score.universal_labels, score.content.correct) == (4, 5, 4)
+
+
 def test_missing_tree_and_other_length_are_named(gold):
     without = Sentence("s1", WORDS, ("_",) * 5, TAGS)
     with pytest.raises(ValueError, match="sentence 's1': expected a tree on the system side"):

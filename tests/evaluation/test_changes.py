@@ -30,6 +30,8 @@ def test_each_kind_of_change_is_counted():
     changes = changed_heads(GOLD, FIRST, second)
     assert changes == Changes(changed=5, to_head=3, from_modifier=2, related=5, put_right=3, made_wrong=2)
     assert changes.unrelated == 0
+    # The same wrong head twice is no change.
+    assert changed_heads(GOLD, FIRST, FIRST) == Changes()
 
 
 def test_a_change_may_be_of_two_kinds_and_of_none():

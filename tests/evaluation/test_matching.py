@@ -42,6 +42,12 @@ def test_shuffled_numbers_are_ids():
     assert pairs_of(gold, [gold[2], gold[0], gold[1]]) == [("1", "1"), ("2", "2"), ("3", "3")]
 
 
+def test_one_id_that_is_no_running_number_makes_all_of_them_ids():
+    gold, system = ([sentence("1", TEXTS["a"]), sentence(id, TEXTS["b"])] for id in ("x", "y"))
+    with pytest.raises(DataError, match="sentence 'x' of gold is missing"):
+        match(gold, system)
+
+
 @pytest.mark.parametrize(
     ("gold", "system", "message"),
     [

@@ -65,6 +65,13 @@ def test_gumbel_is_the_straight_through_gumbel_softmax():
     assert torch.equal(hard, F.one_hot(soft.argmax(1), 3).double())
 
 
+def test_gumbel_caps_the_incoming_gradient():
+    capped = gradient(SCORES, Categorical(), Gumbel(max_norm=0.2, generator=seeded(4)), SLOPE)
+    assert torch.allclose(
+        capped, gradient(SCORES, Categorical(), Gumbel(generator=seeded(4)), SLOPE * 0.2 / SLOPE.norm())
+    )
+
+
 def test_gumbel_of_trees():
     scores, gamma, lengths = of_tree()
     tree, surrogate = ProjectiveTree(), Gumbel(scale=2.0, generator=seeded(1))

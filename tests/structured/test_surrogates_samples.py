@@ -110,6 +110,12 @@ def test_a_score_of_zero_has_no_derivative_under_multiplicative_noise():
     output = structured_argmax(scores, Categorical(), Perturbed(noise="multiplicative"))
     with pytest.raises(ValueError, match=r"scores: expected none that is 0 under multiplicative noise.*row 1"):
         output.sum().backward()
+    # Where there is no candidate, 0 is a score like any other.
+    (grad,) = torch.autograd.grad(
+        structured_argmax(scores, Categorical(), Perturbed(noise="multiplicative"), mask=scores != 0)[:, 1].sum(),
+        scores,
+    )
+    assert grad.isfinite().all()
 
 
 def test_perturbed_loss_with_multiplicative_noise():
