@@ -194,6 +194,7 @@ def test_a_tree_can_be_taken_away_and_put_into_a_file_without_one():
     (again,) = read(bare)
     assert not again.trees
     assert write([again]) == bare
+    assert {tuple(line.split("\t")[6:8]) for line in bare.split("\n") if line[:1].isdigit()} == {("_", "_")}
     assert write([replace(again, trees={"syntax": first.trees["syntax"]})]) == write([first])
 
 
@@ -234,6 +235,11 @@ def test_sentences_of_several_files_stay_apart():
 def test_an_empty_file_has_no_sentence(text):
     assert read(text) == []
     assert write([]) == ""
+
+
+def test_empty_nodes_count_from_one_after_each_word():
+    text = row("0.1", head="_") + row(1) + row("1.1", head="_") + row("1.2", head="_") + row(2) + row("2.1", head="_")
+    assert [sentence.forms for sentence in read(text + "\n")] == [("w", "w")]
 
 
 def test_ids_fall_back_to_running_numbers():

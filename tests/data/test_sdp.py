@@ -262,6 +262,11 @@ P, C = "-", "+"
             1,
             "expected the header '#SDP 2015', got '#SDP 2014'",
         ),
+        (
+            "#SDP 2015 x\n#a\n" + row(1, "x", "_", "_", P, P, "_"),
+            1,
+            "expected the header '#SDP 2015', got '#SDP 2015 x'",
+        ),
         ("#a\n" + row(1, "x", "_", "_", P, P), 2, "expected at least 7 tab-separated columns, got 6"),
         ("#a\n1 x _ _ - - _\n", 2, "expected at least 7 tab-separated columns, got 1"),
         (row(1, "x", "_", "_", P, P, "_", "_"), 1, "expected 7 columns (0 predicates), got 8"),

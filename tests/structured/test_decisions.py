@@ -57,6 +57,9 @@ def test_lengths_masks_and_other_parts():
     poisoned[1, 2:] = torch.nan
     ours = regret(poisoned, true, Matching(), lengths=lengths, mask=mask)
     assert torch.equal(ours[1:2], regret(predicted[1:2, :2, :2], true[1:2, :2, :2], Matching()))
+    poisoned = true.clone()
+    poisoned[1, 2:] = torch.nan
+    assert torch.equal(ours, regret(predicted, poisoned, Matching(), lengths=lengths, mask=mask))
     assert ours[3] == 0
     chain = [LinearChainParts(torch.randn(2, 4, 3), torch.randn(2, 3, 3, 3)) for _ in range(2)]
     assert (regret(*chain, LinearChain()) >= 0).all()

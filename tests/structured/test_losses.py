@@ -130,6 +130,31 @@ def test_perturbed_loss_of_categories_is_the_log_loss():
     assert torch.allclose(grad, scores.softmax(1) - target, atol=0.015)
 
 
+@pytest.mark.parametrize("noise", ["normal", "gumbel"])
+def test_perturbed_loss_scales_with_scores_and_noise(noise):
+    scores, target, lengths = random_case()
+    one, other = (
+        perturbed_loss(
+            scale * scores,
+            target,
+            TREE,
+            sigma=scale,
+            noise=noise,
+            lengths=lengths,
+            generator=torch.Generator().manual_seed(1),
+        )
+        for scale in (1.0, 0.3)
+    )
+    assert torch.allclose(0.3 * one, other)
+
+
+def test_the_cost_of_hinge_loss_gets_no_gradient():
+    scores, target, lengths = random_case()
+    cost = hamming_cost(target).requires_grad_()
+    losses = hinge_loss(scores.requires_grad_(), target, TREE, cost, lengths=lengths)
+    assert torch.autograd.grad(losses.sum(), cost, allow_unused=True) == (None,)
+
+
 def every_loss(structure, summable=True):
     """Losses as functions of scores, target and the rest; the same noise at each call."""
 
@@ -193,6 +218,7 @@ def test_a_target_outside_the_structure_does_not_go_below_zero():
         value, grad = gradient(lambda s, loss=loss: loss(s, crossing, TREE, outside="clip"), scores)
         assert value.item() == 0
         assert not grad.any()
+    assert negative_log_likelihood(scores, crossing, TREE, outside="clip").item() == 0
 
 
 def test_a_target_that_is_no_candidate_is_infinitely_unlikely():

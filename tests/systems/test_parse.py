@@ -60,6 +60,14 @@ def test_without_raw_text_blanks_stand_between_forms():
     assert [parse.text[t.start : t.end] for t in parse.tokens] == list(GOLD[0].forms)
 
 
+def test_no_alone_takes_the_blank_after_a_token_away():
+    rows = "".join(
+        f"{k}\ta\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter={value}\n" for k, value in enumerate(("Yes", "No", "Yes"), 1)
+    )
+    (sentence,) = read_conllu(io.StringIO(rows + "\n"))
+    assert Parse(sentence).text == "a aa"
+
+
 @pytest.mark.parametrize("sentence", [*GOLD, example(), confident()], ids=lambda s: s.id)
 def test_json_loses_nothing(sentence):
     assert everything(Parse.from_json(Parse(sentence).to_json()).sentence) == everything(
@@ -115,6 +123,18 @@ def test_one_graph_stands_in_deps():
     sentence = example(graphs={"pb": OTHER})
     rows = [line.split("\t") for line in Parse(sentence).to_conllu().splitlines() if line[:1].isdigit()]
     assert [row[8] for row in rows] == ["5:A0", *"______"]
+    assert not any("pb.pred" in row[9] for row in rows)  # the arc says so
+
+
+def test_the_order_of_arcs_does_not_matter():
+    turned = confident().with_graph(
+        "dm", replace(GRAPH, arcs=(Arc(0, 5, TOP), Arc(5, 1, "ARG1"), Arc(3, 5, "a,b %|=c")))
+    )
+    turned = turned.with_confidence("dm", Confidence((0.25, 1.0, 0.5), (1.0, 0.5, 0.75)))
+    first = turned.with_graph("dm", replace(GRAPH, arcs=(GRAPH.arcs[1], GRAPH.arcs[0], GRAPH.arcs[2])))
+    first = first.with_confidence("dm", Confidence((0.5, 0.25, 1.0), (0.75, 1.0, 0.5)))
+    for other in (turned, first):
+        assert Parse(other).to_conllu() == Parse(confident()).to_conllu()
 
 
 @pytest.mark.parametrize("sentence", GOLD[:10], ids=lambda s: s.id)
