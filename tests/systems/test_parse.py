@@ -68,6 +68,13 @@ def test_no_alone_takes_the_blank_after_a_token_away():
     assert Parse(sentence).text == "a aa"
 
 
+def test_the_comment_text_counts_if_it_holds_the_forms_and_nothing_else():
+    rows = "".join(f"{number}\t{form}" + "\t_" * 8 + "\n" for number, form in ((1, "a"), (2, "\u00a0b")))
+    for comment, text in (("a  \u00a0b", "a  \u00a0b"), ("a  \u00a0b c", "a \u00a0b"), ("x  \u00a0b", "a \u00a0b")):
+        (sentence,) = read_conllu(io.StringIO(f"# text = {comment}\n{rows}\n"))
+        assert Parse(sentence).text == text
+
+
 @pytest.mark.parametrize("sentence", [*GOLD, example(), confident()], ids=lambda s: s.id)
 def test_json_loses_nothing(sentence):
     assert everything(Parse.from_json(Parse(sentence).to_json()).sentence) == everything(

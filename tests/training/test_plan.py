@@ -45,6 +45,10 @@ def test_a_task_is_sampled_beside_others_alone():
     assert [each.total() for each in drawn] == [len(each) for each in drawn] == [10, 10]
     assert drawn[0] != drawn[1]
     assert ids(plan(sampled, CORPORA, 1), "syntax").total() == 5
+    # The whole number nearest to 8.75, and at least one.
+    for share, number in ((0.35, 9), (0.01, 1)):
+        few = recipe(tasks={"syntax": {"sample": share}})
+        assert ids(plan(few, CORPORA, 1), "syntax").total() == number
 
 
 def test_batches_are_of_one_task_and_keep_to_the_budget():
@@ -85,6 +89,14 @@ def test_the_rate_is_halved_in_each_phase():
     how = recipe(intermediate={"pretrain_epochs": 3}, learning_rate=0.8, halve_every=2)
     rates = [learning_rate(how, position) for position in (0, 1.9, 2, 2.9, 3, 4.9, 5, 6.9)]
     assert rates == [0.8, 0.8, 0.4, 0.4, 0.8, 0.8, 0.4, 0.4]
+
+
+def test_the_parser_has_its_own_learning_rate_from_the_beginning_of_joint_training_on():
+    how = recipe(
+        intermediate={"pretrain_epochs": 2, "learning_rate_factor": 0.5}, learning_rate=0.8, schedule="constant"
+    )
+    assert [learning_rate(how, position, "syntax") for position in (0, 1.9, 2, 5)] == [0.8, 0.8, 0.4, 0.4]
+    assert learning_rate(how, 2, "semantics") == learning_rate(how, 2) == 0.8
 
 
 def test_the_linear_schedule():
