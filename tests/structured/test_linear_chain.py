@@ -62,6 +62,15 @@ def test_ties_go_to_the_smaller_tag_from_the_end():
     assert tied > 30
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_of_the_best_sequences_is_the_argmax_in_a_tie_too(seed):
+    scores = map_parts(torch.round, random_scores(4, 5, 3, seed, 0.7))
+    best, totals = CHAIN.top_k(scores, 3)
+    assert (totals[:, 0] == totals[:, 1]).any()
+    for found, expected in zip(map_parts(lambda part: part[:, 0], best), CHAIN.argmax(scores), strict=True):
+        assert torch.equal(found, expected)
+
+
 def test_forbidden_transitions():
     scores = random_scores(30, 4, 3, 5)
     generator = torch.Generator().manual_seed(6)

@@ -126,6 +126,7 @@ def test_ties():
     free, deterministic = SemanticGraph([False, False]), SemanticGraph([True, False])
     # No arc at exactly 0, and then no predicate.
     assert compact(free, one_predicate([1.0], [[-1.0, -2.0]])) == (False, [-1])
+    assert compact(free, one_predicate([1.0, 2.0], [[-1.0, -2.0], [0.0, 0.0]])) == (True, [-1, 0])
     # The smaller label, be it deterministic or not.
     assert compact(free, one_predicate([0.0], [[1.0, 1.0]])) == (True, [0])
     assert compact(deterministic, one_predicate([0.0], [[1.0, 1.0]])) == (True, [0])

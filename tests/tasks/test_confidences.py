@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spigot.data.sentence import Arc, Graph, Sentence, Tree
-from spigot.structured import NonProjectiveTree, ProjectiveTree, SemanticGraph, SemanticGraphParts
+from spigot.structured import Budget, NonProjectiveTree, ProjectiveTree, SemanticGraph, SemanticGraphParts
 from spigot.tasks.semantics import Semantics, arc_marginals
 from spigot.tasks.syntax import Syntax
 from tests.contracts.test_systems import EXAMPLES
@@ -65,6 +65,16 @@ def test_heads_have_their_marginals(structure):
     assert found.arcs == pytest.approx([float(p) for p in expected], abs=1e-6)
     rows = labels[0, 1:].softmax(-1)
     assert found.labels == pytest.approx([float(rows[0, 0]), float(rows[1, 1]), float(rows[2, 0])])
+
+
+def test_without_marginals_heads_have_the_softmax_of_their_scores():
+    scores = torch.randn(1, N + 1, N + 1, dtype=torch.float64)
+    structure = Budget(ProjectiveTree(), torch.ones(1, N + 1, N + 1), float(N))
+    predicted = bare().with_tree("syntax", Tree((0, 1, 1), ("_",) * N))
+    output = type("Output", (), {"scores": scores, "states": None})
+    (found,) = Syntax(labels=False).confidences(Part(structure, None), output, [predicted], torch.tensor([N]))
+    inside = scores[0].masked_fill(torch.eye(N + 1, dtype=torch.bool), -torch.inf).softmax(0)
+    assert found.arcs == pytest.approx([float(inside[head, m]) for m, head in enumerate((0, 1, 1), 1)])
 
 
 def _arcs(heads):

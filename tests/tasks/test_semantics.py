@@ -59,6 +59,15 @@ def test_graph_hinge_is_the_worst_violation_of_all_graphs(seed):
         assert losses[row].item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_loss_of_gold_that_no_structure_has_is_not_below_zero():
+    """A token with two arcs of a label that may not repeat, which scores more than any graph without one of them."""
+    gold = Decoded(torch.tensor([[False, True, False, False]]), torch.full((1, 4, 4), -1))
+    gold.arc_labels[0, 1, 2:] = 1
+    parts = SemanticGraphParts(torch.zeros(1, 4), torch.zeros(1, 4, 4), torch.full((1, 4, 4, 3), -9.0))
+    parts.labels[0, 1, 2:, 1] = 9
+    assert graph_hinge(SemanticGraph(DETERMINISTIC), parts, gold, torch.tensor([3])).item() == 0
+
+
 def test_graph_hinge_gradient_is_augmented_minus_gold():
     parts, gold = random_case(9)
     parts = SemanticGraphParts(*(part.requires_grad_() for part in parts))
