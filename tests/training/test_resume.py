@@ -178,6 +178,24 @@ def test_damaged_tensors_are_named(tmp_path, interrupted, kind):
         assert "expected an intact state" in refused(interrupted, tmp_path / f"copy{number}", STATE, content)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.zeros(3, 2), r"optimizer.exp_avg.weight: expected shape \[2, 3\], got \[3, 2\]"),
+        (torch.full((2, 3), torch.nan), "optimizer.exp_avg.weight: expected finite numbers, got inf or nan"),
+    ],
+)
+def test_moments_that_no_step_leaves_are_named(tmp_path, value, message):
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    optimizer.state[model.weight]["exp_avg"] = value
+    save_state(tmp_path, model, optimizer, {})
+    with pytest.raises(RecipeError, match=message):
+        load_state(tmp_path, model, optimizer)
+
+
 def test_two_trainings_cannot_share_a_folder(tmp_path):
     first = FolderLock(tmp_path / "run")
     with pytest.raises(RecipeError, match=rf"expected no other training into it, got process {os.getpid()}$"):
