@@ -101,6 +101,7 @@ def test_long_training_sentences_are_left_out_and_counted(files, caplog):
     assert len(train["syntax"]) == 20 - out
     assert f"data.syntax.train: {out} sentences of more than {limit} tokens are left out" in caplog.text
     assert len(dev["syntax"]) == 5
+    assert len(load(files, max_length=max(len(s) for s in SENTENCES[:20])).train["syntax"]) == 20
     with pytest.raises(
         RecipeError, match=r"data.syntax.train: expected training sentences of at most 1 tokens, got none"
     ):
