@@ -332,3 +332,13 @@ def test_padding_is_never_read():
             together = getattr(structure, method)(poisoned, lengths)[b, : length + 1, : length + 1]
             assert torch.equal(together, getattr(structure, method)(alone)[0])
         assert torch.equal(structure.log_partition(alone)[0], log_z[b])
+
+
+@pytest.mark.parametrize("single_root", [True, False])
+def test_of_equally_good_ways_into_a_cycle_the_smaller_modifier_is_taken(single_root):
+    """The cycle 3 -> 2 -> 3 is met at 3, from 1; ROOT -> 2 and ROOT -> 3 are as good."""
+    scores = torch.zeros(1, 4, 4)
+    for head, modifier, score in ((3, 1, 5.0), (2, 3, 5.0), (3, 2, 5.0), (0, 2, 1.0), (0, 3, 1.0)):
+        scores[0, head, modifier] = score
+    tree = NonProjectiveTree(single_root)
+    assert tree.to_compact(tree.argmax(scores)).tolist() == [[-1, 3, 0, 2]]
