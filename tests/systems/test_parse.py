@@ -142,6 +142,9 @@ def test_the_order_of_arcs_does_not_matter():
     first = first.with_confidence("dm", Confidence((0.5, 0.25, 1.0), (0.75, 1.0, 0.5)))
     for other in (turned, first):
         assert Parse(other).to_conllu() == Parse(confident()).to_conllu()
+        plain = [replace(g, arcs=tuple(arc._replace(label="x") for arc in g.arcs)) for g in (other.graphs["dm"], GRAPH)]
+        one, same = (Parse(example(graphs={"dm": graph})).to_conllu() for graph in plain)
+        assert one == same
 
 
 @pytest.mark.parametrize("sentence", GOLD[:10], ids=lambda s: s.id)
