@@ -1,3 +1,4 @@
+import copy
 import json
 import math
 
@@ -87,6 +88,19 @@ def test_the_seed_fixes_everything(tmp_path):
     other = train(tmp_path / "c", recipe(tables=tables, seed=2))
     assert not same(weights(first), weights(other))
     assert metrics(tmp_path / "a") != metrics(tmp_path / "c")
+
+
+def test_each_update_draws_its_own_dropout(tmp_path):
+    tables = copy.deepcopy(SYSTEMS["spigot"])
+    for part in ("syntax", "semantics"):
+        tables["system"][part]["encoder"] |= {"dropout": 0.5, "word_dropout": 0.0}
+    wanted = recipe(tables=tables, learning_rate=1e-30)
+    trainer = Trainer(wanted, tmp_path / "run", device="cpu")
+    trainer.model.train()
+    batch = Batch("semantics", trainer.corpora.train["semantics"][:4])
+    losses = {step: trainer.updates.update(batch, *step, 0.5) for step in ((1, 1), (1, 2), (2, 1), (2, 2))}
+    assert len(set(losses.values())) == 4
+    assert {step: trainer.updates.update(batch, *step, 0.5) for step in losses} == losses
 
 
 def scripted(monkeypatch, scores):
