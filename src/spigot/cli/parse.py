@@ -102,8 +102,8 @@ def parse(
 ) -> None:
     """Parse sentences or raw text with a trained system; memory does not grow with the size of the input.
 
-    The sentences of several files are written one after another. Running numbers, which sentences without an id of
-    their own have, go on from file to file; offsets are those in each file.
+    The sentences of several files are written one after another. Ids that are their running numbers, as of sentences
+    without one, go on from file to file, all others stay; offsets are those in each file.
 
     CoNLL-U and JSON hold all predictions: CoNLL-U a single graph in DEPS, several in MISC. SDP holds one graph, MRP a
     line for each.
