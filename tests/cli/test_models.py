@@ -106,6 +106,21 @@ def test_paths_are_told_by_their_names(tmp_path, monkeypatch):
     assert (tmp_path / "README.md").read_text("utf-8") == "mine"
 
 
+def test_a_card_for_which_there_is_no_room(tmp_path, monkeypatch):
+    from spigot.training import about
+
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(about, "card", lambda *_: "too long" * 10_000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*README\.md'"):
+            about.write_about(tmp_path, recipe("spigot"), load_system_of_tiny(), {"dev": {"lf": 0.5}, "epoch": 1})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["about.json"]
+
+
 def load_system_of_tiny():
     from tests.models.tiny import tiny_model
 

@@ -124,7 +124,7 @@ def _chosen(
 
 
 def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title: str) -> None:
-    from spigot.data.files import open_output
+    from spigot.data.files import open_output, write_text
     from spigot.drawing.page import page
 
     if out.endswith(".html"):
@@ -143,8 +143,7 @@ def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title
         folder.mkdir(parents=True, exist_ok=True)
         taken: set[str] = set()
         for sentence, svg in drawings:
-            with open_output(folder / f"{_file_name(sentence.id, taken)}.svg") as file:
-                file.write(svg + "\n")
+            write_text(folder / f"{_file_name(sentence.id, taken)}.svg", svg + "\n")
 
 
 def _caption(sentence: Sentence) -> str:

@@ -179,6 +179,12 @@ def open_output(target: Writable) -> Iterator[TextIO]:
                     yield file
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file as `open_output` does: whole, or not at all."""
+    with open_output(path) as file:
+        file.write(text)
+
+
 @contextmanager
 def named_if_full(target: str | PathLike[str]) -> Iterator[None]:
     """Put what is written to into an error that says that no more can be written: such errors do not name it."""

@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from spigot.data.errors import shown
-from spigot.data.files import open_output, read_text
+from spigot.data.files import read_text, write_text
 from spigot.errors import UserError
 from spigot.validation import first_problem
 
@@ -78,9 +78,7 @@ class Pretrained(nn.Module, ABC):
         folder.mkdir(parents=True, exist_ok=True)
         head, vocabulary = {"format": FORMAT, "kind": self.kind, **self.to_config()}, self.to_vocabulary()
         for name, content in ((CONFIG, head), (VOCABULARY, vocabulary)):
-            text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-            with open_output(folder / name) as file:
-                file.write(text)
+            write_text(folder / name, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
         weights = self.state_dict()
         if half:
             weights = {

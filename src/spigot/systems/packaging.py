@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from spigot.data.files import in_the_way
+from spigot.data.files import in_the_way, write_text
 from spigot.errors import UserError
 from spigot.systems.checkpoint import MODELS, SHARED
 
@@ -68,10 +68,10 @@ def make_package(folder: Path, name: str, out: Path, version: str = "0.1.0", des
             shutil.copyfile(folder / file, model / file)
     described = " ".join((description or f"The model {name} of spigot").split()).replace("\\", "").replace('"', "'")
     project = _PROJECT.format(name=name, version=version, description=described, group=MODELS, module=module)
-    (out / "pyproject.toml").write_text(project, "utf-8")
-    (out / module / "__init__.py").write_text(_MODULE.format(name=name), "utf-8")
+    write_text(out / "pyproject.toml", project)
+    write_text(out / module / "__init__.py", _MODULE.format(name=name))
     card = folder / "README.md"
-    (out / "README.md").write_text(card.read_text("utf-8") if card.is_file() else f"# {name}\n", "utf-8")
+    write_text(out / "README.md", card.read_text("utf-8") if card.is_file() else f"# {name}\n")
     if (folder / "LICENSE").is_file():
         shutil.copyfile(folder / "LICENSE", out / "LICENSE")
     return f"torch-spigot-{name}", model

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spigot.data.files import open_output
+from spigot.data.files import write_text
 from spigot.systems.base import System
 from spigot.systems.card import ABOUT, CARD, card
 from spigot.systems.checkpoint import read_json
@@ -33,10 +33,9 @@ def write_about(folder: Path, recipe: Recipe, system: System, best: dict[str, An
     text = (folder / CARD).read_text("utf-8") if (folder / CARD).exists() else None
     # A card that was edited stays.
     ours = text is None or ((folder / ABOUT).is_file() and text == card(system, read_json(folder / ABOUT)))
-    with open_output(folder / ABOUT) as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / ABOUT, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     if ours:
-        (folder / CARD).write_text(card(system, content), "utf-8")
+        write_text(folder / CARD, card(system, content))
 
 
 def _without_paths(value: Any) -> Any:

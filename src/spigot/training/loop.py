@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from spigot.data.files import write_text
 from spigot.data.sentence import Sentence
 from spigot.errors import UserError
 from spigot.systems.base import Candidates
@@ -99,7 +100,7 @@ class Trainer:
                 self._unlock()
                 raise
         elif self.main:
-            (out / RECIPE).write_text(recipe.model_dump_json(indent=1, exclude_unset=True) + "\n", "utf-8")
+            write_text(out / RECIPE, recipe.model_dump_json(indent=1, exclude_unset=True) + "\n")
 
     def fit(self) -> dict[str, Any]:
         """Train to the last epoch; return the metrics of the best one. Raises Interrupted."""

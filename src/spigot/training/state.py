@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.optim import Optimizer
 
-from spigot.data.files import in_the_way
+from spigot.data.files import in_the_way, named_if_full
 from spigot.systems.checkpoint import (
     CHECKSUM,
     CheckpointError,
@@ -153,9 +153,10 @@ class FolderLock:
             owner = self.file.read().strip() or "unknown"
             self.file.close()
             raise RecipeError(f"--out {folder}: expected no other training into it, got process {owner}") from None
-        self.file.truncate(0)
-        self.file.write(f"{os.getpid()}\n")
-        self.file.flush()
+        with named_if_full(self.path):
+            self.file.truncate(0)
+            self.file.write(f"{os.getpid()}\n")
+            self.file.flush()
 
     def release(self) -> None:
         """Let go; a second call does nothing."""
