@@ -169,6 +169,12 @@ def test_a_length_out_of_range_is_named(case, length):
     lengths[1] = length
     with pytest.raises(ValueError, match=r"lengths.*row 1"):
         case.structure.argmax(scores, lengths)
+    methods = [case.structure.argmax, lambda *given: case.structure.top_k(given[0], 2, *given[1:])]
+    if isinstance(case.structure, MarginalStructure):
+        methods += [getattr(case.structure, name) for name in ("log_partition", "marginals", "entropy", "sample")]
+    for method in methods:
+        with pytest.raises(ValueError, match=rf"^lengths: out of range .*, got \D*{length}\b.* \(row 1 "):
+            method(scores, lengths)
 
 
 @pytest.mark.wrong_arguments

@@ -254,3 +254,12 @@ def test_compiled_layers_take_batches_of_any_size(surrogate):
     for tracked in (False, True):
         for batch in (4, 3, 5):
             assert compiled(torch.randn(batch, 6, requires_grad=tracked)).shape == (batch, 6)
+
+
+def test_a_wrong_length_is_named_within_vmap():
+    def argmax(scores, lengths):
+        return KSubset(2).argmax(scores, lengths)
+
+    lengths = torch.tensor([[1, 2], [3, 4], [5, 8]])
+    with pytest.raises(ValueError, match=r"^lengths: .* expected 0 to 6, got 8 \(row 5 "):
+        torch.func.vmap(argmax)(torch.randn(3, 2, 6), lengths)

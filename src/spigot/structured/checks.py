@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .differentiation import is_transformed
-from .kernels.runtime.refusal import RowsError, refuse, refuse_now
+from .kernels.runtime.refusal import GOT, RowsError, refuse, refuse_now
 
 OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
 """What a kernel may report about a row."""
@@ -210,30 +210,42 @@ def lengths_or_full(values: Tensor, lengths: Tensor | None, full: int) -> Tensor
     return lengths_or_none(values, lengths)
 
 
-def refuse_rows(bad: Tensor, message: str) -> None:
+def refuse_rows(bad: Tensor, message: str, got: Tensor | None = None) -> None:
     """Raise a ValueError with `message` that names the first row where `bad` (bool, `[batch]`) is True.
 
-    Left out under `torch.compile`, which has no place for errors that depend on values.
+    `got` has what takes the place of `GOT` in the message, a row each. Left out under `torch.compile`, which has no
+    place for errors that depend on values.
     """
     if is_transformed():
-        refuse(bad, message)
+        refuse(bad, message, got)
     elif not torch.compiler.is_compiling():
-        refuse_now(bad, message)
+        refuse_now(bad, message, got)
 
 
-def raise_for_status(status: np.ndarray, name: str, infeasible: str) -> None:
+def refuse_lengths(lengths: Tensor, longest: int, name: str, note: str = "") -> None:
+    """Raise a `RowsError` unless lengths are from 0 to `longest`; `name` is what the caller calls the scores."""
+    message = f"lengths: out of range for the shape of {name}: expected 0 to {longest}, got {GOT}{note}"
+    refuse_rows((lengths < 0) | (lengths > longest), message, lengths)
+
+
+def raise_for_status(
+    status: np.ndarray, name: str, infeasible: str, lengths: Tensor | Sequence[int] | None = None
+) -> None:
     """Raise a `RowsError` if there are rows on which a kernel gave up.
 
     Args:
         status: one of `OK`, `BAD_LENGTH`, `NOT_A_NUMBER`, `INFEASIBLE` for each row.
         name: what the caller calls the scores.
         infeasible: what does not exist, such as "no projective tree".
+        lengths: those of the rows, one or several each; None if the kernel finds none out of range.
     """
     if not np.count_nonzero(status):  # several times faster than `any`
         return
     rows = np.flatnonzero(status).tolist()
+    got = None if lengths is None else torch.as_tensor(lengths)[rows[0]].tolist()
     reason = {
-        BAD_LENGTH: f"lengths: out of range for the shape of {name} (ROOT, where there is one, does not count)",
+        BAD_LENGTH: f"lengths: out of range for the shape of {name}, got {got}"
+        " (ROOT, where there is one, does not count)",
         NOT_A_NUMBER: f"{name}: NaN or +inf in a candidate cell",
         INFEASIBLE: f"{name}: {infeasible} over the candidates that mask and -inf scores leave",
     }[int(status[rows[0]])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..checks import check_arguments, lengths_or_full, refuse_rows
+from ..checks import check_arguments, lengths_or_full, refuse_lengths
 from .compact import CompactForm, check_integers, refuse_out_of_range
 
 
@@ -37,8 +37,9 @@ def span_part_mask(
 def in_every_tree(name: str, values: Tensor, lengths: Tensor | None) -> Tensor:
     """Return which spans all binary trees have: those of one token and the whole one (bool, `[batch, first, last]`)."""
     tokens = torch.arange(values.size(1), device=values.device)
-    sizes = lengths_or_full(values, lengths, values.size(1))[:, None, None]
-    refuse_rows(((sizes < 0) | (sizes > values.size(1))).flatten(), f"lengths: out of range for the shape of {name}")
+    sizes = lengths_or_full(values, lengths, values.size(1))
+    refuse_lengths(sizes, values.size(1), name)
+    sizes = sizes[:, None, None]
     one_token = (tokens[:, None] == tokens) & (tokens < sizes)
     return one_token | ((tokens[:, None] == 0) & (tokens == sizes - 1))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import mask_or_none, narrow, refuse_rows, widen
+from ..checks import mask_or_none, narrow, refuse_lengths, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.chain import LinearChainParts, chain_lengths, check_chains
 from ..shapes import Lengths
@@ -44,7 +44,7 @@ class ChainSimplices(Polytope[LinearChainParts]):
         sizes = chain_lengths(point, lengths)
         masks = (None, None) if mask is None else tuple(map(mask_or_none, point, mask))
         positions = point.emissions.size(1)
-        refuse_rows((sizes < 0) | (sizes > positions), "lengths: out of range for the shape of point")
+        refuse_lengths(sizes, positions, "point")
         emissions, steps = _onto_simplices(point.emissions, sizes, masks[0]), sizes - 1
         if not point.is_shared:
             return LinearChainParts(emissions, _onto_simplices(point.transitions, steps, masks[1]))

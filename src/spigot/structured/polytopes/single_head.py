@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope
-from ..checks import lengths_or_full, mask_or_none, narrow, refuse_rows, widen
+from ..checks import lengths_or_full, mask_or_none, narrow, refuse_lengths, refuse_rows, widen
 from ..kernels.simplex.columns import project_columns
 from ..parts.arcs import arc_part_mask, check_arcs
 from ..settings import check_flag
@@ -51,8 +51,7 @@ class SingleHead(Polytope[Tensor]):
         tokens = lengths_or_full(point, lengths, point.size(1) - 1)
         if not self.labels:
             return narrow(project_columns(widen(point), tokens, mask_or_none(point, mask), True), point)
-        outside = (tokens < 0) | (tokens >= point.size(1))
-        refuse_rows(outside, "lengths: out of range for the shape of point (ROOT does not count)")
+        refuse_lengths(tokens, point.size(1) - 1, "point", " (ROOT does not count)")
         # Each modifier is a row, whose candidates are pairs of a head and a label.
         valid = arc_part_mask("point", point, True, lengths, mask).transpose(1, 2).flatten(2)
         node = torch.arange(point.size(1), device=point.device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import as_lengths, lengths_or_none, narrow, refuse_rows
+from ..checks import as_lengths, lengths_or_none, narrow, refuse_lengths, refuse_rows
 from ..differentiation import is_traced
 from ..k_best import check_k
 from ..kernels.numerics.limbs import WIDE
@@ -263,7 +263,7 @@ class DynamicProgram(MarginalStructure[Parts]):
         sizes = self._lengths(scores, lengths, mask)
         extents = self._extents(scores)
         for column, extent in zip(sizes.reshape(-1, len(extents)).unbind(1), extents, strict=True):
-            refuse_rows((column < 0) | (column > extent), "lengths: out of range for the shape of scores")
+            refuse_lengths(column, extent, "scores")
         valid = self._valid(scores, sizes, mask)
         improper = map_parts(lambda part, cells: cells & ~(part < torch.inf), scores, valid)
         refuse_rows(flatten(improper).any(1), "scores: NaN or +inf in a candidate cell")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import check_scores, constant, lengths_or_full, narrow, refuse_rows, widen
+from ..checks import check_scores, constant, lengths_or_full, narrow, refuse_lengths, refuse_rows, widen
 from ..k_best import check_k
 from ..parts.categories import IndicesForm, category_part_mask
 from ..parts.rows import check_rows, over_rows
@@ -153,7 +153,7 @@ class Categorical(MarginalStructure[Tensor]):
         """Return `scores` in working precision with -inf where there is no candidate."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
-        refuse_rows((sizes < 0) | (sizes > scores.size(1)), "lengths: out of range for the shape of scores")
+        refuse_lengths(sizes, scores.size(1), "scores")
         candidates = widen(scores).masked_fill(~valid, -torch.inf)
         refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate cell")
         refuse_rows((sizes > 0) & ~valid.any(1), "scores: no category that mask and -inf scores leave")

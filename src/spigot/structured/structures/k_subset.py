@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import constant, lengths_or_full, narrow, refuse_rows
+from ..checks import constant, lengths_or_full, narrow, refuse_lengths, refuse_rows
 from ..equality import equal_settings, hash_settings
 from ..kernels.subset.sample import subset_sample
 from ..kernels.subset.sums import NO_SUBSET, SUBSET
@@ -89,7 +89,7 @@ class KSubset(MarginalStructure[Tensor]):
         """Return the k categories with the highest scores, 0/1, shaped and typed like `scores`."""
         valid = self.part_mask(scores, lengths, mask)
         sizes = lengths_or_full(scores, lengths, scores.size(1))
-        refuse_rows((sizes < 0) | (sizes > scores.size(1)), "lengths: out of range for the shape of scores")
+        refuse_lengths(sizes, scores.size(1), "scores")
         candidates = scores.detach().masked_fill(~valid, -torch.inf)
         refuse_rows(~(candidates < torch.inf).all(1), "scores: NaN or +inf in a candidate cell")
         chosen = subset_sizes(self.k, sizes)

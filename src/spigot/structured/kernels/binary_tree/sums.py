@@ -63,7 +63,7 @@ def sum_binary_trees(
         (towards,),
         None if seeds is None else to_numpy(seeds),
     )
-    raise_for_status(status, "scores", NO_TREE)
+    raise_for_status(status, "scores", NO_TREE, lengths)
     return sums, charts
 
 

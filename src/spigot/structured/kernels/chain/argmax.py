@@ -198,5 +198,5 @@ def chain_argmax(
         status,
         work=emissions.numel() * emissions.size(2),
     )
-    raise_for_status(status, "scores", NO_SEQUENCE)
+    raise_for_status(status, "scores", NO_SEQUENCE, lengths)
     return tags.to(emissions.device), pairs.to(transitions.device)

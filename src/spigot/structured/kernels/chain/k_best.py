@@ -124,5 +124,5 @@ def chain_k_best(
         status,
         work=k * batch * positions * tags**2,
     )
-    raise_for_status(status, "scores", NO_SEQUENCE)
+    raise_for_status(status, "scores", NO_SEQUENCE, lengths)
     return torch.from_numpy(found).to(emissions.device), torch.from_numpy(totals).to(emissions.device)

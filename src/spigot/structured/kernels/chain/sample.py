@@ -90,5 +90,5 @@ def chain_sample(
         each = np.zeros((batch, max(emissions.size(1) - 1, 0), *out[1].shape[2:]), out[1].dtype)
         sum_wide_sequences(sizes, scores, masks, status, np.zeros((batch, 3)), (out[0], each), SAMPLE, seeds=row_seeds)
         out[1][wide] = each[wide] if out[1].shape[1] == each.shape[1] else each[wide].sum(1, keepdims=True)
-    raise_for_status(status, "scores", NO_SEQUENCE)
+    raise_for_status(status, "scores", NO_SEQUENCE, lengths)
     return like_scores(out[0], emissions), like_scores(out[1], transitions)

@@ -226,7 +226,7 @@ def _run(
             entropy[b] = found.entropy[0]
         if wanted != LOG_Z:
             expected[0][b], expected[1][b, 0] = found.expected[0][0], found.expected[1][0].sum(0)
-    raise_for_status(status, "scores", NO_SEQUENCE)
+    raise_for_status(status, "scores", NO_SEQUENCE, lengths)
     return Sums(log_z, expected, wide, entropy)
 
 

@@ -31,7 +31,7 @@ def _run(
 ) -> Sums:
     """Return the sums; see `sum_rows`."""
     sums, status = sum_rows(emissions, transitions, lengths, emission_mask, transition_mask, wanted, direction)
-    raise_for_status(status, "scores", NO_SEQUENCE)
+    raise_for_status(status, "scores", NO_SEQUENCE, lengths)
     return sums
 
 

@@ -314,5 +314,5 @@ def project_birkhoff(point: Tensor, lengths: Tensor | None, mask: Tensor | None,
         raise RuntimeError(
             f"point: Newton's method did not reach {TOLERANCE} (row {row} of the batch, counting from 0)"
         )
-    raise_for_status(status, "point", NO_MATCHING)
+    raise_for_status(status, "point", NO_MATCHING, lengths)
     return out.to(point.device)

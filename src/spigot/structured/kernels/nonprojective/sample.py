@@ -170,5 +170,5 @@ def nonprojective_sample(
         status,
         work=batch * nodes**3 / 3,
     )
-    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root, lengths)
     return out.to(arc_scores)

@@ -231,7 +231,7 @@ def _run(
         wanted,
         (towards,),
     )
-    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no tree" + " with one child of ROOT" * single_root, lengths)
     return sums
 
 

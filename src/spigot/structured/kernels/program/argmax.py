@@ -168,5 +168,5 @@ def linear_program_argmax(
     candidates = mask_to_numpy(mask, 2)
     given = to_numpy(scores.double()), to_numpy(lengths), candidates
     over_batch(_argmax, scores.size(0), *given, constraints, to_numpy(whole), cuts_of(cuts), out, status)
-    raise_for_status(status, "scores", NO_SOLUTION)
+    raise_for_status(status, "scores", NO_SOLUTION, lengths)
     return torch.from_numpy(out).to(scores)

@@ -189,7 +189,7 @@ def project_onto_constraints(
         valid[row] = candidates_of(points[row], sizes[row], candidates[row if candidates.size else 0])
     out, free, tight, found = _project_rows(points, valid, used, constraints)
     status[~found] = INFEASIBLE
-    raise_for_status(status, "point", NO_SOLUTION)
+    raise_for_status(status, "point", NO_SOLUTION, lengths)
     return (
         torch.from_numpy(out).to(point),
         torch.from_numpy(free).to(point.device),

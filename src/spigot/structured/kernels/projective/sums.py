@@ -61,7 +61,7 @@ def run_inside_outside(
         (towards,),
         None if seeds is None else to_numpy(seeds),
     )
-    raise_for_status(status, "scores", "no projective tree" + " with one child of ROOT" * single_root)
+    raise_for_status(status, "scores", "no projective tree" + " with one child of ROOT" * single_root, lengths)
     return sums, charts
 
 

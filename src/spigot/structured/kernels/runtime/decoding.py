@@ -43,5 +43,5 @@ def decode(
     status = np.zeros(batch, np.int64)
     sizes = lengths_to_numpy(lengths, batch, full)
     over_batch(kernel, batch, values, sizes, mask_to_numpy(mask), *settings, out, status, work=work)
-    raise_for_status(status, name, infeasible)
+    raise_for_status(status, name, infeasible, lengths)
     return like_scores(out, scores)

@@ -89,6 +89,6 @@ def semantic_graph_ad3(
         status,
         work=500.0 * labels.numel(),
     )
-    raise_for_status(status, "scores", "")
+    raise_for_status(status, "scores", "", lengths)
     first, second, third = (output.to(arcs) for output in outputs)
     return first, second, third, used.to(arcs.device)

@@ -200,5 +200,5 @@ def semantic_graph_argmax(
         status,
         work=float(labels.numel()),
     )
-    raise_for_status(status, "scores", "no graph")
+    raise_for_status(status, "scores", "no graph", lengths)
     return chosen.to(predicates.device), arc_labels.to(predicates.device)

@@ -198,6 +198,6 @@ def project_graph_hull(
         status,
         work=50.0 * labels.numel(),
     )
-    raise_for_status(status, "point", "")
+    raise_for_status(status, "point", "", lengths)
     first, second, third = (output.to(arcs) for output in outputs)
     return first, second, third, prices.to(arcs.device)

@@ -186,6 +186,6 @@ def project_labeled_arcs(
         status,
         work=4.0 * labels.numel(),
     )
-    raise_for_status(status, "point", "")
+    raise_for_status(status, "point", "", lengths)
     first, second, third = (output.to(arcs.device) for output in outputs)
     return first, second, third

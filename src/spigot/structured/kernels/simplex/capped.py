@@ -141,5 +141,5 @@ def project_capped_simplex(point: Tensor, lengths: Tensor, mask: Tensor | None, 
     candidates = mask_to_numpy(mask, 2)
     arrays = (to_numpy(point), to_numpy(lengths), candidates, to_numpy(sizes), out.numpy(), status)
     over_batch(_project, batch, at_most, *arrays, work=10 * point.numel())
-    raise_for_status(status, "point", "too few candidates")
+    raise_for_status(status, "point", "too few candidates", lengths)
     return out.to(point.device)

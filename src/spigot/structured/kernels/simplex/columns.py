@@ -130,5 +130,5 @@ def project_columns(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: b
         status,
         work=4 * point.numel(),
     )
-    raise_for_status(status, "point", "a simplex with no dimension")
+    raise_for_status(status, "point", "a simplex with no dimension", lengths)
     return out

@@ -65,5 +65,5 @@ def subset_sample(
     rows = (values, to_numpy(lengths), subset_mask(mask), to_numpy(sizes))
     over_batch(_sample, batch, at_most, *rows, row_seeds, out, status, work=subset_work(count, rows[3]))
     sum_wide_subsets(at_most, *rows, status, np.zeros((batch, 3)), out, SAMPLE, seeds=row_seeds)
-    raise_for_status(status, "scores", NO_SUBSET)
+    raise_for_status(status, "scores", NO_SUBSET, lengths)
     return like_scores(out, scores)

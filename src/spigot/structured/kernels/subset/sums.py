@@ -233,7 +233,7 @@ def _run(
     )
     rows = (values, ends, candidates, chosen)
     sums = sum_wide_subsets(at_most, *rows, status, log_z, expected, wanted, direction=(towards,))
-    raise_for_status(status, "scores", NO_SUBSET)
+    raise_for_status(status, "scores", NO_SUBSET, lengths)
     return sums
 
 

@@ -117,5 +117,5 @@ def chain_argmax(
             MASK_EMISSIONS=emission_mask is not None, MASK_TRANSITIONS=transition_mask is not None,
             PREVIOUS=height, TAGS=width, num_warps=max(1, min(8, height * width // 256)), **OPTIONS,
         )  # fmt: skip
-    raise_for_status(status.cpu().numpy(), "scores", "no sequence of tags")
+    raise_for_status(status.cpu().numpy(), "scores", "no sequence of tags", lengths)
     return best_tags, best_pairs

@@ -175,5 +175,6 @@ def projective_argmax(arc_scores: Tensor, lengths: Tensor | None, mask: Tensor |
             tokens, charts, status, out, size,
             SINGLE_ROOT=single_root, SPLITS=triton.next_power_of_2(size), num_warps=1, **OPTIONS,
         )  # fmt: skip
-    raise_for_status(status.cpu().numpy(), "scores", "no projective tree" + " with one child of ROOT" * single_root)
+    infeasible = "no projective tree" + " with one child of ROOT" * single_root
+    raise_for_status(status.cpu().numpy(), "scores", infeasible, lengths)
     return out

@@ -232,7 +232,8 @@ def _run(
             HAS_MASK=mask is not None, SINGLE_ROOT=single_root, DUAL=dual, OUTSIDE=outside, PER_SENTENCE=planes,
             SPANS=spans, LANES=lanes, num_warps=warps, **OPTIONS,
         )  # fmt: skip
-    raise_for_status(status.cpu().numpy(), "scores", "no projective tree" + " with one child of ROOT" * single_root)
+    infeasible = "no projective tree" + " with one child of ROOT" * single_root
+    raise_for_status(status.cpu().numpy(), "scores", infeasible, lengths)
     return log_z, out
 
 

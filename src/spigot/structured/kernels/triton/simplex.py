@@ -90,5 +90,5 @@ def project_columns(point: Tensor, lengths: Tensor, mask: Tensor | None, arcs: b
             HAS_MASK=mask is not None, ARCS=arcs, ROWS=height, COLUMNS=width,
             num_warps=max(1, min(16, height * width // 512)), **OPTIONS,
         )  # fmt: skip
-    raise_for_status(status.cpu().numpy(), "point", "a simplex with no dimension")
+    raise_for_status(status.cpu().numpy(), "point", "a simplex with no dimension", lengths)
     return out
