@@ -20,6 +20,8 @@ from gains import Gains, Pair, spread
 from regime import origin
 from scored import rewrite_or_check
 
+from spigot.evaluation.counts import ZERO
+
 HERE = Path(__file__).parent
 
 Runs: TypeAlias = Mapping[str, dict[str, Any]]
@@ -62,10 +64,23 @@ def effects(group: dict[str, Any], done: Runs, gains: Gains) -> str:
     """Say what each side of a group's 2 x 2 adds, on average over the other side."""
     sentences = []
     for what, contrasts in group["square"].items():
-        found = [pairs(name, other, done, group["seeds"]) for name, other in contrasts]
-        if all(found):
-            sentences.append(f"The {what} adds {gain(gains, [pair for each in found for pair in each])} points.")
+        # Both contrasts of a seed share its initial weights: the bootstrap draws seeds, not contrasts.
+        both = [pair for seed in group["seeds"] if (pair := together(contrasts, done, seed)) is not None]
+        if both:
+            sentences.append(f"The {what} adds {gain(gains, both)} points.")
     return " ".join(sentences)
+
+
+def together(contrasts: Sequence[tuple[str, str]], done: Runs, seed: int) -> Pair | None:
+    """Return the counts of a seed's contrasts, added up sentence by sentence, so that accuracies are averaged.
+
+    None if a run is missing.
+    """
+    found = [pair for name, other in contrasts for pair in pairs(name, other, done, [seed])]
+    if len(found) < len(contrasts):
+        return None
+    ours, theirs = ([sum(counts, ZERO) for counts in zip(*side, strict=True)] for side in zip(*found, strict=True))
+    return ours, theirs
 
 
 def tables(folder: Path, gains: Gains) -> dict[str, str]:

@@ -489,6 +489,27 @@ def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
         again.of(theirs, ours)
 
 
+def test_the_unit_of_an_effect_of_two_by_two_is_the_seed(script):
+    accuracy, found = script("accuracy"), []
+    right = {"a-1": "1 1 0", "b-1": "0 1 0", "c-1": "1 1 1", "d-1": "1 0 0", "a-2": "1 1 1", "b-2": "0 0 0"}
+    done = {
+        name: {"scores": {"test": {"right": {"correct": each, "gold": "1 1 1", "system": "1 1 1"}}}}
+        for name, each in right.items()
+    }
+
+    class Gains(script("gains").Gains):
+        def of(self, ours, theirs):
+            found.append((ours, theirs))
+            return "so many"
+
+    group = {"seeds": [1, 2], "square": {"cap": [["a", "b"], ["c", "d"]]}}
+    assert accuracy.effects(group, done, Gains()) == "The cap adds so many points."
+    # Of the second seed a contrast is missing. The first has both, in counts whose F1 is their mean accuracy.
+    ((ours, theirs),) = found
+    assert ours == [Counts(2, 2, 2), Counts(2, 2, 2), Counts(2, 2, 1)]
+    assert theirs == [Counts(2, 2, 1), Counts(2, 2, 1), Counts(2, 2, 0)]
+
+
 @pytest.mark.parametrize(
     "command",
     [
