@@ -510,6 +510,16 @@ def test_the_unit_of_an_effect_of_two_by_two_is_the_seed(script):
     assert theirs == [Counts(2, 2, 1), Counts(2, 2, 1), Counts(2, 2, 0)]
 
 
+def test_intervals_are_counted_once(script, tmp_path):
+    intervals, page = script("intervals"), tmp_path / "gains.json"
+    kept = ["0.2 0.1 0.3", "-0.2 -0.3 -0.1000000000001", "0.2 -0.1 0.3 0.4", "0 0 0", "0.3 0.1 0.4 0.02"]
+    page.write_text(json.dumps({str(number): row for number, row in enumerate(kept)}))
+    one, other = intervals.read(page), {(0.2, 0.1, 0.3), (0.1, 0.0, 0.2)}
+    assert one == {(0.2, 0.1, 0.3), (0.2, -0.1, 0.3, 0.4), (0.3, 0.1, 0.4, 0.02)}
+    rows = intervals.table({"x": one, "y": other}).splitlines()[2:]
+    assert rows == ["| x | 1 | 1 | 0 | 2 | 1 | 0 |", "| y | 2 | 1 | 0 | 0 | 0 | 0 |", "| all | 2 | 1 | 0 | 2 | 1 | 0 |"]
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -521,6 +531,7 @@ def test_the_unit_of_an_effect_of_two_by_two_is_the_seed(script):
         ("accuracy",),
         ("domains",),
         ("sizes",),
+        ("intervals",),
     ],
     ids=" ".join,
 )
