@@ -229,7 +229,7 @@ def run(name: str, clusters: int, steps: int, seeds: int, published: bool) -> di
 
 
 def table(folder: Path) -> str:
-    """Return medians and their standard errors over the seeds, in Markdown."""
+    """Return medians over the seeds, with the standard errors of the means, in Markdown."""
 
     def cell(result: dict[str, Any], key: str) -> str:
         values = [100 * row["test"][key] for row in result["runs"]]
