@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -520,6 +521,38 @@ def test_intervals_are_counted_once(script, tmp_path):
     assert rows == ["| x | 1 | 1 | 0 | 2 | 1 | 0 |", "| y | 2 | 1 | 0 | 0 | 0 | 0 |", "| all | 2 | 1 | 0 | 2 | 1 | 0 |"]
 
 
+def test_how_often_intervals_hold_the_true_difference(script):
+    held = script("held")
+
+    def share(common, own, seed, seeds):
+        return held.held(held.Variances(common, own, seed), seeds, np.random.default_rng(0))
+
+    # Where sentences alone vary, and all seeds see the same, each number of seeds does what it says.
+    assert share(1, 0, -0.1, 1) == pytest.approx(0.95, abs=0.02)
+    assert share(1, 0, 0, 3) == pytest.approx(0.95, abs=0.02)
+    # One seed knows nothing of seeds; of two, the interval holds the truth if they lie on both sides of it.
+    assert share(0, 0, 1, 1) == 0
+    assert share(0, 0, 1, 2) == pytest.approx(0.5, abs=0.04)
+
+
+def test_what_varies_between_seeds(script):
+    held, rng = script("held"), np.random.default_rng(0)
+
+    def side(share):
+        return [Counts(20, 20, int(correct)) for correct in rng.binomial(20, share, 2000)]
+
+    ours, theirs = side(0.8), side(0.7)
+    common, own, seed = held.variances([(ours, theirs)] * 3)
+    assert own == pytest.approx(0, abs=1e-12)
+    assert seed == pytest.approx(0, abs=1e-12)
+    assert common**0.5 == pytest.approx((0.8 * 0.2 / 40_000 + 0.7 * 0.3 / 40_000) ** 0.5, rel=0.05)
+    _, own, seed = held.variances([(side(0.8), side(0.7)) for _ in range(200)])
+    assert own**0.5 == pytest.approx((0.37 / 40_000) ** 0.5, rel=0.05)
+    assert abs(seed) < own / 4
+    _, _, seed = held.variances([(side(0.7 + 0.1 * (number % 2)), side(0.7)) for number in range(40)])
+    assert seed**0.5 == pytest.approx(0.05, rel=0.1)
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -532,6 +565,7 @@ def test_intervals_are_counted_once(script, tmp_path):
         ("domains",),
         ("sizes",),
         ("intervals",),
+        ("held",),
     ],
     ids=" ".join,
 )

@@ -100,7 +100,8 @@ def bootstrap_over_runs(
     """Percentile interval of the difference in corpus-level F1, averaged over runs, for other runs and test sets.
 
     The hierarchical bootstrap: runs are drawn with replacement, and so are the sentences, the same ones for all systems
-    and runs. With fewer than about five runs it understates how much runs differ.
+    and runs. A single run says nothing of how much runs differ, and two say little. With more, the interval is rather
+    too wide: what the sample of sentences does to a run's difference is in the run, and is drawn once more.
 
     Args:
         runs: for each training seed the counts of both systems, of the same sentences.
