@@ -34,7 +34,6 @@ from typing import Any, NamedTuple
 
 import torch
 from rich.progress import track
-from sklearn.metrics import v_measure_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -159,6 +158,8 @@ class Model(nn.Module):
     @torch.no_grad()
     def evaluate(self, data: Split) -> dict[str, float]:
         """Return accuracy and V-measure with the hard decision; and that of the label, which z should not know."""
+        from sklearn.metrics import v_measure_score  # of an extra, which tables do without
+
         z = self.told(data) if self.surrogate is None else Categorical().argmax(self.encoder(data.x))
         logit = (z * self.decoder(data.x)).sum(1)
         accuracy = ((logit > 0) == (data.y > 0.5)).double().mean().item()
@@ -229,7 +230,7 @@ def run(name: str, clusters: int, steps: int, seeds: int, published: bool) -> di
 
 
 def table(folder: Path) -> str:
-    """Return medians over the seeds, with the standard errors of the means, in Markdown."""
+    """Return medians over the seeds, with standard errors of the means, in Markdown, and what they were made with."""
 
     def cell(result: dict[str, Any], key: str) -> str:
         values = [100 * row["test"][key] for row in result["runs"]]
@@ -253,7 +254,12 @@ def table(folder: Path) -> str:
             how = f"rate {rate:g}" + (f", {parameter} {value:g}" if parameter else "")
             cells += [cell(result, "accuracy"), cell(result, "v_measure"), how]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    made = (
+        f"{len(r['runs'])} seeds, {r['steps']:,} steps. "
+        f"{', '.join(f'{name} {number}' for name, number in r['versions'].items())}. {r['machine']}."
+        for r in results.values()
+    )
+    return "\n\n".join(["\n".join(lines), *dict.fromkeys(made)])
 
 
 def trace(path: Path) -> None:

@@ -1,7 +1,9 @@
-"""Table 1: make it from the JSON files of `experiments/table1`.
+"""The tables of `experiments/README.md`: Table 1 on a quarter of Redwoods, and the synthetic clusters.
 
-python experiments/table.py          # rewrites it in experiments/README.md, between its marks
-python experiments/table.py --check  # fails if it is not up to date
+They are made from the JSON files of `table1`, `clusters` and `clusters-published`.
+
+python experiments/table.py          # rewrites them between their marks
+python experiments/table.py --check  # fails if they are not up to date
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from clusters import table as clusters
 from marks import rewrite
 
 HERE = Path(__file__).parent
@@ -88,11 +91,12 @@ def table(systems: dict[str, Runs]) -> str:
 
 
 def main() -> int:
-    """Rewrite or check the table."""
+    """Rewrite or check the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    return rewrite(HERE / "README.md", {"table1": table(read(HERE / "table1"))}, check)
+    tables = {name: clusters(HERE / name) for name in ("clusters", "clusters-published")}
+    return rewrite(HERE / "README.md", {"table1": table(read(HERE / "table1")), **tables}, check)
 
 
 if __name__ == "__main__":
