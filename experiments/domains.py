@@ -177,17 +177,26 @@ def differences_table(
     return "\n".join(lines)
 
 
-def each_table(corpus: Corpus, runs: Runs) -> str:
-    """Return the scores of each run in Markdown."""
-    shown = {"uas": "UAS", "uf": "UF", "lf": "LF"}
+def each_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
+    """Return the scores of each run in Markdown, and what the tests of its sentences say within its seed.
+
+    It is compared with PIPELINE, and with the run without the end task's gradient where there is one.
+    """
+    shown, counts = {"uas": "UAS", "uf": "UF", "lf": "LF"}, {"heads": "UAS", "labelled": "LF"}
     splits = {"dev": "dev", **DOMAINS}
     head = ["system", "seed", *(f"{label} {domain}" for domain in splits.values() for label in shown.values())]
+    others = ("PIPELINE", "no gradient")
+    head += [f"{c} − {other}, {domain}" for other in others for domain in DOMAINS.values() for c in counts.values()]
     lines = [row(head), "|---" * len(head) + "|"]
+    without = {corpus.run(name): corpus.run(other) for name, other in GRADIENTS.items()}
     for name, label in corpus.labels.items():
         for seed, run in runs.get(name, {}).items():
-            lines.append(
-                row([label, str(seed), *(average([run], split, score) for split in splits for score in shown)])
-            )
+            cells = [label, str(seed), *(average([run], split, score) for split in splits for score in shown)]
+            for other in (corpus.run("pipeline"), without.get(name, name)):
+                theirs = runs.get(other, {}) if other != name else {}
+                compared = [pairs({seed: run}, theirs, split, score) for split in DOMAINS for score in counts]
+                cells += [gain(gains, both) if both else "" for both in compared]
+            lines.append(row(cells))
     return "\n".join(lines)
 
 
@@ -206,7 +215,7 @@ def tables(corpus: Corpus, gains: Gains) -> dict[str, str]:
             "minus joint training without the gradient",
         ),
         "contrasts": differences_table(corpus, runs, gains, CONTRASTS, DOMAINS, "system", "minus"),
-        "runs": each_table(corpus, runs),
+        "runs": each_table(corpus, runs, gains),
         "missing": f"Not yet run: {', '.join(f'`{name}`' for name in corpus.missing) or 'nothing'}.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
     }
