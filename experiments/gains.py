@@ -1,8 +1,8 @@
 """How much larger one F1 is than another, rendered for tables: with interval, and p-value where there is one.
 
 Each takes 10,000 rounds of a bootstrap and of a permutation test, and a table has a hundred of them. So the numbers are
-kept beside the records, by the digest of the counts that they come from: a check looks them up, and computes those of
-counts that it does not know.
+kept beside the records, by the digest of the counts that they come from: they are looked up there, and those of counts
+that are not known are computed. `--anew` computes all, as after a change of the tests themselves.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any
 from domains import DOMAINS, PROPBANK, Runs, average, gain, pairs, row
 from gains import Gains
 from regime import origin
-from scored import rewrite_page
+from scored import add_ways, rewrite_page
 
 HERE = Path(__file__).parent
 PAGE = HERE / "sizes" / "README.md"
@@ -179,7 +179,7 @@ def draw(gains: Gains, split: str = "ood") -> None:
             if line == 0:
                 panel.set_title(f"share of the {label}")
             if column == 0:
-                panel.set_ylabel(f"difference in {measure}, {DOMAINS[split]} of the domain")
+                panel.set_ylabel(f"points of {measure}, {DOMAINS[split]} of the domain")
     figure.legend(*axes[0][0].get_legend_handles_labels(), frameon=False, loc="upper center", ncols=len(contrasts))
     figure.tight_layout(rect=(0, 0, 1, 0.95))
     figure.savefig(PLOT, metadata={"Date": None})
@@ -189,10 +189,10 @@ def draw(gains: Gains, split: str = "ood") -> None:
 def main() -> int:
     """Rewrite the tables and draw the plot, or check the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    result = rewrite_page(PAGE, tables, check)
-    if not check:
+    add_ways(parser)
+    how = parser.parse_args()
+    result = rewrite_page(PAGE, tables, how.check, how.anew)
+    if not how.check:
         draw(Gains(PAGE.with_name("gains.json"), look_up=True))
     return result
 
