@@ -16,6 +16,9 @@ import argparse
 import json
 import os
 import platform
+import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from importlib.metadata import version
@@ -99,6 +102,19 @@ def machine() -> str:
     """Name what scores were computed on."""
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{processor()}, {torch.get_num_threads()} threads{gpu}"
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions and the machine that a result was made with."""
+    versions = {name: version(name) for name in ("torch-spigot", "torch", "numba", "numpy")}
+    return {"versions": versions, "machine": machine()}
+
+
+def this_command() -> str:
+    """Return the command line of this script, with absolute paths cut to their names: see `without_folders`."""
+    script, *arguments = sys.argv
+    cut = [re.sub(r"(?<![^\s=\"':])/(?:[^/\s=]+/)*(?=[^/])", "", argument) for argument in arguments]
+    return f"python experiments/{Path(script).name} {shlex.join(cut)}"
 
 
 def without_folders(value: Any) -> Any:
@@ -187,9 +203,7 @@ def collect(
         result["scores"][split.name] = row
     result["history"] = history
     result["hours"] = round(sum(row["seconds"] for row in history) / 3600, 3)
-    result["versions"] = {name: version(name) for name in ("torch-spigot", "torch", "numba", "numpy")}
-    result["machine"] = machine()
-    return result
+    return result | environment()
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from collect import write_json
+from collect import environment, this_command, write_json
+from run import code_commit
 from torch import Tensor
 
 from spigot import SPIGOT, StraightThrough, Surrogate, structured_argmax
@@ -42,6 +43,14 @@ SURROGATES: dict[str, Surrogate] = {
 TINY = 1e-7
 
 
+def confidence_gradient(chosen: Tensor, lengths: Tensor) -> Tensor:
+    """Return the gradient on scores, `[batch, head, modifier]`, of how far chosen heads score above the mean of all."""
+    nodes = lengths[:, None, None] + 1
+    number = torch.arange(chosen.shape[1])
+    inside = (number[:, None] < nodes) & (number < nodes) & (number > 0)
+    return chosen - inside / nodes
+
+
 def score_gradients(
     model: SyntaxThenSemantics, sentences: list[Sentence], arc_scores: Tensor
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -57,10 +66,7 @@ def score_gradients(
     gold = Decoded(*gold_graphs(sentences, model.semantics.roles))
     loss = graph_hinge(model.semantics.structure, model.semantics(tokens, None, chosen), gold, tokens.lengths).sum()
     (downstream,) = torch.autograd.grad(loss, chosen)
-    nodes = tokens.lengths[:, None, None] + 1
-    number = torch.arange(scores.shape[1])
-    inside = (number[:, None] < nodes) & (number < nodes) & (number > 0)
-    result["confidence"] = chosen.detach() - inside / nodes
+    result["confidence"] = confidence_gradient(chosen.detach(), tokens.lengths)
     for name, surrogate in SURROGATES.items():
         arcs = structured_argmax(scores, tree, surrogate, lengths=tokens.lengths)
         result[name] = torch.autograd.grad(arcs, scores, downstream)[0]
@@ -170,7 +176,8 @@ def main() -> None:
     wanted = None if arguments.ids is None else set(arguments.ids.read_text("utf-8").split())
     sentences = [s for s in read_together([arguments.graphs, arguments.trees]) if wanted is None or s.id in wanted]
     sentences = [s for s in sentences if len(s) <= arguments.max_length]
-    head = {"title": arguments.title, "graphs": arguments.graphs.name, "seed": arguments.seed}
+    made = {"command": this_command(), "commit": code_commit(), **environment()}
+    head = {"title": arguments.title, "graphs": arguments.graphs.name, "seed": arguments.seed, **made}
     write_json(arguments.out, head | measure(model, sentences, arguments.batches, arguments.seed))
 
 

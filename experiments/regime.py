@@ -1,7 +1,7 @@
 """Make the tables of `experiments/regime/README.md`.
 
 Runs come from the JSON files beside it, in the order of `runs.toml`; gradients from the files of `gradients.py` in
-`experiments/regime/gradients`, by name.
+`experiments/regime/gradients`, and of `steps.py` in `experiments/regime/steps`, by name.
 
     python experiments/regime.py          # rewrites the tables between their marks
     python experiments/regime.py --check  # fails if they are not up to date
@@ -13,7 +13,9 @@ import json
 import sys
 import tomllib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 from collect import read_counts
@@ -23,6 +25,8 @@ from scored import rewrite_or_check
 HERE = Path(__file__).parent
 README = HERE / "regime" / "README.md"
 
+ENDS = (0, 10, 30, 100)
+"""The updates after which a row of the table of `steps.py` ends."""
 SHOWN = ("treebank", "STE", "SPIGOT, cap 1")
 GRADIENTS_HEAD = (
     "| parser, sentences | UAS | confidence | gradient | norm on scores | norm on parameters | cosine, treebank "
@@ -131,6 +135,11 @@ def origin(run: dict[str, Any]) -> str:
     return f"Commit {run['commit']}. {versions}. {run['machine']}."
 
 
+def significant(value: float) -> str:
+    """Render a norm."""
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
 def gradients() -> str:
     """Return the table of gradients in Markdown."""
     lines = [GRADIENTS_HEAD]
@@ -139,7 +148,7 @@ def gradients() -> str:
         first = [found["title"], points(found["uas"]), f"{found['confidence']:.2f}"]
         for name in SHOWN:
             row = found["gradients"][name]
-            low, middle, high = (f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in row["norms"].values())
+            low, middle, high = map(significant, row["norms"].values())
             numbers = [row["cosine_with_treebank"], row["cosine_with_confidence"], row["cosine_between_batches"]]
             shares = [row[key] for key in ("tokens_reached", "reached_that_are_wrong", "right_heads_pushed_down")]
             cells = [*first, name, f"{row['norm_on_scores']:.2f}", f"{middle} ({low} to {high})"]
@@ -150,9 +159,35 @@ def gradients() -> str:
     return "\n".join(lines)
 
 
+def steps() -> str:
+    """Return the table of gradients update by update, over some of them at a time, in Markdown."""
+    tasks = {"syntax": "treebank", "semantics": "end task"}
+    others = {**tasks, "confidence": "confidence"}
+    head = ["training", "updates", "confidence", "UAS"]
+    head += [
+        f"{name}: {what}" for name in tasks.values() for what in ("norm", *(f"cosine, {o}" for o in others.values()))
+    ]
+    lines, made = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"], list[str]()
+    for path in sorted((README.parent / "steps").glob("*.json")):
+        found = json.loads(path.read_text("utf-8"))
+        for first, last in pairwise(ENDS):
+            rows = [row for row in found["rows"] if first < row["update"] <= last]
+            cells = [found["title"], f"{first + 1} to {last}", f"{mean(row['confidence'] for row in rows):.2f}"]
+            cells.append(points(mean(row["uas"] for row in rows if "uas" in row)))
+            for task in tasks:
+                own = [row for row in rows if row["task"] == task]
+                cells.append(significant(median(row["norm"] for row in own)) if own else "–")
+                for other in others:
+                    cosines = [row["cosines"][other] for row in own if other in row["cosines"]]
+                    cells.append(f"{mean(cosines):.2f}".replace("-", "−") if cosines else "–")
+            lines.append(f"| {' | '.join(cells)} |")
+        made.append(origin(found))
+    return "\n\n".join(["\n".join(lines), *dict.fromkeys(made)])
+
+
 def tables(gains: Gains) -> dict[str, str]:
     """Return all tables in Markdown."""
-    return {"tables": runs_tables(gains), "gradients": gradients()}
+    return {"tables": runs_tables(gains), "gradients": gradients(), "steps": steps()}
 
 
 def main() -> int:

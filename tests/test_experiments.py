@@ -19,8 +19,11 @@ from spigot.evaluation.attachment import attachment
 from spigot.evaluation.changes import linked_heads
 from spigot.evaluation.counts import Counts
 from spigot.evaluation.significance import compare
+from spigot.training.loop import Trainer
+from spigot.training.plan import plan
 from spigot.training.recipe import load_recipe
 from tests.models.tiny import SENTENCES, multitask_model, tiny_model
+from tests.training import runs as tiny
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 
@@ -315,6 +318,45 @@ def test_gradients_are_measured_on_sentences_with_both_annotations(script, data)
     assert found["gradients"]["STE, cap 1"]["norm_on_scores"] <= 1 + 1e-6
 
 
+def test_gradients_are_watched_update_by_update(script, data):
+    steps, wanted = script("steps"), tiny.recipe("spigot")
+    trainer = Trainer(wanted, data / "watched", device="cpu")
+    watched = trainer.updates = steps.Watched(wanted, trainer.model, trainer.processes, 8)
+    with pytest.raises(steps.Enough):
+        trainer.fit()
+    assert [row["update"] for row in watched.rows] == list(range(1, 9))
+    assert [row["task"] for row in watched.rows] == [step.task for step in plan(wanted, trainer.corpora, 0)[:8]]
+    seen = set()
+    for row in watched.rows:
+        assert row["norm"] > 0
+        assert ("uas" in row) == (row["task"] == "syntax")
+        assert row["cosines"].keys() == seen | {"confidence"}
+        assert all(abs(cosine) <= 1 for cosine in row["cosines"].values())
+        seen.add(row["task"])
+    assert seen == {"syntax", "semantics"}
+    # Who watches changes nothing: the weights are those of training without it, after as many updates.
+    other = Trainer(wanted, data / "other", device="cpu")
+    for number, step in enumerate(plan(wanted, other.corpora, 0)[:8]):
+        other.model.train()
+        other.updates.update(other._batch(step), 0, number, number / len(plan(wanted, other.corpora, 0)))
+    weights = other.model.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in trainer.model.state_dict().items())
+
+
+def test_a_weight_of_nothing_sends_the_parser_no_gradient(script):
+    rows = script("steps").watch(tiny.recipe("spigot", {"intermediate": {"end_task_weight": 0.0}}), 8)
+    assert rows
+    assert {row["task"] for row in rows} == {"syntax"}
+
+
+def test_a_kept_command_names_no_folder_of_the_machine(script, monkeypatch):
+    arguments = ["/a/b/RUN", "--set", "x=/a/b.conllu", "--title", "a, b/c", "--data", "data/propbank", "data.root=/a"]
+    monkeypatch.setattr(sys, "argv", ["/there/steps.py", *arguments])
+    assert script("collect").this_command() == (
+        "python experiments/steps.py RUN --set x=b.conllu --title 'a, b/c' --data data/propbank data.root=a"
+    )
+
+
 def test_calibration_counts_what_is_right(script, data, capsys):
     calibration, model = script("calibration"), tiny_model()
     bins = calibration.bins_of([(0.05, False), (0.95, True), (1.0, True), (0.91, False)], 10)
@@ -469,6 +511,32 @@ def test_the_links_of_right_and_wrong_heads_are_all_links(script):
         assert right + wrong == linked_heads(gold, system)
         assert right.gold == attachment(gold, system).heads
     assert sum(linked.of_kind(*pair, True).correct for pair in zip(sentences, parsed, strict=True)) > 0
+
+
+def test_each_run_of_table_1_is_tested_within_its_seed(script):
+    domains, gains = script("domains"), script("gains").Gains()
+    counts = script("collect").counts_json
+
+    def run(right):
+        found = {name: counts([Counts(10, 10, n) for n in right]) for name in ("heads", "unlabelled", "labelled")}
+        row = {"uas": 0.5, "uf": 0.5, "lf": 0.5, **found}
+        return {"scores": dict.fromkeys(("dev", "test", "ood"), row)}
+
+    low, middle, high = ([n + k % 3 for k in range(20)] for n in (3, 4, 5))
+    right = {"pbo-pipeline": [low, low], "pbo-gcn-joint": [middle, middle], "pbo-gcn-spigot": [high, middle]}
+    runs = {name: dict(enumerate(map(run, of), 1)) for name, of in right.items()}
+    lines = domains.each_table(domains.PROPBANK, runs, gains).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    found = {(row[0], row[1]): dict(zip(cells[0], row, strict=True)) for row in cells[2:]}
+    label = domains.PROPBANK.labels["pbo-gcn-spigot"]
+    for seed, (pipeline, control) in {"1": (20, 10), "2": (10, 0)}.items():
+        for name in ("UAS", "LF"):
+            for domain in ("in", "out"):
+                assert found[label, seed][f"{name} − PIPELINE, {domain}"].startswith(f"{pipeline}.00 [")
+                assert found[label, seed][f"{name} − no gradient, {domain}"].startswith(f"{control}.00 [")
+    p_value = compare([Counts(10, 10, n) for n in high], [Counts(10, 10, n) for n in low]).p_value
+    assert found[label, "1"]["LF − PIPELINE, in"].endswith(f"], {p_value:.1g}")
+    assert not any(found[domains.PROPBANK.labels["pbo-pipeline"], "1"][name] for name in cells[0] if "−" in name)
 
 
 def test_known_gains_are_looked_up(script, tmp_path, monkeypatch):
