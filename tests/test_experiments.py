@@ -621,6 +621,18 @@ def test_what_varies_between_seeds(script):
     assert seed**0.5 == pytest.approx(0.05, rel=0.1)
 
 
+def test_tables_are_rewritten_with_known_differences_or_anew(script, tmp_path, monkeypatch):
+    scored, page = script("scored"), tmp_path / "page.md"
+    page.write_text("<!-- x:begin -->\n<!-- x:end -->\n")
+    pair, computed = ([Counts(4, 4, 3), Counts(2, 2, 2)], [Counts(4, 4, 1), Counts(2, 2, 2)]), []
+    monkeypatch.setattr(script("gains"), "compare", lambda *both: computed.append(both) or compare(*both))
+    for option, times in ((), 1), (("--check",), 1), ((), 1), (("--anew",), 2), (("--check",), 2):
+        monkeypatch.setattr(sys, "argv", ["script.py", *option])
+        assert scored.rewrite_or_check(None, {page: lambda gains: {"x": gains.of(*pair)}}) == 0
+        assert len(computed) == times
+    assert "33.33 [" in page.read_text()
+
+
 @pytest.mark.parametrize(
     "command",
     [
