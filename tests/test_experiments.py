@@ -607,16 +607,16 @@ def test_what_varies_between_seeds(script):
     held, rng = script("held"), np.random.default_rng(0)
 
     def side(share):
-        return [Counts(20, 20, int(correct)) for correct in rng.binomial(20, share, 2000)]
+        return [Counts(20, 20, int(correct)) for correct in rng.binomial(20, share, 500)]
 
     ours, theirs = side(0.8), side(0.7)
     common, own, seed = held.variances([(ours, theirs)] * 3)
     assert own == pytest.approx(0, abs=1e-12)
     assert seed == pytest.approx(0, abs=1e-12)
-    assert common**0.5 == pytest.approx((0.8 * 0.2 / 40_000 + 0.7 * 0.3 / 40_000) ** 0.5, rel=0.05)
-    _, own, seed = held.variances([(side(0.8), side(0.7)) for _ in range(200)])
-    assert own**0.5 == pytest.approx((0.37 / 40_000) ** 0.5, rel=0.05)
-    assert abs(seed) < own / 4
+    assert common**0.5 == pytest.approx((0.8 * 0.2 / 10_000 + 0.7 * 0.3 / 10_000) ** 0.5, rel=0.1)
+    _, own, seed = held.variances([(side(0.8), side(0.7)) for _ in range(60)])
+    assert own**0.5 == pytest.approx((0.37 / 10_000) ** 0.5, rel=0.1)
+    assert abs(seed) < own / 2
     _, _, seed = held.variances([(side(0.7 + 0.1 * (number % 2)), side(0.7)) for number in range(40)])
     assert seed**0.5 == pytest.approx(0.05, rel=0.1)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .differentiation import is_transformed
-from .kernels.runtime.refusal import GOT, RowsError, refuse, refuse_now
+from .kernels.runtime.refusal import RowsError, refuse, refuse_now
 
 OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
 """What a kernel may report about a row."""
@@ -210,22 +210,28 @@ def lengths_or_full(values: Tensor, lengths: Tensor | None, full: int) -> Tensor
     return lengths_or_none(values, lengths)
 
 
-def refuse_rows(bad: Tensor, message: str, got: Tensor | None = None) -> None:
+def refuse_rows(bad: Tensor, message: str) -> None:
     """Raise a ValueError with `message` that names the first row where `bad` (bool, `[batch]`) is True.
 
-    `got` has what takes the place of `GOT` in the message, a row each. Left out under `torch.compile`, which has no
-    place for errors that depend on values.
+    Left out under `torch.compile`, which has no place for errors that depend on values.
     """
     if is_transformed():
-        refuse(bad, message, got)
+        refuse(bad, message)
     elif not torch.compiler.is_compiling():
-        refuse_now(bad, message, got)
+        refuse_now(bad, message)
 
 
 def refuse_lengths(lengths: Tensor, longest: int, name: str, note: str = "") -> None:
-    """Raise a `RowsError` unless lengths are from 0 to `longest`; `name` is what the caller calls the scores."""
-    message = f"lengths: out of range for the shape of {name}: expected 0 to {longest}, got {GOT}{note}"
-    refuse_rows((lengths < 0) | (lengths > longest), message, lengths)
+    """Raise a `RowsError` unless lengths are from 0 to `longest`; `name` is what the caller calls the scores.
+
+    Within the transforms of `torch.func` it does not say which length came.
+    """
+    bad = (lengths < 0) | (lengths > longest)
+    message = f"lengths: out of range for the shape of {name}: expected 0 to {longest}"
+    if is_transformed() or torch.compiler.is_compiling():
+        refuse_rows(bad, message + note)
+    elif not bad.is_meta and bool(bad.any()):
+        refuse_now(bad, f"{message}, got {int(lengths[bad][0])}{note}")
 
 
 def raise_for_status(

@@ -20,27 +20,21 @@ class RowsError(ValueError):
         """All such rows."""
 
 
-GOT = "{got}"
-"""What stands in a message for what the first row has."""
-
-
-def _fake(bad: Tensor, message: str, got: Tensor | None = None) -> Tensor:
+def _fake(bad: Tensor, message: str) -> Tensor:
     return torch.empty_like(bad)
 
 
 @operator(fake=_fake)
-def refuse(bad: Tensor, message: str, got: Tensor | None = None) -> Tensor:
+def refuse(bad: Tensor, message: str) -> Tensor:
     """Raise a ValueError with `message` for the rows where `bad` (bool, `[batch]`) is True; return a copy.
 
-    `got` has what takes the place of `GOT` in the message, a row each. Under `vmap` rows are counted through all that
-    it maps over.
+    Under `vmap` rows are counted through all that it maps over.
     """
-    refuse_now(bad, message, got)
+    refuse_now(bad, message)
     return bad.clone()
 
 
-def refuse_now(bad: Tensor, message: str, got: Tensor | None = None) -> Any:
+def refuse_now(bad: Tensor, message: str) -> Any:
     """Do the same for a tensor whose values are at hand; of one without values (meta) nothing is known."""
     if not bad.is_meta and bool(bad.any()):
-        rows = bad.nonzero()[:, 0].tolist()
-        raise RowsError(message if got is None else message.replace(GOT, str(got[rows[0]].tolist())), rows)
+        raise RowsError(message, bad.nonzero()[:, 0].tolist())
