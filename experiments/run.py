@@ -72,7 +72,7 @@ class Run:
 KEYS = {
     "the list": ({"group"}, {"ids", "files"}),
     "a file": ({"of", "ids", "keep"}, set[str]()),
-    "a file of ids": ({"trees", "divisor"}, set[str]()),
+    "a file of ids": ({"trees", "divisor"}, {"remainder"}),
     "a group": ({"seeds", "run"}, {"title", "data", "set", "values", "splits", "out", "against", "square"}),
     "a run": ({"name", "recipe"}, {"label", "set"}),
     "a script": ({"name", "script"}, set[str]()),
@@ -250,10 +250,10 @@ def code_commit() -> str:
     return (commit.stdout.strip() or "unknown") + ("-changed" if changes.stdout else "")
 
 
-def write_ids(path: Path, trees: Path, divisor: int) -> None:
-    """Write the ids whose CRC-32 is divisible by `divisor`: the same sample each time."""
+def write_ids(path: Path, trees: Path, divisor: int, remainder: int = 0) -> None:
+    """Write the ids whose CRC-32, divided by `divisor`, leaves `remainder`: the same sample each time."""
     if not path.is_file():
-        ids = [s.id for s in read_conllu(trees) if zlib.crc32(s.id.encode()) % divisor == 0]
+        ids = [s.id for s in read_conllu(trees) if zlib.crc32(s.id.encode()) % divisor == remainder]
         part = path.with_name(path.name + ".part")
         part.write_text("\n".join(ids) + "\n", "utf-8")
         os.replace(part, path)
@@ -317,7 +317,7 @@ def follow(arguments: argparse.Namespace) -> int:
     if not arguments.list:
         runner.folder.mkdir(parents=True, exist_ok=True)
         for name, how in made["ids"].items():
-            write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"])
+            write_ids(runner.folder / name, runner.data / how["trees"], how["divisor"], how.get("remainder", 0))
         for name, how in made["files"].items():
             corpora = [runner.data / corpus for corpus in how["of"]]
             write_part(runner.folder / name, corpora, how["ids"], how["keep"])

@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,16 @@ SYSTEMS = {
     "joint": "joint, no gradient",
     "spigot": "SPIGOT, weight 0.1",
     "ste": "STE, weight 0.001",
+    "spigot-scaled": "SPIGOT, weight 0.1 × share",
+    "joint-balanced": "joint, balanced",
+    "spigot-balanced": "SPIGOT, balanced, weight 0.1",
 }
 NO_SYNTAX = "neurbo"
 CONTRASTS = [("pipeline", "labelled"), ("joint", "heads"), ("joint", "labelled"), (NO_SYNTAX, "labelled")]
 """The differences of a table: from which system, in which counts."""
 SCORES = {"heads": "UAS", "labelled": "LF"}
+SENTENCES = {"25": "those of the treebank", "25-others": "others"}
+"""With a quarter of both, which sentences the graphs are of."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ def scored(folder: Path, name: str) -> dict[int, dict[str, Any]]:
 
 def short(system: str) -> str:
     """Return what a system is called beside another."""
-    return SYSTEMS.get(system, "NEURBO").partition(",")[0]
+    name = SYSTEMS.get(system, "NEURBO")
+    return name.replace(", weight 0.1 ×", " ×") if "×" in name else name.partition(",")[0]
 
 
 def groups() -> list[dict[str, Any]]:
@@ -76,21 +83,23 @@ def groups() -> list[dict[str, Any]]:
 
 def names() -> list[str]:
     """Return the names of all runs of the list that are scored."""
-    return [
-        f"{run['name'].replace('SHARE', str(words['SHARE']))}-{seed}"
-        for group in groups()
-        for seed in group["seeds"]
-        for words in group["values"]
-        for run in group["run"]
-    ]
+    found = []
+    for group in groups():
+        for seed, words, run in product(group["seeds"], group["values"], group["run"]):
+            name = run["name"]
+            for word, value in words.items():
+                name = name.replace(word, str(value))
+            found.append(f"{name}-{seed}")
+    return found
 
 
 def read() -> list[Part]:
     """Return the parts in the order of the tables, those without a run left out."""
-    shares = [*sorted({words["SHARE"] for group in groups() for words in group["values"]}), 100]
-    parts = [Part.read(axis, share) for axis in AXES for share in shares]
-    begun = {part.axis for part in parts if part.share < 100 and any(part.runs.values())}
-    return [part for part in parts if any(part.runs.values()) and part.axis in begun]
+    parts = {words["SHARE"] for group in groups() for words in group["values"] if "SHARE" in words}
+    shares = [*sorted(parts), 100]
+    found = [Part.read(axis, share) for axis in AXES for share in shares]
+    begun = {part.axis for part in found if part.share < 100 and any(part.runs.values())}
+    return [part for part in found if any(part.runs.values()) and part.axis in begun]
 
 
 def table(parts: Sequence[Part], gains: Gains) -> str:
@@ -119,6 +128,26 @@ def table(parts: Sequence[Part], gains: Gains) -> str:
     return "\n".join(lines)
 
 
+def sentences_table(gains: Gains) -> str:
+    """Return in Markdown the runs whose treebank has the sentences of the graphs, or other ones."""
+    shown = {"uas": "UAS", "lf": "LF"}
+    head = ["the graphs' sentences", "system", "seeds"]
+    head += [f"{label} {domain}" for domain in DOMAINS.values() for label in shown.values()]
+    head += [f"{label} − joint, {domain}" for label in SCORES.values() for domain in DOMAINS.values()]
+    lines = [row(head), "|---" * len(head) + "|"]
+    for which, label in SENTENCES.items():
+        joint, spigot = (scored(PAGE.parent, f"sentences-{which}-{system}") for system in ("joint", "spigot"))
+        for system, found in (("joint", joint), ("spigot", spigot)):
+            if found:
+                cells = [label, SYSTEMS[system], str(len(found))]
+                cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
+                for score, split in product(SCORES, DOMAINS):
+                    both = pairs(found, joint, split, score) if found is spigot else []
+                    cells.append(gain(gains, both) if both else "")
+                lines.append(row(cells))
+    return "\n".join(lines)
+
+
 def tables(gains: Gains) -> Mapping[str, str]:
     """Return the tables in Markdown; how many runs have not been made is said."""
     parts = read()
@@ -127,6 +156,7 @@ def tables(gains: Gains) -> Mapping[str, str]:
     missing = [name for name in wanted if not (PAGE.parent / f"{name}.json").is_file()]
     return {
         **{axis: table([part for part in parts if part.axis == axis], gains) for axis in AXES},
+        "sentences": sentences_table(gains),
         "missing": f"{len(missing)} of the {len(wanted)} runs of the list have not been run.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
     }
@@ -140,7 +170,13 @@ def draw(gains: Gains, split: str = "ood") -> None:
     from matplotlib import pyplot
 
     pyplot.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "spigot"})
-    contrasts = {"spigot": "joint", "ste": "joint", "joint": "pipeline", "pipeline": NO_SYNTAX}
+    contrasts = {
+        "spigot": "joint",
+        "spigot-scaled": "joint",
+        "ste": "joint",
+        "joint": "pipeline",
+        "pipeline": NO_SYNTAX,
+    }
     parts = read()
     shares = sorted({part.share for part in parts})
     begun = {axis: label for axis, label in AXES.items() if any(part.axis == axis for part in parts)}
@@ -171,6 +207,10 @@ def draw(gains: Gains, split: str = "ood") -> None:
                     capsize=2,
                     label=f"{short(system)} − {short(other)}",
                 )
+            if score == "heads":
+                # Beside trees that are wrecked all other differences would be one line.
+                panel.set_yscale("symlog", linthresh=1, linscale=3, subs=[2, 5])
+                panel.yaxis.set_major_formatter(pyplot.FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
             panel.set_xscale("log")
             panel.set_xlim(shares[0] * 0.8, shares[-1] * 1.25)
             panel.set_xticks(shares, [f"{share} %" for share in shares])
@@ -180,7 +220,8 @@ def draw(gains: Gains, split: str = "ood") -> None:
                 panel.set_title(f"share of the {label}")
             if column == 0:
                 panel.set_ylabel(f"points of {measure}, {DOMAINS[split]} of the domain")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), frameon=False, loc="upper center", ncols=len(contrasts))
+    shown = axes[0][0].get_legend_handles_labels()
+    figure.legend(*shown, frameon=False, loc="upper center", ncols=len(contrasts), fontsize="small", columnspacing=1.5)
     figure.tight_layout(rect=(0, 0, 1, 0.95))
     figure.savefig(PLOT, metadata={"Date": None})
     pyplot.close(figure)
