@@ -79,6 +79,23 @@ def test_a_worse_parser_is_told_of(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("trees", [5, 24])
+def test_sentences_without_a_tree_are_told_of_where_the_parser_gets_worse(tmp_path, trees):
+    told = []
+    trainer = Trainer(recipe("spigot"), tmp_path / "run", device="cpu")
+    trainer.report.line = told.append
+    trainer.start = {"uas": 0.9}
+    # As if the corpora were from files, those of one treebank.
+    files = trainer.recipe.data.model_copy(update={"builtin": None})
+    trainer.recipe = trainer.recipe.model_copy(update={"data": files})
+    train = trainer.corpora.train
+    assert len(train["semantics"]) == 24
+    trainer.corpora = trainer.corpora._replace(train={**train, "syntax": train["semantics"][:trees]})
+    trainer._warn_of_a_worse_parser(False, {"uas": 0.5})
+    lacking = {5: ", or trees of the end task's sentences: 19 of 24 have none", 24: ""}[trees]
+    assert told[0].endswith(f"an intermediate.end_task_weight below 1 keeps the parser{lacking}")
+
+
 def test_a_parser_that_no_gradient_reaches_is_told_of_without_advice(tmp_path):
     told = []
     detached = {"system": {"surrogate": {"name": "Detach"}}}
