@@ -22,6 +22,8 @@ from domains import CONTRASTS, DM, DOMAINS, GRADIENTS, PROPBANK, Corpus, pairs, 
 from gains import Pair
 from marks import rewrite
 
+from spigot.evaluation.counts import ZERO
+
 HERE = Path(__file__).parent
 SCORES = {"heads": "UAS", "labelled": "LF"}
 SEEDS = range(1, 6)
@@ -50,8 +52,7 @@ def variances(runs: Sequence[Pair]) -> Variances:
     """Return the variances of two systems whose counts are given for each seed; that of seeds may come out below 0."""
     sides = [[np.array([(c.gold, c.system, c.correct) for c in side], dtype=float) for side in pair] for pair in runs]
     moves = np.array([influence(ours) - influence(theirs) for ours, theirs in sides])
-    totals = [[side.sum(0) for side in pair] for pair in sides]
-    gaps = [2 * a[2] / (a[0] + a[1]) - 2 * b[2] / (b[0] + b[1]) for a, b in totals]
+    gaps = [sum(ours, ZERO).f1 - sum(theirs, ZERO).f1 for ours, theirs in runs]
     between = moves @ moves.T
     number = len(runs)
     alone = np.trace(between) / number

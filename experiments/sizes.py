@@ -95,8 +95,8 @@ def names() -> list[str]:
 
 def read() -> list[Part]:
     """Return the parts in the order of the tables, those without a run left out."""
-    parts = {words["SHARE"] for group in groups() for words in group["values"] if "SHARE" in words}
-    shares = [*sorted(parts), 100]
+    listed = {words["SHARE"] for group in groups() for words in group["values"] if "SHARE" in words}
+    shares = [*sorted(listed), 100]
     found = [Part.read(axis, share) for axis in AXES for share in shares]
     begun = {part.axis for part in found if part.share < 100 and any(part.runs.values())}
     return [part for part in found if any(part.runs.values()) and part.axis in begun]

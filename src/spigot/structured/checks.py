@@ -234,21 +234,19 @@ def refuse_lengths(lengths: Tensor, longest: int, name: str, note: str = "") -> 
         refuse_now(bad, f"{message}, got {int(lengths[bad][0])}{note}")
 
 
-def raise_for_status(
-    status: np.ndarray, name: str, infeasible: str, lengths: Tensor | Sequence[int] | None = None
-) -> None:
+def raise_for_status(status: np.ndarray, name: str, infeasible: str, lengths: Tensor | None) -> None:
     """Raise a `RowsError` if there are rows on which a kernel gave up.
 
     Args:
         status: one of `OK`, `BAD_LENGTH`, `NOT_A_NUMBER`, `INFEASIBLE` for each row.
         name: what the caller calls the scores.
         infeasible: what does not exist, such as "no projective tree".
-        lengths: those of the rows, one or several each; None if the kernel finds none out of range.
+        lengths: those of the rows, one or several each; None: all are full.
     """
     if not np.count_nonzero(status):  # several times faster than `any`
         return
     rows = np.flatnonzero(status).tolist()
-    got = None if lengths is None else torch.as_tensor(lengths)[rows[0]].tolist()
+    got = None if lengths is None else lengths[rows[0]].tolist()
     reason = {
         BAD_LENGTH: f"lengths: out of range for the shape of {name}, got {got}"
         " (ROOT, where there is one, does not count)",
