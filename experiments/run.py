@@ -109,10 +109,11 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
             check_keys("a script" if "script" in run else "a run", run)
         splits, out = tuple(group.get("splits", ())), group.get("out", "")
         for seed, values, run in itertools.product(group["seeds"], group.get("values", [{}]), group["run"]):
-            if "script" in run:
-                runs.append(Run(run["name"], "", "", (), (), "", tuple(run["script"])))
-                continue
             words = {**values, "SEED": seed}
+            if "script" in run:
+                made = tuple(put_in(word, words) for word in run["script"])
+                runs.append(Run(put_in(run["name"], words), "", "", (), (), "", made))
+                continue
             settings = tuple(put_in(text, words) for text in (*group.get("set", []), *run.get("set", [])))
             name = f"{put_in(run['name'], words)}-{seed}"
             runs.append(Run(name, run["recipe"], group.get("data", ""), settings, splits, out))
