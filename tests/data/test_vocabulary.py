@@ -64,7 +64,7 @@ def test_words_of_the_vector_file_follow():
     assert "wolf" in vocabulary.words
 
 
-@pytest.mark.parametrize(("count", "chance"), [(1, 0.2), (2, 0.111111), (10, 0.024390)])
+@pytest.mark.parametrize(("count", "chance"), [(0, 0.2), (1, 0.2), (2, 0.111111), (10, 0.024390)])
 def test_word_dropout_by_frequency(count, chance):
     vocabulary = Vocabulary(["_unk_", "_root_", "_end_", "word"], [0, 0, 0, count], ["_unk_"], ["_unk_"])
     sentences = [sentence("word " * 500)] * 40

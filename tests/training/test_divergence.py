@@ -6,6 +6,7 @@ import torch
 from spigot.training.config import RecipeError
 from spigot.training.loop import Diverged, Trainer
 from spigot.training.plan import plan
+from tests.models.tiny import sentence
 from tests.training.runs import metrics, recipe, train, train_interrupted, weights
 
 
@@ -80,7 +81,7 @@ def test_a_worse_parser_is_told_of(tmp_path):
 
 
 @pytest.mark.parametrize("trees", [5, 24])
-def test_sentences_without_a_tree_are_told_of_where_the_parser_gets_worse(tmp_path, trees):
+def test_sentences_with_unknown_words_are_told_of_where_the_parser_gets_worse(tmp_path, trees):
     told = []
     trainer = Trainer(recipe("spigot"), tmp_path / "run", device="cpu")
     trainer.report.line = told.append
@@ -90,9 +91,11 @@ def test_sentences_without_a_tree_are_told_of_where_the_parser_gets_worse(tmp_pa
     trainer.recipe = trainer.recipe.model_copy(update={"data": files})
     train = trainer.corpora.train
     assert len(train["semantics"]) == 24
-    trainer.corpora = trainer.corpora._replace(train={**train, "syntax": train["semantics"][:trees]})
+    # A graph whose sentence has no tree, but no unknown word either, is not counted.
+    others = [*train["semantics"], sentence(" ".join(train["semantics"][0].forms[::-1]))]
+    trainer.corpora = trainer.corpora._replace(train={"semantics": others, "syntax": train["semantics"][:trees]})
     trainer._warn_of_a_worse_parser(False, {"uas": 0.5})
-    lacking = {5: ", or trees of the end task's sentences: 19 of 24 have none", 24: ""}[trees]
+    lacking = {5: ", or trees of the end task's sentences: 19 of 25 have words that no tree has", 24: ""}[trees]
     assert told[0].endswith(f"an intermediate.end_task_weight below 1 keeps the parser{lacking}")
 
 

@@ -148,8 +148,8 @@ class Vocabulary:
         """Turn sentences into indices.
 
         Returns the tokens and `dropped[batch, n + 1]` (bool): which tokens word dropout chose to make
-        unknown, with probability dropout / (dropout + count) (Kiperwasser & Goldberg 2016). The tokens are
-        not changed yet: the encoder decides which columns of a dropped token become unknown.
+        unknown, with probability dropout / (dropout + count), a count of at least 1 (Kiperwasser & Goldberg 2016).
+        The tokens are not changed yet: the encoder decides which columns of a dropped token become unknown.
         """
         lengths = np.fromiter((len(s) for s in sentences), np.int64, len(sentences))
         width = int(lengths.max(initial=0)) + 2
@@ -167,7 +167,9 @@ class Vocabulary:
         if dropout > 0 and random is not None:
             position = np.arange(width)
             token = (position >= 1) & (position <= lengths[:, None])
-            chance = dropout / (dropout + self.counts[columns[0]])
+            # A word without a count keeps its vector and its tag as often as one seen once: when it is read in earnest
+            # they are there, and a network that never saw them in training would read noise.
+            chance = dropout / (dropout + np.maximum(self.counts[columns[0]], 1))
             dropped = token & (random.random(chance.shape) < chance)
         words, lemmas, tags = torch.from_numpy(columns)
         forms = tuple(sentence.forms for sentence in sentences)

@@ -247,22 +247,23 @@ class Trainer:
             if self.recipe.system.surrogate.named_class.passes_gradient:
                 advice = f"; an intermediate.end_task_weight below {weight:g} keeps the parser"
                 if self.recipe.data.builtin is None:
-                    advice += self._lacking_trees(task.name)
+                    advice += self._unknown_words(task.name)
             self.report.line(
                 f"warning: joint training has brought {name.upper()} from {100 * self.start[name]:.1f} to "
                 f"{100 * scores[name]:.1f}{advice}"
             )
 
-    def _lacking_trees(self, syntax: str) -> str:
-        """Say how many sentences of the other tasks are not among those that have trees.
+    def _unknown_words(self, syntax: str) -> str:
+        """Say how many sentences of the other tasks have words that the treebank has not.
 
-        Where the end task alone speaks trees are lost, at small weights, too: experiments/sizes/README.md.
+        No tree contradicts what the end task makes of an unknown word: experiments/sizes/README.md.
         """
         train = self.corpora.train
-        known = {sentence.forms for sentence in train[syntax]}
+        known = {form.lower() for sentence in train[syntax] for form in sentence.forms}
         others = [sentence for task in self.recipe.joint_tasks if task != syntax for sentence in train[task]]
-        lacking = sum(sentence.forms not in known for sentence in others)
-        return f", or trees of the end task's sentences: {lacking:,} of {len(others):,} have none" if lacking else ""
+        lacking = sum(any(form.lower() not in known for form in sentence.forms) for sentence in others)
+        advice = f", or trees of the end task's sentences: {lacking:,} of {len(others):,} have words that no tree has"
+        return advice if lacking else ""
 
     def _dev(self, pretraining: bool) -> dict[str, float]:
         """Score the dev sets, each process its share of the sentences; a frozen parser is scored once."""

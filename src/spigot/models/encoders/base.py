@@ -23,7 +23,7 @@ class Encoder(nn.Module, ABC):
     output_dim: int
     """The width of a state."""
     word_dropout: float = 0.0
-    """A word seen c times becomes unknown with probability word_dropout / (word_dropout + c), in training."""
+    """A word seen c times becomes unknown with probability word_dropout / (word_dropout + max(c, 1)), in training."""
     needs: frozenset[Column] = frozenset({"words"})
     """What it reads of a sentence."""
 
