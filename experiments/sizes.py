@@ -38,8 +38,37 @@ NO_SYNTAX = "neurbo"
 CONTRASTS = [("pipeline", "labelled"), ("joint", "heads"), ("joint", "labelled"), (NO_SYNTAX, "labelled")]
 """The differences of a table: from which system, in which counts."""
 SCORES = {"heads": "UAS", "labelled": "LF"}
-SENTENCES = {"25": "those of the treebank", "25-others": "others"}
-"""With a quarter of both, which sentences the graphs are of."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Runs that differ in their data."""
+
+    called: str
+    """What differs."""
+    names: Mapping[str, str]
+    """How the names of a condition's runs begin."""
+    same_graphs: bool
+    """Whether runs of two conditions differ in their trees alone, so that one may be compared with the other."""
+
+
+BESIDE = {
+    "joint": SYSTEMS["joint"],
+    "spigot": SYSTEMS["spigot"],
+    "joint-wide": "joint, wide bound",
+    "spigot-wide": "SPIGOT, wide bound, weight 0.1",
+    "penalty": "a penalty on confidence alone, weight 0.1",
+    "sa": "SA",
+}
+"""The systems of `CONDITIONS`."""
+CONDITIONS = {
+    "sentences": Conditions(
+        "the graphs' sentences", {"those of the treebank": "sentences-25", "others": "sentences-25-others"}, False
+    ),
+    "silver": Conditions(
+        "trees", {"a quarter, gold": "syntax-25", "a quarter gold, the rest silver": "silver-25"}, True
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -128,23 +157,30 @@ def table(parts: Sequence[Part], gains: Gains) -> str:
     return "\n".join(lines)
 
 
-def sentences_table(gains: Gains) -> str:
-    """Return in Markdown the runs whose treebank has the sentences of the graphs, or other ones."""
+def conditions_table(conditions: Conditions, gains: Gains) -> str:
+    """Return in Markdown the systems in each condition, beside joint training with the same data and bound."""
+    first, *_ = conditions.names.values()
+    others = ["joint", "gold alone"] if conditions.same_graphs else ["joint"]
     shown = {"uas": "UAS", "lf": "LF"}
-    head = ["the graphs' sentences", "system", "seeds"]
+    head = [conditions.called, "system", "seeds"]
     head += [f"{label} {domain}" for domain in DOMAINS.values() for label in shown.values()]
-    head += [f"{label} − joint, {domain}" for label in SCORES.values() for domain in DOMAINS.values()]
+    head += [
+        f"{label} − {other}, {domain}" for other, label, domain in product(others, SCORES.values(), DOMAINS.values())
+    ]
     lines = [row(head), "|---" * len(head) + "|"]
-    for which, label in SENTENCES.items():
-        joint, spigot = (scored(PAGE.parent, f"sentences-{which}-{system}") for system in ("joint", "spigot"))
-        for system, found in (("joint", joint), ("spigot", spigot)):
-            if found:
-                cells = [label, SYSTEMS[system], str(len(found))]
-                cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
-                for score, split in product(SCORES, DOMAINS):
-                    both = pairs(found, joint, split, score) if found is spigot else []
-                    cells.append(gain(gains, both) if both else "")
-                lines.append(row(cells))
+    for (label, prefix), system in product(conditions.names.items(), BESIDE):
+        found = scored(PAGE.parent, f"{prefix}-{system}")
+        if not found:
+            continue
+        cells = [label, BESIDE[system], str(len(found))]
+        cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
+        control = "joint-wide" if "wide" in system else "joint"
+        for name in (f"{prefix}-{control}", f"{first}-{system}")[: len(others)]:
+            other = {} if name == f"{prefix}-{system}" else scored(PAGE.parent, name)
+            for score, split in product(SCORES, DOMAINS):
+                both = pairs(found, other, split, score)
+                cells.append(gain(gains, both) if both else "")
+        lines.append(row(cells))
     return "\n".join(lines)
 
 
@@ -156,7 +192,7 @@ def tables(gains: Gains) -> Mapping[str, str]:
     missing = [name for name in wanted if not (PAGE.parent / f"{name}.json").is_file()]
     return {
         **{axis: table([part for part in parts if part.axis == axis], gains) for axis in AXES},
-        "sentences": sentences_table(gains),
+        **{name: conditions_table(conditions, gains) for name, conditions in CONDITIONS.items()},
         "missing": f"{len(missing)} of the {len(wanted)} runs of the list have not been run.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
     }
