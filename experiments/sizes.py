@@ -66,7 +66,13 @@ CONDITIONS = {
         "the graphs' sentences", {"those of the treebank": "sentences-25", "others": "sentences-25-others"}, False
     ),
     "silver": Conditions(
-        "trees", {"a quarter, gold": "syntax-25", "a quarter gold, the rest silver": "silver-25"}, True
+        "trees",
+        {
+            "a quarter, gold": "syntax-25",
+            "a quarter gold, the rest silver": "silver-25",
+            "the same, all words known": "known-25",
+        },
+        True,
     ),
 }
 
@@ -184,6 +190,17 @@ def conditions_table(conditions: Conditions, gains: Gains) -> str:
     return "\n".join(lines)
 
 
+def unknown_table() -> str:
+    """Return UAS of sentences with unknown words, and of the others, in Markdown."""
+    figures = json.loads((PAGE.parent / "unknown.json").read_text("utf-8"))["runs"]
+    head = ["run", "unknown words: sentences", "UAS", "their vector at zero", "all words known: sentences", "UAS"]
+    lines = [row(head), "|---" * len(head) + "|"]
+    for name, found in figures.items():
+        scores = [f"{100 * found[key]:.1f}" for key in ("uas unknown", "uas at zero", "uas known")]
+        lines.append(row([f"`{name}`", str(found["unknown"]), *scores[:2], str(found["known"]), scores[2]]))
+    return "\n".join(lines)
+
+
 def tables(gains: Gains) -> Mapping[str, str]:
     """Return the tables in Markdown; how many runs have not been made is said."""
     parts = read()
@@ -193,6 +210,7 @@ def tables(gains: Gains) -> Mapping[str, str]:
     return {
         **{axis: table([part for part in parts if part.axis == axis], gains) for axis in AXES},
         **{name: conditions_table(conditions, gains) for name, conditions in CONDITIONS.items()},
+        "unknown": unknown_table(),
         "missing": f"{len(missing)} of the {len(wanted)} runs of the list have not been run.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
     }

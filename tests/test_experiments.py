@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import spigot
 from spigot import SPIGOT, ProjectiveTree, structured_argmax
 from spigot.cli import main as cli
 from spigot.cli.gold import read_together
@@ -167,6 +169,33 @@ def test_jackknifed_trees_come_from_parsers_that_have_not_seen_them(script, tmp_
     assert len(trained) == 4
 
 
+def test_silver_trees_stand_in_for_gold_ones(script, tmp_path, monkeypatch):
+    silver = script("silver")
+    write_conllu(SENTENCES, tmp_path / "all.conllu")
+    (tmp_path / "some.ids").write_text("\n".join(s.id for s in SENTENCES[::2]))
+
+    def run(command, check, stdout):
+        assert check
+        assert command[1:5] == ["-m", "spigot", "parse", str(tmp_path / "parser")]
+        rest = list(read_conllu(command[5]))
+        assert [s.id for s in rest] == [s.id for s in SENTENCES[1::2]]
+        chains = (s.with_tree("syntax", Tree(tuple(range(len(s))), ("_",) * len(s))) for s in rest)
+        write_conllu(chains, stdout.name)
+
+    monkeypatch.setattr(silver.subprocess, "run", run)
+    names = {"--keep": "some.ids", "--parser": "parser", "--out": "silver.conllu"}
+    options = [word for key, name in names.items() for word in (key, str(tmp_path / name))]
+    monkeypatch.setattr(sys, "argv", ["silver.py", str(tmp_path / "all.conllu"), *options])
+    silver.main()
+    found = list(read_conllu(tmp_path / "silver.conllu"))
+    assert [s.id for s in found] == [s.id for s in SENTENCES]
+    gold = [s.trees["syntax"].heads for s in SENTENCES]
+    heads = [s.trees["syntax"].heads for s in found]
+    assert heads[::2] == gold[::2]
+    assert heads[1::2] == [tuple(range(len(s))) for s in SENTENCES[1::2]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.conllu", "silver.conllu", "some.ids"]
+
+
 def test_settings_name_the_seed_and_other_runs(script, tmp_path):
     path = tmp_path / "runs.toml"
     group = 'data = "data/propbank"\nset = ["training.seed=SEED"]\nseeds = [1, 2]\nsplits = []\nout = "x"\n'
@@ -239,6 +268,15 @@ def test_a_group_may_have_values(script, tmp_path):
     runs, _ = script("run").read_runs(path)
     assert [run.name for run in runs] == ["a-5-1", "a-10-1", "a-5-2", "a-10-2"]
     assert runs[3].settings == ("x=RUNS/b-10-2", "training.epochs=40")
+
+
+def test_a_script_may_have_values(script, tmp_path):
+    path = tmp_path / "runs.toml"
+    run = '[[group.run]]\nname = "s-SHARE-SEED.conllu"\nscript = ["silver.py", "--out=RUNS/s-SHARE-SEED.conllu"]\n'
+    path.write_text(f"[[group]]\nseeds = [1, 2]\nvalues = [{{ SHARE = 5 }}]\n{run}")
+    runs, _ = script("run").read_runs(path)
+    assert [run.name for run in runs] == ["s-5-1.conllu", "s-5-2.conllu"]
+    assert runs[1].script == ("silver.py", "--out=RUNS/s-5-2.conllu")
 
 
 def test_a_run_continues_from_its_files(script, tmp_path):
@@ -511,6 +549,27 @@ def test_the_links_of_right_and_wrong_heads_are_all_links(script):
         assert right + wrong == linked_heads(gold, system)
         assert right.gold == attachment(gold, system).heads
     assert sum(linked.of_kind(*pair, True).correct for pair in zip(sentences, parsed, strict=True)) > 0
+
+
+def test_unknown_words_are_those_that_the_parser_has_not(script, data):
+    unknown, run = script("unknown"), data / "run"
+    model = tiny_model(encoder={"second": "word"})
+    model.save_pretrained(run)
+    strange = [replace(SENTENCES[0], forms=("Zyzzyva", *SENTENCES[0].forms[1:])), *SENTENCES[1:4]]
+    found = unknown.measure(run, strange)
+    assert (found["unknown"], found["known"]) == (1, 3)
+
+    def right(sentences):
+        pairs = zip(spigot.load(run).stream(sentences), sentences, strict=True)
+        heads = [(p.trees["syntax"].heads, s.trees["syntax"].heads) for p, s in pairs]
+        return np.mean([a == b for parsed, gold in heads for a, b in zip(parsed, gold, strict=True)])
+
+    assert found["uas unknown"] == right(strange[:1])
+    assert found["uas known"] == right(strange[1:])
+    with torch.no_grad():
+        model.syntax.encoder.second.weight[0] = 0
+    model.save_pretrained(run)
+    assert found["uas at zero"] == right(strange[:1])
 
 
 def test_each_run_of_table_1_is_tested_within_its_seed(script):
