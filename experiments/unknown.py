@@ -19,15 +19,14 @@ import torch
 from collect import environment, write_json
 
 import spigot
-from spigot.data.conllu import SYNTAX, read_conllu
+from spigot.data.conllu import read_conllu
 from spigot.data.sentence import Sentence
+from spigot.evaluation.attachment import AttachmentScore, attachment
 
 
 def uas(predicted: Sequence[Sentence], gold: Sequence[Sentence]) -> float:
     """Return the share of right heads."""
-    both = zip(predicted, gold, strict=True)
-    heads = [pair for p, g in both for pair in zip(p.trees[SYNTAX].heads, g.trees[SYNTAX].heads, strict=True)]
-    return sum(head == truth for head, truth in heads) / len(heads)
+    return sum(map(attachment, gold, predicted), AttachmentScore()).uas
 
 
 def measure(run: Path, gold: Sequence[Sentence]) -> dict[str, float]:
