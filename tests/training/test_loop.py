@@ -318,19 +318,23 @@ def test_a_parser_of_other_sizes_cannot_be_the_start(tmp_path):
     other = system("SPIGOT")
     other["syntax"]["scorer"] = {"hidden": 7}
     tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
-    with pytest.raises(RecipeError, match=r"intermediate.init: expected a run with the same \[system.syntax\]"):
+    message = r"intermediate.init: expected a run with the same \[system.syntax\], got .* scorer.hidden \d+ \(here 7\)$"
+    with pytest.raises(RecipeError, match=message):
         Trainer(recipe(tables=tables), tmp_path / "b", device="cpu")
     assert not (tmp_path / "b").exists()
 
 
-def test_init_ignores_how_its_parser_started(tmp_path):
+def test_init_ignores_how_its_parser_was_trained(tmp_path):
     train(tmp_path / "a", recipe(epochs=1))
     other = system("SPIGOT")
-    other["syntax"]["encoder"] = other["syntax"]["encoder"] | {"embedding_std": 1.0}
+    rates = {"embedding_std": 1.0, "dropout": 0.25, "word_dropout": 0.5, "drop_all_inputs": False}
+    other["syntax"]["encoder"] = other["syntax"]["encoder"] | rates
     tables = {"system": other, "intermediate": {"init": str(tmp_path / "a")}}
     trainer = Trainer(recipe(tables=tables), tmp_path / "b", device="cpu")
     start = load_file(tmp_path / "a" / WEIGHTS)
     assert torch.equal(trainer.model.syntax.state_dict()["encoder.tag.weight"], start["syntax.encoder.tag.weight"])
+    encoder = trainer.model.syntax.encoder
+    assert (encoder.dropout, encoder.word_dropout, encoder.drop_all_inputs) == (0.25, 0.5, False)
 
 
 def test_word_vectors(tmp_path):

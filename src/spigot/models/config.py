@@ -49,12 +49,16 @@ def over_the_default(cls: type[BaseModel], value: Any, info: ValidationInfo) -> 
     return type(default).over(default, value)
 
 
+TRAINING_ALONE = frozenset({"dropout", "input_dropout", "word_dropout", "drop_all_inputs", "embedding_std"})
+"""Arguments of encoders and scorers that say how a part is trained; what its weights mean is the same with others."""
+
+
 class PartConfig(Table):
     """The part of a task."""
 
-    def trained(self) -> Any:
+    def trained(self) -> dict[str, Any]:
         """Return all that matters once the part has weights: equal for parts that can take over each other's."""
-        return self
+        return self.model_dump()
 
 
 class _Encoding(PartConfig):
@@ -69,13 +73,15 @@ class _Encoding(PartConfig):
         """The size of the encoder's word vectors, if its signature tells."""
         return self.encoder.settings.get("word_dim")
 
-    def trained(self) -> Any:
-        """Return all but how tables start and what is done with the scores."""
+    def trained(self) -> dict[str, Any]:
+        """Return all but how the part is trained and what is done with the scores."""
         named = {key: value for key, value in self if isinstance(value, Named)}
-        settings = {key: (value.name, value.settings) for key, value in named.items()}
-        settings["encoder"][1].pop("embedding_std", None)
-        settings.pop("structure", None)
-        return settings, self.model_dump(exclude={*named})
+        settings = {
+            key: {"name": value.name} | {name: v for name, v in value.settings.items() if name not in TRAINING_ALONE}
+            for key, value in named.items()
+            if key != "structure"
+        }
+        return self.model_dump(exclude={*named}) | settings
 
 
 class ParserConfig(_Encoding):

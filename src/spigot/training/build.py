@@ -112,7 +112,10 @@ def _start(recipe: Recipe) -> nn.Module | None:
         return None
     found = load_system(path)
     if name not in found.tasks or not found.config.same_part(name, recipe.system):
-        raise RecipeError(f"intermediate.init: expected a run with the same [system.{name}], got {path}")
+        theirs, ours = (getattr(config, name, None) for config in (found.config, recipe.system))
+        differing = [*_differing(theirs.trained(), ours.trained())] if theirs and ours else []
+        what = f"{path} with {', '.join(differing[:3])}" if differing else path
+        raise RecipeError(f"intermediate.init: expected a run with the same [system.{name}], got {what}")
     read = found.intermediate
     if name == found.end.name and read is not None:
         part = recipe.made_tasks[name].part_name
