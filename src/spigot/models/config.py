@@ -49,7 +49,9 @@ def over_the_default(cls: type[BaseModel], value: Any, info: ValidationInfo) -> 
     return type(default).over(default, value)
 
 
-TRAINING_ALONE = frozenset({"dropout", "input_dropout", "word_dropout", "drop_all_inputs", "embedding_std"})
+TRAINING_ALONE = frozenset(
+    {"dropout", "input_dropout", "word_dropout", "drop_all_inputs", "drop_vector", "embedding_std"}
+)
 """Arguments of encoders and scorers that say how a part is trained; what its weights mean is the same with others."""
 
 

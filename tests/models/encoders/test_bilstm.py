@@ -84,6 +84,8 @@ def test_each_direction_sees_its_side_alone():
         ({"drop_all_inputs": True}, "tag", False),
         ({"second": "word"}, "form", False),  # the second table is indexed by the word: it goes, too
         ({"second": "word"}, "tag", True),
+        ({"drop_vector": False}, "form", True),
+        ({"drop_vector": False, "drop_all_inputs": True}, "lemma", False),
     ],
 )
 def test_word_dropout_takes_what_the_config_says(config, what, survives):
@@ -98,6 +100,18 @@ def test_word_dropout_takes_what_the_config_says(config, what, survives):
     assert not torch.equal(encoder(tokens, dropped), encoder(changed_tokens, dropped))
     dropped[0, 2] = True
     assert torch.equal(encoder(tokens, dropped), encoder(changed_tokens, dropped)) != survives
+
+
+def test_word_dropout_may_make_of_a_word_one_of_the_vector_file():
+    encoder = make(second="word", drop_vector=False)
+    tokens = encode([SHORT])
+    dropped = torch.zeros_like(tokens.words, dtype=torch.bool)
+    dropped[0, 2] = True
+    whole, inputs = inputs_of(encoder, tokens), inputs_of(encoder, tokens, dropped)
+    assert torch.equal(inputs[0, 2, :5], whole[0, 2, :5])
+    assert torch.equal(inputs[0, 2, 5:9], encoder.second.weight[0])
+    assert torch.equal(inputs[0, 2, 9:], whole[0, 2, 9:])
+    assert torch.equal(inputs[0, 1], whole[0, 1])
 
 
 def test_inputs_may_be_left_out():

@@ -35,6 +35,8 @@ class BiLSTMEncoder(WordVectors, Encoder):
         word_dropout: see `Encoder`.
         drop_all_inputs: whether word dropout takes the second table's input and the tag along with the word; characters
             stay.
+        drop_vector: whether it takes the first table's vector; False makes of a dropped word one that the vector file
+            has and the training data has not.
         dropout: elementwise, of the inputs, between the layers and of the states; not in the original parsers.
         input_dropout: that of the inputs, if it differs.
         embedding_std: standard deviation of the numbers in tables that start at random; None means 1 / √dim, as in
@@ -56,6 +58,7 @@ class BiLSTMEncoder(WordVectors, Encoder):
         interleaved: bool = False,
         word_dropout: Annotated[float, Field(ge=0)] = 0.25,
         drop_all_inputs: bool = False,
+        drop_vector: bool = True,
         dropout: Rate = 0.0,
         input_dropout: Rate | None = None,
         embedding_std: Annotated[float, Field(gt=0)] | None = None,
@@ -66,6 +69,7 @@ class BiLSTMEncoder(WordVectors, Encoder):
         columns: dict[Column, bool] = {"words": True, "lemmas": second == "lemma", "tags": tag_dim > 0}
         self.needs = frozenset(column for column, needed in columns.items() if needed)
         self.drop_all_inputs = drop_all_inputs
+        self.drop_vector = drop_vector
         self.dropout = dropout
         self.input_dropout = dropout if input_dropout is None else input_dropout
         width = word_dim
@@ -115,14 +119,16 @@ class BiLSTMEncoder(WordVectors, Encoder):
         `dropped[batch, n + 1]` (bool) marks tokens that word dropout makes unknown.
         """
         words, lemmas, tags, lengths = tokens.words, tokens.lemmas, tokens.tags, tokens.lengths
+        known = torch.where(words < self.word.num_embeddings, words, 0)  # to the second table
         if dropped is not None:
-            words = words.masked_fill(dropped, 0)
+            known = known.masked_fill(dropped, 0)
+            if self.drop_vector:
+                words = words.masked_fill(dropped, 0)
             if self.drop_all_inputs:
                 lemmas, tags = lemmas.masked_fill(dropped, 0), tags.masked_fill(dropped, 0)
         inputs = [self.embed_words(words)]
         if self.second is not None:
-            trained_words = torch.where(words < self.word.num_embeddings, words, 0)
-            inputs.append(self.second(lemmas if "lemmas" in self.needs else trained_words))
+            inputs.append(self.second(lemmas if "lemmas" in self.needs else known))
         if self.tag is not None:
             inputs.append(self.tag(tags))
         if self.characters is not None:
