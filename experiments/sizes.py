@@ -58,8 +58,9 @@ BESIDE = {
     "joint-wide": "joint, wide bound",
     "spigot-wide": "SPIGOT, wide bound, weight 0.1",
     "penalty": "a penalty on confidence alone, weight 0.1",
-    "joint-tag": "joint, word dropout leaves the tag",
+    "spigot-wide-second": "SPIGOT, wide bound, word dropout leaves tag and vector, weight 0.1",
     "spigot-tag": "SPIGOT, word dropout leaves the tag, weight 0.1",
+    "spigot-second": "SPIGOT, word dropout leaves tag and vector, weight 0.1",
     "sa": "SA",
 }
 """The systems of `CONDITIONS`."""
@@ -182,7 +183,7 @@ def conditions_table(conditions: Conditions, gains: Gains) -> str:
             continue
         cells = [label, BESIDE[system], str(len(found))]
         cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
-        control = next((f"joint-{kind}" for kind in ("wide", "tag") if system.endswith(kind)), "joint")
+        control = "joint-wide" if "wide" in system else "joint"
         for name in (f"{prefix}-{control}", f"{first}-{system}")[: len(others)]:
             other = {} if name == f"{prefix}-{system}" else scored(PAGE.parent, name)
             for score, split in product(SCORES, DOMAINS):
