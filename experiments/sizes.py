@@ -58,6 +58,7 @@ BESIDE = {
     "joint-wide": "joint, wide bound",
     "spigot-wide": "SPIGOT, wide bound, weight 0.1",
     "penalty": "a penalty on confidence alone, weight 0.1",
+    "joint-wide-second": "joint, wide bound, word dropout leaves tag and vector",
     "spigot-wide-second": "SPIGOT, wide bound, word dropout leaves tag and vector, weight 0.1",
     "spigot-tag": "SPIGOT, word dropout leaves the tag, weight 0.1",
     "spigot-second": "SPIGOT, word dropout leaves tag and vector, weight 0.1",
@@ -183,7 +184,7 @@ def conditions_table(conditions: Conditions, gains: Gains) -> str:
             continue
         cells = [label, BESIDE[system], str(len(found))]
         cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
-        control = "joint-wide" if "wide" in system else "joint"
+        control = next((f"joint-{kind}" for kind in ("wide-second", "wide") if system.endswith(kind)), "joint")
         for name in (f"{prefix}-{control}", f"{first}-{system}")[: len(others)]:
             other = {} if name == f"{prefix}-{system}" else scored(PAGE.parent, name)
             for score, split in product(SCORES, DOMAINS):
