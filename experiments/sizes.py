@@ -60,6 +60,8 @@ BESIDE = {
     "penalty": "a penalty on confidence alone, weight 0.1",
     "joint-wide-second": "joint, wide bound, word dropout leaves tag and vector",
     "spigot-wide-second": "SPIGOT, wide bound, word dropout leaves tag and vector, weight 0.1",
+    "joint-five-second": "joint, a bound of 5, word dropout leaves tag and vector",
+    "spigot-five-second": "SPIGOT, a bound of 5, word dropout leaves tag and vector, weight 0.1",
     "spigot-tag": "SPIGOT, word dropout leaves the tag, weight 0.1",
     "spigot-second": "SPIGOT, word dropout leaves tag and vector, weight 0.1",
     "sa": "SA",
@@ -184,7 +186,8 @@ def conditions_table(conditions: Conditions, gains: Gains) -> str:
             continue
         cells = [label, BESIDE[system], str(len(found))]
         cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
-        control = next((f"joint-{kind}" for kind in ("wide-second", "wide") if system.endswith(kind)), "joint")
+        same = f"joint-{system.partition('-')[2]}"
+        control = same if same in BESIDE else "joint"
         for name in (f"{prefix}-{control}", f"{first}-{system}")[: len(others)]:
             other = {} if name == f"{prefix}-{system}" else scored(PAGE.parent, name)
             for score, split in product(SCORES, DOMAINS):
