@@ -17,6 +17,7 @@ from marks import rewrite
 README = Path(__file__).parent / "english" / "README.md"
 RUNS = {
     "shipped": "`models/en`, in half precision",
+    "one-piece": "its recipe, from the start",
     "same-size": "the same sizes",
     "wider": "wider",
     "published-parsers": "published parsers, each alone",
