@@ -84,7 +84,7 @@ def test_each_direction_sees_its_side_alone():
         ({"drop_all_inputs": True}, "tag", False),
         ({"second": "word"}, "form", False),  # the second table is indexed by the word: it goes, too
         ({"second": "word"}, "tag", True),
-        ({"drop_vector": False}, "form", True),
+        ({"drop_vector": False, "drop_all_inputs": True}, "form", True),
         ({"drop_vector": False, "drop_all_inputs": True}, "lemma", False),
     ],
 )
@@ -112,6 +112,14 @@ def test_word_dropout_may_make_of_a_word_one_of_the_vector_file():
     assert torch.equal(inputs[0, 2, 5:9], encoder.second.weight[0])
     assert torch.equal(inputs[0, 2, 9:], whole[0, 2, 9:])
     assert torch.equal(inputs[0, 1], whole[0, 1])
+
+
+@pytest.mark.parametrize("second", ["lemma", "none"])
+def test_word_dropout_must_take_something(second):
+    with pytest.raises(
+        ValueError, match="drop_vector: expected true beside drop_all_inputs = false and no second table"
+    ):
+        make(second=second, drop_vector=False)
 
 
 def test_inputs_may_be_left_out():

@@ -36,7 +36,7 @@ class BiLSTMEncoder(WordVectors, Encoder):
         drop_all_inputs: whether word dropout takes the second table's input and the tag along with the word; characters
             stay.
         drop_vector: whether it takes the first table's vector; False makes of a dropped word one that the vector file
-            has and the training data has not.
+            has and the training data has not (needs something else that word dropout takes).
         dropout: elementwise, of the inputs, between the layers and of the states; not in the original parsers.
         input_dropout: that of the inputs, if it differs.
         embedding_std: standard deviation of the numbers in tables that start at random; None means 1 / √dim, as in
@@ -63,6 +63,8 @@ class BiLSTMEncoder(WordVectors, Encoder):
         input_dropout: Rate | None = None,
         embedding_std: Annotated[float, Field(gt=0)] | None = None,
     ) -> None:
+        if not (drop_vector or drop_all_inputs or second == "word"):
+            raise ValueError("drop_vector: expected true beside drop_all_inputs = false and no second table of words")
         super().__init__(word_dim, vocabulary, embedding_std)
         self.output_dim = 2 * hidden
         self.word_dropout = word_dropout
