@@ -63,9 +63,14 @@ class SystemConfig(Table, ABC):
         return (next(iter(self.task_kinds)),)
 
     def same_part(self, task: str, other: SystemConfig) -> bool:
-        """Return whether a part fits into another system; settings that matter before training alone may differ."""
-        ours, theirs = (getattr(config, task, None) for config in (self, other))
-        return isinstance(ours, PartConfig) and isinstance(theirs, PartConfig) and ours.trained() == theirs.trained()
+        """Return whether a part fits into another system; settings that matter in training alone may differ."""
+        ours = self.trained_part(task)
+        return ours is not None and ours == other.trained_part(task)
+
+    def trained_part(self, task: str) -> dict[str, Any] | None:
+        """Return the settings that a part has to share with another whose weights it takes over; None: no such part."""
+        part = getattr(self, task, None)
+        return part.trained() if isinstance(part, PartConfig) else None
 
     def make_tasks(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Task]:
         """Make the tasks, the end task first; `tables` are [tasks.NAME]. Raises ValueError."""

@@ -112,8 +112,8 @@ def _start(recipe: Recipe) -> nn.Module | None:
         return None
     found = load_system(path)
     if name not in found.tasks or not found.config.same_part(name, recipe.system):
-        theirs, ours = (getattr(config, name, None) for config in (found.config, recipe.system))
-        differing = [*_differing(theirs.trained(), ours.trained())] if theirs and ours else []
+        theirs, ours = found.config.trained_part(name), recipe.system.trained_part(name)
+        differing = [*_differing(theirs, ours)] if theirs and ours else []
         what = f"{path} with {', '.join(differing[:3])}" if differing else path
         raise RecipeError(f"intermediate.init: expected a run with the same [system.{name}], got {what}")
     read = found.intermediate

@@ -121,16 +121,17 @@ class BiLSTMEncoder(WordVectors, Encoder):
         `dropped[batch, n + 1]` (bool) marks tokens that word dropout makes unknown.
         """
         words, lemmas, tags, lengths = tokens.words, tokens.lemmas, tokens.tags, tokens.lengths
-        known = torch.where(words < self.word.num_embeddings, words, 0)  # to the second table
+        second = words
         if dropped is not None:
-            known = known.masked_fill(dropped, 0)
+            second = words.masked_fill(dropped, 0)
             if self.drop_vector:
-                words = words.masked_fill(dropped, 0)
+                words = second
             if self.drop_all_inputs:
                 lemmas, tags = lemmas.masked_fill(dropped, 0), tags.masked_fill(dropped, 0)
         inputs = [self.embed_words(words)]
         if self.second is not None:
-            inputs.append(self.second(lemmas if "lemmas" in self.needs else known))
+            trained_words = torch.where(second < self.word.num_embeddings, second, 0)
+            inputs.append(self.second(lemmas if "lemmas" in self.needs else trained_words))
         if self.tag is not None:
             inputs.append(self.tag(tags))
         if self.characters is not None:
