@@ -212,6 +212,49 @@ def test_a_semantic_step_moves_the_syntactic_parser(tmp_path, name):
     assert {"syntax.arc.head.weight", "syntax.encoder.word.weight", "semantics.arc.head.weight"} <= moved
 
 
+def moves(trainer, *steps):
+    """By how much each of some updates moves the parameters of the syntactic parser."""
+    found = []
+    for number, task in enumerate(steps):
+        before = weights(trainer)
+        step = Step(task, trainer.corpora.train[task][:6], list(range(6)))
+        trainer.updates.update(trainer._batch(step), 0, number, 0.0)
+        found.append({k: v - before[k] for k, v in weights(trainer).items() if k.startswith("syntax.")})
+    return found
+
+
+def with_weight(weight, own_averages):
+    return recipe(tables={"intermediate": {"end_task_weight": weight, "own_averages": own_averages}})
+
+
+def test_the_end_tasks_updates_of_the_parser_may_have_averages_of_their_own(tmp_path):
+    steps = ("syntax", "semantics", "semantics", "syntax")
+    trainers = {
+        (weight, own): Trainer(with_weight(weight, own), tmp_path / f"{weight}-{own}", device="cpu")
+        for weight in (1.0, 0.1)
+        for own in (False, True)
+    }
+    # Adam takes the length out of the first gradient; with own averages its weight is one on the rate.
+    first = {key: moves(trainer, "semantics")[0]["syntax.arc.head.weight"] for key, trainer in trainers.items()}
+    torch.testing.assert_close(first[0.1, False], first[1.0, False], rtol=0.05, atol=1e-4)
+    torch.testing.assert_close(first[0.1, True], 0.1 * first[1.0, True], rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(first[1.0, True], first[1.0, False])
+    moves(trainers[0.1, True], *steps)
+    updates = trainers[0.1, True].updates
+    weight = trainers[0.1, True].model.get_parameter("syntax.arc.head.weight")
+    assert updates.optimizer.state[weight]["step"] == steps.count("syntax")
+    assert updates.end_task_optimizer.state[weight]["step"] == 1 + steps.count("semantics")
+    ours = set(updates.groups["syntax"])
+    assert {p for group in updates.end_task_optimizer.param_groups for p in group["params"]} == ours
+
+
+def test_with_averages_of_its_own_a_gradient_of_no_weight_leaves_the_parser(tmp_path):
+    trainer = Trainer(with_weight(0.0, True), tmp_path / "run", device="cpu")
+    moved = moves(trainer, "syntax", "semantics")
+    assert any(tensor.any() for tensor in moved[0].values())
+    assert not any(tensor.any() for tensor in moved[1].values())
+
+
 def test_a_syntactic_step_leaves_the_semantic_parser(tmp_path):
     trainer = Trainer(recipe(), tmp_path / "run", device="cpu")
     before = weights(trainer)

@@ -251,6 +251,10 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             'intermediate.end_task_warmup: expected a surrogate with a gradient, got "Detach"',
         ),
         (
+            "[intermediate]\nown_averages = true\n",
+            'intermediate.own_averages: expected a surrogate with a gradient, got "Detach"',
+        ),
+        (
             LATENT + "sample = 0.5\n",
             'tasks.syntax.sample: expected 1 beside tasks.syntax.loss = "none", got 0.5',
         ),
@@ -273,6 +277,10 @@ def test_data_takes_the_place_of_the_recipes_own(write):
         (
             FROZEN + "end_task_warmup = 2\n",
             "intermediate.end_task_warmup: expected 0 beside intermediate.frozen = true, got 2.0",
+        ),
+        (
+            FROZEN + "own_averages = true\n",
+            "intermediate.own_averages: expected false beside intermediate.frozen = true, got true",
         ),
         (
             FROZEN + "[tasks.syntax]\nloss_weight = 2\n",

@@ -67,6 +67,15 @@ def test_interrupted_again_and_again(tmp_path, whole):
     assert metrics(tmp_path / "run") == metrics(whole[1])
 
 
+def test_averages_of_the_end_tasks_own_resume(tmp_path):
+    wanted = recipe(tables={"intermediate": {"own_averages": True, "end_task_weight": 0.5}})
+    reference = train(tmp_path / "whole", wanted)
+    train_interrupted(tmp_path / "run", wanted, 5)
+    resumed = train(tmp_path / "run", wanted, resume=True)
+    assert same(weights(resumed), weights(reference))
+    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("steps", [2, 8])
 def test_a_pipeline_resumes_in_either_phase(tmp_path, steps):
     assert_pipeline_resumes(tmp_path, recipe("pipeline"), steps, longest=8)

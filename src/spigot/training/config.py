@@ -127,6 +127,11 @@ class IntermediateConfig(Table):
     """Factor on the gradient that the end task sends into the parser."""
     end_task_warmup: float = Field(0.0, ge=0)
     """Epochs of joint training over which that factor grows linearly from 0."""
+    own_averages: bool = False
+    """Whether the end task's updates of the parser have Adam averages of their own, apart from the treebank's.
+
+    Adam takes the length out of a gradient, so that `end_task_weight` is then a factor on the rate of these updates.
+    """
 
 
 class TrainingConfig(Table):
@@ -297,7 +302,7 @@ class Recipe(Table):
                 raise ValueError(f"intermediate.trees: expected frozen = true and a hard surrogate beside it, {got}")
             if self.data.builtin is not None:
                 raise ValueError("intermediate.trees: expected corpora from files beside it, got [data.builtin]")
-        for key in ("end_task_weight", "end_task_warmup"):
+        for key in ("end_task_weight", "end_task_warmup", "own_averages"):
             if not facts.passes_gradient and key in how.model_fields_set:
                 got = f'got "{surrogate.name}"'
                 raise ValueError(f"intermediate.{key}: expected a surrogate with a gradient, {got}")
@@ -307,7 +312,8 @@ class Recipe(Table):
     def _with_effect(self) -> Recipe:
         """Refuse what would change nothing, as what it belongs to is not trained."""
         how, frozen = self.intermediate, "beside intermediate.frozen = true"
-        for key in ("learning_rate_factor", "end_task_weight", "end_task_warmup") if how.frozen else ():
+        of_joint = ("learning_rate_factor", "end_task_weight", "end_task_warmup", "own_averages")
+        for key in of_joint if how.frozen else ():
             _expect_default(how, key, f"intermediate.{key}", frozen)
         latent = [f'beside tasks.{name}.loss = "none"' for name, task in self.made_tasks.items() if not task.has_loss]
         joint = self.joint_tasks
@@ -328,4 +334,6 @@ def _expect_default(table: BaseModel, key: str, full: str, *reasons: str) -> Non
     expected, got = type(table).model_fields[key].default, getattr(table, key)
     if got != expected:
         wanted = "none" if expected is None else f"{expected:g}"
+        if isinstance(expected, bool):
+            wanted, got = str(expected).lower(), str(got).lower()
         raise ValueError(f"{full}: expected {wanted} {reasons[0]}, got {got}")

@@ -302,11 +302,14 @@ class Trainer:
             "start": self.start,
         }
         if self.main:
-            save_state(self.out, self.model, self.updates.optimizer, progress)
+            updates = self.updates
+            save_state(self.out, self.model, updates.optimizer, progress, updates.end_task_optimizer)
         self.processes.wait()
 
     def _restore(self) -> None:
-        progress = parse_progress(self.out, load_state(self.out, self.model, self.updates.optimizer))
+        updates = self.updates
+        saved = load_state(self.out, self.model, updates.optimizer, updates.end_task_optimizer)
+        progress = parse_progress(self.out, saved)
         check_unchanged(progress.files, self.files)
         self.epoch, self.step, self.seconds = progress.epoch, progress.step, progress.seconds
         self.history.rows, self.start = progress.history, progress.start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,35 +56,45 @@ def check_folder(out: Path, recipe: Recipe, resume: bool) -> None:
         raise RecipeError(f"--resume: expected the recipe of {out / RECIPE}, got another [{key}]")
 
 
-def save_state(folder: Path, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
+def save_state(
+    folder: Path, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any], apart: Optimizer | None = None
+) -> None:
     """Write the model's and the optimiser's tensors, and `progress` (JSON types) into the file's header.
+
+    `apart` is the optimiser of the end task's updates of the intermediate parser, if they have their own.
 
     Random numbers need no state: every epoch and step draws from its own seed.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     names: dict[torch.Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
-    for parameter, values in optimizer.state.items():
-        for key, value in values.items():
-            tensors[f"optimizer.{key}.{names[parameter]}"] = torch.as_tensor(value)
+    for group, each in _optimizers(optimizer, apart).items():
+        for parameter, values in each.state.items():
+            for key, value in values.items():
+                tensors[f"{group}.{key}.{names[parameter]}"] = torch.as_tensor(value)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(progress)
     save_tensors(tensors, folder / STATE, {"progress": text, CHECKSUM: checksum(tensors, text)})
 
 
-def load_state(folder: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+def _optimizers(optimizer: Optimizer, apart: Optimizer | None) -> dict[str, Optimizer]:
+    """Return the optimisers by the first part of their tensors' names."""
+    return {"optimizer": optimizer} | ({} if apart is None else {"end_task_optimizer": apart})
+
+
+def load_state(folder: Path, model: nn.Module, optimizer: Optimizer, apart: Optimizer | None = None) -> dict[str, Any]:
     """Put the saved tensors back and return `progress`. Raises RecipeError if the state is damaged."""
     path = folder / STATE
     try:
-        return _load_state(path, model, optimizer)
+        return _load_state(path, model, _optimizers(optimizer, apart))
     except Exception as error:  # there is no end to what a damaged file may hold
         raise RecipeError(f"--resume: expected an intact state in {path}: {reason(error)}") from error
 
 
-def _load_state(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+def _load_state(path: Path, model: nn.Module, optimizers: Mapping[str, Optimizer]) -> dict[str, Any]:
     parameters = dict(model.named_parameters())
     tensors: dict[str, torch.Tensor] = {}
     weights: dict[str, torch.Tensor] = {}
-    moments: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
+    moments: dict[str, dict[torch.Tensor, dict[str, torch.Tensor]]] = {group: {} for group in optimizers}
     with safe_open(path, "pt") as file:
         header = file.metadata()
         progress = json.loads(header["progress"])
@@ -99,12 +110,13 @@ def _load_state(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str,
                 target = parameters[parameter]
                 if tensor.shape not in ((), target.shape):
                     raise ValueError(f"{name}: expected shape {[*target.shape]}, got {[*tensor.shape]}")
-                moments.setdefault(target, {})[key] = tensor.to(target.device)
+                moments[group].setdefault(target, {})[key] = tensor.to(target.device)
     if not isinstance(progress, dict):
         raise TypeError(f"progress: expected an object, got {type(progress).__name__}")
     check_checksum(header, tensors, header["progress"])
     model.load_state_dict(weights)
-    optimizer.state.update(moments)
+    for group, optimizer in optimizers.items():
+        optimizer.state.update(moments[group])
     return progress
 
 

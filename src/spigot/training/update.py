@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from spigot.models.encoders.base import Encoder
 from spigot.systems.base import System
@@ -67,7 +69,12 @@ class Updates:
             for name, parameters in self.groups.items()
             for factor, same in _by_factor(parameters, factors).items()
         ]
-        self.optimizer = kind(groups, how.learning_rate, how.betas, weight_decay=how.weight_decay, fused=True)
+        make = partial(kind, lr=how.learning_rate, betas=how.betas, weight_decay=how.weight_decay, fused=True)
+        self.optimizer = make(groups)
+        self.end_task_optimizer: Optimizer | None = None
+        """Moves the intermediate parser by the end task's gradient, if that has averages of its own."""
+        if recipe.intermediate.own_averages:
+            self.end_task_optimizer = make([dict(each) for each in groups if each["name"] == recipe.intermediate_task])
 
     @property
     def learning_rate(self) -> float:
@@ -88,9 +95,12 @@ class Updates:
         how = self.recipe.training
         # Dropout inside the layers is seeded at each step, so that a resumed run draws the same.
         torch.manual_seed(seed_of(how.seed, epoch, number, self.processes.number))
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["factor"] * learning_rate(self.recipe, position, group["name"])
         weight = end_task_weight(self.recipe, position)
+        self._set_rates(self.optimizer, position)
+        apart = self.end_task_optimizer if batch.task != self.recipe.intermediate_task else None
+        if apart is not None:
+            self._set_rates(apart, position, weight)
+            weight = float(weight > 0)
         with self.processes.accelerator.autocast():
             losses = batch_losses(self.system, batch, np.random.default_rng([how.seed, epoch, number]), weight)
         loss = losses.sum()
@@ -102,9 +112,17 @@ class Updates:
         # The one wait for the device in a step, before the parameters move: the next batch is made while they do.
         value, total = torch.stack([loss.detach(), sum(norms, loss.detach())]).tolist()
         if math.isfinite(total):
+            if apart is not None:
+                apart.step()
+                apart.zero_grad(set_to_none=True)
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return value if math.isfinite(total) else math.nan
+
+    def _set_rates(self, optimizer: Optimizer, position: float, factor: float = 1.0) -> None:
+        """Give each group of parameters its learning rate at a position in the run."""
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group["factor"] * learning_rate(self.recipe, position, group["name"])
 
     def _scale_and_clip(self, sentences: int) -> list[Tensor]:
         """Average over the sentences of the batch, then clip each group's gradient; return the norms before."""
