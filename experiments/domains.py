@@ -1,6 +1,6 @@
-"""Table 1 on PropBank and on DM, in and out of the domain: the runs of `table1.toml`.
+"""Table 1 on PropBank and on DM, in and out of the domain, and on all genres of PropBank: the runs of `table1.toml`.
 
-python experiments/domains.py          # rewrites the tables in table1-propbank/README.md and table1-dm/README.md
+python experiments/domains.py          # rewrites the tables in table1-propbank, table1-dm and table1-propbank-all
 python experiments/domains.py --check  # fails if they are not up to date
 """
 
@@ -69,6 +69,12 @@ class Corpus:
 
     prefix: str
     folder: Path
+    splits: tuple[str, ...] = tuple(DOMAINS)
+
+    @property
+    def domains(self) -> dict[str, str]:
+        """The domains that it is tested on, by their splits."""
+        return {split: DOMAINS[split] for split in self.splits}
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -102,6 +108,7 @@ class Corpus:
 
 PROPBANK = Corpus("pbo", HERE / "table1-propbank")
 DM = Corpus("dm", HERE / "table1-dm")
+ALL_GENRES = Corpus("pba", HERE / "table1-propbank-all", ("test",))
 
 
 def value(run: dict[str, Any], split: str, score: str) -> Any:
@@ -135,16 +142,16 @@ def row(cells: Sequence[str]) -> str:
 def scores_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
     """Return Table 1 in Markdown."""
     shown = {"uas": "UAS", "uf": "UF", "lf": "LF"}
-    head = ["system", "seeds", *(f"{label} {domain}" for domain in DOMAINS.values() for label in shown.values())]
-    head += [f"LF − PIPELINE, {domain}" for domain in DOMAINS.values()]
+    head = ["system", "seeds", *(f"{label} {domain}" for domain in corpus.domains.values() for label in shown.values())]
+    head += [f"LF − PIPELINE, {domain}" for domain in corpus.domains.values()]
     lines = [row(head), "|---" * len(head) + "|"]
     pipeline = corpus.run("pipeline")
     for name, label in corpus.labels.items():
         found = runs.get(name, {})
         if found:
             cells = [label, str(len(found))]
-            cells += [average([*found.values()], split, score) for split in DOMAINS for score in shown]
-            for split in DOMAINS:
+            cells += [average([*found.values()], split, score) for split in corpus.domains for score in shown]
+            for split in corpus.domains:
                 both = pairs(found, runs.get(pipeline, {}), split, "labelled")
                 cells.append(gain(gains, both) if name != pipeline and both else "")
             lines.append(row(cells))
@@ -183,10 +190,11 @@ def each_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
     It is compared with PIPELINE, and with the run without the end task's gradient where there is one.
     """
     shown, counts = {"uas": "UAS", "uf": "UF", "lf": "LF"}, {"heads": "UAS", "labelled": "LF"}
-    splits = {"dev": "dev", **DOMAINS}
+    splits = {"dev": "dev", **corpus.domains}
     head = ["system", "seed", *(f"{label} {domain}" for domain in splits.values() for label in shown.values())]
     others = ("PIPELINE", "no gradient")
-    head += [f"{c} − {other}, {domain}" for other in others for domain in DOMAINS.values() for c in counts.values()]
+    domains = corpus.domains.values()
+    head += [f"{c} − {other}, {domain}" for other in others for domain in domains for c in counts.values()]
     lines = [row(head), "|---" * len(head) + "|"]
     without = {corpus.run(name): corpus.run(other) for name, other in GRADIENTS.items()}
     for name, label in corpus.labels.items():
@@ -194,7 +202,7 @@ def each_table(corpus: Corpus, runs: Runs, gains: Gains) -> str:
             cells = [label, str(seed), *(average([run], split, score) for split in splits for score in shown)]
             for other in (corpus.run("pipeline"), without.get(name, name)):
                 theirs = runs.get(other, {}) if other != name else {}
-                compared = [pairs({seed: run}, theirs, split, score) for split in DOMAINS for score in counts]
+                compared = [pairs({seed: run}, theirs, split, score) for split in corpus.domains for score in counts]
                 cells += [gain(gains, both) if both else "" for both in compared]
             lines.append(row(cells))
     return "\n".join(lines)
@@ -211,10 +219,10 @@ def tables(corpus: Corpus, gains: Gains) -> dict[str, str]:
             runs,
             gains,
             [*GRADIENTS.items()],
-            {"dev": "dev", **DOMAINS},
+            {"dev": "dev", **corpus.domains},
             "minus joint training without the gradient",
         ),
-        "contrasts": differences_table(corpus, runs, gains, CONTRASTS, DOMAINS, "system", "minus"),
+        "contrasts": differences_table(corpus, runs, gains, CONTRASTS, corpus.domains, "system", "minus"),
         "runs": each_table(corpus, runs, gains),
         "missing": f"Not yet run: {', '.join(f'`{name}`' for name in corpus.missing) or 'nothing'}.",
         "origin": "\n\n".join(dict.fromkeys(map(origin, made))),
@@ -223,7 +231,7 @@ def tables(corpus: Corpus, gains: Gains) -> dict[str, str]:
 
 def main() -> int:
     """Rewrite or check the tables."""
-    pages = {corpus.folder / "README.md": partial(tables, corpus) for corpus in (PROPBANK, DM)}
+    pages = {corpus.folder / "README.md": partial(tables, corpus) for corpus in (PROPBANK, DM, ALL_GENRES)}
     return rewrite_or_check(__doc__, pages)
 
 
