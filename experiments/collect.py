@@ -194,12 +194,11 @@ def collect(
             row |= row_of(task, scores)
             if other is not None and against is not None and name in other.tasks and task.outputs in COMPARED:
                 score, counts = COMPARED[task.outputs]
-                of_both = [
-                    [COUNTS[task.outputs][counts](s) for s in each] for each in (scores, scores_of(other, name, gold))
-                ]
+                counted = COUNTS[task.outputs][counts]
+                ours, theirs = ([counted(s) for s in each] for each in (scores, scores_of(other, name, gold)))
                 # Runs are called NAME or NAME-SEED.
                 label = f"{score}_against_{against.name.rpartition('-')[0] or against.name}"
-                row[key(task, label)] = comparison_json(compare(*of_both))
+                row[key(task, label)] = comparison_json(compare(ours, theirs))
         result["scores"][split.name] = row
     result["history"] = history
     result["hours"] = round(sum(row["seconds"] for row in history) / 3600, 3)

@@ -86,7 +86,7 @@ class Named(Generic[T]):
             message = " ".join((f"KeyError: {error}" if isinstance(error, KeyError) else str(error)).split())
             # A constructor's message begins with the wrong argument.
             known = message.partition(":")[0] in self._parameters
-            raise NamedError(message if known else f"name: {self.name}: {message}") from error
+            raise NamedError(message if known else f"name: {self.name}: {message}", self) from error
 
     def to_table(self) -> dict[str, Any]:
         """Return the name and the arguments as they were given, in JSON types."""

@@ -17,7 +17,14 @@ from spigot.validation import expectation
 
 
 class NamedError(UserError):
-    """A wrong class or argument; the message is one line that begins with the argument's name, or with `name`."""
+    """A wrong class or argument; the message is one line that begins with the argument's name, or with `name`.
+
+    `source` is the class with arguments of which a constructor complains, if it is known.
+    """
+
+    def __init__(self, message: str, source: object = None) -> None:
+        super().__init__(message)
+        self.source = source
 
 
 def check_arguments(named_class: type, given: Mapping[str, Any], context: Collection[str] = ()) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from spigot.systems.loading import load_system
 from spigot.training.config import RecipeError
 from spigot.training.loop import Trainer
 from spigot.training.recipe import parse_recipe
-from tests.models.tiny import SENTENCES, sentence, sentiment_system, system
+from tests.models.tiny import SENTENCES, parser, sentence, sentiment_system, system
 from tests.training.own_classes import HeadsAlone, Window
-from tests.training.runs import content, recipe, same, train, train_interrupted, weights
+from tests.training.runs import SYSTEMS, content, recipe, same, train, train_interrupted, weights
 
 WINDOW = {"name": "tests.training.own_classes.Window", "size": 5}
+WORDLESS = {"drop_vector": False, "drop_all_inputs": False, "second": "none"}
 HEADS = {"name": "tests.training.own_classes.HeadsAlone", "scale": 0.5}
 
 
@@ -121,3 +122,19 @@ def test_a_checkpoint_whose_class_cannot_be_imported(run, tmp_path):
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith("(No module named 'not_installed_here'; is its folder in PYTHONPATH?)")
     assert "not_installed_here" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("name", "tables", "place"),
+    [
+        ("spigot", {"semantics": parser(**WORDLESS)}, "semantics.encoder"),
+        ("spigot", {"syntax": parser(**WORDLESS)}, "syntax.encoder"),
+        ("multitask", {"encoder": WORDLESS}, "encoder"),
+        ("multitask", {"tagger": "pos", "tagger_encoder": WORDLESS}, "tagger_encoder"),
+        ("category", {"category": {"encoder": WORDLESS}}, "category.encoder"),
+    ],
+)
+def test_a_constructors_complaint_names_the_part(tmp_path, name, tables, place):
+    wanted = recipe(name, tables={"system": SYSTEMS[name]["system"] | tables})
+    with pytest.raises(RecipeError, match=rf"^system\.{place}\.drop_vector: expected true beside"):
+        Trainer(wanted, tmp_path / "run", device="cpu")

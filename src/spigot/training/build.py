@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from spigot.data.sentence import Sentence
 from spigot.data.vectors import read_vectors
+from spigot.signature import NamedError
 from spigot.systems.base import System, Vectors
 from spigot.systems.checkpoint import reason
 from spigot.systems.loading import load_system
@@ -43,8 +45,21 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
             return recipe.system_class.from_sentences(recipe.system, recipe.made_tasks, train, vectors, start)
     except RecipeError:
         raise
+    except NamedError as error:
+        raise RecipeError(".".join(["system", *_place(recipe.system, error.source), str(error)])) from error
     except ValueError as error:
         raise RecipeError(f"system.{error}") from error
+
+
+def _place(table: Any, sought: object) -> list[str]:
+    """Return the keys that lead from a table of the recipe to a class with arguments in it; none if it is not there."""
+    values = table if isinstance(table, Mapping) else dict(table) if isinstance(table, BaseModel) else {}
+    for key, value in values.items():
+        if value is sought:
+            return [key]
+        if rest := _place(value, sought):
+            return [key, *rest]
+    return []
 
 
 def _coverage(task: str, sentences: Iterable[Sentence], vectors: Vectors, path: str) -> str:
