@@ -60,6 +60,8 @@ BESIDE = {
     "penalty": "a penalty on confidence alone, weight 0.1",
     "joint-wide-second": "joint, wide bound, word dropout leaves tag and vector",
     "spigot-wide-second": "SPIGOT, wide bound, word dropout leaves tag and vector, weight 0.1",
+    "joint-unknown": "joint, `modern/spigot-unknown`: the same from nothing",
+    "spigot-unknown": "SPIGOT, `modern/spigot-unknown`: the same from nothing, weight 0.1",
     "joint-five-second": "joint, a bound of 5, word dropout leaves tag and vector",
     "spigot-five-second": "SPIGOT, a bound of 5, word dropout leaves tag and vector, weight 0.1",
     "spigot-tag": "SPIGOT, word dropout leaves the tag, weight 0.1",
