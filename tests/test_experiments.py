@@ -714,6 +714,20 @@ def test_tables_are_those_of_the_records(script, monkeypatch, command):
     assert script(name).main() == 0
 
 
+def test_intervals_in_prose_are_those_of_tables(script, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["prose"])
+    code = script("prose").main()
+    assert (code, capsys.readouterr().out) == (0, "")
+
+
+def test_stale_intervals_are_found(script):
+    known = [(0.564, 0.228, 0.904), (-0.35, -1.03, 0.32)]
+    text = "0.56 [0.23, 0.90], −0.6 [−0.9, −0.2]\n<!-- a:begin -->\n9 [8, 10]\n<!-- a:end -->\n0.35 UAS [-0.32, 1.03]\n"
+    stale = script("prose").stale
+    assert [*stale(text, known)] == []
+    assert [*stale(f"{text}so 0.57 [0.23, 0.90], 0.56 LF [0.2, 1]", known)] == ["6: 0.57 [0.23, 0.90]"]
+
+
 def test_a_table_is_rewritten_between_its_marks(script, tmp_path):
     page, rewrite = tmp_path / "page.md", script("marks").rewrite
     page.write_text("a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n<!-- y:begin -->\n\n<!-- y:end -->\nc\n")

@@ -1,0 +1,73 @@
+"""Find the intervals in prose that no table has: after runs have changed a table, what is said of it is stale.
+
+python experiments/prose.py  # prints each with its page and line; fails if there is one
+
+An interval is a difference and its ends, as `0.56 [0.23, 0.90]`. It may be rounded, and be the other way round than in
+its table. What a table shows is in its page's `gains.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from intervals import Numbers
+
+HERE = Path(__file__).parent
+NUMBER = r"[−-]?\d+(?:\.\d+)?"
+INTERVAL = re.compile(rf"({NUMBER})(?: [A-Z]*)? \[({NUMBER}), ({NUMBER})\]")
+TABLES = re.compile(r"^<!-- (\w+):begin -->$.*?^<!-- \1:end -->$", re.DOTALL | re.MULTILINE)
+
+
+def written(text: str) -> Iterator[tuple[int, str, Sequence[str]]]:
+    """Yield the line, the text and the three numbers of each interval outside of tables."""
+    prose = TABLES.sub(lambda table: "\n" * table[0].count("\n"), text)
+    for number, line in enumerate(prose.splitlines(), 1):
+        for found in INTERVAL.finditer(line):
+            yield number, found[0], [each.replace("−", "-") for each in found.groups()]
+
+
+def same(given: Sequence[str], known: Numbers) -> bool:
+    """Return whether the given numbers may be the known ones, rounded."""
+    halves = [0.5 * 10 ** -len(each.partition(".")[2]) for each in given]
+    return all(abs(float(a) - b) <= half + 1e-9 for a, b, half in zip(given, known, halves, strict=True))
+
+
+def stale(text: str, known: Sequence[Numbers]) -> Iterator[str]:
+    """Yield the intervals of a text, with their lines, that are not among the known ones, in points, or mirrored."""
+    both = [ways for d, low, high in known for ways in ((d, low, high), (-d, -high, -low))]
+    for number, interval, given in written(text):
+        if not any(same(given, each) for each in both):
+            yield f"{number}: {interval}"
+
+
+def shown(folder: Path = HERE) -> list[Numbers]:
+    """Return all intervals of the tables, in points of 100."""
+    rows = [row for page in sorted(folder.glob("*/gains.json")) for row in json.loads(page.read_text("utf-8")).values()]
+    return [tuple(100 * float(number) for number in row.split()[:3]) for row in rows]
+
+
+def main() -> int:
+    """Print what is stale; return 1 if there is something."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    root = HERE.parent
+    pages = [
+        root / "README.md",
+        *root.glob("docs/**/*.md"),
+        *root.glob("recipes/**/*.toml"),
+        *HERE.glob("**/README.md"),
+    ]
+    known, found = shown(), 0
+    for page in sorted(pages):
+        for each in stale(page.read_text("utf-8"), known):
+            print(f"{page.relative_to(root)}:{each}")
+            found += 1
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
