@@ -12,6 +12,7 @@ import argparse
 import json
 import re
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,17 +32,20 @@ def written(text: str) -> Iterator[tuple[int, str, Sequence[str]]]:
             yield number, found[0], [each.replace("−", "-") for each in found.groups()]
 
 
-def same(given: Sequence[str], known: Numbers) -> bool:
-    """Return whether the given numbers may be the known ones, rounded."""
-    halves = [0.5 * 10 ** -len(each.partition(".")[2]) for each in given]
-    return all(abs(float(a) - b) <= half + 1e-9 for a, b, half in zip(given, known, halves, strict=True))
+def among(given: Sequence[str], known: Sequence[Numbers]) -> bool:
+    """Return whether the given numbers may be some of the known ones, which are in order, rounded."""
+    halves = [0.5 * 10 ** -len(each.partition(".")[2]) + 1e-9 for each in given]
+    low, high = ((float(given[0]) + side * halves[0],) for side in (-1, 1))
+    near = known[bisect_left(known, low) : bisect_right(known, high)]
+    ends = [*zip(map(float, given), halves, strict=True)][1:]
+    return any(all(abs(a - b) <= half for (a, half), b in zip(ends, each[1:], strict=True)) for each in near)
 
 
 def stale(text: str, known: Sequence[Numbers]) -> Iterator[str]:
     """Yield the intervals of a text, with their lines, that are not among the known ones, in points, or mirrored."""
-    both = [ways for d, low, high in known for ways in ((d, low, high), (-d, -high, -low))]
+    both = sorted(ways for d, low, high in known for ways in ((d, low, high), (-d, -high, -low)))
     for number, interval, given in written(text):
-        if not any(same(given, each) for each in both):
+        if not among(given, both):
             yield f"{number}: {interval}"
 
 
