@@ -3,7 +3,8 @@
 python experiments/prose.py  # prints each with its page and line; fails if there is one
 
 An interval is a difference and its ends, as `0.56 [0.23, 0.90]`. It may be rounded, and be the other way round than in
-its table. What a table shows is in its page's `gains.json`.
+its table. What a table shows is in its page's `gains.json`; a page has the intervals of its own tables and of those
+pages that it links to, one without tables may have all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import re
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from intervals import Numbers
@@ -49,10 +50,20 @@ def stale(text: str, known: Sequence[Numbers]) -> Iterator[str]:
             yield f"{number}: {interval}"
 
 
-def shown(folder: Path = HERE) -> list[Numbers]:
-    """Return all intervals of the tables, in points of 100."""
-    rows = [row for page in sorted(folder.glob("*/gains.json")) for row in json.loads(page.read_text("utf-8")).values()]
-    return [tuple(100 * float(number) for number in row.split()[:3]) for row in rows]
+def shown(folder: Path = HERE) -> dict[str, list[Numbers]]:
+    """Return the intervals of the tables of each page, by its folder, in points of 100."""
+    pages = {page.parent.name: json.loads(page.read_text("utf-8")) for page in sorted(folder.glob("*/gains.json"))}
+    return {
+        name: [tuple(100 * float(number) for number in row.split()[:3]) for row in rows.values()]
+        for name, rows in pages.items()
+    }
+
+
+def allowed(page: Path, text: str, known: Mapping[str, list[Numbers]]) -> list[Numbers]:
+    """Return the intervals that a page may have."""
+    own = page.parent.name
+    linked = {own, *re.findall(r"\.\./([\w-]+)/README\.md", text)} if own in known else set(known)
+    return [each for name in linked & set(known) for each in known[name]]
 
 
 def main() -> int:
@@ -67,7 +78,8 @@ def main() -> int:
     ]
     known, found = shown(), 0
     for page in sorted(pages):
-        for each in stale(page.read_text("utf-8"), known):
+        text = page.read_text("utf-8")
+        for each in stale(text, allowed(page, text, known)):
             print(f"{page.relative_to(root)}:{each}")
             found += 1
     return int(found > 0)

@@ -728,6 +728,15 @@ def test_stale_intervals_are_found(script):
     assert [*stale(f"{text}so 0.57 [0.23, 0.90], 0.56 LF [0.2, 1]", known)] == ["6: 0.57 [0.23, 0.90]"]
 
 
+def test_a_page_may_have_the_intervals_of_its_tables_and_of_pages_that_it_links_to(script):
+    known = {"a": [(1.0, 0.5, 1.5)], "b": [(2.0, 1.5, 2.5)], "c": [(3.0, 2.5, 3.5)]}
+    allowed = script("prose").allowed
+    assert allowed(FOLDER / "a" / "README.md", "", known) == known["a"]
+    linking = allowed(FOLDER / "a" / "README.md", "as [there](../b/README.md#table)", known)
+    assert sorted(linking) == [*known["a"], *known["b"]]
+    assert len(allowed(FOLDER.parent / "README.md", "", known)) == 3
+
+
 def test_a_table_is_rewritten_between_its_marks(script, tmp_path):
     page, rewrite = tmp_path / "page.md", script("marks").rewrite
     page.write_text("a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n<!-- y:begin -->\n\n<!-- y:end -->\nc\n")
