@@ -111,6 +111,6 @@ def test_what_a_constructor_refuses_is_told_of_with_the_recipe(refused, tmp_path
     encoder = 'system.syntax.encoder = { name = "their_encoders.Odd", size = 2 }\n'
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f'base = "demo"\n{encoder}')
-    message = "system.size: expected an odd number, got 2"
+    message = "system.syntax.encoder.size: expected an odd number, got 2"
     assert refused("train", recipe, "--out", tmp_path / "run") == f"{recipe}: {message}"
     assert refused("train", "demo", "--out", tmp_path / "run", "--set", encoder.strip()) == message
