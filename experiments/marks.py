@@ -20,3 +20,9 @@ def rewrite(page: Path, tables: Mapping[str, str], check: bool) -> int:
         return int(new != text)
     page.write_text(new, "utf-8")
     return 0
+
+
+def without_tables(text: str) -> str:
+    """Return a page's text with its tables as empty lines."""
+    tables = re.compile(r"^<!-- (\w+):begin -->$.*?^<!-- \1:end -->$", re.DOTALL | re.MULTILINE)
+    return tables.sub(lambda table: "\n" * table[0].count("\n"), text)

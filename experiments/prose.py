@@ -10,25 +10,23 @@ pages that it links to, one without tables may have all.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from intervals import Numbers
+from intervals import Numbers, read
+from marks import without_tables
 
 HERE = Path(__file__).parent
 NUMBER = r"[−-]?\d+(?:\.\d+)?"
 INTERVAL = re.compile(rf"({NUMBER})(?: [A-Z]*)? \[({NUMBER}), ({NUMBER})\]")
-TABLES = re.compile(r"^<!-- (\w+):begin -->$.*?^<!-- \1:end -->$", re.DOTALL | re.MULTILINE)
 
 
 def written(text: str) -> Iterator[tuple[int, str, Sequence[str]]]:
     """Yield the line, the text and the three numbers of each interval outside of tables."""
-    prose = TABLES.sub(lambda table: "\n" * table[0].count("\n"), text)
-    for number, line in enumerate(prose.splitlines(), 1):
+    for number, line in enumerate(without_tables(text).splitlines(), 1):
         for found in INTERVAL.finditer(line):
             yield number, found[0], [each.replace("−", "-") for each in found.groups()]
 
@@ -52,10 +50,9 @@ def stale(text: str, known: Sequence[Numbers]) -> Iterator[str]:
 
 def shown(folder: Path = HERE) -> dict[str, list[Numbers]]:
     """Return the intervals of the tables of each page, by its folder, in points of 100."""
-    pages = {page.parent.name: json.loads(page.read_text("utf-8")) for page in sorted(folder.glob("*/gains.json"))}
     return {
-        name: [tuple(100 * float(number) for number in row.split()[:3]) for row in rows.values()]
-        for name, rows in pages.items()
+        page.parent.name: [tuple(100 * number for number in numbers[:3]) for numbers in read(page)]
+        for page in sorted(folder.glob("*/gains.json"))
     }
 
 

@@ -99,6 +99,7 @@ class Updates:
         self._set_rates(self.optimizer, position)
         apart = self.end_task_optimizer if batch.task != self.recipe.intermediate_task else None
         if apart is not None:
+            # Adam takes the length out of this gradient, so that its weight counts by the rate alone.
             self._set_rates(apart, position, weight)
             weight = float(weight > 0)
         with self.processes.accelerator.autocast():
