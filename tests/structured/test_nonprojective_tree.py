@@ -7,9 +7,9 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from ufal.chu_liu_edmonds import chu_liu_edmonds
 
-from spigot.structured.checks import OK
 from spigot.structured.kernels.nonprojective import sums as matrix_tree
 from spigot.structured.kernels.numerics import splitmix
+from spigot.structured.kernels.runtime.status import OK
 from spigot.structured.parts.arcs import arcs_to_heads
 from spigot.structured.structures.nonprojective_tree import NonProjectiveTree
 from tests.oracles import laplacian, trees

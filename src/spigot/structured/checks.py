@@ -1,7 +1,7 @@
 """What every structure and polytope asks of its arguments, and the errors when it does not get it.
 
-Shapes and types are checked here, before any kernel runs. Values are checked by the kernels, which read every
-candidate cell anyway: they report one status for each row, and `raise_for_status` turns it into an error.
+Shapes and types are checked here, before any kernel runs. Values are checked by the kernels
+(`kernels/runtime/status.py`), which read every candidate cell anyway.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ import torch
 from torch import Tensor
 
 from .differentiation import is_transformed
-from .kernels.runtime.refusal import RowsError, refuse, refuse_now
-
-OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE = 0, 1, 2, 3
-"""What a kernel may report about a row."""
+from .kernels.runtime.refusal import refuse, refuse_now
 
 
 def widen(scores: Tensor) -> Tensor:
@@ -232,28 +229,6 @@ def refuse_lengths(lengths: Tensor, longest: int, name: str, note: str = "") -> 
         refuse_rows(bad, message + note)
     elif not bad.is_meta and bool(bad.any()):
         refuse_now(bad, f"{message}, got {int(lengths[bad][0])}{note}")
-
-
-def raise_for_status(status: np.ndarray, name: str, infeasible: str, lengths: Tensor | None) -> None:
-    """Raise a `RowsError` if there are rows on which a kernel gave up.
-
-    Args:
-        status: one of `OK`, `BAD_LENGTH`, `NOT_A_NUMBER`, `INFEASIBLE` for each row.
-        name: what the caller calls the scores.
-        infeasible: what does not exist, such as "no projective tree".
-        lengths: those of the rows, one or several each; None: all are full.
-    """
-    if not np.count_nonzero(status):  # several times faster than `any`
-        return
-    rows = np.flatnonzero(status).tolist()
-    got = None if lengths is None else lengths[rows[0]].tolist()
-    reason = {
-        BAD_LENGTH: f"lengths: out of range for the shape of {name}, got {got}"
-        " (ROOT, where there is one, does not count)",
-        NOT_A_NUMBER: f"{name}: NaN or +inf in a candidate cell",
-        INFEASIBLE: f"{name}: {infeasible} over the candidates that mask and -inf scores leave",
-    }[int(status[rows[0]])]
-    raise RowsError(reason, rows)
 
 
 def kind_of(value: object) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from ..numerics.vector import U0
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -13,11 +13,11 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from ..numerics.limbs import add_times
 from ..numerics.vector import LANES, U1, padded, push_max, set_rows
 from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 
 NO_TREE = "no binary tree"
 

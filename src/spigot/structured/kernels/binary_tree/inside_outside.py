@@ -18,10 +18,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...checks import INFEASIBLE, OK
 from ..forest.rows import OUT_OF_RANGE
 from ..numerics.exponential import exp_nonpositive
 from ..numerics.limbs import WIDE
+from ..runtime.status import INFEASIBLE, OK
 from .argmax import read_span_scores
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...checks import raise_for_status
 from ..forest.rows import Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SAMPLE, SLOPES
 from ..runtime.arrays import like_scores, mask_to_numpy, to_numpy
 from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
 from ..runtime.parallel import over_batch
+from ..runtime.status import raise_for_status
 from .argmax import NO_TREE
 from .forest import binary_tree_forest
 from .inside_outside import sum_trees

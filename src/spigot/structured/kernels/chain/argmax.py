@@ -18,10 +18,10 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 
 NO_SEQUENCE = "no sequence of tags"
 

@@ -18,10 +18,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from ..forest.rows import OUT_OF_RANGE
 from ..numerics.exponential import exp_nonpositive
 from ..numerics.limbs import WIDE
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from .argmax import add_emissions, push, read_transitions
 
 

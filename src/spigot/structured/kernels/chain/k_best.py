@@ -11,9 +11,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..runtime.arrays import to_numpy
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .argmax import NO_SEQUENCE, add_emissions, chain_masks, distinct, read_transitions
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, OK, raise_for_status
 from ..forest.rows import OUT_OF_RANGE
 from ..forest.sums import SAMPLE
 from ..numerics.drawing import draw
@@ -14,6 +13,7 @@ from ..numerics.splitmix import uniform
 from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.operator import operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, OK, raise_for_status
 from .argmax import NO_SEQUENCE, chain_masks, distinct, like_both, place
 from .forward_backward import forward
 from .sums import sum_wide_sequences

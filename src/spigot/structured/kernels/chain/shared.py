@@ -19,7 +19,6 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..forest.rows import OUT_OF_RANGE, Sums
 from ..forest.sums import ENTROPY, LOG_Z, MARGINALS, SLOPES
 from ..numerics.exponential import exp_nonpositive
@@ -27,6 +26,7 @@ from ..numerics.limbs import WIDE
 from ..runtime.arrays import to_numpy
 from ..runtime.gibbs import Reduced
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .argmax import NO_SEQUENCE, chain_masks, distinct
 from .operators import chain_operators, reduced_by
 from .sums import sum_rows

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...checks import raise_for_status
 from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SLOPES, Forest
 from ..runtime.arrays import to_numpy
 from ..runtime.gibbs import Reduced
 from ..runtime.parallel import over_batch
+from ..runtime.status import raise_for_status
 from .argmax import NO_SEQUENCE, chain_masks, distinct
 from .forest import chain_forest
 from .forward_backward import sum_sequences

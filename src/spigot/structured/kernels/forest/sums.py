@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...checks import INFEASIBLE, OK
 from ..numerics.drawing import draw_in_proportion
 from ..numerics.limbs import gap, set_limbs
 from ..numerics.splitmix import uniform
+from ..runtime.status import INFEASIBLE, OK
 
 LOG_Z, MARGINALS, SAMPLE, SLOPES, ENTROPY = range(5)
 """What `sum_forest` computes beside log Z: nothing; marginals; a sample; slopes of marginals; those of the entropy."""

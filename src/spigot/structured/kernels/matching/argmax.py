@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK
 from .augment import augment
 
 NO_MATCHING = "no matching of all rows or all columns"

@@ -27,11 +27,11 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..numerics.threshold import threshold
 from ..runtime.arrays import lengths_to_numpy, mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .argmax import NO_MATCHING, match, read_pairs
 
 MOST_STEPS = 500

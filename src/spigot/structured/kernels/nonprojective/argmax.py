@@ -16,11 +16,11 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import INFEASIBLE, OK
 from ..arcs.read import read_arc_scores
 from ..numerics.vector import U0, U1
 from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
+from ..runtime.status import INFEASIBLE, OK
 
 NEW, ON_PATH, DONE = 0, 1, 2
 

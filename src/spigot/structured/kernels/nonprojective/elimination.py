@@ -21,9 +21,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...checks import INFEASIBLE, OK
 from ..arcs.read import read_arc_scores
 from ..numerics.weights import FLOOR, accumulate, divide, divide_row, none, total
+from ..runtime.status import INFEASIBLE, OK
 
 TINY = -1
 """Status of an attempt with linear weights that must be repeated with logarithmic ones."""

@@ -18,13 +18,13 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, OK, raise_for_status
 from ..numerics.drawing import draw, draw_in_proportion
 from ..numerics.splitmix import uniform
 from ..numerics.weights import none
 from ..runtime.arrays import lengths_to_numpy, mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, OK, raise_for_status
 from .elimination import TINY, copy_tokens, eliminate, read_weights
 
 ROOT, DIRECT = -1, -1

@@ -17,7 +17,6 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..arcs.reduce import reduce_arcs
 from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SLOPES
@@ -26,6 +25,7 @@ from ..numerics.weights import FLOOR, accumulate, divide, none, total
 from ..runtime.arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
 from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from .elimination import TINY, copy_tokens, eliminate, read_weights
 from .forest import nonprojective_forest
 

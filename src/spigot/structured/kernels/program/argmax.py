@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .constraints import NO_SOLUTION, SHARED, TOLERANCE, Constraints, Rows, candidates_of, solver
 from .cuts import Cuts, cuts_of, violated
 

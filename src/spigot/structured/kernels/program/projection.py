@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from .constraints import NO_SOLUTION, SHARED, Constraints, Rows, candidates_of, solver
 
 

@@ -22,11 +22,11 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import INFEASIBLE, OK
 from ..arcs.read import read_arc_scores
 from ..numerics.vector import LANES, U1, U2, padded, push_max, set_rows
 from ..runtime.decoding import decode
 from ..runtime.operator import like_first, operator
+from ..runtime.status import INFEASIBLE, OK
 
 CHARTS, SCRATCH = 5, 6
 """The number of charts, and of the rows of scratch behind them."""

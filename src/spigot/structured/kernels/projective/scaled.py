@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ...checks import OK
 from ..arcs.read import read_arc_scores
 from ..forest.rows import OUT_OF_RANGE
 from ..numerics.limbs import add_times
 from ..numerics.quads import LANES
+from ..runtime.status import OK
 from .charts import (
     CHARTS,
     LEFT,

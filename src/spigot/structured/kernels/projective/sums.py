@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ...checks import raise_for_status
 from ..arcs.reduce import reduce_arcs
 from ..forest.rows import Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SAMPLE, SLOPES
 from ..runtime.arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
 from ..runtime.gibbs import gibbs_operators
 from ..runtime.parallel import over_batch
+from ..runtime.status import raise_for_status
 from .forest import projective_forest
 from .scaled import slopes_of_marginals, sum_trees
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...checks import raise_for_status
 from .arrays import lengths_to_numpy, like_scores, mask_to_numpy, to_numpy
 from .parallel import over_batch
+from .status import raise_for_status
 
 
 def decode(

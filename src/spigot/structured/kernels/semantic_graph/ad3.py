@@ -9,9 +9,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status
 from .ad3_predicate import solve_predicate
 from .predicate import gather, graph_arrays
 

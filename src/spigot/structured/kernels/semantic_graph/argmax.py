@@ -14,10 +14,11 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status, widen
+from ...checks import widen
 from ..runtime.arrays import to_numpy
 from ..runtime.operator import operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, NOT_A_NUMBER, OK, raise_for_status
 from .assignment import assign
 
 NO_ARC = -1

@@ -9,10 +9,10 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, OK, raise_for_status
 from ..runtime.arrays import to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, OK, raise_for_status
 from .predicate import gather, graph_arrays
 from .predicate_derivative import differentiate_predicate
 from .predicate_hull import project_predicate

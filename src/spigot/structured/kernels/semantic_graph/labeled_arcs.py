@@ -9,11 +9,11 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, OK, raise_for_status
 from ..numerics.threshold import arc_threshold, threshold
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, OK, raise_for_status
 
 
 @njit(nogil=True, cache=True)

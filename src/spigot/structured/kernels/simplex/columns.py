@@ -15,11 +15,12 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status, refuse_rows
+from ...checks import refuse_rows
 from ..numerics.threshold import threshold
 from ..runtime.arrays import mask_to_numpy, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from .support import off_mean
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from ...checks import OK, raise_for_status
 from ..forest.rows import OUT_OF_RANGE
 from ..forest.sums import SAMPLE
 from ..numerics.drawing import draw_in_proportion
@@ -14,6 +13,7 @@ from ..numerics.splitmix import uniform
 from ..runtime.arrays import like_scores, to_numpy
 from ..runtime.operator import like_first, operator
 from ..runtime.parallel import over_batch
+from ..runtime.status import OK, raise_for_status
 from .sums import (
     NO_SUBSET,
     forward,

@@ -22,7 +22,6 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from ..forest.rows import OUT_OF_RANGE, Sums, sum_wide_rows
 from ..forest.sums import LOG_Z, MARGINALS, SLOPES, Forest
 from ..numerics.exponential import exp_nonpositive, log1p_fraction
@@ -30,6 +29,7 @@ from ..numerics.limbs import WIDE, add_times
 from ..runtime.arrays import like_scores, mask_to_numpy, to_numpy
 from ..runtime.gibbs import Reduced, gibbs_operators, group_limbs
 from ..runtime.parallel import over_batch
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .forest import subset_forest
 
 NO_SUBSET = "too few candidates"

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .launch import OPTIONS
 
 _OK, _BAD_LENGTH, _NOT_A_NUMBER, _INFEASIBLE = map(tl.constexpr, (OK, BAD_LENGTH, NOT_A_NUMBER, INFEASIBLE))

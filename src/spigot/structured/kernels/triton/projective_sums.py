@@ -21,7 +21,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, lengths_or_full, raise_for_status
+from ...checks import lengths_or_full
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, NOT_A_NUMBER, OK, raise_for_status
 from .arcs import load_candidates, read_arc_scores
 from .launch import OPTIONS, tile
 from .log_space import add, load_pair, load_product, no_sum, plus, store_pair, total

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...checks import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
+from ..runtime.status import BAD_LENGTH, INFEASIBLE, OK, raise_for_status
 from ..simplex.columns import project_columns_by_sorting
 from .launch import OPTIONS
 
