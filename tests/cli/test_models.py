@@ -147,6 +147,7 @@ def test_classes_of_ones_own_are_named(spigot, run, tmp_path):
 def test_a_package_is_installed_and_found(spigot, run, tmp_path):
     code, out, _ = spigot("package", run, "--name", "tiny-one", "--out", tmp_path / "package", "--version", "1.2")
     assert (code, out.split(" in ")[0]) == (0, "torch-spigot-tiny-one 1.2")
+    assert out.endswith(f"install it with: pip install {tmp_path / 'package'}\n")  # a bare name would be the index's
     target = tmp_path / "installed"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run(

@@ -291,6 +291,17 @@ def test_a_dataset_of_ones_own(model):
         assert found[key]["trees"]["syntax"]["heads"] == list(parse.trees["syntax"].heads)
 
 
+def test_a_models_folder_may_be_relative(model, folder, monkeypatch):
+    """Workers run in another directory."""
+    monkeypatch.chdir(Path(model).parent)
+    work = work_on(Path(model).name, folder)
+    assert not any(row["error"] for row in parse_corpus(work, 1))
+    assert_whole(work, model)
+    rows = ray.data.from_items([{"words": ["it", "rains"]}])
+    (row,) = parse_dataset(rows, Path(model).name, "words", workers=1).take_all()
+    assert json.loads(row["parses"])[0]["forms"] == ["it", "rains"]
+
+
 def test_missing_texts_of_a_dataset_have_no_parses(model):
     """Ray gives a batch of a column with nulls as objects, pandas as NaN."""
     texts = np.array(["it rains", None, float("nan"), "", []], dtype=object)

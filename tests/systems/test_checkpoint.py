@@ -218,7 +218,7 @@ def test_a_hub_id_is_downloaded(saved, monkeypatch):
     assert asked == {
         "repo_id": "some/model",
         "revision": "v2",
-        "allow_patterns": [CONFIG, VOCABULARY, WEIGHTS],
+        "allow_patterns": list(SHARED),
     }
 
 

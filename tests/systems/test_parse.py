@@ -224,6 +224,19 @@ def test_offsets_of_universal_dependencies():
     assert parse.surface.paragraph
 
 
+@pytest.mark.parametrize("column", ["id", "tags", "lemmas", "upos"])
+def test_text_stays_whatever_a_parser_predicts(column):
+    (sentence,) = read_conllu(io.StringIO(UD))
+    changed = replace(sentence, **{column: "b" if column == "id" else ("X",) * len(sentence)})
+    parse, whole = Parse(changed), Parse(sentence)
+    assert (parse.text, parse.tokens[1].end) == (whole.text, whole.tokens[1].end)
+    assert parse.surface == whole.surface
+    (again,) = read_json_lines(io.StringIO(parse.to_json() + "\n"))
+    assert again.surface is not None
+    assert again.surface.text == "I can't go—to Rome."
+    assert Parse(replace(sentence, forms=("x",) * len(sentence))).text == "x x x x x x x x x"
+
+
 def test_old_deps_do_not_stand_beside_new_heads():
     (sentence,) = read_conllu(io.StringIO(UD))
     for parsed in (sentence, sentence.with_tree("syntax", Tree((4,) * 3 + (0,) + (4,) * 5, ("_",) * 9))):

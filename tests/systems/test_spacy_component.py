@@ -153,6 +153,17 @@ def test_a_sentence_that_is_too_long_is_named(folder):
         nlp("The dog sleeps.")
 
 
+def test_no_limit_is_below_one_token(folder):
+    with pytest.raises(UserError, match="max_length: expected a whole number of at least 1, got 0"):
+        pipeline(folder, max_length=0)
+
+
+def test_a_document_without_words_has_graphs_without_arcs(folder):
+    found = list(pipeline(folder).pipe(["", "  \n", "The dog sleeps."]))
+    assert [doc._.graphs for doc in found[:2]] == [{"semantics": []}] * 2
+    assert list(found[2]._.graphs) == ["semantics"]
+
+
 def test_errors_go_to_the_handler(folder, monkeypatch):
     nlp = pipeline(folder, max_length=3)
     texts = ["It barks.", "The dog sleeps.", "Dogs sleep."]

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
+from spigot.data.errors import DataError
+from spigot.data.json_lines import write_json_lines
 from spigot.data.sdp import write_sdp
 from spigot.tasks import TASKS, make_task
 from spigot.tasks.base import Task
@@ -33,6 +37,20 @@ def test_a_task_of_another_name_has_its_own_annotation(tmp_path, kind):
     default.write(SENTENCES[:3], tmp_path / f"a.{task.format}", lambda s: ())
     read = list(task.read_gold(tmp_path / f"a.{task.format}"))
     assert all(task.has_gold(s) and not default.has_gold(s) for s in read)
+
+
+@pytest.mark.parametrize(("kind", "several"), [("syntax", "trees"), ("semantics", "graphs")])
+def test_the_parses_of_one_system_are_data_for_another(tmp_path, kind, several):
+    """JSON names its trees and graphs."""
+    task, path = make_task("mine", {"kind": kind}), tmp_path / "silver.jsonl"
+    write_json_lines(SENTENCES[:3], path)
+    assert [getattr(s, several)["mine"] for s in task.read_gold(path)] == [
+        getattr(s, several)[kind] for s in SENTENCES[:3]
+    ]
+    held = getattr(SENTENCES[0], several)
+    write_json_lines([replace(SENTENCES[0], **{several: {"a": held[kind], "b": held[kind]}})], path)
+    with pytest.raises(DataError, match=f"sentence '{SENTENCES[0].id}': expected a {several[:-1]} 'mine', got a, b"):
+        list(task.read_gold(path))
 
 
 def test_tables():

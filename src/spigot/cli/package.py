@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,4 +36,5 @@ def package(
         typer.echo(
             f"warning: the package does not hold {', '.join(own)}: who loads it needs them on the Python path", err=True
         )
-    emit(f"{project} {version} in {out}; install it with: pip install {out}")
+    # pip would look for a name without a slash in the index.
+    emit(f"{project} {version} in {out}; install it with: pip install {shlex.quote(str(out.absolute()))}")

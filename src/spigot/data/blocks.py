@@ -63,6 +63,10 @@ class Source:
         """Return whether the text still has all that the sentence has."""
         return sentence == self.original and sentence.upos == self.original.upos
 
+    def same_forms(self, sentence: Sentence) -> bool:
+        """Return whether the text still has the sentence's forms, whatever became of the rest."""
+        return sentence.forms == self.original.forms
+
     def same_tokens(self, sentence: Sentence) -> bool:
         """Return whether the text still has the sentence's id, forms, lemmas and tags."""
         old = self.original

@@ -181,6 +181,15 @@ def column_of(sentence: Sentence, column: TokenColumn) -> tuple[str, ...]:
     return values or (NO_TAG,) * len(sentence)
 
 
+def under_name(sentence: Sentence, kind: Literal["trees", "graphs"], name: str) -> Sentence:
+    """Return the sentence; if it has just one of these, that gets this name, whatever its own."""
+    items: Mapping[str, Any] = getattr(sentence, kind)
+    if len(items) != 1 or name in items:
+        return sentence
+    (item,) = items.values()
+    return replace(sentence, **{kind: {name: item}})  # type: ignore[arg-type]
+
+
 def _without(items: Mapping[str, T], name: str) -> Mapping[str, T]:
     """Return a mapping without one name."""
     return {key: value for key, value in items.items() if key != name} if name in items else items

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -125,7 +125,7 @@ def _groups(doc: Any) -> Iterator[Any]:
             begin = place
 
 
-def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
+def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None, names: Iterable[str] = ()) -> None:
     """Set what parsed sentences say of a `Doc`: heads, deps, tags, sentences, `doc._.graphs`, and sentences' classes.
 
     The label of a root is "ROOT", as spaCy has it, and universal tags that it does not know are left out. White space
@@ -139,6 +139,7 @@ def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
         doc: a document of which `parsed` has all sentences, as from `pieces`.
         parsed: the sentences with trees and graphs.
         tree: the name of the trees to take; None: heads and deps stay as they are.
+        names: those of the graphs, for a document without sentences.
     """
     from spacy.attrs import DEP, HEAD, POS, SENT_START, TAG
     from spacy.parts_of_speech import IDS
@@ -147,7 +148,7 @@ def annotate(doc: Any, parsed: Sequence[Piece], tree: str | None) -> None:
     heads = np.arange(n)
     deps, tags, starts = ["dep"] * n, [token.tag_ for token in doc], np.full(n, -1)
     upos = [token.pos for token in doc]
-    graphs: dict[str, list[tuple[int | None, int, str]]] = {}
+    graphs: dict[str, list[tuple[int | None, int, str]]] = {name: [] for name in names}
     for sentence, places in parsed:
         for k, place in enumerate(places):
             tags[place] = tags[place] if sentence.tags[k] == NO_TAG else sentence.tags[k]

@@ -40,7 +40,7 @@ def surface_of(sentence: Sentence) -> Surface:
     if sentence.surface is not None:
         return sentence.surface
     source = sentence.source
-    if isinstance(source, Source) and source.same_tokens(sentence):
+    if isinstance(source, Source) and source.same_forms(sentence):
         if source.format == "conllu":
             return _of_conllu(source.block)
         if source.format == "mrp":
@@ -54,7 +54,7 @@ def surface_tokens(sentence: Sentence) -> list[SurfaceToken]:
     Multiword tokens are those of the CoNLL-U that the sentence was read from, or else words that have a span in common.
     """
     source = source_of(sentence, "conllu")
-    if sentence.surface is None and source is not None and source.same_tokens(sentence):
+    if sentence.surface is None and source is not None and source.same_forms(sentence):
         return _tokens_of_conllu(source.block)[0]
     surface = surface_of(sentence)
     groups = groupby(zip(surface.spans, sentence.forms, strict=True), key=lambda pair: pair[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from spigot.data.files import fingerprint
@@ -14,7 +16,7 @@ from spigot.precision import MixedPrecision
 from spigot.scaling.actors import ColumnParser, PartParser, Work
 from spigot.scaling.output import missing, remove_halves, start_job
 from spigot.scaling.parts import Ends, Part, cut, files_in
-from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS, find_checkpoint
+from spigot.systems.checkpoint import CONFIG, HUB, VOCABULARY, WEIGHTS, find_checkpoint, installed_models
 from spigot.systems.loading import load_system
 
 PART_BYTES = 1_000_000
@@ -58,8 +60,14 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
     parts = [part for name in files for part in cut(work.folder, name, ends, part_bytes)]
     left = missing(work.out, parts, work.to)
     if left:
-        yield from _rows(ray, left, work, min(workers, len(left)))
+        yield from _rows(ray, left, replace(work, model=_anywhere(work.model)), min(workers, len(left)))
     remove_halves(work.out)
+
+
+def _anywhere(model: str) -> str:
+    """Return what names the model where workers run, which is another directory: a folder's absolute path."""
+    here = not model.startswith(HUB) and model not in installed_models() and Path(model).expanduser().is_dir()
+    return str(Path(model).expanduser().absolute()) if here else model
 
 
 def _rows(ray: Any, parts: list[Part], work: Work, workers: int) -> Iterator[dict[str, Any]]:
@@ -96,7 +104,7 @@ def parse_dataset(
         mixed_precision: see `spigot.load`.
     """
     pool = _ray().data.ActorPoolStrategy(size=workers)
-    arguments = (model, column, output, confidence, mixed_precision, max_length)
+    arguments = (_anywhere(model), column, output, confidence, mixed_precision, max_length)
     return dataset.map_batches(
         ColumnParser, fn_constructor_args=arguments, compute=pool, batch_size=batch_size, num_cpus=1
     )

@@ -116,7 +116,10 @@ class Pretrained(nn.Module, ABC):
         return model.to(device).eval()
 
     def push_to_hub(self, repo_id: str, **options: Any) -> None:
-        """Upload the model to the hub as `repo_id`; `options` go to `HfApi.upload_folder`."""
+        """Upload the weights, and what they need, to the hub as `repo_id`; `options` go to `HfApi.upload_folder`.
+
+        `push_folder` uploads a run's folder, with its card and licence.
+        """
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             push_folder(Path(folder), repo_id, **options)
@@ -250,7 +253,7 @@ def _folder_of(entry: EntryPoint) -> Path:
 
 def _download(source: str, hub: Mapping[str, Any]) -> Path:
     try:
-        return Path(snapshot_download(source[len(HUB) :], allow_patterns=[CONFIG, VOCABULARY, WEIGHTS], **hub))
+        return Path(snapshot_download(source[len(HUB) :], allow_patterns=list(SHARED), **hub))
     except HUB_ERRORS as error:
         raise CheckpointError(f"{source}: expected a model on the hub, got none: {reason(error)}") from error
 

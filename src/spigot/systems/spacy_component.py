@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.spacy_docs import Piece, annotate, pieces, register_extensions
+from spigot.errors import UserError
 from spigot.systems.parser import Parser
 from spigot.systems.streaming import PARSING_BUDGET, parse_all
 from spigot.tasks.tags import Tags
@@ -32,6 +33,8 @@ class SpigotComponent:
     """
 
     def __init__(self, parser: Parser, max_length: int = MAX_LENGTH, name: str = "spigot") -> None:
+        if max_length < 1:
+            raise UserError(f"max_length: expected a whole number of at least 1, got {max_length}")
         self.parser = parser
         self.max_length = max_length
         self.name = name
@@ -81,9 +84,10 @@ class SpigotComponent:
     def _parsed(self, found: Sequence[tuple[Any, list[Piece]]]) -> list[Any]:
         """Return documents, given with their sentences, with what the system predicts."""
         sentences = [piece.sentence for _, each in found for piece in each]
+        graphs = [name for name, task in self.parser.system.tasks.items() if task.outputs == "graphs"]
         parsed = iter(parse_all(self.parser.parse_batch, sentences, PARSING_BUDGET))
         for doc, each in found:
-            annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree)
+            annotate(doc, [Piece(next(parsed), piece.places) for piece in each], self.parser.tree, graphs)
         return [doc for doc, _ in found]
 
     def score(self, examples: Iterable[Any], **settings: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -151,7 +151,10 @@ class Task(Table, ABC):
         name, empty = display_name(str(path)), True
         for sentence in self.read(path):
             if not self.has_gold(sentence):
-                raise DataError(name, None, f"sentence {sentence.id!r}: expected a {self.annotation}, got none")
+                others = getattr(sentence, self.outputs, None)
+                got = ", ".join(others) if isinstance(others, Mapping) else ""
+                wanted = f"{self.annotation} {self.name!r}, got {got}" if got else f"{self.annotation}, got none"
+                raise DataError(name, None, f"sentence {sentence.id!r}: expected a {wanted}")
             if len(sentence):
                 empty = False
                 yield sentence

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
 from spigot.data.sdp import write_sdp
-from spigot.data.sentence import Confidence, Graph, Sentence
+from spigot.data.sentence import Confidence, Graph, Sentence, under_name
 from spigot.data.vocabulary import Roles
 from spigot.evaluation.graph_f1 import GraphScore, graph_score
 from spigot.evaluation.report import Measure, graph_measures, label_measures
@@ -49,8 +49,8 @@ class Semantics(Task):
         return Roles.build(sentences, self.min_role_count, self.name)
 
     def read(self, path: Path) -> Iterator[Sentence]:
-        """Yield the sentences of an SDP file."""
-        return read_sentences(path, graph=self.name)
+        """Yield the sentences of a file; the only graph of one has any name there (JSON)."""
+        return (under_name(sentence, "graphs", self.name) for sentence in read_sentences(path, graph=self.name))
 
     def has_gold(self, sentence: Sentence) -> bool:
         """Return whether a sentence has the graph."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from spigot.data.conllu import write_parses
 from spigot.data.files import Writable
 from spigot.data.readers import read_sentences
-from spigot.data.sentence import Confidence, Sentence, Tree
+from spigot.data.sentence import Confidence, Sentence, Tree, under_name
 from spigot.data.vocabulary import Labels
 from spigot.evaluation.attachment import AttachmentScore, attachment
 from spigot.evaluation.report import Measure, label_measures, tree_measures
@@ -80,8 +80,8 @@ class Syntax(Task):
         return found
 
     def read(self, path: Path) -> Iterator[Sentence]:
-        """Yield the sentences of a CoNLL-U or CoNLL-X file."""
-        return read_sentences(path, tree=self.name)
+        """Yield the sentences of a file; the only tree of one has any name there (JSON)."""
+        return (under_name(sentence, "trees", self.name) for sentence in read_sentences(path, tree=self.name))
 
     def has_gold(self, sentence: Sentence) -> bool:
         """Return whether a sentence has the tree."""
