@@ -17,6 +17,7 @@ from spigot import (
     BinaryTree,
     Categorical,
     CTCParts,
+    Gibbs,
     Gumbel,
     Hull,
     KSubset,
@@ -38,8 +39,10 @@ from spigot import (
     StraightThrough,
     StructuredArgmax,
     audit,
+    hinge_loss,
     negative_log_likelihood,
     perturbed_loss,
+    sparsemap_loss,
     structured_argmax,
 )
 from spigot.structured.parts.base import tensors
@@ -263,3 +266,44 @@ def test_a_wrong_length_is_named_within_vmap():
     lengths = torch.tensor([[1, 2], [3, 4], [5, 8]])
     with pytest.raises(ValueError, match=r"^lengths: .* expected 0 to 6 \(row 5 "):
         torch.func.vmap(argmax)(torch.randn(3, 2, 6), lengths)
+
+
+@pytest.mark.parametrize("method", ["score", "log_prob"])
+@pytest.mark.parametrize(("scores", "got"), [([[[0.0] * 3] * 3], "list"), (torch.zeros(1, 3, 3).long(), "torch.int64")])
+def test_scores_that_are_none_are_named(method, scores, got):
+    with pytest.raises(TypeError, match=f"^scores: expected a floating-point tensor, got {got}"):
+        getattr(ProjectiveTree(), method)(scores, torch.tensor([[-1, 0, 1]]))
+    if isinstance(scores, torch.Tensor):
+        chain = LinearChainParts(torch.zeros(1, 3, 2).long(), torch.zeros(1, 2, 2, 2).long())
+        with pytest.raises(TypeError, match=r"^scores.emissions: expected a floating-point tensor, got torch.int64"):
+            getattr(LinearChain(), method)(chain, torch.tensor([[0, 1, 1]]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sparsemap_loss_refuses_what_its_projection_would(value):
+    scores = torch.zeros(2, 3, 3)
+    scores[1, 0, 2] = value
+    heads = torch.tensor([[-1, 0, 1]] * 2)
+    with pytest.raises(ValueError, match=r"^scores: NaN or \+inf in a candidate cell \(row 1 of"):
+        sparsemap_loss(scores, heads, ProjectiveTree())
+    assert sparsemap_loss(scores, heads, ProjectiveTree(), lengths=[2, 1]).isfinite().all()  # no candidate there
+
+
+def test_a_length_out_of_range_is_no_fault_of_the_target():
+    scores, heads = torch.zeros(2, 3, 3), torch.tensor([[-1, 0, 1]] * 2)
+    for function in (
+        partial(hinge_loss, scores, heads, ProjectiveTree()),
+        partial(ProjectiveTree().log_prob, scores, heads),
+    ):
+        with pytest.raises(ValueError, match=r"^lengths: out of range for the shape of scores, got 9"):
+            function(lengths=[2, 9])
+
+
+def test_the_divergence_of_distributions_within_vmap():
+    ours, theirs = torch.randn(2, 3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+
+    def divergence(p, q):
+        return Gibbs(ProjectiveTree(), p).kl(Gibbs(ProjectiveTree(), q))
+
+    expected = torch.stack([divergence(p, q) for p, q in zip(ours, theirs, strict=True)])
+    assert torch.allclose(torch.func.vmap(divergence)(ours, theirs), expected)

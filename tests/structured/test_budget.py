@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spigot import (
+    PCFG,
     SPIGOT,
     Budget,
     Categorical,
@@ -14,6 +15,7 @@ from spigot import (
     LinearChainParts,
     Matching,
     NonProjectiveTree,
+    PCFGParts,
     ProjectiveTree,
     all_structures,
     hinge_loss,
@@ -30,6 +32,9 @@ def tensor(structure, shape, batch, generator):
     if shape == "chain":
         parts = LinearChainParts(torch.Size([batch, 4, 3]), torch.Size([batch, 3, 3, 3]))
         return LinearChainParts(*(torch.randn(size, generator=generator, dtype=torch.float64) for size in parts))
+    if shape == "shared":
+        parts = torch.Size([batch, 4, 3]), torch.Size([batch, 1, 3, 3])
+        return LinearChainParts(*(torch.randn(size, generator=generator, dtype=torch.float64) for size in parts))
     return torch.randn(batch, *shape, generator=generator, dtype=torch.float64)
 
 
@@ -38,6 +43,7 @@ CASES = {
     "nonprojective": (NonProjectiveTree(), (5, 5)),
     "multi-root": (ProjectiveTree(single_root=False), (4, 4)),
     "chain": (LinearChain(), "chain"),
+    "shared-chain": (LinearChain(), "shared"),
     "matching": (Matching(), (4, 4)),
     "subset": (KSubset(3), (7,)),
     "category": (Categorical(), (6,)),
@@ -103,6 +109,49 @@ def test_one_weight_for_all_rows_and_many_tokens():
         bound = ((scores - price * long) * tree).sum((1, 2)) + 3 * price
         assert ((scores * best).sum((1, 2)) <= bound + 1e-4).all()
     assert torch.equal(torch.cat([budget.argmax(row) for row in scores.split(1)]), best)
+
+
+def test_shared_transitions_may_have_weights_that_depend_on_the_step():
+    """At most one change of tags in the first two steps; the structures are those of transitions for each step."""
+    scores = LinearChainParts.shared(torch.randn(5, 4, 2, generator=seeded(5)), torch.tensor([[-9.0, 9], [9, -9]]))
+    changes = torch.zeros(1, 3, 2, 2)
+    changes[:, :2] = 1 - torch.eye(2)
+    budget = Budget(LinearChain(), LinearChainParts(torch.zeros(1, 4, 2), changes), 1.0)
+    lengths = torch.tensor([4, 3, 2, 1, 0])
+    every = scores._replace(transitions=scores.transitions.expand(-1, 3, -1, -1))
+    best, each = budget.argmax(scores, lengths), budget.argmax(every, lengths)
+    assert torch.equal(best.emissions, each.emissions)
+    assert torch.equal(best.transitions, each.transitions.sum(1, keepdim=True))
+    assert budget.contains(best, lengths).all()
+    assert not budget.contains(LinearChain().argmax(scores, lengths), lengths)[:2].any()
+    found, totals = budget.top_k(scores, 3, lengths)
+    torch.testing.assert_close(totals, budget.top_k(every, 3, lengths)[1])
+    assert torch.equal(found.emissions[:, 0], best.emissions)
+
+
+def test_what_comes_several_times_has_no_weight():
+    sizes = (1, 3, 2), (1, 3, 3, 2), (1, 2, 4, 4), (1, 4)
+    scores, zeros = (PCFGParts(*(make(size) for size in sizes)) for make in (torch.randn, torch.zeros))
+    spans = zeros._replace(spans=torch.ones(sizes[1]))
+    assert torch.equal(Budget(PCFG(), spans, 99.0).argmax(scores).rules, PCFG().argmax(scores).rules)
+    with pytest.raises(ValueError, match=r"weights\.rules: expected zeros, as a rule may be used several times"):
+        Budget(PCFG(), zeros._replace(rules=torch.ones(sizes[2])), 99.0).argmax(scores)
+    with pytest.raises(TypeError, match=r"structure: expected one that has each part at most once, got PCFG"):
+        Budget(PCFG(), spans, 99.0).top_k(scores, 2)
+
+
+@pytest.mark.parametrize("limit", [0.4, 0.9, 1.6])
+def test_a_category_for_each_of_several_tokens(limit):
+    scores = torch.randn(6, 3, 4, generator=seeded(6), dtype=torch.float64)
+    weights = torch.rand(6, 3, 4, generator=seeded(7), dtype=torch.float64) / 2
+    weights[:, :, 0] = 0.1
+    best = Budget(Categorical(), weights, limit).argmax(scores)
+    for row, price, chosen in zip(scores, weights, best, strict=True):
+        picks = torch.cartesian_prod(*[torch.arange(4)] * 3)
+        totals, heavy = (each[torch.arange(3), picks].sum(1) for each in (row, price))
+        assert (chosen * row).sum().item() == pytest.approx(totals[heavy <= limit].max().item())
+    with pytest.raises(ValueError, match=r"expected shape \[batch, category\] here"):
+        Budget(Categorical(), weights, limit).top_k(scores, 2)
 
 
 def test_targets_and_gradients():

@@ -72,3 +72,10 @@ def test_what_is_wrong_is_named():
         regret(predicted, true, Matching(), sense="least")
     with pytest.raises(TypeError, match="structure"):
         spo_plus_loss(predicted, true, Matching)
+    for value in (torch.inf, -torch.inf, torch.nan):
+        wrong = true.clone()
+        wrong[1, 0, 1] = value
+        for function in (spo_plus_loss, regret):
+            with pytest.raises(ValueError, match=r"^true: expected finite numbers in candidate cells, .*row 1 of"):
+                function(predicted, wrong, Matching())
+            assert function(predicted, wrong, Matching(), mask=wrong.isfinite()).isfinite().all()

@@ -259,3 +259,20 @@ def test_optimality_of_projections(scale):
     back = points - z
     best = (back * KSubset(120).argmax(back)).sum(1)
     assert (best - (back * z).sum(1) <= 1e-9 * max(scale, 1)).all()
+
+
+@pytest.mark.parametrize(("size", "k"), [(4, 1), (10, 3), (50, 10), (200, 20)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_derivative_knows_which_bounds_bind(size, k, dtype):
+    """A sum that is k but for rounding does not move; one below k does not hold the others."""
+    points = random_scores(300, size, size).to(dtype)
+    points[150:] -= 3
+    points.requires_grad_()
+    projected = CappedSimplex(k, at_most=True).project(points)
+    (moved,) = torch.autograd.grad(projected.sum(), points)
+    binds = projected.detach().double().sum(1) > k - 1e-5 * k
+    free = ((projected > 0) & (projected < 1)).sum(1)
+    assert binds.any()
+    assert not binds.all()
+    assert torch.allclose(moved[binds].sum(1), torch.zeros_like(moved[binds][:, 0]), atol=1e-5)
+    assert torch.equal(moved[~binds].sum(1), free[~binds].to(dtype))

@@ -173,3 +173,35 @@ def test_wrong_shapes_are_named():
         spigot.hinge_loss(scores, torch.tensor([0, 1, 2]), Categorical())
     with pytest.raises(TypeError, match=r"scores: expected a floating-point tensor, got torch.int64"):
         Categorical().argmax(scores.long())
+
+
+def test_an_empty_batch_of_rows_along_several_axes():
+    for structure in (Categorical(), KSubset(2), KSubset(2, at_most=True)):
+        scores = torch.zeros(0, 3, 4, requires_grad=True)
+        output = structured_argmax(scores, structure, spigot.SPIGOT())
+        output.sum().backward()
+        assert output.shape == scores.grad.shape == structure.marginals(scores).shape == (0, 3, 4)
+        assert structure.sample(scores).shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize("surrogate", [spigot.SPIGOT(), spigot.StraightThrough(), spigot.Blackbox(0.5)])
+def test_a_size_for_each_row_within_transforms(surrogate):
+    structure, scores = KSubset(K, dim=1), torch.randn(4, 2, 5, 3, generator=torch.Generator().manual_seed(1))
+
+    def loss(one):
+        return structured_argmax(one, structure, surrogate).square().sum()
+
+    expected = torch.stack([torch.func.grad(loss)(one) for one in scores])
+    assert torch.equal(torch.func.vmap(torch.func.grad(loss))(scores), expected)
+    assert torch.equal(torch.func.grad(lambda every: torch.func.vmap(loss)(every).sum())(scores), expected)
+
+
+def test_the_polytope_of_a_surrogate_may_have_a_size_for_each_row():
+    scores = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    structure, slopes = KSubset(K, dim=1), torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(3))
+    of_default, of_own = (
+        torch.autograd.grad((structured_argmax(scores, structure, surrogate) * slopes).sum(), scores)[0]
+        for surrogate in (spigot.SPIGOT(), spigot.SPIGOT(polytope=CappedSimplex(K, dim=1)))
+    )
+    assert torch.equal(of_default, of_own)
+    assert of_default.abs().sum() > 0

@@ -10,6 +10,9 @@ from spigot import (
     ChainSimplices,
     LinearChain,
     LinearChainParts,
+    all_structures,
+    hamming_cost,
+    hinge_loss,
     negative_log_likelihood,
     structured_argmax,
 )
@@ -219,3 +222,33 @@ def test_the_operators_are_sound():
     arguments = emissions, transitions.expand(2, 1, 3, 3), lengths, None, None
     torch.library.opcheck(SHARED_CHAIN.gibbs.log_partition, arguments, test_utils=("test_schema", "test_faketensor"))
     torch.library.opcheck(SHARED_CHAIN.gibbs.marginals, arguments, test_utils=("test_schema", "test_faketensor"))
+
+
+def test_all_structures_are_those_of_the_steps():
+    emissions, transitions, lengths = draw(3, 4, 2, 1.0, 5)
+    shared, copied = both(emissions, transitions)
+    for found, expected in zip(
+        all_structures(CHAIN, shared, lengths), all_structures(CHAIN, copied, lengths), strict=True
+    ):
+        assert len(found.emissions) == len(expected.emissions)
+        assert {tuple(row) for row in found.emissions.flatten(1).tolist()} == {
+            tuple(row) for row in expected.emissions.flatten(1).tolist()
+        }
+
+
+def test_the_default_cost_of_the_hinge_loss_is_0_at_the_target_alone():
+    """It counts tags that differ, and twice the steps with a pair of tags that the target has nowhere."""
+    tags = torch.cartesian_prod(*[torch.arange(2)] * 4)
+    shapes = LinearChainParts.shared(torch.zeros(16, 4, 2, dtype=torch.float64), torch.zeros(2, 2, dtype=torch.float64))
+    chains = CHAIN.to_parts(tags, shapes)
+    for gold in range(16):
+        target = map_parts(lambda part, gold=gold: part[gold : gold + 1], chains)
+        cost = hamming_cost(target)
+        ours = sum(
+            ((part - own) * price).flatten(1).sum(1) for part, own, price in zip(chains, target, cost, strict=True)
+        )
+        new = (chains.transitions * (target.transitions == 0)).flatten(1).sum(1)
+        assert torch.equal(ours, 2 * (tags != tags[gold]).sum(1) + 2 * new)
+        assert (ours > 0).sum() == 15
+        flat = map_parts(lambda part: part[:1], shapes)
+        assert hinge_loss(flat, tags[gold : gold + 1], CHAIN).item() == ours.max()

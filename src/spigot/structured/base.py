@@ -170,6 +170,7 @@ class Structure(ABC, Generic[Parts]):
 
         `structure` is parts, which need not be 0/1 nor form a structure, or integers as in `to_parts`.
         """
+        check_scores("scores", scores)
         parts = read_structure("structure", structure, scores, self.compact_form, lengths).parts
         valid = self.part_mask(scores, lengths, mask)
         total = inner(map_parts(widen, masked(scores, valid)), map_parts(widen, masked(parts, valid)))
@@ -244,6 +245,7 @@ class MarginalStructure(Structure[Parts]):
         Raises:
             ValueError: a row is no structure at all. Under `torch.compile` and `torch.func` this is not checked.
         """
+        check_scores("scores", scores)
         reading = read_structure("structure", structure, scores, self.compact_form, lengths)
         refuse_outside("structure", self, reading, lengths)
         by_integers = log_prob_of_integers(self, reading, scores, lengths, mask)
@@ -282,7 +284,18 @@ def refuse_outside(name: str, structure: Structure[Parts], reading: Reading[Part
         return
     bad = ~structure.contains(reading.parts, lengths)
     bad = bad if reading.known is None else bad & reading.known
+    if not bad.is_meta and bool(bad.any()):
+        _refuse_lengths(structure, reading.parts, lengths)
     refuse_rows(bad, f"{name}: expected a structure of {structure!r}, got parts that form none")
+
+
+def _refuse_lengths(structure: Structure[Parts], parts: Parts, lengths: Tensor | None) -> None:
+    """Raise the error of the argmax for lengths that are out of range: then no row can be a structure."""
+    try:
+        structure.argmax(map_parts(lambda part: torch.zeros_like(widen(part)), parts), lengths)
+    except ValueError as error:
+        if str(error).startswith("lengths"):
+            raise
 
 
 def log_prob_of_integers(

@@ -6,14 +6,15 @@ counts is its true cost. `structured_argmax` maximises: costs go into it as `-co
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import Tensor
 
 from .base import Structure
-from .checks import check_instance, check_scores
+from .checks import check_instance, check_scores, refuse_rows
 from .losses import Reduction, hinge_loss
-from .parts.base import Parts, common_dtype, inner, map_parts, masked
+from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked
 from .parts.compact import check_parts
 from .parts.rows import over_rows
 from .settings import check_choice
@@ -51,9 +52,10 @@ def spo_plus_loss(
 
     Raises:
         TypeError: `predicted` or `true` are no floating-point parts.
-        ValueError: their shapes differ, or do not fit the structure.
+        ValueError: their shapes differ, or do not fit the structure; a candidate's true cost is not finite (a part that
+            no decision may take is for `mask`).
     """
-    sign = _checked(predicted, true, structure, sense)
+    sign = _checked(predicted, true, structure, sense, lengths, mask)
     cost = map_parts(lambda part: sign * part.detach(), true)
     best = structure.argmax(map_parts(lambda part: -part, cost), lengths, mask)
     scores = map_parts(lambda part: -2 * sign * part, predicted)
@@ -75,17 +77,22 @@ def regret(
     At least 0, and not differentiable. Divided by the sum of the best decisions' true costs it is the normalised regret
     of a data set. Arguments are those of `spo_plus_loss`.
     """
-    sign = _checked(predicted, true, structure, sense)
+    sign = _checked(predicted, true, structure, sense, lengths, mask)
     costs, guesses = (map_parts(lambda part: sign * part.detach(), given) for given in (true, predicted))
     decided, best = (structure.argmax(map_parts(lambda p: -p, given), lengths, mask) for given in (guesses, costs))
     real = masked(costs, structure.part_mask(costs, lengths, mask))
     return inner(real, map_parts(lambda ours, theirs: ours - theirs, decided, best)).to(common_dtype(predicted))
 
 
-def _checked(predicted: Parts, true: Parts, structure: object, sense: str) -> float:
+def _checked(
+    predicted: Parts, true: Parts, structure: Any, sense: str, lengths: Tensor | None, mask: Parts | None
+) -> float:
     """Check arguments, and return the sign that makes costs of them."""
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_scores("predicted", predicted)
     check_parts("true", true, predicted)
     check_choice("sense", sense, ("min", "max"))
+    real = masked(true, structure.part_mask(map_parts(torch.zeros_like, true), lengths, mask))
+    infinite = ~flatten(map_parts(torch.detach, real)).isfinite().all(1)
+    refuse_rows(infinite, "true: expected finite numbers in candidate cells, got NaN or infinity")
     return 1.0 if sense == "min" else -1.0

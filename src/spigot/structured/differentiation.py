@@ -54,6 +54,13 @@ def _neither() -> Iterator[None]:
         yield
 
 
+def outside_transforms(constant: Tensor) -> AbstractContextManager[Any]:
+    """Return a context in which what is made of a constant belongs to no transform, and so may outlive it."""
+    if not is_transformed() or torch._C._functorch.is_functorch_wrapped_tensor(constant):
+        return nullcontext()
+    return torch._C._DisableFuncTorch()  # type: ignore[no-any-return]
+
+
 def no_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
     """Return a context in which operations on the device of `tensor` keep their precision."""
     return nullcontext() if tensor.is_meta else torch.autocast(tensor.device.type, enabled=False)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .base import MarginalStructure
 from .checks import as_lengths, check_instance, check_scores, check_structures, narrow
+from .differentiation import is_traced
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
 from .parts.rows import check_rows
@@ -230,7 +231,7 @@ class Gibbs(Generic[Parts]):
                 raise ValueError(f"other: expected scores of shape {list(one.shape)}, got {list(part.shape)}")
         zeros = map_parts(torch.zeros_like, self.scores)
         inside = (self.structure.part_mask(zeros, each) for each in (self.lengths, other.lengths))
-        if not all(torch.equal(a, b) for a, b in zip(*map(tensors, inside), strict=True)):
+        if not is_traced() and not all(torch.equal(a, b) for a, b in zip(*map(tensors, inside), strict=True)):
             raise ValueError("other: expected the same lengths")
         own, others = (
             map_parts(lambda part, cells: part.double().masked_fill(~cells, 0), each.scores, each.support)

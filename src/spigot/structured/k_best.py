@@ -18,7 +18,7 @@ from torch import Tensor
 from .checks import as_lengths
 from .kernels.runtime.refusal import RowsError
 from .parts.base import Parts, common_dtype, flatten, map_parts, masked, tensors, unflatten
-from .parts.rows import check_rows
+from .parts.rows import check_rows, rows_of_scores
 
 CELLS = 1 << 22
 """How many scores one call of an argmax is given at most, if it has more than one row."""
@@ -44,7 +44,7 @@ def k_best(
     valid = structure.part_mask(scores, lengths, mask)
     wide = masked(map_parts(lambda part: part.detach().double(), scores), valid)
     search = Search(structure, wide, lengths)
-    best = flatten(structure.argmax(wide, lengths, valid)).bool()
+    best = flatten(structure.argmax(wide, lengths, valid))
     values, allowed = flatten(wide).cpu(), flatten(valid)
     rows = len(best)
     found: list[list[Tensor]] = [[] for _ in range(rows)]
@@ -63,7 +63,7 @@ def k_best(
                 found[b].append(chosen)
                 totals[b].append(-total)
                 if place + 1 < k:
-                    classes += _split(own, chosen, structure.nested)
+                    classes += _split(own, chosen > 0, structure.nested)
         for own, other in zip(classes, search.best_of(classes), strict=True):
             if other is not None:
                 serial += 1
@@ -93,8 +93,11 @@ def stacked(flat: Tensor, scores: Parts) -> Parts:
 
 
 def total_of(values: Tensor, chosen: Tensor) -> float:
-    """Return the sum of the chosen values, rounded once: it depends neither on their order nor on padding."""
-    return math.fsum(values[chosen.cpu()].tolist())
+    """Return the sum of the chosen values, rounded once: it depends neither on their order nor on padding.
+
+    `chosen` has how often each part is there.
+    """
+    return math.fsum(values.repeat_interleave(chosen.cpu().long()).tolist())
 
 
 def _split(own: Class, chosen: Tensor, nested: bool) -> list[Class]:
@@ -126,7 +129,7 @@ class Search(Generic[Parts]):
         self.at_once = max(1, CELLS // max(1, sum(part[:1].numel() for part in tensors(scores))))
 
     def best_of(self, classes: list[Class]) -> list[Tensor | None]:
-        """Return the best structure of each class, bool, `[D]`, or None if it is empty."""
+        """Return the best structure of each class, float64, `[D]`, or None if it is empty."""
         found: list[Tensor | None] = []
         for begin in range(0, len(classes), self.at_once):
             some = classes[begin : begin + self.at_once]
@@ -140,15 +143,15 @@ class Search(Generic[Parts]):
             lengths = None if self.lengths is None else self.lengths[rows.to(self.lengths.device)]
             own_rows = self.structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)])
             best, exists = self._rows(own_rows, changed, lengths, candidates)
-            exists &= ~(wanted & ~best).any(1)
+            exists &= ~(wanted & (best == 0)).any(1)
             found += [one if there else None for one, there in zip(best, exists.tolist(), strict=True)]
         return found
 
     def _rows(self, structure: Any, scores: Parts, lengths: Tensor | None, mask: Parts) -> tuple[Tensor, Tensor]:
-        """Return the best structure of each row, bool, `[row, D]`, and which rows have one, bool, `[row]`."""
+        """Return the best structure of each row, float64, `[row, D]`, and which rows have one, bool, `[row]`."""
         first = tensors(scores)[0]
         exists = torch.ones(first.size(0), dtype=torch.bool, device=first.device)
-        best = torch.zeros_like(flatten(mask))
+        best = torch.zeros_like(flatten(mask), dtype=torch.float64)
         while exists.any():
             rows = exists.nonzero()[:, 0]
             try:
@@ -160,7 +163,9 @@ class Search(Generic[Parts]):
             except ValueError as error:
                 # The arguments are right, since the first argmax took them: some rows have no structure.
                 if isinstance(error, RowsError):
-                    exists[rows[torch.tensor(error.rows, device=rows.device)]] = False
+                    # With a category for each of several tokens, say, the error counts tokens.
+                    each = max(1, math.prod(rows_of_scores(structure, scores)))
+                    exists[rows[torch.tensor(error.rows, device=rows.device) // each]] = False
                 elif len(rows) == 1:
                     exists[rows] = False
                 else:
@@ -175,6 +180,6 @@ class Search(Generic[Parts]):
                         )
                     break
             else:
-                best[rows] = flatten(some).bool()
+                best[rows] = flatten(some).double()
                 break
         return best, exists

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import is_dataclass, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from .base import Structure
+from .base import Polytope, Structure
 from .checks import as_lengths, check_form, check_function, check_instance, check_scores, narrow, widen
 from .custom_gradient import custom_gradient
 from .differentiation import Function, apply, is_traced, is_tracked, no_autocast, same
@@ -158,6 +159,9 @@ def _of_rows(
         losses = downstream(rows.back(structures))  # type: ignore[misc]
         return losses.flatten() if isinstance(losses, Tensor) and losses.shape == rows.batch else losses
 
+    polytope = getattr(surrogate, "polytope", None)
+    if isinstance(polytope, Polytope) and polytope.axis is not None and is_dataclass(surrogate):
+        surrogate = replace(surrogate, polytope=rows.owner(polytope))
     output = structured_argmax(
         rows.flat("scores", scores),
         rows.owner(structure),

@@ -134,11 +134,14 @@ def hamming_cost(target: Parts, false_positive: float = 1.0, false_negative: flo
     """Return the cost of each part too many and of each part missing, for `hinge_loss`; shaped like `target`.
 
     `target` is 0/1 parts, `[batch, ...]`; `structure.to_parts` makes them of integers. A part that is not in the target
-    costs `false_positive`, one of the target that is missing `false_negative`.
+    costs `false_positive`, one of the target that is missing `false_negative`. Of parts that are counted, such as
+    transitions that all steps share, each use of one that the target has nowhere costs `false_positive`, and each use
+    of one that it has saves `false_negative`: how often the target has it does not matter.
     """
     check_structures("target", target)
     wide = map_parts(lambda part: part if part.is_floating_point() else part.float(), target)
-    return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, wide)
+    there = map_parts(lambda part: part.clamp(max=1), wide)
+    return map_parts(lambda part: false_positive * (1 - part) - false_negative * part, there)
 
 
 @over_rows(owner="structure")
@@ -196,6 +199,8 @@ def sparsemap_loss(
     Arguments, shapes and errors are those of `hinge_loss`.
     """
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
+    wrong = ~(flatten(masked(case.problem.scores, case.problem.valid)) < torch.inf).all(1)
+    refuse_rows(wrong, "scores: NaN or +inf in a candidate cell")
     nearest = case.problem.project(case.problem.scores, structure.hull)
     rest = (inner(case.target, case.target) - inner(nearest, nearest)) / 2
     return _reduced(_loss(case, nearest, rest, structure.hull), case.excluded, case.known, scores, reduction)

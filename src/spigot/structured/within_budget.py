@@ -27,7 +27,7 @@ EPSILON = 1e-12
 def best_within(
     structure: Any, scores: Parts, lengths: Tensor | None, valid: Parts, weights: Tensor, limits: Tensor, most: int
 ) -> Tensor:
-    """Return the best structures whose weights keep the limits, bool, `[batch, D]`.
+    """Return the best structures whose weights keep the limits, float64, `[batch, D]`.
 
     Args:
         structure: any one with an exact argmax.
@@ -42,7 +42,7 @@ def best_within(
         ValueError: a row has no structure, or none within its limit.
         RuntimeError: a row takes more than `most` splits.
     """
-    found = flatten(structure.argmax(scores, lengths, valid)).bool()
+    found = flatten(structure.argmax(scores, lengths, valid)).double()
     without: list[int] = []
     for b in range(len(found)):
         if total_of(weights[b], found[b]) <= limits[b]:
@@ -97,7 +97,7 @@ class _Row(Generic[Parts]):
                 break
             _, _, own, heavy = heappop(heap)
             required = own.required
-            for part in (heavy & ~required & (self.weights > 0)).nonzero()[:, 0].tolist():
+            for part in ((heavy > 0) & ~required & (self.weights > 0)).nonzero()[:, 0].tolist():
                 without = own.allowed.clone()
                 without[part] = False
                 self._push(heap, Class(0, required, without))

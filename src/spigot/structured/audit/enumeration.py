@@ -56,12 +56,13 @@ def _of_row(problem: Problem[Parts], row: int, limit: int) -> Parts:
     found = flatten(form)
     wanted = torch.zeros_like(found)
     for part in flatten(problem.valid)[0].nonzero()[:, 0].tolist():
-        wanted[:, part] = 2 * found[:, part] - 1
+        wanted[:, part] = 2 * (found[:, part] > 0).to(wanted.dtype) - 1
         # Each structure shows one possible decision for the part; the argmax says whether the other is possible.
         other = wanted.clone()
         other[:, part] *= -1
         best = flatten(problem.repeat(len(other)).argmax(unflatten(other, form)))
-        completed = (best * other).sum(1) == (other > 0).sum(1)
+        # Of parts that are counted it is whether they are there.
+        completed = ((best > 0) * other).sum(1) == (other > 0).sum(1)
         found = torch.cat([found, best[completed]])
         wanted = torch.cat([wanted, other[completed]])
         if len(found) > limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,6 +38,20 @@ class LinearChainParts(NamedTuple):
     def is_shared(self) -> bool:
         """Whether the transitions are the same everywhere, and more than one step may use them."""
         return self.transitions.size(1) == 1 and self.emissions.size(1) != 2
+
+
+def with_own_steps(parts: Any) -> Any:
+    """Return scores or candidates of chains with shared transitions as those of each step; all others as they are."""
+    if not isinstance(parts, LinearChainParts) or not parts.is_shared:
+        return parts
+    return parts._replace(transitions=parts.transitions.expand(-1, max(parts.emissions.size(1) - 1, 0), -1, -1))
+
+
+def like_steps(scores: Any, structures: Any) -> Any:
+    """Undo `with_own_steps` for structures, `[batch, ...]` or `[batch, k, ...]`, of these scores."""
+    if not isinstance(scores, LinearChainParts) or not scores.is_shared:
+        return structures
+    return structures._replace(transitions=structures.transitions.sum(-3, keepdim=True))
 
 
 def check_chains(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..checks import as_lengths, check_floating, check_mask
+from ..differentiation import outside_transforms
 from .base import AnyParts, tensors
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -59,12 +60,19 @@ class Rows:
         """Undo `flat`. What is no tensor of rows comes back as it is."""
         if not isinstance(result, Tensor) or result.dim() == 0:
             return result
-        return result.view(self.batch) if result.dim() == 1 else result.view(*self.batch, -1).movedim(-1, self.dim)
+        return (
+            result.view(self.batch)
+            if result.dim() == 1
+            else result.view(*self.batch, result.size(1)).movedim(-1, self.dim)
+        )
 
     def owner(self, owner: Any) -> Any:
         """Return a structure or polytope that does the same to rows."""
         k = getattr(owner, "k", None)
-        return replace(owner, dim=-1, **({"k": self.flat("k", k)} if isinstance(k, Tensor) else {}))
+        if not isinstance(k, Tensor):
+            return replace(owner, dim=-1)
+        with outside_transforms(k):
+            return replace(owner, dim=-1, k=self.flat("k", k))
 
 
 def rows_of(name: str, scores: Any, axis: int | None) -> Rows | None:
@@ -74,6 +82,14 @@ def rows_of(name: str, scores: Any, axis: int | None) -> Rows | None:
     if not -scores.dim() <= axis < scores.dim():
         raise ValueError(f"{name}: expected an axis {axis}, got shape {list(scores.shape)}")
     return Rows(scores.shape, axis % scores.dim())
+
+
+def rows_of_scores(structure: Any, scores: AnyParts) -> list[int]:
+    """Return how many rows there are in each item of a batch, along its other axes; none if it is a row itself."""
+    axis, shape = getattr(structure, "axis", None), list(tensors(scores)[0].shape)
+    if axis is None or axis % len(shape) == 0:
+        return []
+    return [size for place, size in enumerate(shape) if place not in (0, axis % len(shape))]
 
 
 def check_rows(structure: Any, scores: AnyParts) -> None:

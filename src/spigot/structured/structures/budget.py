@@ -10,24 +10,27 @@ import torch
 from torch import Tensor
 
 from ..base import Polytope, Structure
-from ..checks import as_lengths, check_instance, kind_of, narrow, widen
+from ..checks import as_lengths, check_instance, check_scores, kind_of, narrow, widen
 from ..equality import equal_settings, hash_settings
+from ..k_best import k_best, total_of
 from ..parts.base import Parts, flatten, map_parts, masked, tensors, unflatten
+from ..parts.chain import LinearChainParts, like_steps, with_own_steps
 from ..parts.compact import CompactForm
+from ..parts.rows import check_rows
 from ..polytopes.hull import Hull
 from ..settings import check_count
-from ..within_budget import total_of
 from .budget_operator import argmax_within_budget, forget, operator_arguments
 
 
 class Budget(Structure[Parts]):
     """{z in `structure` : <weights, z> <= limit}: trees, chains, matchings with a budget.
 
-    Scores, lengths and masks are those of `structure`. The argmax is exact, in float64 on the CPU: where the best
-    structure exceeds the limit, Lagrangian bounds are lowered until the best one within it is proven, with some ten
-    argmax calls of one row in good cases; where the bound is not reached, structures are split (branch and bound),
-    exponentially often at worst. Scores that differ by less than 1e-12 of the total count as equal. The choice between
-    equal ones depends on the row alone.
+    Scores, lengths and masks are those of `structure`. What shared transitions of a chain cost may be shared, too
+    (`[1, 1, previous, next]`), or depend on the step; the rules of a grammar have no weights. The argmax is exact, in
+    float64 on the CPU: where the best structure exceeds the limit, Lagrangian bounds are lowered until the best one
+    within it is proven, with some ten argmax calls of one row in good cases; where the bound is not reached, structures
+    are split (branch and bound), exponentially often at worst. Scores that differ by less than 1e-12 of the total count
+    as equal. The choice between equal ones depends on the row alone.
 
     There are no sums. The relaxation is that of `structure`, without the limit; the hull has it.
 
@@ -106,7 +109,8 @@ class Budget(Structure[Parts]):
 
     def argmax(self, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
         """Return the best structure within the budget, 0/1, shaped and typed like `scores`."""
-        valid = self.structure.part_mask(scores, lengths, mask)
+        self._refuse_counts()
+        given, (scores, valid) = scores, self._steps(scores, lengths, mask)
         wide = map_parts(lambda part: widen(part.detach()), scores)
         arguments = operator_arguments(self, wide, as_lengths(lengths), valid)
         try:
@@ -114,7 +118,37 @@ class Budget(Structure[Parts]):
         finally:
             if not torch.compiler.is_compiling():
                 forget(arguments[-1])
-        return map_parts(narrow, unflatten(best, wide), scores)
+        return like_steps(given, map_parts(narrow, unflatten(best, wide), scores))
+
+    def top_k(
+        self, scores: Parts, k: int, lengths: Tensor | None = None, mask: Parts | None = None
+    ) -> tuple[Parts, Tensor]:
+        """Return the k best structures within the budget; see the base class."""
+        check_scores("scores", scores)
+        check_rows(self.structure, scores)
+        if getattr(self.structure, "counts", False):
+            raise TypeError(f"structure: expected one that has each part at most once, got {self.structure!r}")
+        each, valid = self._steps(scores, lengths, mask)
+        best, totals = k_best(self, each, k, lengths, valid)
+        return like_steps(scores, best), totals
+
+    def _steps(self, scores: Parts, lengths: Tensor | None, mask: Parts | None) -> tuple[Parts, Parts]:
+        """Return scores and candidates with parts that a structure has at most once."""
+        valid = self.structure.part_mask(scores, lengths, mask)
+        each = with_own_steps(scores)
+        if each is scores:
+            return scores, valid
+        inside = self.structure.part_mask(each, lengths)
+        return each, map_parts(torch.logical_and, with_own_steps(valid), inside)
+
+    def _refuse_counts(self) -> None:
+        """Raise an error for a weight on what a structure may have several times, as the rules of a grammar.
+
+        What keeps the limit may then have the same parts as what exceeds it, only less often.
+        """
+        rules = getattr(self.weights, "rules", None) if getattr(self.structure, "counts", False) else None
+        if rules is not None and bool((rules > 0).any()):
+            raise ValueError("weights.rules: expected zeros, as a rule may be used several times, got other weights")
 
     def require(self, scores: Parts, required: Parts, valid: Parts) -> tuple[Parts, Parts]:
         """Return scores and candidates whose argmax has all required parts; see the base class."""
@@ -143,15 +177,23 @@ class Budget(Structure[Parts]):
 
         if self.limit.dim() > 1 or (self.limit.dim() == 1 and len(self.limit) != batch):
             raise ValueError(f"limit: expected one number or shape [{batch}], got {list(self.limit.shape)}")
-        weights = map_parts(fitted, self.weights, scores)
+        own_weights = self.weights
+        if isinstance(own_weights, LinearChainParts) and own_weights.transitions.size(1) == 1:
+            steps = tensors(scores)[1].size(1)
+            own_weights = own_weights._replace(transitions=own_weights.transitions.expand(-1, steps, -1, -1))
+        weights = map_parts(fitted, own_weights, scores)
         return flatten(weights), self.limit.to(tensors(scores)[0].device).expand(batch)
 
     def within(self, structure: Parts, lengths: Tensor | None) -> Tensor:
-        """Return which rows of 0/1 parts keep the limit: bool, `[batch]`."""
+        """Return which rows of parts keep the limit: bool, `[batch]`."""
+        if isinstance(structure, LinearChainParts) and structure.is_shared:
+            # How often a pair of tags comes does not say where.
+            tags = self.structure.to_compact(structure, lengths)
+            structure = self.structure.to_parts(tags, with_own_steps(structure), lengths)
         wide = map_parts(lambda part: part.double(), structure)
         valid = self.structure.part_mask(map_parts(torch.zeros_like, wide), lengths)
         weights, limits = self.of_batch(wide)
-        chosen = flatten(masked(wide, valid)) > 0
+        chosen = flatten(masked(wide, valid))
         kept = [total_of(w, z) <= most for w, z, most in zip(weights, chosen, limits.tolist(), strict=True)]
         return torch.tensor(kept, dtype=torch.bool, device=chosen.device)
 

@@ -72,7 +72,7 @@ class Categorical(MarginalStructure[Tensor]):
         self, scores: Categories, required: CategoryMask, valid: CategoryMask
     ) -> tuple[Categories, CategoryMask]:
         """Exclude all categories but the required one."""
-        return scores, valid & (required | ~required.any(1, keepdim=True))
+        return scores, valid & (required | ~required.any(self.dim, keepdim=True))
 
     def top_k(
         self, scores: Categories, k: int, lengths: Lengths | None = None, mask: Mask | None = None

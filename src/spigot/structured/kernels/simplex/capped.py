@@ -113,7 +113,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     slopes = off_mean(grad.unsqueeze(2), output.unsqueeze(2), 1.0).squeeze(2)
     if ctx.at_most:
         # A sum below its bound does not bind the free coordinates. Of a sum that was k, rounding leaves about this.
-        slack = output.double().sum(1) < sizes - output.size(1) * torch.finfo(output.dtype).eps
+        slack = output.double().sum(1) < sizes.double() - output.size(1) * torch.finfo(output.dtype).eps
         free = torch.where((output > 0) & (output < 1), grad, 0)
         slopes = torch.where(slack[:, None], free, slopes)
     return slopes, None, None, None, None
