@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 _EXPECTED = "Input should be "
 # Where pydantic's own message says no more, in stranger words.
@@ -20,6 +21,25 @@ class Table(BaseModel):
     """A table of a recipe: without unknown keys, infinite numbers or NaN, and immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, content: Any) -> Any:
+        """Refuse true and false for a number, which pydantic takes for 1 and 0."""
+        for key, value in content.items() if isinstance(content, dict) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, bool) and field is not None and _is_number(field):
+                raise ValueError(f"{key}: expected a number, got {str(value).lower()}")
+        return content
+
+
+def _is_number(field: FieldInfo) -> bool:
+    """Return whether a field takes numbers, and neither true nor false."""
+    kinds: list[Any] = [field.annotation]
+    for kind in kinds:  # grows while it is read
+        kinds += get_args(kind)
+    reads_false = any(isinstance(each, BeforeValidator) for each in field.metadata)
+    return (int in kinds or float in kinds) and bool not in kinds and not reads_false
 
 
 def first_problem(error: ValidationError, content: Any) -> str:

@@ -80,6 +80,11 @@ def test_sentences_that_one_file_lacks_are_left_out(spigot, files):
     ]
 
 
+def test_drawings_are_a_page(refused, files):
+    for name in ("-", "out.txt"):
+        assert "expected NAME.html" in refused(*arguments(files), "--draw", name)
+
+
 def test_trees_are_those_of_one_file_and_graphs_those_of_the_other(spigot, files):
     """The columns of a companion's tree in SDP, and DEPS in CoNLL-U, hold something else."""
     expected = json.loads(spigot(*arguments(files), "--json")[1])["groups"]["ALL"]

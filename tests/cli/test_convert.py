@@ -1,5 +1,7 @@
 import gzip
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -128,9 +130,11 @@ def test_arcs_that_a_format_cannot_hold(spigot, files):
     edges = [{"source": 0, "target": 1, "label": label} for label in "XY"]
     content = {"id": "1", "input": "a b", "nodes": nodes, "edges": edges}
     (files / "in.mrp").write_text(json.dumps(content) + "\n", "utf-8")
-    _, _, err = spigot("convert", files / "in.mrp", files / "out.sdp")
-    assert "sdp does not hold 1 second arcs between two tokens of" in err
-    assert "X" in (files / "out.sdp").read_text("utf-8")
+    for format in ("sdp", "conllu"):
+        _, _, err = spigot("convert", files / "in.mrp", files / f"out.{format}")
+        assert f"{format} does not hold 1 second arcs between two tokens of" in err
+        (sentence,) = read_sentences(files / f"out.{format}", graph="semantics")
+        assert sentence.graphs["semantics"].arcs == (Arc(1, 2, "X"),)
 
 
 NAMED = Sentence(
@@ -153,6 +157,14 @@ NAMED = Sentence(
 def named(tmp_path):
     write_json_lines([NAMED], tmp_path / "in.jsonl")
     return tmp_path / "in.jsonl"
+
+
+@pytest.mark.parametrize("format", ["conllu", "mrp"])
+def test_a_label_of_a_top_is_lost_and_counted(spigot, tmp_path, format):
+    graph = Graph((Arc(0, 2, "FOO"), Arc(0, 1, TOP), Arc(2, 1, "ARG1")), frozenset({2}))
+    write_json_lines([replace(NAMED, graphs={SEMANTICS: graph}, confidences={})], tmp_path / "in.jsonl")
+    _, _, err = spigot("convert", tmp_path / "in.jsonl", tmp_path / "out", "--to", format)
+    assert re.search(f"{format} does not hold (.*, )?1 labels of tops", err)
 
 
 def test_json_has_two_extensions(spigot, tmp_path, named):
@@ -205,6 +217,27 @@ def test_mrp_gets_a_line_for_each_graph(spigot, tmp_path, named):
     assert {name: graph.arcs for name, graph in sentence.graphs.items()} == {
         name: graph.arcs for name, graph in NAMED.graphs.items()
     }
+
+
+def test_a_graph_of_the_default_name_beside_others_comes_back_from_mrp(spigot, tmp_path):
+    both = replace(NAMED, graphs={SEMANTICS: NAMED.graphs["dm"], "pb": NAMED.graphs["pb"]}, confidences={})
+    write_json_lines([both], tmp_path / "in.jsonl")
+    assert spigot("convert", tmp_path / "in.jsonl", tmp_path / "out.mrp")[0] == 0
+    (sentence,) = read_sentences(tmp_path / "out.mrp")
+    assert {name: graph.arcs for name, graph in sentence.graphs.items()} == {
+        name: graph.arcs for name, graph in both.graphs.items()
+    }
+
+
+def test_a_graph_that_was_asked_for_gets_its_name_written(spigot, files):
+    """Enhanced dependencies that are to be a graph; nothing else changes, line ends least of all."""
+    text = CONLLU.replace("\n", "\r\n")
+    (files / "crlf.conllu").write_bytes(text.encode())
+    assert spigot("convert", files / "crlf.conllu", files / "out.conllu", "--graph", "eud")[0] == 0
+    written = (files / "out.conllu").read_bytes().decode()
+    assert written.count("# graphs = eud\r\n") >= 1
+    assert written.replace("# graphs = eud\r\n", "") == text
+    assert list(next(read_sentences(files / "out.conllu")).graphs) == ["eud"]
 
 
 def test_a_graph_that_convert_wrote_is_found(spigot, files):

@@ -131,6 +131,22 @@ def test_a_corpus_is_downloaded_when_asked(spigot, source, tmp_path, monkeypatch
     assert (tmp_path / "data" / "propbank" / "test.sdp").is_file()
 
 
+def test_a_table_that_was_written_by_hand_is_kept_whole(spigot, tmp_path):
+    mine = """# my own notes
+[data]
+[data."my task"] # silver
+train = "x.conllu"
+parts = { a = [1, 2.5], "b c" = true }
+"""
+    (tmp_path / "data.toml").write_text(mine, "utf-8")
+    for _ in range(2):
+        code, _, _ = spigot("data", "listops", "--out", tmp_path, "--sentences", 10)
+        assert code == 0
+        assert (tmp_path / "data.toml.old").read_text("utf-8") == mine
+        assert table(tmp_path)["my task"] == {"train": "x.conllu", "parts": {"a": [1, 2.5], "b c": True}}
+        assert table(tmp_path)["category"]["train"] == "listops/train.conllu"
+
+
 def test_generated_sequences(spigot, tmp_path):
     out = tmp_path / "data"
     options = "--sentences", 50, "--settings", "original", "--seed", 4

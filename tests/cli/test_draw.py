@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -82,6 +84,17 @@ def test_gold_annotation_is_not_drawn_as_a_models(spigot, refused, files):
     assert refused("draw", "none", "gold.conllu", "-o", "y.html") == message
     out = spigot("parse", "none", "gold.conllu", "--to", "text")[1]
     assert out.splitlines()[1] in ("category = negative", "category = positive")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_read_like_a_file(spigot, files, tmp_path):
+    pipe, source = tmp_path / "pipe", files / "one.conllu"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(source.read_bytes()))
+    writer.start()
+    code, out, _ = spigot("draw", pipe, "--id", "a:1")
+    writer.join()
+    assert (code, out) == (0, spigot("draw", source, "--id", "a:1")[1])
 
 
 def test_mistakes_are_one_line(refused, files):

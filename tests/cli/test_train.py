@@ -76,6 +76,17 @@ def test_an_interruption_has_its_own_exit_code(spigot, tmp_path, monkeypatch, co
     assert err.splitlines()[-1].startswith("spigot: interrupted in epoch 1")
 
 
+def test_what_is_wrong_in_either_system_of_the_demo_is_said_at_once(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "fit", lambda self: pytest.fail("trained"))
+    line = refused("demo", "--out", tmp_path / "run", *SETTINGS, "--set", "tasks.syntax.sample=0.5")
+    assert line.startswith("demo: tasks.syntax.sample: expected 1 beside intermediate.frozen = true")
+
+
+def test_a_run_to_start_from_may_have_any_name(refused, tmp_path):
+    line = refused("train", "demo", "--from", tmp_path / "mod\N{GRINNING FACE}", "--out", tmp_path / "run", *SETTINGS)
+    assert "mod\N{GRINNING FACE}: expected" in line
+
+
 def test_demo(spigot, refused, tmp_path):
     out = tmp_path / "run"
     words_alone = [f"system.{name}.encoder.tag_dim=0" for name in ("syntax", "semantics")]

@@ -207,6 +207,26 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_go_on(model, folder,
     assert len([path for path in out.rglob("*.conllu") if path.is_file()]) > 4
 
 
+def test_the_parses_of_one_job_are_the_texts_of_another(model, folder):
+    """The first one's `job.json` is left out; a text of that name is refused before anything is parsed."""
+    first = work_on(model, folder)
+    assert len(list(parse_corpus(first, 1))) == 3
+    second = Work(model, first.out, folder.parent / "again", "conllu")
+    assert {row["error"] for row in parse_corpus(second, 1)} == {""}
+    assert len(parsed(second)) == len(SENTENCES)
+    (folder / "job.json").write_text("x", "utf-8")
+    with pytest.raises(UserError, match=r"job\.json: expected another name"):
+        list(parse_corpus(Work(model, folder, folder.parent / "third", "conllu"), 1))
+
+
+def test_a_part_that_cannot_be_written_is_named(model, folder):
+    work = work_on(model, folder)
+    work.out.mkdir()
+    parser, part = PartParser(work), Part("a.conllu", 0, 0, 10, 1)
+    (work.out / "a.conllu").write_text("in the way", "utf-8")
+    assert "a.conllu" in parser(part.to_dict())["error"]
+
+
 def test_text_without_the_tags_that_a_model_reads(tmp_path):
     tiny_model().save_pretrained(tmp_path / "model")
     (tmp_path / "in").mkdir()

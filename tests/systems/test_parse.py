@@ -275,6 +275,11 @@ BAD = {
     '{"id": "1", "forms": ["a", ""]}': "forms: expected a list of texts without tabs",
     '{"id": "1", "forms": ["a"], "tags": []}': "tags: expected 1 values, got 0",
     '{"id": "1", "forms": ["a"], "trees": {"ud": {"heads": [2]}}}': "trees.ud.heads: expected a list of tokens",
+    '{"id": "1", "forms": ["a", "b"], "trees": {"ud": {"heads": [2, 1]}}}': (
+        "trees.ud.heads: expected a tree, got a cycle through token 1"
+    ),
+    '{"id": "1", "forms": ["a"], "graphs": {"dm": {"arcs": [[0, 1, ""]]}}}': "graphs.dm.arcs: expected a list of",
+    '{"id": "1", "forms": ["a", "b"], "text": "b a", "spans": [[2, 3], [0, 1]]}': "spans: expected a list of",
     '{"id": "1", "forms": ["a"], "trees": [1]}': "trees: expected an object of objects",
     '{"id": "1", "forms": ["a"], "graphs": {"dm": {"arcs": [[1, 2, "x"]]}}}': "graphs.dm.arcs: expected a list of",
     '{"id": "1", "forms": ["a"], "graphs": {"dm": {"predicates": [true]}}}': "graphs.dm.predicates: expected",

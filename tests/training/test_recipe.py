@@ -5,7 +5,7 @@ import pytest
 
 from spigot.errors import UserError
 from spigot.training.config import Recipe, RecipeError
-from spigot.training.recipe import find_recipe, load_recipe, parse_recipe, with_defaults
+from spigot.training.recipe import find_recipe, load_recipe, parse_recipe, shipped_recipes, with_defaults
 
 SHIPPED = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.toml"))
@@ -303,6 +303,14 @@ def test_data_takes_the_place_of_the_recipes_own(write):
             '[tasks.syntax]\nkind = "semantics"\n',
             "tasks.syntax.kind: expected 'syntax' in this system, got 'semantics'",
         ),
+        (
+            "[data]\nmax_length = 9\n[data.builtin]\ndev = 3\n",
+            "data.max_length: expected none beside the built-in corpus, got 9",
+        ),
+        (
+            "[data.builtin]\ndev = 3\n[data.syntax]\ntrain_ids = 'x'\n",
+            "data.syntax.train_ids: expected none beside the built-in corpus, got x",
+        ),
         ("[data.builtin.train]\nfoo = 3\n", "data.builtin.train.foo: expected a task, got 'foo'"),
         (
             '[system]\nsurrogate = { name = "SPIGOT" }\n[tasks.syntax]\nloss = "none"\nlabels = false\n'
@@ -382,6 +390,8 @@ def test_text_that_is_not_utf8(tmp_path):
         ),
         ("training.learning_rate=inf", "--set training.learning_rate=inf: expected a finite number, got inf"),
         ("training={epoch=1, seed=2}", r"--set training=\{epoch=1, seed=2\}: training.epoch: no such key"),
+        ("training.epochs=true", "--set training.epochs=true: expected a number, got true"),
+        ("training.learning_rate=false", "--set training.learning_rate=false: expected a number, got false"),
         ("training.seed=" + "1" * 80 + "x", r"--set training.seed=1{63}\.\.\.: expected an integer"),
     ],
 )
@@ -432,6 +442,16 @@ def test_a_file_of_the_users_comes_before_a_shipped_recipe(tmp_path, monkeypatch
     (tmp_path / "demo").write_text("[training]\nseed = 77\n")
     monkeypatch.chdir(tmp_path)
     assert load_recipe("demo").training.seed == 77
+
+
+def test_a_run_that_is_called_as_a_shipped_recipe_does_not_take_its_place(tmp_path, monkeypatch):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "recipe.json").write_text('{"training": {"seed": 77}}')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=r"^demo: expected one recipe, got two: .* \(for the run: \./demo\)$"):
+        load_recipe("demo")
+    assert load_recipe("./demo").training.seed == 77
+    assert load_recipe(str(shipped_recipes()["demo"])).training.seed != 77
 
 
 def test_parse_recipe_names_its_source():

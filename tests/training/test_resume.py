@@ -98,6 +98,35 @@ def test_without_a_run_to_resume(tmp_path, whole):
         Trainer(recipe(), whole[1], resume=True, device="cpu")
 
 
+def test_a_run_whose_first_save_fails_begins_again(tmp_path, monkeypatch, whole):
+    def full(*arguments):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "save_state", full)
+        patched.setattr(loop.Trainer, "_dev", lambda self, pretraining: dict.fromkeys(["uas", "uf", "lf"], 0.0))
+        patched.setattr(loop.History, "add", lambda self, row: self.rows.append(row))
+        with pytest.raises(OSError, match="No space left"):
+            train(tmp_path / "run", recipe(tables=DROPPING))
+    with pytest.raises(RecipeError, match="got no saved run"):
+        Trainer(recipe(tables=DROPPING), tmp_path / "run", resume=True, device="cpu")
+    assert same(weights(train(tmp_path / "run", recipe(tables=DROPPING))), weights(whole[0]))
+
+
+@pytest.mark.parametrize("table", ["intermediate", "training"])
+def test_the_run_that_another_began_from_stays_as_it_was(tmp_path, table):
+    begin = tmp_path / "begin"
+    train(begin, recipe(epochs=1))
+    changes = {"tables": {"intermediate": {"init": str(begin)}}} if table == "intermediate" else {"start": str(begin)}
+    train_interrupted(tmp_path / "run", recipe(**changes), 2)
+    shutil.rmtree(begin)
+    train(begin, recipe(epochs=1, seed=5))
+    with pytest.raises(
+        RecipeError, match=r"--resume: expected .*begin/model\.safetensors as it was when the run began"
+    ):
+        Trainer(recipe(**changes), tmp_path / "run", resume=True, device="cpu")
+
+
 def test_another_recipe_cannot_resume(tmp_path):
     train_interrupted(tmp_path / "run", recipe(), 2)
     changes = {

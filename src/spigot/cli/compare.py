@@ -45,6 +45,8 @@ def compare(
     """Compare two systems on the sentences where their trees are the same, and where not."""
     from spigot.evaluation.changes import Changes, changed_heads, split
 
+    if draw is not None and not draw.endswith(".html"):
+        raise typer.BadParameter(f"expected NAME.html, got {draw!r}", param_hint="--draw")
     named = checked_device(device)
     triples = _parsed(first, second, _gold(sdp, conllu, tree, graph), tree, graph, named)
     groups = {**split(triples, tree), "ALL": triples}

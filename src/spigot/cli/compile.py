@@ -42,12 +42,12 @@ def _run(name: str, compiled: list[str]) -> None:
     from spigot.builtin import generate
     from spigot.systems.loading import load_system
     from spigot.training.loop import Trainer
-    from spigot.training.recipe import load_recipe
+    from spigot.training.recipe import load_recipe, shipped_recipes
 
     typer.echo(f"spigot: compiling what {name} uses ...", err=True)
     before = time.monotonic(), len(compiled)
     with TemporaryDirectory() as folder:
-        trainer = Trainer(load_recipe(name, _settings(name)), Path(folder), device="cpu")
+        trainer = Trainer(load_recipe(str(shipped_recipes()[name]), _settings(name)), Path(folder), device="cpu")
         trainer.report.quiet = True
         trainer.fit()
         load_system(folder).parse(generate(2, seed=1))

@@ -35,15 +35,16 @@ def demo(
     from spigot.data.draw import draw_graph, draw_tree
     from spigot.evaluation import report
     from spigot.systems.loading import load_system
-    from spigot.training.recipe import load_recipe
+    from spigot.training.recipe import load_recipe, shipped_recipes
 
     announce_compilation()
-    recipe = load_recipe("demo", settings or [])
+    recipe = load_recipe(str(shipped_recipes()["demo"]), settings or [])
     sizes = recipe.data.builtin
     if sizes is None:
         raise UserError("data.builtin: expected the sizes of the built-in corpus, got none")
+    pipeline_recipe = _pipeline(recipe)  # what is wrong in either is said before both are trained
     _train(recipe, out, "training through a hard parse, with SPIGOT, on the built-in corpus (no real text)")
-    _train(_pipeline(recipe), out / "pipeline", "training the same without a gradient through the parse: a pipeline")
+    _train(pipeline_recipe, out / "pipeline", "training the same without a gradient through the parse: a pipeline")
     _show_layer()
     model, pipeline = load_system(out), load_system(out / "pipeline")
     fresh = splits(train=0, dev=0, test=sizes.test, seed=sizes.seed)["test"]

@@ -81,7 +81,11 @@ def draw(
 def _is_file(name: str) -> bool:
     from spigot.data.readers import FORMAT_OF_EXTENSION
 
-    return name == "-" or Path(name).is_file() or Path(name.removesuffix(".gz")).suffix in FORMAT_OF_EXTENSION
+    return (
+        name == "-"
+        or (Path(name).exists() and not Path(name).is_dir())
+        or Path(name.removesuffix(".gz")).suffix in FORMAT_OF_EXTENSION
+    )
 
 
 def _read(path: str, tree: str | None = None, graph: str | None = None) -> list[Sentence]:

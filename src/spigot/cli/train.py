@@ -47,7 +47,10 @@ def train(
     announce_compilation()
     if device not in (None, "cpu"):
         raise typer.BadParameter(f"expected 'cpu' or nothing, got {device!r}", param_hint="--device")
-    settings = [*(settings or []), *([] if start is None else [f"training.start={json.dumps(start)}"])]
+    settings = [
+        *(settings or []),
+        *([] if start is None else [f"training.start={json.dumps(start, ensure_ascii=False)}"]),
+    ]
     loaded = load_recipe(recipe, settings, data)
     try:
         trainer = Trainer(loaded, out, resume=resume, device=device)

@@ -177,7 +177,8 @@ def with_comments(text: str, comments: Sequence[str], stale: Iterable[str] = ())
         return text
     lines = [line for line in text.split("\n") if not line.startswith("#") or _comment_key(line) not in keys]
     rows = next(index for index, line in enumerate(lines) if not line.startswith("#"))
-    return "\n".join([*lines[:rows], *comments, *lines[rows:]])
+    end = "\r" if lines[rows].endswith("\r") else ""
+    return "\n".join([*lines[:rows], *(f"{comment}{end}" for comment in comments), *lines[rows:]])
 
 
 def _comment_key(line: str) -> str:
@@ -204,7 +205,7 @@ def read_tree(block: Block, rows: Sequence[Row], column: int) -> Tree | None:
         if not (is_number(text) and int(text) <= len(rows)):
             raise DataError(block.path, line, f"expected a head from 0 to {len(rows)}, got {shown(text)}")
     heads = tuple(map(int, texts))
-    token = _token_on_cycle(heads)
+    token = token_on_cycle(heads)
     if token is not None:
         line = rows[token - 1][0]
         raise DataError(block.path, line, f"expected a tree, got a cycle through token {token}")
@@ -305,7 +306,7 @@ def _missing_line_ends(text: str) -> str:
     return "" if _is_blank(text[:-1].rpartition("\n")[2]) else "\n"
 
 
-def _token_on_cycle(heads: Sequence[int]) -> int | None:
+def token_on_cycle(heads: Sequence[int]) -> int | None:
     """Return a token that is its own ancestor, or None if the heads form a tree."""
     walk = [0] * (len(heads) + 1)  # the walk towards ROOT that came first through each token
     for start in range(1, len(heads) + 1):

@@ -36,7 +36,7 @@ from .enhanced import DEPS, arcs_between_words, deps_columns, graph_of_arcs, rea
 from .errors import DataError, WriteError, shown
 from .files import Readable, Writable
 from .misc import MISC, graph_names, merged, misc_of_graphs, misc_of_tree, names_graphs, read_graph
-from .sentence import SENTIMENTS, SYNTAX, Confidence, Graph, Sentence, Tree
+from .sentence import SEMANTICS, SENTIMENTS, SYNTAX, Confidence, Graph, Sentence, Tree
 from .surface import misc_of_space, spaces_after
 
 FORMAT = "conllu"
@@ -179,7 +179,9 @@ def write_parses(
     def render(sentence: Sentence) -> str:
         source = source_of(sentence, FORMAT)
         if keep_unchanged and source is not None and source.has_all_of(sentence):
-            return source.block.text
+            # DEPS that were read as a graph because the reader was told its name get the comment that says so.
+            unnamed = sentence.graphs.keys() - {SEMANTICS} and not graph_names(source.block)
+            return with_comments(source.block.text, [_naming(sentence)]) if unnamed else source.block.text
         name = only_name("tree", sentence, sentence.trees, tree)
         text = _render(sentence, None if name is None else sentence.trees.get(name))
         text = _with_categories(text, sentence, confidence=True)
@@ -187,11 +189,16 @@ def write_parses(
         found = sentence.confidences.get(name) if name is not None else None
         cells = zip(misc_of_tree(found, len(sentence)), misc_of_graphs(sentence, sentence.graphs), strict=True)
         text = _with_misc(text, [[*of_tree, *of_graphs] for of_tree, of_graphs in cells], list(sentence.graphs))
-        named = [f"graphs = {' '.join(sentence.graphs)}"] if sentence.graphs else []
-        named += [*sentiment_comments(sentence), *comments(sentence)]
-        return with_comments(text, [f"# {comment}" for comment in dict.fromkeys(named)])
+        named = [*sentiment_comments(sentence), *comments(sentence)]
+        lines = [_naming(sentence)] if sentence.graphs else []
+        return with_comments(text, [*dict.fromkeys([*lines, *(f"# {comment}" for comment in named)])])
 
     write_blocks(sentences, target, format=FORMAT, render=render)
+
+
+def _naming(sentence: Sentence) -> str:
+    """Return the comment with the names of a sentence's graphs."""
+    return f"# graphs = {' '.join(sentence.graphs)}"
 
 
 def category_comments(sentence: Sentence, name: str) -> list[str]:

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from spigot.errors import UserError
 
-from .blocks import fits_column, fits_comment
+from .blocks import fits_column, fits_comment, token_on_cycle
 from .errors import DataError, shown
 from .files import BOM, Readable, Writable, display_name, numbered_lines, open_output, parse_json
 from .sentence import SENTIMENTS, Arc, Confidence, Graph, Sentence, Surface, Tree
@@ -200,7 +201,9 @@ def _tree(key: str, item: dict[str, Any], n: int) -> Tree:
     if not isinstance(heads, list) or not all(_is_token(head, 0, n) for head in heads):
         raise ValueError(f"{key}.heads: expected a list of tokens from 0 to {n}, got {shown(str(heads))}")
     labels = _texts(f"{key}.labels", item.get("labels", ["_"] * n), n)
-    return Tree(tuple(_of_length(f"{key}.heads", heads, n)), labels)
+    if (token := token_on_cycle(_of_length(f"{key}.heads", heads, n))) is not None:
+        raise ValueError(f"{key}.heads: expected a tree, got a cycle through token {token}")
+    return Tree(tuple(heads), labels)
 
 
 def _graph(key: str, item: dict[str, Any], n: int) -> Graph:
@@ -213,6 +216,7 @@ def _graph(key: str, item: dict[str, Any], n: int) -> Graph:
         and _is_token(arc[0], 0, n)
         and _is_token(arc[1], 1, n)
         and isinstance(arc[2], str)
+        and arc[2]
         for arc in arcs
     )
     if not good:
@@ -249,8 +253,11 @@ def _surface(content: dict[str, Any], forms: tuple[str, ...]) -> Surface | None:
         and 0 <= span[0] <= span[1] <= len(text)
         for span in spans
     )
-    if not good:
-        raise ValueError(f"spans: expected a list of [start, end] within the text, got {shown(str(spans))}")
+    # Words of a multiword token have its span in common.
+    if not good or any(span[0] < old[1] and span != old for old, span in pairwise(spans)):
+        raise ValueError(
+            f"spans: expected a list of [start, end] in the text, one after the other, got {shown(str(spans))}"
+        )
     place: dict[str, Any] = {key: content.get(key, usual) for key, usual in _PLACE.items()}
     for key, default in _PLACE.items():
         if type(place[key]) is not type(default):

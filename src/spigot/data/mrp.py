@@ -251,7 +251,7 @@ def _object(sentence: Sentence, graph: Graph, name: str) -> dict[str, Any]:
     return {
         "id": sentence.id,
         "flavor": 0,
-        **({} if name == SEMANTICS else {"framework": name}),
+        **({} if name == SEMANTICS and len(sentence.graphs) < 2 else {"framework": name}),
         "version": VERSION,
         "time": datetime.now(UTC).strftime("%Y-%m-%d"),
         "input": surface.text,

@@ -19,7 +19,7 @@ from .misc import graph_names, is_of_graphs, names_graphs
 from .mrp import nodes_of, write_mrp
 from .plain import write_plain
 from .sdp import write_sdp
-from .sentence import NO_TAG, SEMANTICS, SYNTAX, Arc, Graph, Sentence
+from .sentence import NO_TAG, SEMANTICS, SYNTAX, TOP, Arc, Graph, Sentence
 from .sst import write_sst
 
 T = TypeVar("T")
@@ -168,9 +168,11 @@ def _lost_of_graph(graph: Graph, format: str, in_deps: bool) -> Iterator[str]:
         yield from ("predicates without arguments" for token in graph.predicates if token not in heads)
     if format == "conll2009":
         yield from ("tops" for arc in graph.arcs if arc.head == 0)
+    if in_deps or format == "mrp":
+        yield from ("labels of tops" for arc in graph.arcs if arc.head == 0 and arc.label != TOP)
     if in_deps:
         yield from ("arcs of a token to itself" for arc in graph.arcs if arc.head == arc.modifier)
-    if format in _ARGUMENT_COLUMNS:
+    if in_deps or format in _ARGUMENT_COLUMNS:
         pairs = {(arc.head, arc.modifier) for arc in graph.arcs}
         yield from ("second arcs between two tokens" for _ in range(len(graph.arcs) - len(pairs)))
 
@@ -180,7 +182,7 @@ def _fitting_graph(graph: Graph, format: str, in_deps: bool) -> Graph:
     arcs = graph.arcs
     if in_deps:
         arcs = tuple(arc for arc in arcs if arc.head != arc.modifier)
-    if format in _ARGUMENT_COLUMNS:
+    if in_deps or format in _ARGUMENT_COLUMNS:
         first: dict[tuple[int, int], Arc] = {}
         for arc in arcs:
             first.setdefault((arc.head, arc.modifier), arc)

@@ -50,7 +50,7 @@ class PartParser:
         try:
             with whole(path_of(self.work.out, part, self.work.to)) as path:
                 count = self._write(part, path, left_out)
-        except UserError as error:
+        except (UserError, OSError) as error:
             return {"part": part.name, "sentences": 0, "error": _placed(error, part), "left_out": ""}
         return {"part": part.name, "sentences": count, "error": "", "left_out": " ".join(left_out)}
 
@@ -106,7 +106,7 @@ class _Lines:
         return self.lines
 
 
-def _placed(error: UserError, part: Part) -> str:
+def _placed(error: UserError | OSError, part: Part) -> str:
     """Return an error's line with the number of its line in the whole file."""
     if isinstance(error, DataError) and error.line is not None:
         return str(DataError(error.path, error.line + part.line - 1, error.message))

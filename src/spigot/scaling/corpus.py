@@ -14,7 +14,7 @@ from spigot.data.lengths import MAX_LENGTH
 from spigot.errors import UserError
 from spigot.precision import MixedPrecision
 from spigot.scaling.actors import ColumnParser, PartParser, Work
-from spigot.scaling.output import missing, remove_halves, start_job
+from spigot.scaling.output import missing, remove_halves, start_job, without_job
 from spigot.scaling.parts import Ends, Part, cut, files_in
 from spigot.systems.checkpoint import CONFIG, HUB, VOCABULARY, WEIGHTS, find_checkpoint, installed_models
 from spigot.systems.loading import load_system
@@ -49,7 +49,7 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
             f"--from: expected conllu with {read}, which {work.model} reads beside words, got {work.source}"
         )
     ends: Ends = "line" if work.source in ("lines", "tokenized") else "blank"
-    files = files_in(work.folder)
+    files = without_job(work.folder, files_in(work.folder))
     job = {
         "model": {name: fingerprint(model / name) for name in (CONFIG, VOCABULARY, WEIGHTS)},
         "files": {name: fingerprint(work.folder / name) for name in files},
@@ -59,9 +59,11 @@ def parse_corpus(work: Work, workers: int = 2, part_bytes: int = PART_BYTES) -> 
     start_job(work.out, job)
     parts = [part for name in files for part in cut(work.folder, name, ends, part_bytes)]
     left = missing(work.out, parts, work.to)
-    if left:
-        yield from _rows(ray, left, replace(work, model=_anywhere(work.model)), min(workers, len(left)))
-    remove_halves(work.out)
+    try:
+        if left:
+            yield from _rows(ray, left, replace(work, model=_anywhere(work.model)), min(workers, len(left)))
+    finally:
+        remove_halves(work.out)
 
 
 def _anywhere(model: str) -> str:

@@ -17,6 +17,23 @@ JOB = "job.json"
 SUFFIX = {"conllu": ".conllu", "json": ".jsonl"}
 
 
+def without_job(folder: Path, files: Sequence[str]) -> list[str]:
+    """Return the files of a folder without the record that an earlier job left there, as its parses are parsed now.
+
+    Raises:
+        UserError: the folder has another file of this name, of whose parses the folder would have the job's name.
+    """
+    if JOB not in files:
+        return list(files)
+    try:
+        record = json.loads((folder / JOB).read_text("utf-8"))
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not {"model", "files", "how"} <= record.keys():
+        raise UserError(f"{folder / JOB}: expected another name, as parse-corpus writes a file of this one, got text")
+    return [name for name in files if name != JOB]
+
+
 def path_of(out: Path, part: Part, to: str) -> Path:
     """Return the file of a part's parses: OUT/FILE/00003.conllu."""
     return out / (part.name + SUFFIX[to])

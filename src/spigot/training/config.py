@@ -101,8 +101,13 @@ class DataConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:
-        if self.builtin is not None and any(files.train or files.dev for files in self.tasks.values()):
+        if self.builtin is None:
+            return self
+        if any(files.train or files.dev for files in self.tasks.values()):
             raise ValueError("builtin: expected either the built-in corpus or files, got both")
+        for name, files in self.tasks.items():
+            _expect_default(files, "train_ids", f"{name}.train_ids", "beside the built-in corpus")
+        _expect_default(self, "max_length", "max_length", "beside the built-in corpus")
         return self
 
 

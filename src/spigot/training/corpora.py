@@ -12,6 +12,7 @@ from spigot.data.errors import DataError
 from spigot.data.files import fingerprint, read_text
 from spigot.data.sentence import Sentence
 from spigot.evaluation.matching import match
+from spigot.systems.checkpoint import CONFIG, VOCABULARY, WEIGHTS
 from spigot.tasks import TASKS
 from spigot.tasks.base import Task
 from spigot.training.config import BuiltinConfig, DataConfig, RecipeError, TaskDataConfig
@@ -151,6 +152,12 @@ def fingerprints(config: DataConfig, tasks: Mapping[str, Task], *others: Path | 
         if path is not None and (config.root / path).is_file():  # a pipe can be read once only
             found[str(config.root / path)] = fingerprint(config.root / path)
     return found
+
+
+def fingerprints_of_runs(*folders: Path | None) -> dict[str, str]:
+    """Return a checksum of each file of a model in the folders of runs, by its path."""
+    files = [folder / name for folder in folders if folder is not None for name in (CONFIG, VOCABULARY, WEIGHTS)]
+    return {str(path): fingerprint(path) for path in files if path.is_file()}
 
 
 def check_unchanged(before: Mapping[str, str], now: Mapping[str, str]) -> None:

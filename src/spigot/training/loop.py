@@ -26,6 +26,7 @@ from spigot.training.corpora import (
     check_selection,
     check_unchanged,
     fingerprints,
+    fingerprints_of_runs,
     load_corpora,
     with_trees,
 )
@@ -92,6 +93,7 @@ class Trainer:
         self.annotated, self.pruned = False, False
         self.candidates: Candidates | None = None
         self.files = fingerprints(recipe.data, recipe.made_tasks, recipe.intermediate.trees)
+        self.files |= fingerprints_of_runs(recipe.intermediate.init, recipe.training.start)
         self.lock = FolderLock(out) if self.main else None
         if resume:
             try:
@@ -114,6 +116,7 @@ class Trainer:
             self.accelerator.end_training()
             self._unlock()
         if self.main:
+            self.history.write(self.out)
             (self.out / STATE).unlink(missing_ok=True)
         return self.history.best() or self.history.rows[-1]
 
@@ -225,12 +228,13 @@ class Trainer:
         self.epoch, self.step, self.losses, self.seconds = self.epoch + 1, 0, Losses(), 0.0
         values = {f"{group}/{name}": value for group in ("dev", "loss") for name, value in row[group].items()}
         self.accelerator.log(values | {"learning_rate": row["learning_rate"]}, step=row["epoch"])
-        if self.main:
-            if improved:
-                self.model.save_pretrained(self.out)
-                write_about(self.out, self.recipe, self.model, row)
-            self.history.write(self.out)
+        if self.main and improved:
+            self.model.save_pretrained(self.out)
+            write_about(self.out, self.recipe, self.model, row)
+        # First what a run goes on from: one whose disk is full then must not look finished.
         self._save()
+        if self.main:
+            self.history.write(self.out)
 
     def _warn_of_a_worse_parser(self, pretraining: bool, scores: Mapping[str, float]) -> None:
         """Say so if joint training has made the intermediate parser worse than it began."""

@@ -66,7 +66,7 @@ def load_recipe(name: str, overrides: Sequence[str] = (), data: str | None = Non
     with the package, `base = "modern/spigot"`. `data` is a file (or a shipped name) that holds a [data] table, to take
     the place of the recipe's own, or a folder with such a file, `data.toml`, which its paths are relative to.
     """
-    path = _in_folder(name, RUN) or find_recipe(name)
+    path = _run_or_recipe(name)
     content = _read(path)
     if data is not None:
         data = os.path.expanduser(data)
@@ -104,8 +104,17 @@ def naming_file(error: RecipeError, name: str, overrides: Sequence[str], data: s
     if table == "data" and data is not None:
         return RecipeError(f"{_in_folder(data, TABLE) or find_recipe(data)}: {error}")
     if table == "system" and not any(override.startswith(table) for override in overrides):
-        return RecipeError(f"{_in_folder(name, RUN) or find_recipe(name)}: {error}")
+        return RecipeError(f"{_run_or_recipe(name)}: {error}")
     return error
+
+
+def _run_or_recipe(name: str) -> Path:
+    """Return the file of a recipe: that of a run's folder, or as in `find_recipe`. Raises RecipeError if it is both."""
+    run = _in_folder(name, RUN)
+    if run is not None and name in shipped_recipes():
+        known = f"the one that comes with the package and that of the run in ./{name}"
+        raise RecipeError(f"{name}: expected one recipe, got two: {known} (for the run: ./{name})")
+    return run or find_recipe(name)
 
 
 def _in_folder(name: str, file: str) -> Path | None:
