@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import torch
 
 from spigot.training.loop import Interrupted, Trainer
 from spigot.training.recipe import load_recipe
@@ -109,6 +110,20 @@ def test_demo(spigot, refused, tmp_path):
     assert refused("demo", "--out", out).startswith(f"--out {out}: expected a new or empty folder")
     code, text, _ = spigot("parse", out, "--to", "json", stdin="the dog sleeps .\n")
     assert (code, json.loads(text)["forms"]) == (0, ["the", "dog", "sleeps", "."])
+
+
+@pytest.mark.parametrize(("said", "threads"), [(None, 1), ("2", 2)])
+def test_the_demo_takes_one_thread_if_nothing_else_is_said(refused, tmp_path, monkeypatch, said, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        refused("demo", "--out", tmp_path / "run", "--set", "training.epoch=3")
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_a_constructor_refuses_is_told_of_with_the_recipe(refused, tmp_path, monkeypatch):

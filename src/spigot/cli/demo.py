@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -37,6 +38,7 @@ def demo(
     from spigot.systems.loading import load_system
     from spigot.training.recipe import load_recipe, shipped_recipes
 
+    _take_one_thread()
     announce_compilation()
     recipe = load_recipe(str(shipped_recipes()["demo"]), settings or [])
     sizes = recipe.data.builtin
@@ -66,6 +68,18 @@ def demo(
         emit(_beside(draw_graph(sentence), draw_graph(gold)))
     emit("")
     emit(f"Parse your own:  echo 'the dog wants to sleep .' | {_program()} parse {out} --tokenized --to text")
+
+
+def _take_one_thread() -> None:
+    """Let torch work on one thread, if the user has not said on how many.
+
+    Products as small as the demo's gain hardly anything from more (43 s on two, 49 s on one), and where another program
+    holds a core, its threads wait for each other after each product: the demo did not end in ten minutes.
+    """
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 def _train(recipe: Recipe, out: Path, title: str) -> None:
