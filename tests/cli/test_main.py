@@ -95,7 +95,7 @@ def test_the_unexpected_is_one_line_without_debug(failing, capsys, bug):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert re.fullmatch(
-        rf"spigot: error: unexpected {type(bug).__name__}: \W?bug\W? \(fail, line \d+; "
+        rf"spigot: error: unexpected {type(bug).__name__}: \W?bug\W? \(fail, line \d+ of .*test_main\.py; "
         r"use --debug to see the traceback\)\n",
         captured.err,
     )

@@ -71,6 +71,23 @@ def test_argmax_is_detached(case):
     assert not any(part.requires_grad for part in tensors(case.structure.argmax(leaves, lengths)))
 
 
+@every_exact
+def test_the_k_best_are_detached(case):
+    scores, lengths = example(case, [2, 1, 2])
+    leaves = map_parts(lambda part: part.requires_grad_(), scores)
+    structures, totals = case.structure.top_k(leaves, 2, lengths)
+    assert not any(part.requires_grad for part in (*tensors(structures), totals))
+
+
+@summable
+def test_sums_of_scores_without_a_gradient_have_none(case):
+    scores, lengths = example(case)
+    structure = case.structure
+    sums = [function(scores, lengths) for function in (structure.log_partition, structure.marginals, structure.entropy)]
+    soft = structured_argmax(scores, structure, Marginals(), lengths=lengths)
+    assert not any(part.requires_grad for parts in (*sums, soft, scores) for part in tensors(parts))
+
+
 @every_structure
 def test_a_row_does_not_depend_on_the_batch(case):
     scores, lengths = example(case)

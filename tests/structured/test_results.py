@@ -8,6 +8,7 @@ import torch
 
 import spigot
 from spigot import ArgmaxSurrogate, Categorical, CustomSurrogate, DifferentiableSurrogate, Hull, Polytope
+from spigot.structured.parts.base import tensors
 
 SCORES = torch.tensor([[0.2, 0.4, -3.0], [1.0, 2.0, 0.0]])
 WRONG_RESULTS = {
@@ -213,6 +214,34 @@ def test_backward_gets_what_forward_saves(saved):
     seen = []
     gradient_of(Categorical(), Saving())
     torch.testing.assert_close(seen, [saved or ()], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("structure", [Categorical(), spigot.LinearChain()], ids=["one tensor", "two"])
+def test_a_surrogate_may_save_its_own_output(structure):
+    class Saving(CustomSurrogate):
+        def __init__(self, save):
+            self.save = save
+
+        def forward(self, problem):
+            z = problem.argmax()
+            return z, (z, problem.scores) if self.save else ()
+
+        def backward(self, problem, output, saved, grad_output):
+            if saved:
+                torch.testing.assert_close(saved[0], output, rtol=0, atol=0)
+            return grad_output
+
+    leaf = SCORES.clone().requires_grad_()
+    scores = leaf
+    if not isinstance(structure, Categorical):
+        scores = spigot.LinearChainParts(leaf[None], leaf[:1, None, None] + leaf[1, :, None])
+    gradients = []
+    for save in (False, True):
+        z = spigot.structured_argmax(scores, structure, Saving(save))
+        loss = sum((part * torch.arange(part.numel()).view(part.shape)).sum() for part in tensors(z))
+        gradients.append(torch.autograd.grad(loss + leaf.sum(), leaf)[0])
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=0)
+    assert gradients[0].abs().sum() > leaf.numel()
 
 
 UNTRACKED = "expected a differentiable result, got one that autograd does not track"

@@ -229,6 +229,12 @@ def test_a_parser_that_was_loaded_before_a_fork(folder):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("token", ["a\tb", "a\nb", "a\r"])
+def test_tokens_that_no_format_holds_are_refused(parser, token):
+    with pytest.raises(UserError, match=r"^items: expected tokens without tabs and line ends, got 'a"):
+        parser([["It", token]])
+
+
 @pytest.mark.parametrize("bad", [1, None, [[]], [["a", ""]], [["a", 1]], {"a": 1}])
 def test_other_things_are_refused(parser, bad):
     with pytest.raises(UserError, match="items: expected a text, a Sentence, a spaCy Doc or a list of tokens"):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from spigot.models.config import NamedEncoder
+from spigot.systems import SYSTEMS as KINDS
 from spigot.systems.checkpoint import CONFIG, WEIGHTS, CheckpointError
 from spigot.systems.loading import load_system
 from spigot.training.config import RecipeError
@@ -138,3 +139,56 @@ def test_a_constructors_complaint_names_the_part(tmp_path, name, tables, place):
     wanted = recipe(name, tables={"system": SYSTEMS[name]["system"] | tables})
     with pytest.raises(RecipeError, match=rf"^system\.{place}\.drop_vector: expected true beside"):
         Trainer(wanted, tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (torch.mean, r"expected shape \[\d+\], got \[\]"),
+        (lambda losses: losses[1:], r"expected shape \[\d+\], got \[\d+\]"),
+        (lambda losses: losses[:, None], r"expected shape \[(\d+)\], got \[\1, 1\]"),
+        (lambda losses: losses.long(), "expected a floating-point tensor, got torch.int64"),
+        (lambda losses: 1.0, "expected Tensor, got float"),
+    ],
+)
+def test_a_task_returns_a_loss_for_each_sentence(tmp_path, monkeypatch, change, message):
+    trainer = Trainer(recipe("spigot"), tmp_path / "run", device="cpu")
+    task = type(trainer.model.tasks["syntax"])
+    losses = task.losses
+    monkeypatch.setattr(task, "losses", lambda *arguments: change(losses(*arguments)))
+    with pytest.raises((TypeError, ValueError), match=rf"^{task.__name__}\.losses: {message}$"):
+        trainer.fit()
+
+
+@pytest.mark.parametrize("values", [(float("nan"), 0.5), (0.5, 1.5), (0.5,), 0.5, None, (torch.tensor(0.5),) * 2])
+def test_a_task_returns_its_scores_as_shares(tmp_path, monkeypatch, values):
+    trainer = Trainer(recipe("spigot"), tmp_path / "run", device="cpu")
+    task = type(trainer.model.tasks["semantics"])
+    monkeypatch.setattr(task, "values", lambda *arguments: values)
+    with pytest.raises(ValueError, match=rf"^{task.__name__}\.values: expected 2 numbers from 0 to 1, got "):
+        trainer.fit()
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_a_vocabulary_that_cannot_be_saved_is_told_of_before_training(tmp_path, monkeypatch):
+    wanted = recipe("spigot")
+    monkeypatch.setattr(wanted.system_class, "to_vocabulary", lambda self: {"words": {"a", "b"}})
+    message = r"^\w+\.to_vocabulary: expected what JSON can hold, got another value: .* set is not JSON serializable$"
+    with pytest.raises(RecipeError, match=message):
+        Trainer(wanted, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_system_is_entered_under_its_kind(tmp_path, monkeypatch):
+    wanted = recipe("spigot")
+    kind = wanted.system.kind
+    monkeypatch.setitem(KINDS, kind, type("Other", (KINDS[kind],), {"kind": "other"}))
+    with pytest.raises(RecipeError, match=f"^system.kind: expected Other to have the kind '{kind}', got 'other'$"):
+        Trainer(wanted, tmp_path / "run", device="cpu")
+
+
+def test_a_name_is_no_run_to_start_from(tmp_path):
+    for table, key in (("intermediate", "init"), ("training", "start")):
+        wanted = recipe("spigot", {table: {key: "nowhere"}})
+        with pytest.raises(RecipeError, match=f"^{table}.{key}: nowhere: expected a folder, got none"):
+            Trainer(wanted, tmp_path / "run", device="cpu")

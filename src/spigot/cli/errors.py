@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import sys
+import sysconfig
 import traceback
+from pathlib import Path
 
 import typer
 
@@ -62,8 +64,24 @@ def _describe(error: BaseException) -> tuple[str, int]:
 def _where(error: BaseException) -> str:
     """Say where an error was raised, and how to see more."""
     frames = traceback.extract_tb(error.__traceback__)
+    own = [index for index, frame in enumerate(frames) if _is_ours(frame.filename)]
+    # Where spigot has called a class of the user's, that is the place; else the last one.
+    theirs = [frame for frame in frames[own[0] :] if _is_users(frame.filename)] if own else []
     place = f"{frames[-1].name}, line {frames[-1].lineno}; " if frames else ""
+    if theirs:
+        place = f"{theirs[-1].name}, line {theirs[-1].lineno} of {theirs[-1].filename}; "
     return f" ({place}use --debug to see the traceback)"
+
+
+def _is_ours(path: str) -> bool:
+    return Path(path).is_relative_to(Path(__file__).parents[1])
+
+
+def _is_users(path: str) -> bool:
+    """Return whether a file belongs to neither spigot nor what is installed, and is no code made in memory."""
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    installed = {Path(sysconfig.get_path(kind)) for kind in kinds}
+    return not (_is_ours(path) or path.startswith("<") or any(Path(path).is_relative_to(place) for place in installed))
 
 
 def _usage(error: BaseException) -> str:

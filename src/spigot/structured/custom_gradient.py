@@ -65,7 +65,11 @@ class _CustomGradient(Function):
         if not saved:
             return *tensors(output), _NO_FORMS
         forms = tuple((None if isinstance(parts, Tensor) else type(parts), len(tensors(parts))) for parts in saved)
-        return *tensors(output), *(part for parts in saved for part in tensors(parts)), _Forms(forms)
+        # What is saved has no gradient. The output, which may be saved too, has one: so it is saved as another tensor.
+        own = tensors(output)
+        kept = [part for parts in saved for part in tensors(parts)]
+        kept = [part.detach() if any(part is each for each in own) else part for part in kept]
+        return *own, *kept, _Forms(forms)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:

@@ -229,7 +229,7 @@ def find_checkpoint(source: str | Path, hub: Mapping[str, Any] | None = None) ->
             raise CheckpointError(f"{folder}: expected a checkpoint, got no {CONFIG}")
         return folder
     known = f"an installed model ({', '.join(sorted(models)) or 'there is none'}) or "
-    known = "" if set(str(source)) & {"/", "\\"} else known
+    known = "" if not isinstance(source, str) or set(source) & {"/", "\\"} else known
     raise CheckpointError(f"{source}: expected {known}a folder, got none (models on the hub are {HUB}OWNER/NAME)")
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 
+from spigot.data.blocks import fits_column
 from spigot.data.files import BOM, UNWRITABLE
 from spigot.data.lengths import MAX_LENGTH, check_lengths
 from spigot.data.raw import paragraphs, sentences_of
@@ -197,6 +198,9 @@ class Parser:
         if is_doc:
             return _Item([piece.sentence for piece in pieces(item, first)], alone=False)
         if isinstance(item, list | tuple) and item and all(isinstance(token, str) and token.strip() for token in item):
+            for token in item:
+                if not fits_column(token):
+                    raise UserError(f"items: expected tokens without tabs and line ends, got {repr(token)[:60]}")
             blank = ("_",) * len(item)
             return _Item([Sentence(str(first), tuple(item), blank, blank)], alone=True)
         kinds = "a text, a Sentence, a spaCy Doc or a list of tokens that are not empty"

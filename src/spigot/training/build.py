@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from spigot.data.sentence import Sentence
 from spigot.data.vectors import read_vectors
 from spigot.signature import NamedError
 from spigot.systems.base import System, Vectors
-from spigot.systems.checkpoint import reason
+from spigot.systems.checkpoint import CheckpointError, reason
 from spigot.systems.loading import load_system
 from spigot.training.config import Recipe, RecipeError
 from spigot.training.corpora import Corpora
@@ -28,7 +29,20 @@ def build_system(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None] =
     `tell` gets a line about each task's vectors: how many words of the training data have one.
     """
     if recipe.training.start is not None:
-        return _whole(recipe, recipe.training.start, corpora, tell)
+        system = _whole(recipe, recipe.training.start, corpora, tell)
+    else:
+        system = _new(recipe, corpora, tell)
+    try:
+        json.dumps(system.to_vocabulary())
+    except (TypeError, ValueError) as error:
+        # Else the first epoch would end with it.
+        what = f"{type(system).__name__}.to_vocabulary: expected what JSON can hold"
+        raise RecipeError(f"{what}, got another value: {reason(error)}") from error
+    return system
+
+
+def _new(recipe: Recipe, corpora: Corpora, tell: Callable[[str], None]) -> System:
+    """Return the system of a recipe with new weights, but for the part that `init` gives."""
     start = _start(recipe)
     # A trained part has its own vocabulary.
     needed = [name for name in recipe.made_tasks if start is None or name != recipe.intermediate_task]
@@ -85,7 +99,7 @@ def _whole(recipe: Recipe, path: Path, corpora: Corpora, tell: Callable[[str], N
 
     `tell` gets a line about each task's words: how many of the training data are unknown to that run.
     """
-    old = load_system(path)
+    old = _run("training.start", path)
     if old.kind != recipe.system_class.kind:
         raise RecipeError(f"training.start: expected a run of kind {recipe.system_class.kind!r}, got {old.kind!r}")
     tasks = {name: task.model_dump(mode="json", exclude={"name"}) for name, task in recipe.made_tasks.items()}
@@ -120,12 +134,20 @@ def _words(sentences: Iterable[Sentence]) -> Counter[str]:
     return Counter(form.lower() for sentence in sentences for form in sentence.forms)
 
 
+def _run(key: str, path: Path) -> System:
+    """Return the system of the run that a key of the recipe names; errors begin with the key."""
+    try:
+        return load_system(path)
+    except CheckpointError as error:
+        raise RecipeError(f"{key}: {error}") from error
+
+
 def _start(recipe: Recipe) -> nn.Module | None:
     """Return the intermediate task's part of the run that `init` names, None without one."""
     path, name = recipe.intermediate.init, recipe.intermediate_task
     if path is None or name is None:
         return None
-    found = load_system(path)
+    found = _run("intermediate.init", path)
     if name not in found.tasks or not found.config.same_part(name, recipe.system):
         theirs, ours = found.config.trained_part(name), recipe.system.trained_part(name)
         differing = [*_differing(theirs, ours)] if theirs and ours else []

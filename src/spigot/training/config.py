@@ -207,8 +207,16 @@ class Recipe(Table):
 
     @property
     def system_class(self) -> type[System]:
-        """The class of the system."""
-        return SYSTEMS[self.system.kind]
+        """The class of the system.
+
+        Raises:
+            RecipeError: its `kind` is not the one that it is entered under, by which a checkpoint would be loaded.
+        """
+        kind = self.system.kind
+        found = SYSTEMS[kind]
+        if found.kind != kind:
+            raise RecipeError(f"system.kind: expected {found.__name__} to have the kind {kind!r}, got {found.kind!r}")
+        return found
 
     @cached_property
     def made_tasks(self) -> dict[str, Task]:

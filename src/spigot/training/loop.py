@@ -290,7 +290,13 @@ class Trainer:
         task, sentences = self.model.tasks[name], self.processes.mine(self.corpora.dev[name])
         annotated = self.annotated and name != self.recipe.intermediate_task
         score = self.processes.total(self.model.score(name, sentences, annotated))
-        return dict(zip(task.score_names, task.values(score), strict=True))
+        names, values = task.score_names, task.values(score)
+        numbers = isinstance(values, tuple | list) and all(isinstance(v, float | int) and 0 <= v <= 1 for v in values)
+        if not numbers or len(values) != len(names):
+            # NaN would be the best score for ever, as nothing is above it.
+            number = f"{len(names)} number{'s' if len(names) > 1 else ''}"
+            raise ValueError(f"{type(task).__name__}.values: expected {number} from 0 to 1, got {values!r}")
+        return dict(zip(names, values, strict=True))
 
     # -- saving and stopping -----------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spigot.models.encoders.base import Encoder
+from spigot.structured.results import returned
 from spigot.systems.base import System
 from spigot.systems.batch import Batch
 from spigot.training.config import Recipe
@@ -35,7 +36,8 @@ def batch_losses(system: System, batch: Batch, random: np.random.Generator, weig
     tokens, dropped = batch.encode(system.reader(batch.task), random)
     output = system.output(batch, tokens, dropped, weight)
     gold = [batch.share(tensor) for tensor in task.gold(part, batch.sentences)]
-    return task.loss_weight * task.losses(part, output, gold, tokens.lengths)
+    losses = task.losses(part, output, gold, tokens.lengths)
+    return task.loss_weight * returned(task, "losses", losses, tokens.lengths)
 
 
 def _factors(system: System) -> dict[nn.Parameter, float]:

@@ -106,6 +106,7 @@ class DynamicProgram(MarginalStructure[Parts]):
         check_k(k)
         leaves, sizes = self._constants(scores, lengths, mask)
         (best,), pull = self._differentiated(TopK(k), leaves, sizes)
+        best = best.detach()
         self._refuse_infeasible(best[:, 0])
         found = best > LOW / 2
         which = torch.eye(best.size(1), dtype=best.dtype, device=best.device)
@@ -246,7 +247,7 @@ class DynamicProgram(MarginalStructure[Parts]):
             return found, lambda towards: torch.inference_mode(False)(back)(_copied(towards))
         # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
         again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
-        roots = tuple(leaf if leaf.requires_grad else leaf.requires_grad_() for leaf in leaves)
+        roots = tuple(leaf if leaf.requires_grad else leaf.detach().requires_grad_() for leaf in leaves)
         with torch.enable_grad():
             total = tuple(_connected(channel, roots) for channel in self._run(semiring, roots, lengths))
 
