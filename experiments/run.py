@@ -30,7 +30,7 @@ import sys
 import time
 import tomllib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,15 +80,38 @@ KEYS = {
 """The keys that each part of a list must have, and those that it may have."""
 
 
-def check_keys(part: str, given: Mapping[str, Any]) -> None:
-    """Raise a ValueError unless a part of a list has the keys of `KEYS`."""
+TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("recipe", "label", "title", "data", "out", "trees"), ("text", lambda v: type(v) is str)),
+    "name": ("letters, digits, . and -", lambda v: type(v) is str and bool(re.fullmatch(r"[\w.-]*\w[\w.-]*", v))),
+    **dict.fromkeys(("set", "script", "of"), ("a list of texts", lambda v: is_list(v, str))),
+    **dict.fromkeys(("run", "group"), ("tables", lambda v: is_list(v, dict) and bool(v))),
+    "values": ("a list of tables", lambda v: is_list(v, dict) and bool(v)),
+    "seeds": ("a list of whole numbers", lambda v: is_list(v, int) and bool(v)),
+    "splits": ("a list of texts NAME=FILE", lambda v: is_list(v, str) and all("=" in text for text in v)),
+}
+"""What the value of a key must be."""
+
+
+def is_list(value: Any, kind: type) -> bool:
+    """Return whether a value is a list of this type."""
+    return type(value) is list and all(type(each) is kind for each in value)
+
+
+def check_keys(part: str, given: Any) -> None:
+    """Raise a ValueError unless a part of a list has the keys of `KEYS`, with values as in `TYPES`."""
     needed, others = KEYS[part]
+    if not isinstance(given, dict):
+        raise ValueError(f"{part}: expected a table, got {given!r}")
     called = given.get("name", given.get("title"))
     name = part if called is None else f"{part} ({called})"
     for key in sorted(needed - given.keys()):
         raise ValueError(f"{name}: expected a key {key!r}, got {', '.join(given) or 'none'}")
     for key in sorted(given.keys() - needed - others):
         raise ValueError(f"{name}: expected one of {', '.join(sorted(needed | others))}, got the key {key!r}")
+    for key in TYPES.keys() & given.keys():
+        expected, fits = TYPES[key]
+        if not fits(given[key]):
+            raise ValueError(f"{name}: {key}: expected {expected}, got {given[key]!r}")
 
 
 def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
@@ -126,7 +149,7 @@ def read_runs(path: Path) -> tuple[list[Run], dict[str, Any]]:
 
 def put_in(text: str, words: Mapping[str, Any]) -> str:
     """Return a text with words in the place of their names."""
-    return re.sub("|".join(words), lambda match: str(words[match[0]]), text)
+    return re.sub("|".join(map(re.escape, words)), lambda match: str(words[match[0]]), text)
 
 
 class Runner:
@@ -197,10 +220,16 @@ class Runner:
         if lock is None:
             return None
         folder = self.folder / run.name
-        log, out, commits = (self.folder / f"{run.name}.{ending}" for ending in ("log", "out", "commits"))
+        log, out, commits, trained_by = (
+            self.folder / f"{run.name}.{ending}" for ending in ("log", "out", "commits", "command")
+        )
+        listed = " ".join(["spigot", *run.command])
+        told = trained_by.read_text("utf-8").strip() if trained_by.is_file() and todo != "start" else listed
+        if told != listed:
+            print(f"{run.name}: trained with other settings than the list's: {told}", file=sys.stderr, flush=True)
         if todo == "score":
             command = [str(HERE / "collect.py"), str(folder), "--root", str(self.data), "--out", str(self.result(run))]
-            command += ["--command", " ".join(["spigot", *run.command])]
+            command += ["--command", told]
             command += ["--commit", ", ".join(commits.read_text().split())]
             command += ["--predictions", str(self.folder / "predictions" / run.name)]
             command += [part for split in run.splits for part in ("--split", self._in_place(split))]
@@ -210,6 +239,7 @@ class Runner:
                 shutil.rmtree(folder, ignore_errors=True)
                 for path in (log, out, commits):
                     path.unlink(missing_ok=True)
+                trained_by.write_text(f"{told}\n", "utf-8")
             known = commits.read_text().split() if commits.is_file() else []
             commits.write_text("\n".join(dict.fromkeys([*known, code_commit()])) + "\n")
             words = [self._in_place(word) for word in run.command]

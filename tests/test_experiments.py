@@ -230,6 +230,19 @@ GROUP = 'seeds = [1]\n[[group.run]]\nname = "a"\nrecipe = "demo"\n'
         (f"[[group]]\n{GROUP}", ["--only", "b"], "--only: expected a pattern that a run's name matches, got 'b'"),
         (f"[[group]]\n{GROUP}", ["--data", "/none"], "--data: expected a folder, got /none"),
         (f"[[group]]\n{GROUP}", ["--file", "/none.toml"], "/none.toml: no such file or directory"),
+        (f"[[group]]\n{GROUP}".replace("[1]", "1"), [], "a group: seeds: expected a list of whole numbers, got 1"),
+        (
+            f"[[group]]\n{GROUP}".replace('"a"', '"../a"'),
+            [],
+            "a run (../a): name: expected letters, digits, . and -, got",
+        ),
+        (f'[[group]]\n{GROUP}set = "a=b"\n', [], "a run (a): set: expected a list of texts, got 'a=b'"),
+        (
+            f'[[group]]\nsplits = ["dev"]\n{GROUP}',
+            [],
+            "a group: splits: expected a list of texts NAME=FILE, got ['dev']",
+        ),
+        (f"[[group]]\nvalues = [3]\n{GROUP}", [], "a group: values: expected a list of tables, got [3]"),
         (f'[files.x]\nof = ["y"]\nids = ""\nkeep = true\n[[group]]\n{GROUP}', [], "y: no such file or directory"),
     ],
 )
@@ -299,6 +312,24 @@ def test_a_run_continues_from_its_files(script, tmp_path):
     (tmp_path / "scores").mkdir()
     (tmp_path / "scores" / "a-1.json").touch()
     assert work.state(run) == "done"
+
+
+def test_the_command_of_the_training_is_kept(script, tmp_path, monkeypatch, capsys):
+    runner, started = script("run"), []
+    monkeypatch.setattr(runner.subprocess, "Popen", lambda command, **options: started.append(command))
+    monkeypatch.setattr(runner, "code_commit", lambda: "abc1234")
+    first, second = (runner.Run("a-1", "demo", "", (f"training.epochs={n}",), (), str(tmp_path / "x")) for n in (6, 7))
+    work = runner.Runner([first], tmp_path, tmp_path)
+    work._begin(first, "start")
+    work._begin(first, "score")
+    assert capsys.readouterr().err == ""
+    work._begin(second, "score")  # the list has changed since
+    given = [command[command.index("--command") + 1] for command in started[1:]]
+    assert given == 2 * ["spigot train demo --set data.root=DATA --set training.epochs=6 --out RUNS/a-1"]
+    assert capsys.readouterr().err == f"a-1: trained with other settings than the list's: {given[0]}\n"
+    work._begin(second, "start")
+    work._begin(second, "score")
+    assert "training.epochs=7" in started[-1][started[-1].index("--command") + 1]
 
 
 def test_collected_scores_are_those_of_the_system(script, data):
