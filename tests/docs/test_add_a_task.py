@@ -1,5 +1,8 @@
 """The task of docs/add-a-task.md, from its class to a trained checkpoint and the command line."""
 
+import subprocess
+import sys
+
 import pytest
 
 from spigot.data.conllu import write_conllu
@@ -30,3 +33,13 @@ def test_the_command_line_knows_it(page, capsys):
     assert "lemmas of 20 sentences\n  lemma-accuracy" in capsys.readouterr().out
     assert main(["parse", "run", "gold.conllu", "--to", "lemmas"]) == 0
     assert "# sent_id = built-in-dev-1\n" in capsys.readouterr().out
+
+
+def test_a_program_is_the_command_with_it(page):
+    write_conllu(page["trainer"].corpora.dev["lemmas"], "gold.conllu")
+    run = [sys.executable, "lemmatize.py", "evaluate", "run", "--gold", "lemmas=gold.conllu"]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "gold.conllu: lemmas of 20 sentences")
+    done = subprocess.run([sys.executable, "-m", "spigot", *run[2:]], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "got 'lemmatizer' (a class of your own has to be entered in spigot.systems.SYSTEMS first)" in done.stderr

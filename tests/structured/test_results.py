@@ -108,6 +108,50 @@ def gradient_of(structure, surrogate, scores=SCORES, **rest):
 
 @wrong_results
 @pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        ("argmax", lambda own: own.top_k(SCORES, 2)),
+        ("argmax", lambda own: own.contains(torch.eye(3)[:2])),
+        ("argmax", lambda own: spigot.Gibbs(own, SCORES).argmax),
+        ("argmax", lambda own: spigot.Gibbs(own, SCORES).mbr),
+        ("argmax", lambda own: spigot.regret(SCORES, SCORES, own)),
+        ("argmax", lambda own: spigot.spo_plus_loss(SCORES, SCORES, own)),
+        ("argmax", lambda own: spigot.all_structures(own, SCORES)),
+        ("argmax", lambda own: own.hull.project(SCORES)),
+        ("marginals", lambda own: spigot.Gibbs(own, SCORES).mbr),
+        ("sample_seeded", lambda own: own.sample(SCORES)),
+    ],
+)
+def test_what_functions_get_of_a_structure(method, function, change, error, message):
+    with pytest.raises(error, match=f"^OneOf.{method}: {message}$"):
+        function(OneOf({method: change}))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda own: own.top_k(SCORES, 2),
+        lambda own: own.score(SCORES, torch.eye(3)[:2]),
+        lambda own: spigot.Gibbs(own, SCORES).support,
+        lambda own: spigot.regret(SCORES, SCORES, own),
+        lambda own: spigot.all_structures(own, SCORES),
+        lambda own: own.hull.project(SCORES),
+    ],
+)
+def test_a_mask_of_another_shape_is_refused_by_all(function):
+    with pytest.raises(ValueError, match=r"^OneOf.part_mask: expected shape \[2, 3\], got \[1, 3\]$"):
+        function(OneOf({"part_mask": lambda valid: valid[:1]}))
+
+
+def test_the_k_best_of_a_structure_that_ignores_its_mask():
+    message = "^OneOf.argmax: expected candidates alone, or a ValueError, got other parts$"
+    first = torch.eye(3)[:1].expand(2, 3)
+    with pytest.raises(ValueError, match=message):
+        OneOf({"argmax": lambda z: first.to(z.dtype)[: len(z)]}).top_k(SCORES, 2)
+
+
+@wrong_results
+@pytest.mark.parametrize(
     ("method", "surrogate"),
     [
         ("argmax", spigot.StraightThrough()),

@@ -20,7 +20,7 @@ from .k_best import k_best
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, per_row, tensors
 from .parts.compact import CompactForm, Reading, read_structure
 from .parts.rows import over_rows
-from .results import log_partition_of, marginals_of
+from .results import argmax_of, log_partition_of, marginals_of, part_mask_of, sample_of
 from .seeds import draw_row_seeds
 
 
@@ -157,11 +157,11 @@ class Structure(ABC, Generic[Parts]):
             return form.members(structure, lengths_or_none(tensors(structure)[0], lengths))
         check_structures("structure", structure)
         wide = map_parts(lambda part: widen(part.detach()), structure)
-        valid = self.part_mask(map_parts(torch.zeros_like, wide), lengths)
+        valid = part_mask_of(self, map_parts(torch.zeros_like, wide), lengths)
         inside = masked(wide, valid)
         # Under 1 for each part that is there and -1 for all others, a structure scores more than any other.
         wanted = map_parts(lambda part: 2 * (part > 0).to(part.dtype) - 1, inside)
-        found = self.argmax(wanted, lengths)
+        found = argmax_of(self, wanted, lengths)
         return (flatten(found) == flatten(inside)).all(1)
 
     @over_rows()
@@ -172,7 +172,7 @@ class Structure(ABC, Generic[Parts]):
         """
         check_scores("scores", scores)
         parts = read_structure("structure", structure, scores, self.compact_form, lengths).parts
-        valid = self.part_mask(scores, lengths, mask)
+        valid = part_mask_of(self, scores, lengths, mask)
         total = inner(map_parts(widen, masked(scores, valid)), map_parts(widen, masked(parts, valid)))
         return total.to(common_dtype(scores))
 
@@ -221,7 +221,7 @@ class MarginalStructure(Structure[Parts]):
         other rows nor on padding.
         """
         check_scores("scores", scores)
-        return self.sample_seeded(scores, draw_row_seeds(tensors(scores)[0], generator), lengths, mask)
+        return sample_of(self, scores, draw_row_seeds(tensors(scores)[0], generator), lengths, mask)
 
     @abstractmethod
     def sample_seeded(
@@ -251,7 +251,7 @@ class MarginalStructure(Structure[Parts]):
         by_integers = log_prob_of_integers(self, reading, scores, lengths, mask)
         if by_integers is not None:
             return by_integers.to(common_dtype(scores))
-        allowed = self.part_mask(scores, lengths, mask)
+        allowed = part_mask_of(self, scores, lengths, mask)
         wide, chosen = map_parts(widen, scores), map_parts(widen, masked(reading.parts, allowed))
         if self.accurate is None:
             log_prob = self.score(wide, chosen, lengths, mask) - log_partition_of(self, wide, lengths, mask)
@@ -329,5 +329,5 @@ def rows_excluded(structure: Structure[Parts], parts: Parts, allowed: Parts, len
     excluded = map_parts(lambda part, cells: (part > 0) & ~cells, parts, allowed)
     if not is_traced() and not any(bool(part.any()) for part in tensors(excluded)):
         return None
-    possible = structure.part_mask(map_parts(lambda part: torch.zeros_like(widen(part)), parts), lengths)
+    possible = part_mask_of(structure, map_parts(lambda part: torch.zeros_like(widen(part)), parts), lengths)
     return flatten(map_parts(torch.logical_and, excluded, possible)).any(1)

@@ -17,6 +17,7 @@ from .losses import Reduction, hinge_loss
 from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked
 from .parts.compact import check_parts
 from .parts.rows import over_rows
+from .results import argmax_of, part_mask_of
 from .settings import check_choice
 
 Sense: TypeAlias = Literal["min", "max"]
@@ -57,7 +58,7 @@ def spo_plus_loss(
     """
     sign = _checked(predicted, true, structure, sense, lengths, mask)
     cost = map_parts(lambda part: sign * part.detach(), true)
-    best = structure.argmax(map_parts(lambda part: -part, cost), lengths, mask)
+    best = argmax_of(structure, map_parts(lambda part: -part, cost), lengths, mask)
     scores = map_parts(lambda part: -2 * sign * part, predicted)
     return hinge_loss(scores, best, structure, cost, lengths=lengths, mask=mask, reduction=reduction)
 
@@ -79,8 +80,8 @@ def regret(
     """
     sign = _checked(predicted, true, structure, sense, lengths, mask)
     costs, guesses = (map_parts(lambda part: sign * part.detach(), given) for given in (true, predicted))
-    decided, best = (structure.argmax(map_parts(lambda p: -p, given), lengths, mask) for given in (guesses, costs))
-    real = masked(costs, structure.part_mask(costs, lengths, mask))
+    decided, best = (argmax_of(structure, map_parts(lambda p: -p, given), lengths, mask) for given in (guesses, costs))
+    real = masked(costs, part_mask_of(structure, costs, lengths, mask))
     return inner(real, map_parts(lambda ours, theirs: ours - theirs, decided, best)).to(common_dtype(predicted))
 
 
@@ -92,7 +93,7 @@ def _checked(
     check_scores("predicted", predicted)
     check_parts("true", true, predicted)
     check_choice("sense", sense, ("min", "max"))
-    real = masked(true, structure.part_mask(map_parts(torch.zeros_like, true), lengths, mask))
+    real = masked(true, part_mask_of(structure, map_parts(torch.zeros_like, true), lengths, mask))
     infinite = ~flatten(map_parts(torch.detach, real)).isfinite().all(1)
     refuse_rows(infinite, "true: expected finite numbers in candidate cells, got NaN or infinity")
     return 1.0 if sense == "min" else -1.0

@@ -16,7 +16,7 @@ from .differentiation import is_traced
 from .parts.base import Parts, common_dtype, inner, map_parts, masked, tensors
 from .parts.compact import is_integer
 from .parts.rows import check_rows
-from .results import log_partition_of, marginals_of
+from .results import argmax_of, log_partition_of, marginals_of, part_mask_of
 
 
 class Gibbs(Generic[Parts]):
@@ -59,12 +59,12 @@ class Gibbs(Generic[Parts]):
     @cached_property
     def support(self) -> Parts:
         """Which parts may be chosen: bool, shaped like the scores."""
-        return self.structure.part_mask(self.scores, self.lengths, self.mask)
+        return part_mask_of(self.structure, self.scores, self.lengths, self.mask)
 
     @cached_property
     def argmax(self) -> Parts:
         """The most likely structure, 0/1, shaped like the scores."""
-        return self.structure.argmax(self.scores, self.lengths, self.mask)
+        return argmax_of(self.structure, self.scores, self.lengths, self.mask)
 
     @property
     def log_partition(self) -> Tensor:
@@ -89,15 +89,15 @@ class Gibbs(Generic[Parts]):
     def mbr(self) -> Parts:
         """The structure of minimum Bayes risk: with the most parts in common, on average, with one that is drawn."""
         wide = map_parts(lambda part: part.detach().double(), self.scores)
-        marginals = self.structure.marginals(wide, self.lengths, self.mask)
-        best = self.structure.argmax(marginals, self.lengths, self.support)
+        marginals = marginals_of(self.structure, wide, self.lengths, self.mask)
+        best = argmax_of(self.structure, marginals, self.lengths, self.support)
         return map_parts(narrow, best, self.scores)
 
     @cached_property
     def log_count(self) -> Tensor:
         """The logarithm of the number of structures over the candidates, float64, `[batch]`."""
         zeros = map_parts(lambda part: torch.zeros_like(part, dtype=torch.float64), self.scores)
-        return self.structure.log_partition(zeros, self.lengths, self.support)
+        return log_partition_of(self.structure, zeros, self.lengths, self.support)
 
     @cached_property
     def count(self) -> Tensor:
@@ -230,7 +230,7 @@ class Gibbs(Generic[Parts]):
             if one.shape != part.shape:
                 raise ValueError(f"other: expected scores of shape {list(one.shape)}, got {list(part.shape)}")
         zeros = map_parts(torch.zeros_like, self.scores)
-        inside = (self.structure.part_mask(zeros, each) for each in (self.lengths, other.lengths))
+        inside = (part_mask_of(self.structure, zeros, each) for each in (self.lengths, other.lengths))
         if not is_traced() and not all(torch.equal(a, b) for a, b in zip(*map(tensors, inside), strict=True)):
             raise ValueError("other: expected the same lengths")
         own, others = (

@@ -19,6 +19,7 @@ from .checks import as_lengths
 from .kernels.runtime.refusal import RowsError
 from .parts.base import Parts, common_dtype, flatten, map_parts, masked, tensors, unflatten
 from .parts.rows import check_rows, rows_of_scores
+from .results import argmax_of, part_mask_of
 
 CELLS = 1 << 22
 """How many scores one call of an argmax is given at most, if it has more than one row."""
@@ -41,10 +42,10 @@ def k_best(
     """Return the k best structures of each row, best first; see `Structure.top_k`."""
     check_k(k)
     check_rows(structure, scores)
-    valid = structure.part_mask(scores, lengths, mask)
+    valid = part_mask_of(structure, scores, lengths, mask)
     wide = masked(map_parts(lambda part: part.detach().double(), scores), valid)
     search = Search(structure, wide, lengths)
-    best = flatten(structure.argmax(wide, lengths, valid))
+    best = flatten(argmax_of(structure, wide, lengths, valid))
     values, allowed = flatten(wide).cpu(), flatten(valid)
     rows = len(best)
     found: list[list[Tensor]] = [[] for _ in range(rows)]
@@ -143,6 +144,10 @@ class Search(Generic[Parts]):
             lengths = None if self.lengths is None else self.lengths[rows.to(self.lengths.device)]
             own_rows = self.structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)])
             best, exists = self._rows(own_rows, changed, lengths, candidates)
+            if bool((exists & ((best > 0) & ~flatten(candidates)).any(1)).any()):
+                # A structure that returns something where it should say that there is none.
+                name = type(self.structure).__name__
+                raise ValueError(f"{name}.argmax: expected candidates alone, or a ValueError, got other parts")
             exists &= ~(wanted & (best == 0)).any(1)
             found += [one if there else None for one, there in zip(best, exists.tolist(), strict=True)]
         return found
@@ -155,7 +160,8 @@ class Search(Generic[Parts]):
         while exists.any():
             rows = exists.nonzero()[:, 0]
             try:
-                some = structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)]).argmax(
+                some = argmax_of(
+                    structure.map_rows(lambda setting, rows=rows: setting[rows.to(setting.device)]),
                     map_parts(lambda part, rows=rows: part[rows], scores),
                     None if lengths is None else lengths[rows.to(lengths.device)],
                     map_parts(lambda part, rows=rows: part[rows], mask),

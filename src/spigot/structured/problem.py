@@ -12,7 +12,7 @@ from torch import Tensor
 from .base import MarginalStructure, Polytope, Structure
 from .differentiation import is_transformed
 from .parts.base import Parts, like, map_parts, masked, tensors
-from .results import differentiable, marginals_of, returned
+from .results import argmax_of, differentiable, marginals_of, part_mask_of, returned, sample_of
 from .shapes import Lengths, PerRow
 
 
@@ -41,13 +41,12 @@ class Problem(Generic[Parts]):
         """Which parts may be chosen, bool, shaped like the scores."""
         if self.candidates is not None:
             return self.candidates
-        valid = self.structure.part_mask(self.scores, self.lengths, self.mask)
-        return returned(self.structure, "part_mask", valid, self.scores, torch.bool)
+        return part_mask_of(self.structure, self.scores, self.lengths, self.mask)
 
     def argmax(self, scores: Parts | None = None) -> Parts:
         """Return the highest-scoring structures."""
         mask, scores = (self.mask, self.scores) if scores is None else (self.valid, scores)
-        return returned(self.structure, "argmax", self.structure.argmax(scores, self.lengths, mask), scores)
+        return argmax_of(self.structure, scores, self.lengths, mask)
 
     def summable(self) -> MarginalStructure[Parts]:
         """Return the structure if it is a `MarginalStructure`; else raise a TypeError."""
@@ -71,9 +70,7 @@ class Problem(Generic[Parts]):
 
     def sample(self, seeds: Tensor) -> Parts:
         """Return one exact sample of the Gibbs distribution for each row; see `MarginalStructure.sample_seeded`."""
-        structure = self.summable()
-        drawn = structure.sample_seeded(self.scores, seeds, self.lengths, self.mask)
-        return returned(structure, "sample_seeded", drawn, self.scores)
+        return sample_of(self.summable(), self.scores, seeds, self.lengths, self.mask)
 
     def project(self, point: Parts, polytope: Polytope[Parts]) -> Parts:
         """Return the nearest point of `polytope` over the candidates."""

@@ -73,6 +73,23 @@ def check_unchanged(owner: object, method: str, before: tuple[int, ...], *given:
         raise RuntimeError(f"{_name(owner, method)}: expected scores and output as they were, {got}")
 
 
+def part_mask_of(structure: Any, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
+    """Return `structure.part_mask`, checked: bool, shaped like the scores."""
+    return returned(structure, "part_mask", structure.part_mask(scores, lengths, mask), scores, torch.bool)
+
+
+def argmax_of(structure: Any, scores: Parts, lengths: Tensor | None = None, mask: Parts | None = None) -> Parts:
+    """Return `structure.argmax`, checked: shaped like the scores."""
+    return returned(structure, "argmax", structure.argmax(scores, lengths, mask), scores)
+
+
+def sample_of(
+    structure: Any, scores: Parts, seeds: Tensor, lengths: Tensor | None = None, mask: Parts | None = None
+) -> Parts:
+    """Return `structure.sample_seeded`, checked: shaped like the scores."""
+    return returned(structure, "sample_seeded", structure.sample_seeded(scores, seeds, lengths, mask), scores)
+
+
 def log_partition_of(structure: Any, scores: AnyParts, lengths: Tensor | None, mask: AnyParts | None) -> Tensor:
     """Return `structure.log_partition`, checked: one number for each row, differentiable."""
     first = tensors(scores)[0]

@@ -17,5 +17,6 @@ def load_system(source: str | Path, device: torch.device | str = "cpu", **hub: A
     folder = find_checkpoint(source, hub)
     kind = read_json(folder / CONFIG).get("kind")
     if not isinstance(kind, str) or kind not in SYSTEMS:
-        raise CheckpointError(f"{folder / CONFIG}: expected a kind of {', '.join(SYSTEMS)}, got {kind!r}")
+        own = f"{kind!r} (a class of your own has to be entered in spigot.systems.SYSTEMS first)"
+        raise CheckpointError(f"{folder / CONFIG}: expected a kind of {', '.join(SYSTEMS)}, got {own}")
     return SYSTEMS[kind].from_pretrained(folder, device)

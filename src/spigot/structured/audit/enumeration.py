@@ -8,6 +8,7 @@ from ..base import Structure
 from ..checks import as_lengths, check_instance, check_scores
 from ..parts.base import Parts, flatten, map_parts, tensors, unflatten
 from ..problem import Problem
+from ..results import argmax_of, part_mask_of
 from ..shapes import Lengths
 
 
@@ -42,8 +43,8 @@ def all_structures(
     check_instance("structure", structure, Structure, "ProjectiveTree()")
     check_scores("scores", scores)
     lengths = as_lengths(lengths)
-    valid = structure.part_mask(scores, lengths, mask)
-    witness = structure.argmax(map_parts(torch.zeros_like, scores), lengths, valid)
+    valid = part_mask_of(structure, scores, lengths, mask)
+    witness = argmax_of(structure, map_parts(torch.zeros_like, scores), lengths, valid)
     rows = range(tensors(scores)[0].size(0))
     of_rows = [structure.map_rows(lambda setting, b=b: setting[b : b + 1]) for b in rows]  # type: ignore[misc]
     problems = [Problem(of_rows[b], _row(witness, b), _row(lengths, b), _row(valid, b)) for b in rows]

@@ -17,7 +17,7 @@ from ..differentiation import Function, apply, fold, is_tracked, keep, unfold
 from ..kernels.hull.active_set import CONVERGED, STALLED, ActiveSets
 from ..kernels.hull.face import onto_face
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
-from ..results import returned
+from ..results import argmax_of, part_mask_of
 from ..settings import check_integer, check_number
 from ..shapes import Lengths, PerRow
 from .hull_operator import project_in_graph
@@ -137,7 +137,7 @@ class Hull(Polytope[Parts]):
         self, point: Parts, lengths: Lengths | None, mask: Parts | None, start: Parts | None
     ) -> HullSolution[Parts]:
         """Do what `solve` does, for a detached point in float32 or float64."""
-        valid = self.structure.part_mask(point, lengths, mask)
+        valid = part_mask_of(self.structure, point, lengths, mask)
         home = map_parts(lambda part: part.cpu(), point)
         lengths, valid = lengths_or_none(tensors(home)[0], lengths), map_parts(lambda part: part.cpu(), valid)
         flat = flatten(masked(home, valid)).double()
@@ -148,12 +148,12 @@ class Hull(Polytope[Parts]):
             scores = unflatten(values, home)
             # The first call takes all rows, so that an error names the row by its number in the batch.
             if rows is None:
-                chosen = self.structure.argmax(scores, lengths, valid)
+                chosen = argmax_of(self.structure, scores, lengths, valid)
             else:
                 structure = self.structure.map_rows(lambda setting: setting[rows.to(setting.device)])
                 of_rows = None if lengths is None else lengths[rows]
-                chosen = structure.argmax(scores, of_rows, map_parts(lambda v: v[rows], valid))
-            return flatten(returned(self.structure, "argmax", chosen, scores)).double()
+                chosen = argmax_of(structure, scores, of_rows, map_parts(lambda v: v[rows], valid))
+            return flatten(chosen).double()
 
         sets = ActiveSets(flat, self._first(flat, start, valid, argmax), self.tolerance)
         sets.run(argmax, self.max_iterations)
