@@ -245,9 +245,10 @@ class DynamicProgram(MarginalStructure[Parts]):
             with torch.inference_mode(False):
                 found, back = self._differentiated(semiring, _copied(leaves), lengths.clone())
             return found, lambda towards: torch.inference_mode(False)(back)(_copied(towards))
-        # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time.
+        # Outside of graphs and of the transforms of torch.func, autograd alone takes half the time. A view keeps the
+        # tangent that a score may have, and leaves the score itself without a gradient.
         again = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
-        roots = tuple(leaf if leaf.requires_grad else leaf.detach().requires_grad_() for leaf in leaves)
+        roots = tuple(leaf if leaf.requires_grad else leaf.view_as(leaf).requires_grad_() for leaf in leaves)
         with torch.enable_grad():
             total = tuple(_connected(channel, roots) for channel in self._run(semiring, roots, lengths))
 
