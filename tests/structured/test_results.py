@@ -338,3 +338,33 @@ def test_gradient_is_0_where_there_is_no_candidate_whatever_a_surrogate_computes
 def test_hull_of_an_argmax_that_is_nan():
     with pytest.raises(ValueError, match=r"^structure: expected an argmax that is 0/1, or counts, got other values$"):
         Hull(OneOf({"argmax": lambda z: z * torch.nan})).project(SCORES)
+
+
+class Neither(spigot.Surrogate):
+    def forward(self, problem):
+        return problem.scores
+
+
+def test_a_surrogate_is_of_one_of_two_kinds():
+    message = "expected a CustomSurrogate or a DifferentiableSurrogate, got Neither, which is neither$"
+    with pytest.raises(TypeError, match=f"^surrogate: {message}"):
+        spigot.structured_argmax(SCORES, Categorical(), Neither())
+    with pytest.raises(TypeError, match=f"^surrogate: {message}"):
+        spigot.StructuredArgmax(Categorical(), Neither())
+    with pytest.raises(TypeError, match=rf"^surrogates\['mine'\]: {message}"):
+        spigot.audit(SCORES, Categorical(), lambda z: z[:, 0], {"mine": Neither()})
+
+
+@pytest.mark.parametrize(
+    "value", [Hull, "hull", None, lambda: Hull(Categorical())], ids=["class", "text", "none", "method"]
+)
+@pytest.mark.parametrize("name", ["relaxation", "hull"])
+def test_a_structure_has_polytopes(name, value):
+    own = type("Own", (OneOf,), {name: value})({})
+    with pytest.raises(TypeError, match=f"^Own.{name}: expected a property, a Polytope, got "):
+        gradient_of(own, spigot.SPIGOT(polytope=None if name == "relaxation" else "hull"))
+    if name == "hull":
+        with pytest.raises(TypeError, match=r"^Own\.hull: expected a property"):
+            gradient_of(own, spigot.SparseMAP())
+        with pytest.raises(TypeError, match=r"^Own\.hull: expected a property"):
+            spigot.sparsemap_loss(SCORES, torch.eye(3)[:2], own)

@@ -26,7 +26,7 @@ from .problem import Problem
 from .results import check_unchanged, differentiable, returned, versions
 from .settings import check_positive
 from .shapes import Lengths
-from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate
+from .surrogates.base import CustomSurrogate, DifferentiableSurrogate, Surrogate, check_surrogate
 
 
 class _ScaledGradient(Function):
@@ -107,7 +107,7 @@ def structured_argmax(
     """
     check_scores("scores", scores)
     check_instance("structure", structure, Structure, "ProjectiveTree()")
-    check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
+    check_surrogate("surrogate", surrogate)
     check_form("mask", mask, scores)
     if downstream is not None:
         check_function("downstream", downstream, "structures to the loss of each row")
@@ -205,7 +205,7 @@ class StructuredArgmax(nn.Module):
     def __init__(self, structure: Structure[Any], surrogate: Surrogate) -> None:
         super().__init__()
         check_instance("structure", structure, Structure, "ProjectiveTree()")
-        check_instance("surrogate", surrogate, Surrogate, "SPIGOT()")
+        check_surrogate("surrogate", surrogate)
         self.structure = structure
         self.surrogate = surrogate
         if surrogate.state is not None:

@@ -104,6 +104,14 @@ def marginals_of(structure: Any, scores: Parts, lengths: Tensor | None, mask: Pa
     return differentiable(structure, "marginals", marginals, scores)
 
 
+def polytope_of(structure: Any, name: str) -> Any:
+    """Return the polytope `structure.relaxation` or `structure.hull`, checked to be one."""
+    polytope = getattr(structure, name)
+    if isinstance(polytope, type) or not callable(getattr(polytope, "project", None)):
+        raise TypeError(f"{_name(structure, name)}: expected a property, a Polytope, got {kind_of(polytope)}")
+    return polytope
+
+
 def _any_tracked(parts: AnyParts) -> bool:
     return any(part.requires_grad for part in tensors(parts))
 

@@ -151,6 +151,11 @@ def test_the_plot_is_a_file(tmp_path, monkeypatch):
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match="repeats: expected at least 2, got 1"):
         audit(SCORES, Categorical(), linear, repeats=1)
+    for name in ("repeats", "limit"):
+        with pytest.raises(ValueError, match=f"^{name}: expected a positive integer, got 2.5$"):
+            audit(SCORES, Categorical(), linear, **{name: 2.5})
+    with pytest.raises(ValueError, match=r"^scores: expected one instance at least, got an empty batch$"):
+        audit(SCORES[:0], Categorical(), linear)
     with pytest.raises(ValueError, match="limit: row 0 has more than 2 structures"):
         audit(SCORES, Categorical(), linear, limit=2)
     with pytest.raises(ValueError, match=r"^loss: expected one loss for each row, shape \[1\]"):

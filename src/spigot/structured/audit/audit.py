@@ -14,9 +14,10 @@ from ..layer import structured_argmax
 from ..parts.base import Parts, flatten, like, map_parts, masked, tensors, unflatten
 from ..parts.rows import check_rows
 from ..problem import Problem
+from ..settings import check_count
 from ..shapes import Lengths
 from ..surrogates.aimle import AIMLE
-from ..surrogates.base import Surrogate
+from ..surrogates.base import Surrogate, check_surrogate
 from ..surrogates.blackbox import Blackbox
 from ..surrogates.gumbel import Gumbel
 from ..surrogates.imle import IMLE
@@ -104,9 +105,13 @@ def audit(
     if surrogates is not None:
         check_instance("surrogates", surrogates, Mapping, '{"SPIGOT": SPIGOT()}')
         for name, how in surrogates.items():
-            check_instance(f"surrogates[{name!r}]", how, Surrogate, "SPIGOT()")
+            check_surrogate(f"surrogates[{name!r}]", how)
+    check_count("repeats", repeats)
+    check_count("limit", limit)
     if repeats < 2:
         raise ValueError(f"repeats: expected at least 2, got {repeats}")
+    if not len(tensors(scores)[0]):
+        raise ValueError("scores: expected one instance at least, got an empty batch")
     problem = Problem(structure, map_parts(torch.detach, scores), as_lengths(lengths), mask, loss, "audit", "loss")
     problem.gradient_at(problem.argmax())  # an error if there is none
     exact, way = _truth(problem, limit)

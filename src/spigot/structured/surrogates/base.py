@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeAlias, final
 from torch import nn
 
 from ..base import MarginalStructure, Structure
+from ..checks import check_instance
 from ..parts.base import Parts
 from ..problem import Problem
 
@@ -89,3 +90,11 @@ class ArgmaxSurrogate(CustomSurrogate):
     def forward(self, problem: Problem[Parts]) -> tuple[Parts, Saved]:
         """Return the argmax."""
         return problem.argmax(), ()
+
+
+def check_surrogate(name: str, value: object) -> None:
+    """Raise a TypeError unless `value` is a surrogate of one of the two kinds."""
+    check_instance(name, value, Surrogate, "SPIGOT()")
+    if not isinstance(value, CustomSurrogate | DifferentiableSurrogate):
+        got = type(value).__name__
+        raise TypeError(f"{name}: expected a CustomSurrogate or a DifferentiableSurrogate, got {got}, which is neither")

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, NamedTuple
 from ..base import Polytope, Structure
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
+from ..results import polytope_of as own_polytope
 from ..settings import check_count, check_max_norm, check_positive
 from .base import ArgmaxSurrogate
 from .capping import capped
@@ -65,8 +66,8 @@ class ProjectedGradient(ArgmaxSurrogate):
 def polytope_of(polytope: Polytope[Parts] | Literal["hull"] | None, structure: Structure[Parts]) -> Polytope[Parts]:
     """Return the polytope that the argument `polytope` of a surrogate names for a structure."""
     if polytope is None:
-        return structure.relaxation
+        return own_polytope(structure, "relaxation")
     if isinstance(polytope, str):
-        return structure.hull
+        return own_polytope(structure, "hull")
     # A surrogate sees rows, whatever the axis of the scores was.
     return polytope if polytope.axis in (None, -1) else replace(polytope, dim=-1)  # type: ignore[type-var]
