@@ -272,7 +272,8 @@ def draw(gains: Gains, split: str = "ood") -> None:
                 )
             if score == "heads":
                 # Beside trees that are wrecked all other differences would be one line.
-                panel.set_yscale("symlog", linthresh=1, linscale=3, subs=[2, 5])
+                panel.set_yscale("symlog", linthresh=2, linscale=3)
+                panel.set_yticks([-50, -10, -2, -1, 0, 1, 2])
                 panel.yaxis.set_major_formatter(pyplot.FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
             panel.set_xscale("log")
             panel.set_xlim(shares[0] * 0.8, shares[-1] * 1.25)

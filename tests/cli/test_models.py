@@ -46,6 +46,8 @@ def test_info_says_what_a_model_is(spigot, run):
     lines = spigot("info", run)[1].splitlines()
     assert "reads: lemmas, tags, words" in lines
     assert f"card: {run / 'README.md'}" in lines
+    dev = ", ".join(f"{name} {100 * value:.2f}" for name, value in content["dev"].items())
+    assert f"dev: {dev}" in lines
 
 
 def test_info_tells_the_settings_of_a_surrogate_of_ones_own(spigot, tmp_path, monkeypatch):

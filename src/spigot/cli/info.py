@@ -43,6 +43,8 @@ def info(
     if as_json:
         emit_json(content)
         return
+    if isinstance(content["dev"], dict):  # as `evaluate` and `score` print them
+        content["dev"] = {name: f"{100 * value:.2f}" for name, value in content["dev"].items()}
     for key, value in content.items():
         if value is not None:
             emit(f"{key}: {_text(value)}")
