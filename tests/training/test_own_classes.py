@@ -192,3 +192,24 @@ def test_a_name_is_no_run_to_start_from(tmp_path):
         wanted = recipe("spigot", {table: {key: "nowhere"}})
         with pytest.raises(RecipeError, match=f"^{table}.{key}: nowhere: expected a folder, got none"):
             Trainer(wanted, tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda states: states[:, 1:], r"expected shape \[(\d+), (\d+), (\d+)\], got \[\1, (?!\2)\d+, \3\]"),
+        (lambda states: states[..., 1:], r"expected shape \[(\d+), (\d+), (\d+)\], got \[\1, \2, (?!\3)\d+\]"),
+        (lambda states: (states, None), "expected a tensor, got tuple"),
+    ],
+)
+def test_an_encoder_returns_a_state_for_each_token(tmp_path, monkeypatch, change, message):
+    forward = Window.forward
+    monkeypatch.setattr(Window, "forward", lambda *arguments: change(forward(*arguments)))
+    with pytest.raises((TypeError, ValueError), match=rf"^Window\.forward: {message}$"):
+        train(tmp_path / "run", recipe(tables={"system": own_system()}))
+
+
+def test_an_encoder_needs_columns_that_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(Window, "needs", frozenset({"words", "pos"}))
+    with pytest.raises(ValueError, match=r"^Window\.needs: expected of words, lemmas, tags, got 'pos'$"):
+        train(tmp_path / "run", recipe(tables={"system": own_system()}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
@@ -31,6 +31,23 @@ class Encoder(nn.Module, ABC):
         """Return parameters with a learning rate of their own, by the factor on that of the part; by default none."""
         return {}
 
+    def __call__(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
+        """Return what `forward` does, checked.
+
+        Raises:
+            TypeError: no tensor.
+            ValueError: another shape; a parser would count other tokens than there are.
+        """
+        states: Any = super().__call__(tokens, dropped)
+        name = f"{type(self).__name__}.forward"
+        if not isinstance(states, Tensor):
+            raise TypeError(f"{name}: expected a tensor, got {type(states).__name__}")
+        batch, width = tokens.words.shape
+        expected = [batch, width - 1, self.output_dim]
+        if [*states.shape] != expected:
+            raise ValueError(f"{name}: expected shape {expected}, got {[*states.shape]}")
+        return states
+
     @abstractmethod
     def forward(self, tokens: Tokens, dropped: Tensor | None = None) -> Tensor:
         """Return the states `[batch, n, output_dim]` of ROOT and the tokens, n being the longest length + 1.
@@ -53,4 +70,8 @@ class WithEncoder:
     @property
     def needs(self) -> frozenset[Column]:
         """See `Encoder`."""
+        for column in self.encoder.needs:
+            if column not in get_args(Column):
+                name, known = f"{type(self.encoder).__name__}.needs", ", ".join(get_args(Column))
+                raise ValueError(f"{name}: expected of {known}, got {column!r}")
         return self.encoder.needs
