@@ -257,8 +257,22 @@ def test_a_total_of_the_wrong_shape():
         def total(self, scores, lengths):
             return stack(scores.unbind(1), 1)
 
-    with pytest.raises(ValueError, match=r"total: expected shape \[2\], got \[2, 3\]"):
+    with pytest.raises(ValueError, match=r"^Wrong\.total: expected shape \[2\], got \[2, 3\]"):
         Wrong().argmax(torch.zeros(2, 3))
+
+    class Forgets(Wrong):
+        def total(self, scores, lengths):
+            return None
+
+    with pytest.raises(TypeError, match=r"^Forgets\.total: expected a Value, got NoneType$"):
+        Forgets().argmax(torch.zeros(2, 3))
+
+    class Counts(Wrong):
+        counted: ClassVar = "tokens"
+
+    message = r"^Counts\.counted: expected axes of the scores \(batch, token\), got 'tokens'$"
+    with pytest.raises(ValueError, match=message):
+        Counts().argmax(torch.zeros(2, 3))
 
 
 def test_no_positions_at_all():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import AccurateSums, MarginalStructure, Polytope
-from ..checks import as_lengths, lengths_or_none, narrow, refuse_lengths, refuse_rows
+from ..checks import as_lengths, kind_of, lengths_or_none, narrow, refuse_lengths, refuse_rows
 from ..differentiation import is_traced
 from ..k_best import check_k
 from ..kernels.numerics.limbs import WIDE
@@ -223,8 +223,10 @@ class DynamicProgram(MarginalStructure[Parts]):
         if not any(self._extents(self._in_form(leaves))):
             return one.channels
         total = self.total(self._in_form(values), lengths)
+        if not isinstance(total, Value):
+            raise TypeError(f"{type(self).__name__}.total: expected a Value, got {kind_of(total)}")
         if total.shape != one.shape:
-            raise ValueError(f"total: expected shape {list(one.shape)}, got {list(total.shape)}")
+            raise ValueError(f"{type(self).__name__}.total: expected shape {list(one.shape)}, got {list(total.shape)}")
         return one.where(lengths == 0 if lengths.dim() == 1 else (lengths == 0).all(1), total).channels
 
     def _differentiated(self, semiring: Semiring, leaves: tuple[Tensor, ...], lengths: Tensor) -> tuple[Any, ...]:
@@ -290,6 +292,10 @@ class DynamicProgram(MarginalStructure[Parts]):
         """Check types and shapes; return the lengths as int64, in the shape that `inside` takes."""
         check_axes("scores", scores, self.form, self.axes, mask)
         sizes = sizes_of(scores, self.axes)
+        missing = [name for name in self.counted.split() if name not in sizes]
+        if missing:
+            name, known = f"{type(self).__name__}.counted", ", ".join(sizes)
+            raise ValueError(f"{name}: expected axes of the scores ({known}), got {missing[0]!r}")
         extents = [sizes.pop(name) for name in self.counted.split()]
         first = tensors(scores)[0]
         empty = [axis for axis, size in sizes.items() if axis != "batch" and not size]
