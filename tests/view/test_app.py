@@ -162,6 +162,34 @@ def test_the_update_adds_up(client):
         assert move["times"] is None or (move["gone"] and len(move["gone"]) == len(move["come"]))
 
 
+def test_of_many_arcs_those_that_are_chosen_or_annotated_have_their_numbers(client, monkeypatch):
+    body = {"gold": 1, "model": "one", "target": "gold"}
+    whole = client.post("/api/update", json=body).json()
+    assert whole["arcs"] == len(whole["rows"])
+    wanted = {(h, m) for h, m, _, _, z, *_ in whole["rows"] if z}
+    wanted |= {(h, m) for m, h in enumerate(SENTENCES[1].trees["syntax"].heads, 1)}
+    monkeypatch.setattr("spigot.view.answers.ROWS", len(wanted) + 2)
+    fewer = client.post("/api/update", json=body).json()
+    assert (len(fewer["rows"]), fewer["arcs"]) == (len(wanted) + 2, whole["arcs"])
+    found = [(h, m) for h, m, *_ in fewer["rows"]]
+    assert wanted <= set(found)
+    size = {(h, m): abs(row[-1]) for h, m, *row in whole["rows"]}
+    largest = sorted((size[arc] for arc in size if arc not in wanted), reverse=True)[:2]
+    assert sorted((size[arc] for arc in found if arc not in wanted), reverse=True) == largest
+    monkeypatch.setattr("spigot.view.answers.ROWS", 1)
+    assert {(h, m) for h, m, *_ in client.post("/api/update", json=body).json()["rows"]} == wanted
+
+
+def test_of_a_graph_arcs_and_labels_that_are_chosen_have_their_numbers(monkeypatch):
+    monkeypatch.setattr("spigot.view.answers.ROWS", 1)
+    client = TestClient(make_app({"s": sentiment_model()}, SENTENCES[:1]), base_url="http://127.0.0.1")
+    answer = client.post("/api/update", json={"gold": 0, "model": "s", "target": "positive"}).json()
+    gold = {(h, m, each) for h, m, label in SENTENCES[0].graphs["semantics"].arcs for each in ("", label)}
+    assert all(z or (h, m, label) in gold for h, m, label, _, z, *_ in answer["rows"])
+    assert {label for _, _, label, _, z, *_ in answer["rows"] if z} - {""}
+    assert len(answer["rows"]) < answer["arcs"]
+
+
 def test_several_steps_are_shown_one_by_one(client):
     answer = client.post(
         "/api/update", json={"text": TEXT, "tokenized": True, "model": "one", "steps": 3, "hull": True}

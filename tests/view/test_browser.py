@@ -119,6 +119,16 @@ def test_the_loss_moves_arcs(page, see):
     see(page.locator("#error")).to_be_empty()
 
 
+def test_what_the_table_of_numbers_leaves_out_is_said(page, see, monkeypatch):
+    monkeypatch.setattr("spigot.view.answers.ROWS", 1)
+    page.click("#gold button >> nth=0")
+    page.click("#tab-update")
+    see(page.locator("#left-out")).to_contain_text("arcs: those of ẑ and of the sentence's own annotation")
+    monkeypatch.undo()
+    page.click("button.go")
+    see(page.locator("#left-out")).to_have_count(0)
+
+
 def test_a_graph_of_ones_own_is_a_target(page, see):
     page.check("#tokenized")
     page.fill("#text", "the dog sleeps")

@@ -20,7 +20,7 @@ from spigot.view.request import classes_of
 from spigot.view.update import Move, Update, move_panel, step_panels
 
 ROWS = 600
-"""At most so many arcs have their numbers on the page, those with the largest gradients."""
+"""So many arcs have their numbers on the page: those that are chosen or annotated, and the largest gradients."""
 
 
 def model_answer(name: str, system: System) -> dict[str, Any]:
@@ -107,11 +107,17 @@ def comparison_answers(
 
 
 def update_answer(update: Update, width: int) -> dict[str, Any]:
-    """Return an update as drawings and, by arc, as numbers: s, ẑ, -η∇ẑL, p̂ and z̃ of the last step, and both moves."""
+    """Return an update as drawings and, by arc, as numbers: s, ẑ, -η∇ẑL, p̂ and z̃ of the last step, and both moves.
+
+    Of more than `ROWS` arcs, those of ẑ and of the sentence's own annotation come first, then those with the largest
+    gradients; `arcs` is the number of all.
+    """
     panels = [*step_panels(update), move_panel(update, "STE", "−∇ẑL = −∇s: what STE moves")]
     last = update.steps[-1]
     keys = {**update.structure, **update.moves["STE"].scores, **update.moves["SPIGOT"].scores, **last.projected}
-    rows = sorted(keys, key=lambda key: -abs(update.moves["STE"].scores.get(key, 0.0)))[:ROWS]
+    kept = (update.structure.keys() | update.annotated) & keys.keys()
+    gradient = update.moves["STE"].scores
+    rows = sorted(keys, key=lambda key: (key not in kept, -abs(gradient.get(key, 0.0))))[: max(ROWS, len(kept))]
     columns = [update.scores, update.structure, last.step, last.ahead, last.projected]
     columns += [update.moves["SPIGOT"].scores, update.moves["STE"].scores]
     return {
@@ -119,6 +125,7 @@ def update_answer(update: Update, width: int) -> dict[str, Any]:
         "loss": update.loss,
         "drawings": [_titled(panel, panels, width) for panel in panels],
         "moves": {name: _outcome(move, update) for name, move in update.moves.items()},
+        "arcs": len(keys),
         "rows": [[*key, *(column.get(key, 0.0) for column in columns)] for key in sorted(rows)],
     }
 

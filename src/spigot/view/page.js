@@ -113,8 +113,16 @@ async function updatePieces() {
   if (answer.loss === 0) pieces.push(element("p", "A loss of 0 moves nothing: choose another target.", { class: "note" }));
   pieces.push(...answer.drawings.map((drawn) => drawing(drawn.title, drawn.svg)));
   for (const [surrogate, move] of Object.entries(answer.moves)) pieces.push(element("p", outcome(surrogate, move, arc), { class: "note" }));
-  pieces.push(element("h2", "Numbers, by modifier"), ...table(answer, name, arc));
+  pieces.push(element("h2", "Numbers, by modifier"), ...leftOut(answer), ...table(answer, name, arc));
   return pieces;
+}
+
+/** What the table leaves out of a long sentence's arcs. */
+function leftOut(answer) {
+  if (answer.rows.length === answer.arcs) return [];
+  const [shown, all] = [answer.rows.length, answer.arcs].map((count) => count.toLocaleString("en"));
+  const text = `${shown} of ${all} arcs: those of ẑ and of the sentence's own annotation, and those with the largest gradients.`;
+  return [element("p", text, { class: "note", id: "left-out" })];
 }
 
 function outcome(surrogate, move, arc) {

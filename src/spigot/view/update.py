@@ -55,6 +55,8 @@ class Update(NamedTuple):
     """The end task's loss at ẑ."""
     steps: list[Step]
     moves: dict[str, Move]
+    annotated: frozenset[tuple[int, int, str]]
+    """The arcs of the intermediate structure that the sentence itself is annotated with, such as a gold tree's."""
 
 
 def update_of(
@@ -90,7 +92,17 @@ def update_of(
         before = step.projected
     surrogates = {"SPIGOT": spigot, **others}
     moves = {name: _move(system, problem, structure, surrogate) for name, surrogate in surrogates.items()}
-    return Update(sentence, weights(problem.scores), weights(structure), loss, steps, moves)
+    scores, chosen, own = weights(problem.scores), weights(structure), _annotated(system, sentence)
+    return Update(sentence, scores, chosen, loss, steps, moves, own)
+
+
+def _annotated(system: System, sentence: Sentence) -> frozenset[tuple[int, int, str]]:
+    """Return the arcs of a sentence's tree or graph of the intermediate task, by head, modifier and label."""
+    name = str(system.config.intermediate)
+    if name in sentence.trees:
+        return frozenset((head, modifier, "") for modifier, head in enumerate(sentence.trees[name].heads, 1))
+    arcs = sentence.graphs[name].arcs if name in sentence.graphs else ()
+    return frozenset((arc.head, arc.modifier, label) for arc in arcs for label in ("", arc.label))
 
 
 def _move(system: System, problem: Problem[Any], structure: Any, surrogate: Surrogate) -> Move:
