@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree
 
 import pytest
@@ -188,6 +189,15 @@ def test_of_a_graph_arcs_and_labels_that_are_chosen_have_their_numbers(monkeypat
     assert all(z or (h, m, label) in gold for h, m, label, _, z, *_ in answer["rows"])
     assert {label for _, _, label, _, z, *_ in answer["rows"] if z} - {""}
     assert len(answer["rows"]) < answer["arcs"]
+
+
+def test_questions_at_the_same_time_have_the_answers_that_they_have_alone(client):
+    update, parse = {"gold": 1, "model": "one", "target": "gold"}, {"gold": 2}
+    asked = [("/api/update", update), ("/api/parse", parse)] * 10
+    alone = {path: client.post(path, json=body).json() for path, body in asked[:2]}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda question: client.post(question[0], json=question[1]).json(), asked))
+    assert [answer == alone[path] for (path, _), answer in zip(asked, answers, strict=True)] == [True] * 20
 
 
 def test_several_steps_are_shown_one_by_one(client):

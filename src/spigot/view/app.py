@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import combinations
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -63,6 +64,8 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
     """Return the application for one or two systems by name and, perhaps, sentences with gold annotations."""
     app = FastAPI(title="spigot", docs_url=None, redoc_url=None, openapi_url=None)
     language = next(iter(systems.values())).config.language
+    # An update changes what comes out of a system's layer while it computes losses: nobody else may use it then.
+    alone = Lock()
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
 
     @app.exception_handler(UserError)
@@ -96,7 +99,8 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
     @app.post("/api/parse")
     def parse(body: ParseBody) -> dict[str, Any]:
         sentence = sentence_of(body.text, body.tokenized, body.gold, gold, language)
-        parsed = [(name, system.parse([bare(sentence)], confidence=True)[0]) for name, system in systems.items()]
+        with alone:
+            parsed = [(name, system.parse([bare(sentence)], confidence=True)[0]) for name, system in systems.items()]
         drawings = [parse_answer(name, systems[name], found, body.width) for name, found in parsed]
         if body.gold is not None:
             parsed.insert(0, ("gold", sentence))
@@ -117,8 +121,9 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
         sentence = sentence_of(body.text, body.tokenized, body.gold, gold, language)
         spigot = SPIGOT(body.step_size, body.max_norm, "hull" if body.hull else None, body.steps)
         ste = StraightThrough(body.max_norm)
-        target = target_of(body.target, sentence, task, system, systems)
-        found = update_of(system, target, spigot, {"STE": ste}, task)
+        with alone:
+            target = target_of(body.target, sentence, task, system, systems)
+            found = update_of(system, target, spigot, {"STE": ste}, task)
         return update_answer(found, body.width)
 
     return app
