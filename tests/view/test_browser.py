@@ -119,6 +119,22 @@ def test_the_loss_moves_arcs(page, see):
     see(page.locator("#error")).to_be_empty()
 
 
+def test_a_wrong_setting_of_an_update_is_said_there_and_does_not_stop_parsing(page, see):
+    page.allowed = {"422"}
+    page.click("#gold button >> nth=0")
+    page.click("#tab-update")
+    page.fill("#steps", "99")
+    page.press("#steps", "Tab")
+    see(page.locator("#error")).to_contain_text("steps: ")
+    page.click("#tab-parse")
+    see(page.locator("svg")).not_to_have_count(0)
+    page.check("#tokenized")
+    page.fill("#text", "the dog")
+    page.click("button.go")
+    see(page.locator("svg").first.locator(".word")).to_have_text(["the", "dog"])
+    see(page.locator("#error")).to_be_empty()
+
+
 def test_what_the_table_of_numbers_leaves_out_is_said(page, see, monkeypatch):
     monkeypatch.setattr("spigot.view.answers.ROWS", 1)
     page.click("#gold button >> nth=0")
