@@ -7,8 +7,9 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from spigot.drawing import layout
 from spigot.drawing.arcs import DrawnArc
-from spigot.drawing.layout import CUT, LABEL, Panel, Row, lay_out, levels_of
+from spigot.drawing.layout import CUT, LABEL, Panel, Row, common_columns, lay_out, levels_of
 from spigot.drawing.measure import text_width
 
 
@@ -130,6 +131,15 @@ def test_a_label_stands_where_no_other_arc_crosses_it():
     a, b = label_box(inner)
     assert outer.level > inner.level
     assert not a - 2 < outer.left < b + 2
+
+
+def test_labels_are_placed_once_however_often_rows_are_tried(monkeypatch):
+    placed = []
+    monkeypatch.setattr(layout, "_label_x", lambda label, *_: placed.append(label))
+    whole = random_panel(3, words=40)
+    rows = lay_out(whole, 400, common_columns([whole, whole]))
+    assert len(rows) > 3
+    assert len(placed) == sum(not segment.upright for row in rows for side in sides(row) for segment in side)
 
 
 def test_a_long_label_moves_its_words_apart():

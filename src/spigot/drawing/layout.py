@@ -98,7 +98,7 @@ def common_columns(panels: Sequence[Panel]) -> Columns:
     columns: Columns = {}
     for panel in panels:
         before = 0.0
-        for word in _row(panel, 1, len(panel.words), {}).words if panel.words else ():
+        for word in _frame(panel, 1, len(panel.words), {}).words if panel.words else ():
             half, distance = columns.get(word.number, (0.0, 0.0))
             columns[word.number] = max(half, word.half), max(distance, word.x - before)
             before = word.x
@@ -111,13 +111,13 @@ def lay_out(panel: Panel, width: float, columns: Columns | None = None) -> list[
     rows: list[Row] = []
     first, count = 1, len(panel.words)
     while first <= count:
-        last, row = first, _row(panel, first, first, columns)
+        last, frame = first, _frame(panel, first, first, columns)
         while last < count:
-            longer = _row(panel, first, last + 1, columns)
+            longer = _frame(panel, first, last + 1, columns)
             if longer.width > width:
                 break
-            last, row = last + 1, longer
-        rows.append(row)
+            last, frame = last + 1, longer
+        rows.append(_filled(frame))
         first = last + 1
     return rows
 
@@ -132,7 +132,29 @@ class _Piece(NamedTuple):
     """In numbers of words, those beyond the row too, so that long arcs stay outside short ones."""
 
 
-def _row(panel: Panel, first: int, last: int, columns: Columns) -> Row:
+class _Side(NamedTuple):
+    """The pieces above or below the words, their levels, and where they meet the words."""
+
+    pieces: list[_Piece]
+    levels: list[int]
+    ports: dict[int, dict[int, float]]
+
+
+class _Frame(NamedTuple):
+    """A row before its labels are placed, which takes long where there are many arcs."""
+
+    words: list[Word]
+    sides: list[_Side]
+    width: float
+
+
+def _filled(frame: _Frame) -> Row:
+    x = {word.number: word.x for word in frame.words}
+    above, below = (_placed(*side, x, frame.width) for side in frame.sides)
+    return Row(frame.words, above, below, frame.width)
+
+
+def _frame(panel: Panel, first: int, last: int, columns: Columns) -> _Frame:
     sides = [_pieces(arcs, first, last) for arcs in (panel.above, panel.below)]
     levels = [levels_of([piece.interval for piece in side], [p.arc.head == 0 for p in side]) for side in sides]
     ports = [_ports(side, level) for side, level in zip(sides, levels, strict=True)]
@@ -161,8 +183,8 @@ def _row(panel: Panel, first: int, last: int, columns: Columns) -> Row:
             for number in range(begin + 1, last + 1):
                 x[number] += missing * (min(number, end) - begin) / (end - begin)
             right_edge += missing
-    placed = [_placed(side, level, port, x, right_edge) for side, level, port in zip(sides, levels, ports, strict=True)]
-    return Row([Word(n, x[n], halves[n]) for n in x], placed[0], placed[1], right_edge)
+    made = [_Side(*side) for side in zip(sides, levels, ports, strict=True)]
+    return _Frame([Word(n, x[n], halves[n]) for n in x], made, right_edge)
 
 
 def _room(piece: _Piece) -> float:
@@ -197,21 +219,22 @@ def levels_of(intervals: Sequence[tuple[float, float]], outside: Sequence[bool] 
     order = sorted(
         range(len(intervals)), key=lambda k: (outside[k], intervals[k][1] - intervals[k][0], intervals[k][0])
     )
-    levels: dict[int, int] = {}
+    levels = [0] * len(intervals)
+    placed: list[tuple[float, float, int]] = []
     for k in order:
         begin, end = intervals[k]
         taken, floor = set(), 0
-        for other, level in levels.items():
-            a, b = intervals[other]
-            if max(a, begin) < min(b, end):
+        for a, b, level in placed:
+            if a < end and begin < b:
                 taken.add(level)
-                if outside[k] or (begin <= a and b <= end):
-                    floor = max(floor, level)
+                if level > floor and (outside[k] or (begin <= a and b <= end)):
+                    floor = level
         level = floor + 1
         while level in taken:
             level += 1
         levels[k] = level
-    return [levels[k] for k in range(len(intervals))]
+        placed.append((begin, end, level))
+    return levels
 
 
 def _ports(pieces: Sequence[_Piece], levels: Sequence[int]) -> dict[int, dict[int, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from .arcs import DrawnArc
-from .layout import CORNER, CUT, Panel, Row, Segment, common_columns, lay_out
+from .layout import CORNER, CUT, Columns, Panel, Row, Segment, common_columns, lay_out
 from .measure import text_width
 from .style import STYLE
 
@@ -29,7 +29,7 @@ def svg(
     width: float = WIDTH,
     title: str = "",
     key: Sequence[DrawnArc] = (),
-    beside: Sequence[Panel] = (),
+    columns: Columns | None = None,
 ) -> str:
     """Return panels, one below the other, as an SVG element.
 
@@ -38,15 +38,16 @@ def svg(
         width: the greatest width in pixels; sentences that need more are wrapped.
         title: a name for readers who do not see the drawing.
         key: arcs whose roles are explained at the top, by their labels.
-        beside: panels of other drawings, below whose words those of these panels shall stand.
+        columns: where the words of several drawings of a sentence stand, see `common_columns`; None: where those of
+            these panels stand, if they have the same words.
     """
     body: list[str] = []
     y, widest = EDGE, 0.0
     for line in _key_lines(key, width):
         widest = max(widest, _key(line, y, body))
         y += CAPTION
-    group = [*panels, *beside]
-    columns = common_columns(group) if len({tuple(panel.words) for panel in group}) == 1 else {}
+    if columns is None:
+        columns = common_columns(panels) if len({tuple(panel.words) for panel in panels}) == 1 else {}
     for panel in panels:
         rows = lay_out(panel, width - 2 * EDGE, columns)
         for text in _wrapped(panel.caption, width - 2 * EDGE):

@@ -9,7 +9,7 @@ from typing import Any
 
 from spigot.data.sentence import SENTIMENTS, Sentence, column_of
 from spigot.drawing.arcs import graph_arcs, tree_arcs
-from spigot.drawing.layout import Panel
+from spigot.drawing.layout import Columns, Panel, common_columns
 from spigot.drawing.parses import draw, named_alike
 from spigot.drawing.svg import svg
 from spigot.models.config import NamedSurrogate
@@ -113,25 +113,26 @@ def update_answer(update: Update, width: int) -> dict[str, Any]:
     gradients; `arcs` is the number of all.
     """
     panels = [*step_panels(update), move_panel(update, "STE", "−∇ẑL = −∇s: what STE moves")]
+    columns = common_columns(panels)  # once, not for each drawing
     last = update.steps[-1]
     keys = {**update.structure, **update.moves["STE"].scores, **update.moves["SPIGOT"].scores, **last.projected}
     kept = (update.structure.keys() | update.annotated) & keys.keys()
     gradient = update.moves["STE"].scores
     rows = sorted(keys, key=lambda key: (key not in kept, -abs(gradient.get(key, 0.0))))[: max(ROWS, len(kept))]
-    columns = [update.scores, update.structure, last.step, last.ahead, last.projected]
-    columns += [update.moves["SPIGOT"].scores, update.moves["STE"].scores]
+    numbers = [update.scores, update.structure, last.step, last.ahead, last.projected]
+    numbers += [update.moves["SPIGOT"].scores, update.moves["STE"].scores]
     return {
         "tokens": list(update.sentence.forms),
         "loss": update.loss,
-        "drawings": [_titled(panel, panels, width) for panel in panels],
+        "drawings": [_titled(panel, columns, width) for panel in panels],
         "moves": {name: _outcome(move, update) for name, move in update.moves.items()},
         "arcs": len(keys),
-        "rows": [[*key, *(column.get(key, 0.0) for column in columns)] for key in sorted(rows)],
+        "rows": [[*key, *(each.get(key, 0.0) for each in numbers)] for key in sorted(rows)],
     }
 
 
-def _titled(panel: Panel, panels: list[Panel], width: int) -> dict[str, Any]:
-    return {"title": panel.caption, "svg": svg([replace(panel, caption="")], width=width, beside=panels)}
+def _titled(panel: Panel, columns: Columns, width: int) -> dict[str, Any]:
+    return {"title": panel.caption, "svg": svg([replace(panel, caption="")], width=width, columns=columns)}
 
 
 def _outcome(move: Move, update: Update) -> dict[str, Any]:
