@@ -162,6 +162,25 @@ def test_a_graph_of_ones_own_is_a_target(page, see):
     see(page.locator("svg")).to_have_count(0)
 
 
+def test_while_an_answer_is_under_way_the_page_says_so(page, see):
+    page.allowed = {"422"}
+    page.check("#tokenized")
+    page.click("button.go")
+    see(page.locator("#error")).not_to_be_empty()
+    held = []
+    page.route("**/api/parse", lambda route: held.append(route))
+    page.fill("#text", "the dog")
+    page.click("button.go")
+    see(page.locator("#result")).to_have_attribute("aria-busy", "true")
+    see(page.locator("button.go")).to_be_disabled()
+    see(page.locator("#error")).to_be_empty()
+    page.wait_for_timeout(50)  # the request is handed over
+    held[0].continue_()
+    page.wait_for_selector("svg")
+    see(page.locator("#result")).to_have_attribute("aria-busy", "false")
+    see(page.locator("button.go")).to_be_enabled()
+
+
 def test_mistakes_are_one_line_on_the_page(page, see):
     page.allowed = {"422"}
     page.check("#tokenized")

@@ -47,16 +47,25 @@ function chosenModel() {
 
 async function show() {
   const number = ++state.asked;
+  $("error").textContent = "";
+  wait(true);
   try {
     const pieces = state.view === "parse" ? await parsePieces() : await updatePieces();
     if (number !== state.asked) return; // a later question is under way
-    $("error").textContent = "";
     $("result").replaceChildren(...pieces);
   } catch (error) {
     if (number !== state.asked) return;
     $("error").textContent = error.message;
     $("result").replaceChildren();
+  } finally {
+    if (number === state.asked) wait(false);
   }
+}
+
+/** Show that an answer is under way, or there. */
+function wait(busy) {
+  $("result").setAttribute("aria-busy", String(busy));
+  $("ask").querySelector("button.go").disabled = busy;
 }
 
 async function parsePieces() {
