@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 
+from spigot.cli.demo import _beside
 from spigot.data.draw import draw_graph, draw_tree
 from spigot.data.sentence import TOP, Arc, Graph, Sentence, Tree
 
@@ -99,3 +100,29 @@ def test_the_empty_sentence_is_drawn_as_nothing():
 def test_a_sentence_without_the_annotation_is_an_error_that_names_it(draw, what):
     with pytest.raises(ValueError, match=f"expected one with a {what}, got none in 'own-1'"):
         draw(sentence("w", "T"))
+
+
+def test_columns_are_as_wide_as_a_terminal_shows_them():
+    tree, forms = Tree((2, 0, 2), ("nsubj", "root", "obj")), "我们 e\u0301te\u0301 ｂ"
+    graph = Graph((Arc(2, 1, "ARG1"),), frozenset({2}))
+    made = sentence(forms, "PN VV NN", trees={"syntax": tree}, graphs={"semantics": graph})
+    drawn = drawing("""
+          ┌> 1 我们 PN nsubj
+        ─>┼─ 2 e\u0301te\u0301  VV root
+          └> 3 ｂ   NN obj
+    """)
+    assert draw_tree(made) == drawn
+    assert _beside(drawn, "x\ny\nz").splitlines()[1:] == [
+        "─>┼─ 2 e\u0301te\u0301  VV root   |  y",
+        "  └> 3 ｂ   NN obj    |  z",
+    ]
+    assert draw_graph(made).splitlines()[1] == "  2 e\u0301te\u0301  VV ARG1 → 我们/1"
+
+
+def test_no_character_moves_the_cursor_or_other_text():
+    forms = ("\x1b[31mred", "a\u202eb", "\u200fx\u2028", "क्\u200dष", "👩\u200d🔬", "c\x9bd")
+    graph = Graph((Arc(2, 1, "A\x07"),), frozenset({2}))
+    made = Sentence("own-1", forms, ("_",) * 6, ("T",) * 6, trees={"syntax": Tree((0,) * 6, ("x\x00",) * 6)})
+    drawn = draw_tree(made) + draw_graph(made.with_graph("semantics", graph))
+    assert not set(drawn) & set("\x1b\u202e\u200f\u2028\x9b\x07\x00")
+    assert all(each in drawn for each in ("\ufffd[31mred", "a\ufffdb", "\ufffdx\ufffd", forms[3], forms[4], "A\ufffd"))

@@ -182,6 +182,12 @@ def test_in_a_browser_no_text_covers_another(browser, width, scheme):
         for boxes in found:
             for (l1, r1, t1, b1), (l2, r2, t2, b2) in combinations(boxes, 2):
                 assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1
+    # Behind each label the ground covers the lines, beyond the text on both sides.
+    grounds = page_.evaluate(BOXES.replace("NAME", ".ground:has(+ .label)"))
+    for labels, covers in zip(page_.evaluate(BOXES.replace("NAME", ".label")), grounds, strict=True):
+        assert all(g[0] < t[0] and t[1] < g[1] for t, g in zip(labels, covers, strict=True))
+    fills = page_.evaluate("['.paper', '.ground'].map(name => getComputedStyle(document.querySelector(name)).fill)")
+    assert fills[0] == fills[1]
     background = page_.evaluate("getComputedStyle(document.querySelector('.paper')).fill")
     assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 24, 31)")
     assert page_.evaluate("document.documentElement.scrollWidth") <= width + 32

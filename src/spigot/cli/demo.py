@@ -125,9 +125,11 @@ def _show_layer() -> None:
 
 def _beside(left: str, right: str) -> str:
     """Return two drawings of the same sentence beside each other."""
+    from spigot.data.cells import cells, padded
+
     ours, theirs = left.splitlines(), right.splitlines()
-    width = max(map(len, ours))
-    return "\n".join(f"{one:{width}}  |  {other}".rstrip() for one, other in zip(ours, theirs, strict=True))
+    width = max(map(cells, ours))
+    return "\n".join(f"{padded(one, width)}  |  {other}".rstrip() for one, other in zip(ours, theirs, strict=True))
 
 
 def _program() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spigot.data.cells import cells, padded, passive
 from spigot.data.sentence import SEMANTICS, SYNTAX, Sentence
 
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
@@ -123,8 +124,9 @@ def _right(column: Sequence[str]) -> list[str]:
 
 
 def _table(*columns: Sequence[str]) -> str:
-    widths = [max(map(len, column), default=0) for column in columns]
-    rows = zip(*columns, strict=True)
+    shown = [[passive(text) for text in column] for column in columns]
+    widths = [max(map(cells, column), default=0) for column in shown]
+    rows = zip(*shown, strict=True)
     return "\n".join(
-        " ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        " ".join(padded(text, width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

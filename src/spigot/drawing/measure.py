@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from spigot.data.cells import character_cells
+
 _WIDTHS = {
     0.24: "ijl'|",
     0.30: "ft.,:;!/I[] ()`",
@@ -30,9 +32,8 @@ def _character(character: str) -> float:
     known = _WIDTH.get(character)
     if known is not None:
         return known
-    if unicodedata.category(character) in ("Mn", "Me", "Cf", "Cc"):
-        return 0.0
-    if unicodedata.east_asian_width(character) in "WF":
-        return 1.0
+    cells = character_cells(character)
+    if cells != 1:
+        return cells / 2
     base = _WIDTH.get(unicodedata.normalize("NFD", character)[0])
     return base if base is not None else 0.70

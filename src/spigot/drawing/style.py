@@ -2,7 +2,7 @@
 
 STYLE = """
 .spigot-drawing{--ink:#1d2430;--soft:#6b7482;--paper:#ffffff;--above:#b3263a;--below:#1f5fbf;
---old:#76808f;--new:#a8500a;--up:#0f7b5f;--down:#b4480b;
+--old:#66707f;--new:#a8500a;--up:#0f7b5f;--down:#b4480b;
 font-family:-apple-system,"Segoe UI",Roboto,Helvetica,Arial,"Liberation Sans",sans-serif}
 @media (prefers-color-scheme:dark){.spigot-drawing{--ink:#e8ecf2;--soft:#98a2b3;--paper:#14181f;
 --above:#ff8b95;--below:#7fb0ff;--old:#98a2b3;--new:#f2b05e;--up:#4fd1a5;--down:#f0a060}}
@@ -23,8 +23,8 @@ font-family:-apple-system,"Segoe UI",Roboto,Helvetica,Arial,"Liberation Sans",sa
 .spigot-drawing .new .line{stroke-dasharray:7 3}
 .spigot-drawing .down .line{stroke-dasharray:5 3}
 .spigot-drawing .tip{fill:currentColor}
-.spigot-drawing .label{fill:currentColor;font-size:11px;text-anchor:middle;paint-order:stroke;stroke:var(--paper);
-stroke-width:6px;stroke-linejoin:round}
+.spigot-drawing .label{fill:currentColor;font-size:11px;text-anchor:middle}
+.spigot-drawing .ground{fill:var(--paper)}
 .spigot-drawing .arc:hover .line{stroke-width:2.75px}
 .spigot-drawing .arc:hover .label{font-weight:700}
 """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from .arcs import DrawnArc
-from .layout import CORNER, CUT, Columns, Panel, Row, Segment, common_columns, lay_out
+from .layout import CORNER, CUT, LABEL, Columns, Panel, Row, Segment, common_columns, lay_out
 from .measure import text_width
 from .style import STYLE
 
@@ -107,6 +107,10 @@ def _segment(panel: Panel, segment: Segment, side: str, edge: float, sign: int) 
         parts.append(_put("cut", segment.right + 3, y + 3.7, str(ends[1])))
     if segment.label_x is not None and arc.label:
         shift = 3.8 if not segment.upright else (-2 if sign < 0 else 10)
+        # The ground hides lines behind the label: without it 1.7 reads as 1:7.
+        half = text_width(arc.label, LABEL) / 2 + 2.5
+        left, top = _number(EDGE + segment.label_x - half), _number(y + shift - 9.8)
+        parts.append(f'<rect class="ground" x="{left}" y="{top}" width="{_number(2 * half)}" height="12"/>')
         parts.append(_put("label", segment.label_x, y + shift, arc.label))
     role = "" if arc.role == "plain" else f" {arc.role}"
     return f'<g class="arc {side}{role}"><title>{_text(_describe(panel, arc))}</title>{"".join(parts)}</g>'

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from spigot.data.conllu import only_name, write_parses
+from spigot.data.cells import passive
 from spigot.data.draw import draw_graph, draw_tree
 from spigot.data.errors import WriteError
 from spigot.data.files import Writable
@@ -145,7 +146,8 @@ class Parse:
         if len(names) > 1:
             drawings = [f"{name}:\n{drawing}" for name, drawing in zip(names, drawings, strict=True)]
         classes = [f"{name} = {category}" for name, category in self.categories.items()]
-        return "\n".join([*classes, "\n\n".join(drawings) or self.text])
+        text = "\n".join(map(passive, self.text.expandtabs().split("\n")))
+        return "\n".join([*classes, "\n\n".join(drawings) or text])
 
     def to_svg(self, width: float = WIDTH) -> str:
         """Return a drawing as SVG: see `spigot.drawing`. Raises a ValueError without a tree or a graph."""
