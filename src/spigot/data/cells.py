@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Control characters, breaks of lines and paragraphs, halves of pairs, and marks of the direction of writing. Joiners and
-# variation selectors stay: emoji and the scripts of India need them.
+# Control characters, breaks of lines and paragraphs, halves of pairs, and marks of the direction of writing. Joiners
+# and variation selectors stay: emoji and the scripts of India need them.
 _ACTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

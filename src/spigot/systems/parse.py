@@ -10,8 +10,8 @@ from functools import cached_property
 from html import escape
 from typing import Any, NamedTuple
 
-from spigot.data.conllu import only_name, write_parses
 from spigot.data.cells import passive
+from spigot.data.conllu import only_name, write_parses
 from spigot.data.draw import draw_graph, draw_tree
 from spigot.data.errors import WriteError
 from spigot.data.files import Writable
