@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import threading
 from dataclasses import replace
@@ -95,6 +96,30 @@ def test_a_pipe_is_read_like_a_file(spigot, files, tmp_path):
     code, out, _ = spigot("draw", pipe, "--id", "a:1")
     writer.join()
     assert (code, out) == (0, spigot("draw", source, "--id", "a:1")[1])
+
+
+def test_a_sentence_without_tree_and_graph_is_drawn_as_words(spigot, refused, files):
+    (files / "mixed.conllu").write_text(TREES + "# sent_id = bare\n1\tHello\t_\tINTJ" + "\t_" * 6 + "\n\n")
+    code, _, err = spigot("draw", "mixed.conllu", "-o", "mixed.html")
+    message = "spigot: mixed.conllu: 1 of 3 sentences have neither a tree nor a graph: of these the words are drawn\n"
+    assert (code, err) == (0, message)
+    page = (files / "mixed.html").read_text("utf-8")
+    assert page.count("<svg") == 3
+    assert ">Hello<" in page.split("<b>bare</b>")[1]
+    spigot("draw", "mixed.conllu", "-o", "mixed.html.gz")
+    assert gzip.decompress((files / "mixed.html.gz").read_bytes()).decode("utf-8") == page
+    assert refused("draw", "mixed.conllu", "--id", "bare", "-o", "none").endswith("got none in 'bare'")
+    assert "expected a graph of sentence" in refused("draw", "mixed.conllu", "--graph", "dm", "-o", "none")
+    assert not (files / "none").exists()
+
+
+def test_two_files_of_one_name_are_told_apart(spigot, files):
+    for folder, source in (("a", "one.conllu"), ("b", "other.conllu")):
+        (files / folder).mkdir()
+        (files / source).rename(files / folder / "x.conllu")
+    code, out, _ = spigot("draw", "a/x.conllu", "--against", "b/x.conllu", "--id", "a/1")
+    assert code == 0
+    assert all(f"{folder}/x.conllu alone" in out for folder in "ab")
 
 
 def test_mistakes_are_one_line(refused, files):

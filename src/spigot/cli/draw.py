@@ -57,6 +57,7 @@ def draw(
 ) -> None:
     """Draw sentences with their trees and graphs: trees below the words, graphs above."""
     from spigot.drawing.parses import draw as drawing
+    from spigot.drawing.parses import draw_words
 
     read = partial(_read, tree=tree[0] if tree else None, graph=graph[0] if graph else None)
     if tokenized and _is_file(source):
@@ -71,11 +72,23 @@ def draw(
         other = read(against) if _is_file(against) else _parse(against, first)
         pairs = list(match(first, other, source, against))
     names = (Path(source).name, Path(against or "").name)
+    called = (source, str(against)) if names[0] == names[1] else names
+    chosen = _chosen(pairs, ids, source)
+    bare = {one.id for one, two in chosen if not any(s.trees or s.graphs for s in (one, two) if s is not None)}
+    bare = bare if len(bare) < len(chosen) else set()  # where no sentence has anything, that is an error
     drawings = (
-        (one, drawing(one, trees=tree, graphs=graph, against=two, names=names, apart=apart, width=width))
-        for one, two in _chosen(pairs, ids, source)
+        (
+            one,
+            draw_words(one, width)
+            if one.id in bare
+            else drawing(one, trees=tree, graphs=graph, against=two, names=called, apart=apart, width=width),
+        )
+        for one, two in chosen
     )
-    _write(out, drawings, len(ids or pairs), names[0])
+    _write(out, drawings, len(chosen), names[0])
+    if bare:
+        some = f"{len(bare)} of {len(chosen)} sentences"
+        typer.echo(f"spigot: {source}: {some} have neither a tree nor a graph: of these the words are drawn", err=True)
 
 
 def _is_file(name: str) -> bool:
@@ -131,22 +144,24 @@ def _write(out: str, drawings: Iterator[tuple[Sentence, str]], count: int, title
     from spigot.data.files import open_output, write_text
     from spigot.drawing.page import page
 
-    if out.endswith(".html"):
+    name = out.removesuffix(".gz")
+    if name.endswith(".html"):
         with open_output(out) as file:
             file.writelines(page(title, ((s.id, _caption(s), svg) for s, svg in drawings)))
-    elif out == "-" or out.endswith(".svg"):
+    elif out == "-" or name.endswith(".svg"):
         if count > 1:
             message = f"expected --id, or --out NAME.html or a folder, for {count} sentences, got {out!r}"
             raise typer.BadParameter(message, param_hint="--out")
         with open_output(out) as file:
             file.writelines(svg + "\n" for _, svg in drawings)
-    elif Path(out).suffix.lower() in PICTURES:
+    elif Path(name).suffix.lower() in PICTURES:
         raise typer.BadParameter(f"expected NAME.svg, NAME.html or a folder, got {out!r}", param_hint="--out")
     else:
+        made = list(drawings)  # an error in one leaves no folder with the others
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
         taken: set[str] = set()
-        for sentence, svg in drawings:
+        for sentence, svg in made:
             write_text(folder / f"{_file_name(sentence.id, taken)}.svg", svg + "\n")
 
 

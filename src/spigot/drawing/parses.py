@@ -62,6 +62,11 @@ def draw(
     return svg(panels, width=width, title=" ".join(sentence.forms), key=key)
 
 
+def draw_words(sentence: Sentence, width: float = WIDTH) -> str:
+    """Return the words and tags of a sentence as SVG, without arcs."""
+    return svg([Panel(sentence.forms, sentence.tags, (), ())], width=width, title=" ".join(sentence.forms))
+
+
 def named_alike(first: Sentence, second: Sentence, trees: bool = True, graphs: bool = True) -> Sentence:
     """Return the second parse with its only tree, and its only graph, under the name of the first one's only one.
 

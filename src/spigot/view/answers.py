@@ -10,7 +10,7 @@ from typing import Any
 from spigot.data.sentence import SENTIMENTS, Sentence, column_of
 from spigot.drawing.arcs import graph_arcs, tree_arcs
 from spigot.drawing.layout import Columns, Panel, common_columns
-from spigot.drawing.parses import draw, named_alike
+from spigot.drawing.parses import draw, draw_words, named_alike
 from spigot.drawing.svg import svg
 from spigot.models.config import NamedSurrogate
 from spigot.structured import SPIGOT
@@ -64,8 +64,7 @@ def parse_answer(name: str, system: System, found: Sentence, width: int) -> dict
     if found.sentiment is not None and found.probability is not None:
         title += f": {SENTIMENTS[found.sentiment]} ({found.probability:.2f})"
     title += "".join(f": {category}" for category in found.categories.values())
-    drawn = bool(found.trees or found.graphs)
-    drawing = draw(found, width=width) if drawn else svg([Panel(found.forms, found.tags, (), ())], width=width)
+    drawing = draw(found, width=width) if found.trees or found.graphs else draw_words(found, width)
     return {"title": title, "svg": drawing, "confidences": confidence_rows(system, found)}
 
 
