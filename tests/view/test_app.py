@@ -136,6 +136,7 @@ def test_gold_is_compared_with_each_of_two_models(client):
 def test_a_gold_sentence_is_compared_with_its_parse(client):
     (row,) = client.get("/api/gold", params={"find": SENTENCES[2].id}).json()
     assert row["text"] == " ".join(SENTENCES[2].forms)
+    assert row["tasks"] == ["semantics", "syntax"]
     answer = client.post("/api/parse", json={"gold": row["number"], "apart": True, "width": 343}).json()
     assert answer["tokens"] == list(SENTENCES[2].forms)
     assert [d["title"].split(":")[0] for d in answer["drawings"]][3] == "gold and one"

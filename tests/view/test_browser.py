@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,7 @@ def address():
 
     app = make_app(
         {"one": tiny_model(max_norm=1.0, encoder=WORDS_ALONE), "other": tiny_model(seed=1, encoder=WORDS_ALONE)},
-        SENTENCES[:30],
+        [*SENTENCES[:30], *(replace(s, id=f"bare-{k}", graphs={}) for k, s in enumerate(SENTENCES[:25]))],
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -143,6 +144,29 @@ def test_what_the_table_of_numbers_leaves_out_is_said(page, see, monkeypatch):
     monkeypatch.undo()
     page.click("button.go")
     see(page.locator("#left-out")).to_have_count(0)
+
+
+def test_the_list_of_gold_sentences_says_what_it_leaves_out(page, see):
+    see(page.locator("#gold button")).to_have_count(50)
+    see(page.locator("#found")).to_have_text("The first 50; a search shows others.")
+    page.click("#gold button >> nth=3")
+    page.fill("#find", SENTENCES[3].id)
+    see(page.locator("#gold button")).to_have_count(1)
+    see(page.locator("#found")).to_be_empty()
+    see(page.locator("#gold button")).to_have_attribute("aria-current", "true")
+    page.fill("#find", "no such sentence")
+    see(page.locator("#found")).to_have_text("None found.")
+
+
+def test_gold_is_a_target_where_the_sentence_has_it(page, see):
+    page.click("#gold button >> nth=3")
+    page.click("#tab-update")
+    see(page.locator("#target option[value=gold]")).to_have_count(1)
+    page.fill("#find", "bare-3")
+    page.click("#gold button >> nth=0")
+    see(page.locator("#target option[value=gold]")).to_have_count(0)
+    see(page.locator("#loss")).to_have_count(1)
+    see(page.locator("#error")).to_be_empty()
 
 
 def test_a_graph_of_ones_own_is_a_target(page, see):

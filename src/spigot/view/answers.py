@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -53,9 +54,15 @@ def _settings(surrogate: Any) -> dict[str, Any]:
     return {"step_size": found.step_size, "max_norm": cap, "steps": found.steps, "hull": found.polytope == "hull"}
 
 
-def gold_answer(number: int, sentence: Sentence) -> dict[str, Any]:
-    """Return how the page lists a gold sentence."""
-    return {"number": number, "id": sentence.id, "text": " ".join(sentence.forms)}
+def gold_answer(number: int, sentence: Sentence, systems: Iterable[System]) -> dict[str, Any]:
+    """Return how the page lists a gold sentence, with the tasks of the systems whose annotation it has."""
+    tasks = {name for system in systems for name, task in system.tasks.items() if task.has_gold(sentence)}
+    return {"number": number, "id": sentence.id, "text": text_of(sentence), "tasks": sorted(tasks)}
+
+
+def text_of(sentence: Sentence) -> str:
+    """Return the tokens of a sentence between blanks."""
+    return " ".join(sentence.forms)
 
 
 def parse_answer(name: str, system: System, found: Sentence, width: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from spigot.errors import UserError
 from spigot.structured import SPIGOT, StraightThrough
 from spigot.systems.base import System
 from spigot.systems.parser import bare
-from spigot.view.answers import comparison_answers, gold_answer, model_answer, parse_answer, update_answer
+from spigot.view.answers import comparison_answers, gold_answer, model_answer, parse_answer, text_of, update_answer
 from spigot.view.request import sentence_of, target_of
 from spigot.view.update import update_of
 
@@ -92,9 +92,10 @@ def make_app(systems: Mapping[str, System], gold: Sequence[Sentence] = ()) -> Fa
 
     @app.get("/api/gold")
     def golds(find: str = "", start: int = 0, count: int = 50) -> list[dict[str, Any]]:
-        rows = (gold_answer(number, sentence) for number, sentence in enumerate(gold))
-        found = [row for row in rows if find.casefold() in f"{row['id']} {row['text']}".casefold()]
-        return found[max(start, 0) : max(start, 0) + max(0, min(count, 200))]
+        wanted = find.casefold()
+        found = [each for each in enumerate(gold) if wanted in f"{each[1].id} {text_of(each[1])}".casefold()]
+        some = found[max(start, 0) : max(start, 0) + max(0, min(count, 200))]
+        return [gold_answer(number, sentence, systems.values()) for number, sentence in some]
 
     @app.post("/api/parse")
     def parse(body: ParseBody) -> dict[str, Any]:

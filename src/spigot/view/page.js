@@ -2,7 +2,8 @@
 // The page: asks the server on this machine for drawings and numbers, and puts them in place.
 
 const $ = (id) => document.getElementById(id);
-const state = { models: [], gold: null, view: "parse", asked: 0, listed: 0 };
+const LISTED = 50; // gold sentences at a time
+const state = { models: [], gold: null, annotated: [], view: "parse", asked: 0, listed: 0 };
 const HEADS = ["arc", "s", "ẑ", "−η∇ẑL", "p̂", "z̃", "SPIGOT −∇s", "STE −∇s"];
 
 function element(name, text, attributes = {}) {
@@ -186,9 +187,9 @@ function chooseTargets() {
   if (!model) return;
   const before = $("target").value;
   const options = [];
-  if (state.gold !== null) options.push(["gold", "gold"]);
-  options.push(["own", "the model's own prediction"]);
   const task = $("task").value, kind = model.end_tasks[task];
+  if (state.gold !== null && state.annotated.includes(task)) options.push(["gold", "gold"]);
+  options.push(["own", "the model's own prediction"]);
   for (const other of state.models) if (other.name !== model.name && other.tasks.includes(task)) options.push([other.name, `${other.name}'s prediction`]);
   if (kind === "sentiment") options.push(["negative", "negative"], ["positive", "positive"]);
   for (const each of model.classes[task] ?? []) options.push([`${task} = ${each}`, each]);
@@ -211,20 +212,31 @@ function setModel() {
 
 async function listGold() {
   const number = ++state.listed;
-  const rows = await ask(`/api/gold?find=${encodeURIComponent($("find").value)}`);
+  const rows = await ask(`/api/gold?find=${encodeURIComponent($("find").value)}&count=${LISTED + 1}`);
   if (number !== state.listed) return; // the answer to an earlier question came late
-  $("gold").replaceChildren(...rows.map((row) => {
+  $("found").textContent = rows.length === 0 ? "None found." : rows.length > LISTED ? `The first ${LISTED}; a search shows others.` : "";
+  $("gold").replaceChildren(...rows.slice(0, LISTED).map((row) => {
     const button = element("button", undefined, { type: "button", "data-number": row.number });
     button.append(element("b", row.id), row.text);
     button.addEventListener("click", () => chooseGold(row));
     return button;
   }));
+  markGold();
+}
+
+/** Mark the gold sentence that is asked for, if it is listed. */
+function markGold() {
+  for (const button of $("gold").children) {
+    if (state.gold !== null && Number(button.dataset.number) === state.gold) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
 }
 
 function chooseGold(row) {
   state.gold = row === null ? null : row.number;
+  state.annotated = row === null ? [] : row.tasks;
   if (row !== null) $("text").value = row.text;
-  for (const button of $("gold").children) button.toggleAttribute("aria-current", row !== null && Number(button.dataset.number) === row.number);
+  markGold();
   if (row !== null) $("target").value = "";
   chooseTargets();
   if (row !== null) show();
