@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -13,8 +14,8 @@ ROW = {
 }
 
 
-def console(terminal=False):
-    return Console(file=io.StringIO(), force_terminal=terminal, width=200)
+def console(terminal=False, width=200):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=width)
 
 
 def test_the_line_of_an_epoch():
@@ -49,6 +50,15 @@ def test_the_bar_shows_loss_and_speed_on_a_terminal_alone():
             meter.add("syntax", item, 2)
         shown = output.file.getvalue()
         assert ("epoch 1/2" in shown and "syntax 3.000" in shown and "12/12" in shown) == terminal
+
+
+def test_steps_and_the_time_that_is_left_are_whole_at_80_columns():
+    output = console(terminal=True, width=80)
+    for _, meter in Report(output).track(range(300), "epoch 12", 300, 0):
+        for task in ("semantics", "syntax"):
+            meter.add(task, 123.4, 1)
+    last = re.sub(r"\x1b\[[0-9;]*[mK]", "", output.file.getvalue()).splitlines()[-3:]
+    assert any(re.search(r" 300/300 semantics .* 0:00:00\b", line) for line in last), last
 
 
 def test_the_meter_averages_over_sentences():

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 
 class Report:
@@ -27,10 +28,10 @@ class Report:
         meter = Meter()
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(20),
+            MofNCompleteColumn(table_column=Column(min_width=len(f"{total}/{total}"), no_wrap=True)),
             TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),
         )
         hidden = self.quiet or not self.console.is_terminal
         with Progress(*columns, console=self.console, transient=True, disable=hidden) as bar:
