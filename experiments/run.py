@@ -108,7 +108,7 @@ def check_keys(part: str, given: Any) -> None:
         raise ValueError(f"{name}: expected a key {key!r}, got {', '.join(given) or 'none'}")
     for key in sorted(given.keys() - needed - others):
         raise ValueError(f"{name}: expected one of {', '.join(sorted(needed | others))}, got the key {key!r}")
-    for key in TYPES.keys() & given.keys():
+    for key in sorted(TYPES.keys() & given.keys()):
         expected, fits = TYPES[key]
         if not fits(given[key]):
             raise ValueError(f"{name}: {key}: expected {expected}, got {given[key]!r}")

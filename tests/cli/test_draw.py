@@ -108,6 +108,11 @@ def test_a_sentence_without_tree_and_graph_is_drawn_as_words(spigot, refused, fi
     assert ">Hello<" in page.split("<b>bare</b>")[1]
     spigot("draw", "mixed.conllu", "-o", "mixed.html.gz")
     assert gzip.decompress((files / "mixed.html.gz").read_bytes()).decode("utf-8") == page
+    (files / "twice.conllu").write_text(
+        (files / "mixed.conllu").read_text().replace("# sent_id = bare", "# sent_id = a/1")
+    )
+    spigot("draw", "twice.conllu", "-o", "twice.html")
+    assert (files / "twice.html").read_text("utf-8").count('class="arc') == page.count('class="arc') > 0
     assert refused("draw", "mixed.conllu", "--id", "bare", "-o", "none").endswith("got none in 'bare'")
     assert "expected a graph of sentence" in refused("draw", "mixed.conllu", "--graph", "dm", "-o", "none")
     assert not (files / "none").exists()

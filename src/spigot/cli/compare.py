@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spigot.cli.console import emit, emit_json
 from spigot.cli.device import DeviceOption, checked_device
+from spigot.cli.names import short_names
 
 if TYPE_CHECKING:
     from spigot.data.sentence import Sentence
@@ -53,7 +53,7 @@ def compare(
     scores = {name: _scores(group, tree, graph, rounds, seed) for name, group in groups.items()}
     changes = sum((changed_heads(*triple, tree, graph) for triple in groups["DIFF"]), Changes())
     if draw is not None:
-        _draw(draw, groups["DIFF"], tree, graph, (Path(first).name, Path(second).name))
+        _draw(draw, groups["DIFF"], tree, graph, short_names(first, second))
     if as_json:
         content = {name: {"sentences": len(groups[name]), **_json(scores[name])} for name in groups}
         counts = {"changed": changes.changed, **{kind: getattr(changes, kind) for kind in KINDS}}
@@ -123,7 +123,7 @@ def _json(scores: dict[str, Comparison]) -> dict[str, Any]:
     return {name: {"before": row.pop("second"), "after": row.pop("first"), **row} for name, row in rows.items()}
 
 
-def _draw(out: str, triples: list[Triple], tree: str, graph: str, names: tuple[str, str]) -> None:
+def _draw(out: str, triples: list[Triple], tree: str, graph: str, names: tuple[str, ...]) -> None:
     """Draw each sentence: the gold graph above, the two trees below; its text says what was put right."""
     from spigot.data.files import open_output
     from spigot.drawing.page import page
@@ -133,7 +133,7 @@ def _draw(out: str, triples: list[Triple], tree: str, graph: str, names: tuple[s
     def drawings() -> Any:
         for gold, first, second in triples:
             old, new = (gold.with_tree(tree, parse.trees[tree]) for parse in (first, second))
-            svg = draw(old, trees=[tree], graphs=[graph], against=new, names=names)
+            svg = draw(old, trees=[tree], graphs=[graph], against=new, names=(names[0], names[1]))
             found = changed_heads(gold, first, second, tree, graph)
             heads = f"changed heads {found.changed}, put right {found.put_right}, made wrong {found.made_wrong}"
             yield gold.id, f"{heads} · {' '.join(gold.forms)}", svg

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spigot.cli.names import short_names
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,24 +72,29 @@ def draw(
 
         other = read(against) if _is_file(against) else _parse(against, first)
         pairs = list(match(first, other, source, against))
-    names = (Path(source).name, Path(against or "").name)
-    called = (source, str(against)) if names[0] == names[1] else names
+    names = short_names(source, *([] if against is None else [against]))
     chosen = _chosen(pairs, ids, source)
-    bare = {one.id for one, two in chosen if not any(s.trees or s.graphs for s in (one, two) if s is not None)}
-    bare = bare if len(bare) < len(chosen) else set()  # where no sentence has anything, that is an error
+    bare = sum(map(_is_bare, chosen))
+    bare = bare if bare < len(chosen) else 0  # where no sentence has anything, that is an error
+    both = (names[0], names[-1])
     drawings = (
         (
-            one,
-            draw_words(one, width)
-            if one.id in bare
-            else drawing(one, trees=tree, graphs=graph, against=two, names=called, apart=apart, width=width),
+            pair[0],
+            draw_words(pair[0], width)
+            if bare and _is_bare(pair)
+            else drawing(pair[0], trees=tree, graphs=graph, against=pair[1], names=both, apart=apart, width=width),
         )
-        for one, two in chosen
+        for pair in chosen
     )
     _write(out, drawings, len(chosen), names[0])
     if bare:
-        some = f"{len(bare)} of {len(chosen)} sentences"
+        some = f"{bare} of {len(chosen)} sentences"
         typer.echo(f"spigot: {source}: {some} have neither a tree nor a graph: of these the words are drawn", err=True)
+
+
+def _is_bare(pair: tuple[Sentence, Sentence | None]) -> bool:
+    """Return whether neither parse of a sentence has a tree or a graph."""
+    return not any(each.trees or each.graphs for each in pair if each is not None)
 
 
 def _is_file(name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sys
-import sysconfig
 import traceback
 from pathlib import Path
 
@@ -79,6 +78,8 @@ def _is_ours(path: str) -> bool:
 
 def _is_users(path: str) -> bool:
     """Return whether a file belongs to neither spigot nor what is installed, and is no code made in memory."""
+    import sysconfig  # for errors alone, not at each start
+
     kinds = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
     installed = {Path(sysconfig.get_path(kind)) for kind in kinds}
     return not (_is_ours(path) or path.startswith("<") or any(Path(path).is_relative_to(place) for place in installed))

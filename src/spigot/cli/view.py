@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spigot.cli.device import DeviceOption, checked_device
+from spigot.cli.names import short_names
 from spigot.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,11 +79,8 @@ def _read(item: str, tasks: Mapping[str, Task]) -> tuple[str, list[Sentence]]:
 
 
 def _names(sources: list[str]) -> dict[str, str]:
-    """Return the sources by the last parts of their names, by whole names if those are the same."""
-    short = {Path(source).name or source: source for source in sources}
-    if len(short) == len(sources):
-        return short
-    whole = {source: source for source in sources}
-    if len(whole) < len(sources):
+    """Return the sources by the names that they have beside each other."""
+    named = dict(zip(short_names(*sources), sources, strict=True))
+    if len(named) < len(sources):
         raise UserError(f"OTHER: expected another model, got {sources[0]} twice")
-    return whole
+    return named

@@ -49,7 +49,7 @@ from .parts.base import Parts, common_dtype, flatten, inner, map_parts, masked, 
 from .parts.compact import Reading, check_parts, read_structure
 from .parts.rows import over_rows
 from .problem import Problem
-from .results import log_partition_of, polytope_of
+from .results import log_partition_of, own_polytope
 from .settings import check_choice, check_count, check_positive
 from .surrogates.once import differentiable_once
 
@@ -201,7 +201,7 @@ def sparsemap_loss(
     case = _Case.of(scores, target, structure, lengths, mask, ignore_index, "sparsemap_loss")
     wrong = ~(flatten(masked(case.problem.scores, case.problem.valid)) < torch.inf).all(1)
     refuse_rows(wrong, "scores: NaN or +inf in a candidate cell")
-    hull = polytope_of(structure, "hull")
+    hull = own_polytope(structure, "hull")
     nearest = case.problem.project(case.problem.scores, hull)
     rest = (inner(case.target, case.target) - inner(nearest, nearest)) / 2
     return _reduced(_loss(case, nearest, rest, hull), case.excluded, case.known, scores, reduction)

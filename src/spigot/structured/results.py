@@ -104,7 +104,7 @@ def marginals_of(structure: Any, scores: Parts, lengths: Tensor | None, mask: Pa
     return differentiable(structure, "marginals", marginals, scores)
 
 
-def polytope_of(structure: Any, name: str) -> Any:
+def own_polytope(structure: Any, name: str) -> Any:
     """Return the polytope `structure.relaxation` or `structure.hull`, checked to be one."""
     polytope = getattr(structure, name)
     if isinstance(polytope, type) or not callable(getattr(polytope, "project", None)):

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, NamedTuple
 from ..base import Polytope, Structure
 from ..parts.base import Parts, map_parts
 from ..problem import Problem
-from ..results import polytope_of as own_polytope
+from ..results import own_polytope
 from ..settings import check_count, check_max_norm, check_positive
 from .base import ArgmaxSurrogate
 from .capping import capped

@@ -10,7 +10,7 @@ from ..checks import refuse_rows
 from ..equality import equal_settings, hash_settings
 from ..parts.base import Parts, flatten
 from ..problem import Problem
-from ..results import polytope_of
+from ..results import own_polytope
 from ..settings import check_temperature, of_now
 from .base import DifferentiableSurrogate
 
@@ -43,7 +43,7 @@ class SparseMAP(DifferentiableSurrogate):
         Raises:
             ValueError: a candidate scores NaN or +inf; a row has no structure.
         """
-        nearest = problem.project(problem.scores_at(of_now(self.temperature)), polytope_of(problem.structure, "hull"))
+        nearest = problem.project(problem.scores_at(of_now(self.temperature)), own_polytope(problem.structure, "hull"))
         # A projection returns NaN for a row with NaN or +inf.
         refuse_rows(flatten(nearest).isnan().any(1), "scores: NaN or +inf in a candidate cell")
         return nearest
